@@ -1,0 +1,30 @@
+# Every target makes what it needs: a virtual environment in .venv, refreshed when setup.cfg changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test bench lint clean
+.DEFAULT_GOAL := test
+
+$(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade "pip>=23.2"
+	$(BIN)/pip install --quiet -e ".[test,lint]" -e examples
+	touch $@
+
+demo: $(VENV)/.ready  ## run the retail application, all scenarios, six at a time
+	$(BIN)/python -m retail --scenarios all --seed 7 --concurrency 6
+
+test: $(VENV)/.ready  ## run every test
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.ready  ## measure what a call costs, and write perf/report.md and perf/report.json
+	$(BIN)/python -m perf
+
+lint: $(VENV)/.ready  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) build dist *.egg-info examples/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

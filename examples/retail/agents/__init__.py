@@ -1,0 +1,1 @@
+"""The agents, what they remember, and how they work together."""

@@ -1,0 +1,1 @@
+"""Retail arithmetic on plain numbers; every formula names its source."""

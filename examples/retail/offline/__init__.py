@@ -1,0 +1,1 @@
+"""How the offline model thinks: which tools to call, with which arguments, and what to answer."""

@@ -1,0 +1,38 @@
+"""Our own failures are counted, logged once a minute each, and raised only in strict mode."""
+
+import logging
+
+import pytest
+
+from tracing_proxies import failures
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    failures.reset()
+
+
+def test_a_failure_is_counted_by_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRACING_PROXIES_STRICT", raising=False)
+    failures.contain("capture", ValueError("x"))
+    failures.contain("capture", ValueError("x"))
+    failures.contain("masking", KeyError("x"))
+    assert failures.counts() == {"capture": 2, "masking": 1}
+
+
+def test_a_reason_is_logged_once_and_without_the_text_of_the_exception(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("TRACING_PROXIES_STRICT", raising=False)
+    with caplog.at_level(logging.WARNING, "tracing_proxies"):
+        failures.contain("capture", ValueError("dana@example.com"))
+        failures.contain("capture", ValueError("dana@example.com"))
+    assert len(caplog.records) == 1
+    assert "ValueError" in caplog.text
+    assert "dana" not in caplog.text
+
+
+def test_strict_mode_raises_what_was_contained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACING_PROXIES_STRICT", "1")
+    with pytest.raises(ValueError, match="broken"):
+        failures.contain("capture", ValueError("broken"))

@@ -1,0 +1,1 @@
+"""Traces Python agent applications from one YAML file, without touching their source."""

@@ -1,0 +1,53 @@
+"""Every error that the project raises at its users, with its code and its place in a file."""
+
+from __future__ import annotations
+
+import attrs
+
+
+class TracingProxiesError(Exception):
+    """Is the base of every error that this package raises on purpose."""
+
+
+@attrs.frozen
+class Place:
+    """Where in a file something stands; line and column count from 1, 0 where there is none."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        if not self.line:
+            return self.file
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@attrs.frozen
+class Problem:
+    """One mistake in a registry: code, place, what was found and expected, and the nearest right name."""
+
+    code: str
+    message: str
+    place: Place
+    suggestion: str | None = None
+
+    def __str__(self) -> str:
+        hint = f" Did you mean {self.suggestion!r}?" if self.suggestion else ""
+        return f"{self.place} {self.code} {self.message}{hint}"
+
+
+class RegistryError(TracingProxiesError, ValueError):
+    """Reports every problem of a registry at once.
+
+    Args:
+        problems: all problems that were found, in the order of their places.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ActivationError(TracingProxiesError, RuntimeError):
+    """Says why tracing could not be switched on."""

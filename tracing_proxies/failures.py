@@ -1,0 +1,59 @@
+"""Our own failures: counted by reason, logged once a minute each, and never shown to the application."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import Counter
+
+_log = logging.getLogger("tracing_proxies")
+_LOG_INTERVAL = 60.0
+_lock = threading.Lock()
+_counts: Counter[str] = Counter()
+_logged: dict[str, float] = {}
+
+
+def strict() -> bool:
+    """Tell whether our own failures are to be raised (``TRACING_PROXIES_STRICT=1``: for tests)."""
+    return os.environ.get("TRACING_PROXIES_STRICT", "") not in ("", "0", "false", "off")
+
+
+def contain(reason: str, exc: BaseException) -> None:
+    """Count a failure of the tracing layer itself, and keep it from the application.
+
+    Args:
+        reason: a short, fixed name such as ``capture`` or ``sink.local``; counts and log lines go by it.
+        exc: what was raised; only its type is logged, since its text may hold the application's data.
+
+    Raises:
+        BaseException: ``exc`` itself in strict mode.
+    """
+    now = time.monotonic()
+    with _lock:
+        _counts[reason] += 1
+        due = now - _logged.get(reason, -_LOG_INTERVAL) >= _LOG_INTERVAL
+        if due:
+            _logged[reason] = now
+    if due:
+        _log.warning(
+            "tracing failed in %s (%s); the application goes on, this span may be incomplete",
+            reason,
+            type(exc).__name__,
+        )
+    if strict():
+        raise exc
+
+
+def counts() -> dict[str, int]:
+    """Return how often each reason has occurred since the process started."""
+    with _lock:
+        return dict(_counts)
+
+
+def reset() -> None:
+    """Forget all counts, as a forked child or a test does."""
+    with _lock:
+        _counts.clear()
+        _logged.clear()
