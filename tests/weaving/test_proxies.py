@@ -1,0 +1,80 @@
+"""Woven callables behave like the originals under introspection, copy and pickle."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+from typing import Any
+
+from tracing_proxies.weaving.proxies import WovenFunction
+
+
+def _pass_through(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    return wrapped(*args, **kwargs)
+
+
+class Shop:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def greet(self, guest: str = "you") -> str:
+        return f"{self.name} greets {guest}"
+
+    @classmethod
+    def kind(cls) -> str:
+        return cls.__name__
+
+    @staticmethod
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    async def later(self) -> str:
+        return self.name
+
+
+class Corner(Shop):
+    pass
+
+
+def double(number: int) -> int:
+    return number * 2
+
+
+for _name in ("greet", "kind", "add", "later"):
+    setattr(Shop, _name, WovenFunction(vars(Shop)[_name], _pass_through))
+double = WovenFunction(double, _pass_through)
+
+
+def test_every_kind_of_method_answers_as_before() -> None:
+    assert Corner("A").greet("B") == "A greets B"
+    assert Shop.greet(Shop("A")) == "A greets you"
+    assert Corner.kind() == "Corner"
+    assert Corner("A").add(1, 2) == Shop.add(1, 2) == 3
+
+
+def test_introspection_sees_the_original() -> None:
+    assert str(inspect.signature(Shop.greet)) == "(self, guest: 'str' = 'you') -> 'str'"
+    assert inspect.iscoroutinefunction(Shop.later)
+    assert inspect.ismethod(Shop("A").greet)
+    assert Shop.greet.__qualname__ == "Shop.greet"
+
+
+def test_a_function_is_copied_and_pickled_as_itself() -> None:
+    assert copy.copy(double) is double
+    assert copy.deepcopy(double) is double
+    assert pickle.loads(pickle.dumps(double)) is double
+
+
+def test_a_bound_method_is_deep_copied_to_the_copied_instance() -> None:
+    holder = {"shop": Shop("A")}
+    holder["call"] = holder["shop"].greet  # type: ignore[assignment]
+    copied = copy.deepcopy(holder)
+    copied["shop"].name = "Z"
+    assert copied["call"]("B") == "Z greets B"  # type: ignore[operator]
+    assert holder["call"]("B") == "A greets B"  # type: ignore[operator]
+
+
+def test_bound_methods_survive_pickle() -> None:
+    assert pickle.loads(pickle.dumps(Shop("A").greet))("B") == "A greets B"
+    assert pickle.loads(pickle.dumps(Shop.kind))() == "Shop"

@@ -1,0 +1,235 @@
+"""Bounded snapshots of arguments and results, taken without ever calling the application's code.
+
+Exact builtin types are copied, dataclasses, attrs classes, pydantic models, named tuples and enums are read by their
+fields, and everything else becomes its type's name: a property may do I/O, a ``__repr__`` may raise or be huge.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import pathlib
+import types
+import uuid
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable
+from enum import Enum
+from itertools import islice
+from typing import Any
+
+import attrs
+
+_ATOMS = frozenset({int, float, bool, type(None), complex})
+# Exact types of the standard library whose text runs no code of the application.
+_TEXTUAL: dict[type, Callable[[Any], str]] = {
+    datetime.datetime: datetime.datetime.isoformat,
+    datetime.date: datetime.date.isoformat,
+    datetime.time: datetime.time.isoformat,
+    datetime.timedelta: str,
+    decimal.Decimal: str,
+    uuid.UUID: str,
+    pathlib.PosixPath: str,
+    pathlib.PurePosixPath: str,
+}
+_MAPPINGS = frozenset({dict, OrderedDict, defaultdict, types.MappingProxyType})
+_SEQUENCES = frozenset({list, tuple, set, frozenset, deque})
+_ARRAYS = frozenset({("numpy", "ndarray"), ("torch", "Tensor")})
+_LARGEST_INT_BITS = 4096
+
+
+@attrs.frozen
+class Limits:
+    """How much of one value is copied.
+
+    Args:
+        max_bytes: characters of text in the whole snapshot.
+        max_items: entries of each container.
+        max_depth: containers within containers.
+    """
+
+    max_bytes: int = 8192
+    max_items: int = 50
+    max_depth: int = 6
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def snapshot(value: Any, limits: Limits = DEFAULT_LIMITS) -> Any:
+    """Copy a value into bounded, plain builtins.
+
+    Args:
+        value: anything; it is not changed, not iterated if it is an iterator, and not kept.
+        limits: bounds of the copy.
+
+    Returns:
+        None, bool, int, float, str, list or dict with text keys. What was left out is marked in place: ``<cycle>``,
+        ``<depth>``, ``<5 more>``, ``<3,000 more characters>``, ``<module.Type>``.
+    """
+    kind = type(value)
+    if kind is str and len(value) <= limits.max_bytes:
+        return value
+    if kind is int or kind is bool or value is None or kind is float:
+        return value if kind is not int else _integer(value)
+    return _Copy(limits).take(value, 0)
+
+
+class _Copy:
+    """One snapshot in the making: the budget that is left, and the containers that are open above."""
+
+    __slots__ = ("left", "limits", "nodes", "open")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.left = limits.max_bytes
+        self.nodes = limits.max_items * 40
+        self.open: set[int] = set()
+
+    def take(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        self.nodes -= 1
+        if self.nodes < 0:
+            return "<left out>"
+        if kind is str:
+            return self.text(value)
+        if kind in _ATOMS:
+            return _integer(value) if kind is int else str(value) if kind is complex else value
+        if kind in _TEXTUAL:
+            return self.text(_TEXTUAL[kind](value))
+        if kind is bytes or kind is bytearray or kind is memoryview:
+            return f"<{kind.__name__} of {len(value):,} bytes>"
+        if id(value) in self.open:
+            return "<cycle>"
+        if kind in _MAPPINGS or kind in _SEQUENCES:
+            return self.container(value, depth)
+        return self.model(value, kind, depth)
+
+    def text(self, value: str) -> str:
+        if len(value) <= self.left:
+            self.left -= len(value)
+            return value
+        kept, self.left = value[: self.left], 0
+        return f"{kept}<{len(value) - len(kept):,} more characters>"
+
+    def container(self, value: Any, depth: int) -> Any:
+        if depth >= self.limits.max_depth:
+            return "<depth>"
+        self.open.add(id(value))
+        try:
+            try:
+                return self.entries(value, depth)
+            except RuntimeError:  # changed by another thread while it was copied: once more, then give up
+                try:
+                    return self.entries(value, depth)
+                except RuntimeError:
+                    return "<changed while it was copied>"
+        finally:
+            self.open.discard(id(value))
+
+    def entries(self, value: Any, depth: int) -> Any:
+        size, most = len(value), self.limits.max_items
+        rest = f"<{size - most:,} more>" if size > most else ""
+        if type(value) in _MAPPINGS:
+            return self.pairs(islice(value.items(), most), depth, rest)
+        items = [self.take(item, depth + 1) for item in islice(value, most)]
+        return [*items, rest] if rest else items
+
+    def pairs(self, pairs: Iterable[tuple[Any, Any]], depth: int, rest: str = "") -> dict[str, Any]:
+        copied: dict[str, Any] = {}
+        for key, item in pairs:
+            name = self.text(key) if type(key) is str else _key(key)
+            while name in copied:
+                name += "'"
+            copied[name] = self.take(item, depth + 1)
+        if rest:
+            copied[rest] = None
+        return copied
+
+    def model(self, value: Any, kind: type, depth: int) -> Any:
+        if issubclass(kind, Enum):
+            return self.take(object.__getattribute__(value, "_value_"), depth)
+        if (kind.__module__, kind.__name__) in _ARRAYS:
+            return f"<{kind.__module__}.{kind.__name__} shape={tuple(value.shape)} dtype={value.dtype}>"
+        if issubclass(kind, BaseException):
+            return f"<{type_name(kind)}>"
+        fields = model_fields(kind)
+        if fields is None:
+            return f"<{type_name(kind)}>"
+        if depth >= self.limits.max_depth:
+            return "<depth>"
+        self.open.add(id(value))
+        try:
+            return self.pairs(islice(_field_values(value, kind, fields), self.limits.max_items), depth)
+        finally:
+            self.open.discard(id(value))
+
+
+def type_name(kind: type) -> str:
+    """Return the qualified name of a type, as it is written in place of a value that is not read."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def model_fields(kind: type) -> tuple[str, ...] | None:
+    """Name the fields of a known kind of model that may be shown.
+
+    Args:
+        kind: the class of a value.
+
+    Returns:
+        The names, without those that the class itself keeps out of its ``repr``; None if it is no known model.
+    """
+    namespace: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        namespace.update(vars(base))
+    if "__attrs_attrs__" in namespace:
+        return tuple(a.name for a in namespace["__attrs_attrs__"] if a.repr is not False)
+    if "__dataclass_fields__" in namespace:
+        return tuple(name for name, field in namespace["__dataclass_fields__"].items() if field.repr)
+    if "__pydantic_fields__" in namespace:
+        return tuple(name for name, field in namespace["__pydantic_fields__"].items() if field.repr)
+    if issubclass(kind, tuple) and isinstance(namespace.get("_fields"), tuple):
+        return tuple(namespace["_fields"])
+    return None
+
+
+def _field_values(value: Any, kind: type, fields: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
+    if issubclass(kind, tuple):
+        yield from zip(fields, tuple.__iter__(value), strict=False)
+        return
+    try:
+        stored = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        stored = {}
+    if type(stored) is not dict:
+        stored = {}
+    for name in fields:
+        if name in stored:
+            yield name, stored[name]
+            continue
+        for base in kind.__mro__:
+            slot = vars(base).get(name)
+            if type(slot) is types.MemberDescriptorType:
+                try:
+                    found = slot.__get__(value, kind)
+                except AttributeError:  # a slot that was never filled
+                    break
+                yield name, found
+                break
+
+
+def _integer(value: int) -> int | str:
+    # str() of a huge int is quadratic, and Python refuses it beyond 4,300 digits.
+    return (
+        value if value.bit_length() <= 63 else hex(value) if value.bit_length() <= _LARGEST_INT_BITS else "<huge int>"
+    )
+
+
+def _key(key: Any) -> str:
+    kind = type(key)
+    if kind in _ATOMS:
+        return str(_integer(key)) if kind is int else str(key)
+    if kind in _TEXTUAL:
+        return _TEXTUAL[kind](key)
+    if issubclass(kind, Enum) and type(key._value_) is str:
+        return str(key._value_)
+    return f"<{type_name(kind)}>"

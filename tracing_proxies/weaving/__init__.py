@@ -1,0 +1,1 @@
+"""Registry to woven code, and exactly back."""
