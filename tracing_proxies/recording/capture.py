@@ -19,6 +19,8 @@ from typing import Any
 
 import attrs
 
+from tracing_proxies.registry.fields import type_name
+
 _ATOMS = frozenset({int, float, bool, type(None), complex})
 # Exact types of the standard library whose text runs no code of the application.
 _TEXTUAL: dict[type, Callable[[Any], str]] = {
@@ -162,11 +164,6 @@ class _Copy:
             return self.pairs(islice(_field_values(value, kind, fields), self.limits.max_items), depth)
         finally:
             self.open.discard(id(value))
-
-
-def type_name(kind: type) -> str:
-    """Return the qualified name of a type, as it is written in place of a value that is not read."""
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def model_fields(kind: type) -> tuple[str, ...] | None:

@@ -1,0 +1,54 @@
+"""Decides how long to wait before a destination is tried again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+BASE = 0.5
+CAP = 60.0
+PROBE_EVERY = (2.0, 3.0)
+PROBE_FOR = 600.0
+
+
+class Backoff:
+    """Full-jitter exponential backoff, except that a fresh outage is probed every two to three seconds.
+
+    The formula is "full jitter" of AWS's "Exponential Backoff And Jitter": uniform(0, min(cap, base 2^n)).
+
+    Args:
+        clock: seconds, monotonic.
+        uniform: draws a number between two bounds.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._clock = clock
+        self._uniform = uniform
+        self._since: float | None = None
+        self.failures = 0
+
+    def succeed(self) -> None:
+        """Note that the destination works."""
+        self._since = None
+        self.failures = 0
+
+    def fail(self) -> float:
+        """Note a failure.
+
+        Returns:
+            Seconds to wait before the next attempt.
+        """
+        now = self._clock()
+        if self._since is None:
+            self._since = now
+        ceiling = min(CAP, BASE * 2.0 ** min(self.failures, 16))
+        self.failures += 1
+        delay = self._uniform(0.0, ceiling)
+        if now - self._since < PROBE_FOR:
+            delay = min(delay, self._uniform(*PROBE_EVERY))
+        return max(delay, 0.05)

@@ -1,0 +1,199 @@
+"""Writes observations as OTLP spans in protobuf's wire format, one span at a time.
+
+The messages are those of opentelemetry-proto, ``trace/v1/trace.proto`` and ``collector/trace/v1/trace_service.proto``;
+the attributes are those that Langfuse's ingestion reads. The bytes are written by hand, because that costs a third of
+filling the generated classes, and because sizes are then known exactly and one bad span never spoils a batch.
+The tests compare them with what the generated classes write.
+
+A metadata value over 200 characters stays whole in the span: the server's lists show its first 200 characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from tracing_proxies.delivery.text import to_attribute, to_bytes, to_json, to_key
+from tracing_proxies.recording.observation import Observation
+
+SCOPE_NAME = "langfuse-sdk.tracing-proxies"
+"""Langfuse dumps all attributes of a scope that is not named ``langfuse-sdk…`` into the metadata."""
+
+MAX_ID_CHARS = 200
+MAX_ENVIRONMENT_CHARS = 40
+_CACHED_CHARS = 80
+_MAX_FIXED64 = 2**64 - 1
+_KIND_INTERNAL = b"\x30\x01"
+_CODE_ERROR = b"\x18\x02"
+_SMALL = tuple(bytes((number,)) for number in range(128))
+
+
+def encode_span(observation: Observation) -> bytes:
+    """Encode one observation as an OTLP ``Span`` message.
+
+    Args:
+        observation: any; its texts are repaired where UTF-8 cannot hold them, its times clamped to 64 bits.
+
+    Returns:
+        The message without tag and length; the same bytes each time for the same observation.
+
+    Raises:
+        ValueError: an id is not hexadecimal, or empty. No text, number or metadata value raises.
+    """
+    o = observation
+    level = o.level
+    parts = [
+        _field(b"\x0a", _identifier(o.trace_id, 16)),
+        _field(b"\x12", _identifier(o.id, 8)),
+    ]
+    add = parts.append
+    if o.parent_observation_id:
+        add(_field(b"\x22", _identifier(o.parent_observation_id, 8)))
+    name = to_bytes(o.name)
+    if name:
+        add(_field(b"\x2a", name))
+    add(_KIND_INTERNAL)
+    add(_fixed64(b"\x39", o.start_time))
+    add(_fixed64(b"\x41", o.end_time))
+    add(_attribute("langfuse.observation.type", o.type))
+    add(_attribute("langfuse.observation.level", level))
+    if o.status_message is not None:
+        add(_attribute("langfuse.observation.status_message", o.status_message))
+    if o.input is not None:
+        add(_attribute("langfuse.observation.input", o.input))
+    if o.output is not None:
+        add(_attribute("langfuse.observation.output", o.output))
+    if o.model is not None:
+        add(_attribute("langfuse.observation.model.name", o.model))
+    if o.usage_details:
+        usage = {to_key(key): count for key, count in o.usage_details.items() if type(count) is int}
+        add(_attribute("langfuse.observation.usage_details", to_json(usage)))
+    for key, value in o.metadata.items():
+        add(_attribute("langfuse.observation.metadata." + to_key(key), to_attribute(value)))
+    if o.sampling_weight != 1.0:
+        add(_attribute("langfuse.observation.metadata.sampling.weight", to_attribute(o.sampling_weight)))
+    if o.user_id is not None:
+        add(_attribute("user.id", o.user_id[:MAX_ID_CHARS]))
+    if o.session_id is not None:
+        add(_attribute("session.id", o.session_id[:MAX_ID_CHARS]))
+    if o.trace_name:
+        add(_attribute("langfuse.trace.name", o.trace_name))
+    if o.tags:
+        add(_tags(o.tags))
+    add(_attribute("langfuse.environment", normalise_environment(o.environment)))
+    if o.release is not None:
+        add(_attribute("langfuse.release", o.release))
+    if o.version is not None:
+        add(_attribute("langfuse.version", o.version))
+    if o.app_root:
+        add(_APP_ROOT)
+    if level == "ERROR":
+        add(_field(b"\x7a", (_field(b"\x12", to_bytes(o.status_message)) if o.status_message else b"") + _CODE_ERROR))
+    return b"".join(parts)
+
+
+def encode_request(spans: Sequence[bytes], resource: bytes, scope: bytes) -> bytes:
+    """Frame encoded spans as one ``ExportTraceServiceRequest``.
+
+    Args:
+        spans: what ``encode_span`` returned.
+        resource: what ``encode_resource`` returned.
+        scope: what ``encode_scope`` returned.
+    """
+    framed = b"".join([part for span in spans for part in (b"\x12", _varint(len(span)), span)])
+    scope_spans = _field(b"\x0a", scope) + framed
+    return _field(b"\x0a", _field(b"\x0a", resource) + _field(b"\x12", scope_spans))
+
+
+def framed_size(span: bytes) -> int:
+    """Return how many bytes an encoded span takes within a request."""
+    return 1 + len(_varint(len(span))) + len(span)
+
+
+@lru_cache(maxsize=64)
+def encode_resource(service_name: str) -> bytes:
+    """Encode the ``Resource`` of a service."""
+    return _key_value(b"\x0a", "service.name", to_bytes(service_name))
+
+
+@lru_cache(maxsize=64)
+def encode_scope(version: str, name: str = SCOPE_NAME) -> bytes:
+    """Encode the ``InstrumentationScope``."""
+    return _field(b"\x0a", to_bytes(name)) + (_field(b"\x12", to_bytes(version)) if version else b"")
+
+
+@lru_cache(maxsize=256)
+def normalise_environment(environment: str) -> str:
+    """Return an environment's name as Langfuse accepts it: ``[a-z0-9-_]``, at most 40, never ``langfuse…``."""
+    name = re.sub(r"[^a-z0-9_-]", "-", environment.lower())[:MAX_ENVIRONMENT_CHARS]
+    if name.startswith("langfuse"):  # the server keeps this prefix for itself and would refuse the span
+        name = ("x-" + name)[:MAX_ENVIRONMENT_CHARS]
+    return name or "default"
+
+
+def _identifier(text: str, size: int) -> bytes:
+    data = bytes.fromhex(text)
+    if len(data) != size:
+        raise ValueError(f"an id of {len(data)} bytes where {size} are needed")
+    return data
+
+
+def _attribute(key: str, text: str) -> bytes:
+    # Most attributes say the same in span after span (type, level, environment, names): 0.07 us from the cache against
+    # 0.7 us. Long texts seldom repeat and would fill it.
+    if len(text) <= _CACHED_CHARS:
+        return _cached_attribute(key, text)
+    return _key_value(b"\x4a", key, to_bytes(text))
+
+
+@lru_cache(maxsize=2048)
+def _cached_attribute(key: str, text: str) -> bytes:
+    return _key_value(b"\x4a", key, to_bytes(text))
+
+
+@lru_cache(maxsize=1024)
+def _key_field(key: str) -> bytes:
+    return _field(b"\x0a", to_bytes(key))
+
+
+def _key_value(tag: bytes, key: str, data: bytes) -> bytes:
+    field = _key_field(key) if len(key) <= _CACHED_CHARS else _field(b"\x0a", to_bytes(key))
+    size = _varint(len(data))
+    inner = 1 + len(size) + len(data)
+    inner_size = _varint(inner)
+    outer = len(field) + 1 + len(inner_size) + inner
+    return b"".join((tag, _varint(outer), field, b"\x12", inner_size, b"\x0a", size, data))
+
+
+@lru_cache(maxsize=512)
+def _tags(tags: tuple[str, ...]) -> bytes:
+    values = b"".join(_field(b"\x0a", _field(b"\x0a", to_bytes(tag))) for tag in tags)
+    value = _field(b"\x12", _field(b"\x2a", values))
+    return _field(b"\x4a", _key_field("langfuse.trace.tags") + value)
+
+
+def _field(tag: bytes, data: bytes) -> bytes:
+    return tag + _varint(len(data)) + data
+
+
+def _fixed64(tag: bytes, number: int) -> bytes:
+    if number <= 0:
+        return b""  # proto3 leaves zeros out
+    return tag + min(number, _MAX_FIXED64).to_bytes(8, "little")
+
+
+def _varint(number: int) -> bytes:
+    if number < 128:
+        return _SMALL[number]
+    if number < 16384:
+        return bytes((number & 127 | 128, number >> 7))
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+_APP_ROOT = _field(b"\x4a", _key_field("langfuse.internal.is_app_root") + b"\x12\x02\x10\x01")

@@ -1,0 +1,177 @@
+"""Reading one field of a foreign object without running any of its code."""
+
+from __future__ import annotations
+
+import enum
+import types
+import weakref
+from collections import namedtuple
+from collections.abc import Callable
+from typing import Any, Final
+
+Reader = Callable[[Any], Any]
+
+
+class Missing:
+    """Is the one value that says: there is nothing here. It is false, and never equal to anything else."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __reduce__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+
+# The type's own slots, read past any metaclass that overrides `__getattribute__`.
+_mro_of: Final = type.__dict__["__mro__"].__get__
+_namespace_of: Final = type.__dict__["__dict__"].__get__
+_module_of: Final = type.__dict__["__module__"].__get__
+_qualname_of: Final = type.__dict__["__qualname__"].__get__
+_exception_args: Final = BaseException.__dict__["args"].__get__
+_read_plainly: Final = object.__getattribute__
+_TupleGetter: Final = type(_namespace_of(namedtuple("_Sample", "x"))["x"])
+_PLAIN_ARGUMENTS: Final = frozenset({str, int, float, bool, type(None)})
+
+_MOST_TYPES = 4_096
+_MOST_NAMES = 256
+# How a name is read, per type. By id, since hashing a class may run its metaclass's code; the weak reference tells a
+# class from a later one at the same address.
+_known: dict[int, tuple[weakref.ref[type], dict[tuple[str, bool], Reader]]] = {}
+
+
+def read_field(obj: Any, name: str, *, call_properties: bool = False) -> Any:
+    """Read a mapping's key or a model's field.
+
+    Mappings are dicts and their subclasses; models are attrs, dataclasses, pydantic, named tuples, enums, exceptions
+    (`type`, `message`, `args`) and plain instances. No property, descriptor, `__getattr__` or `__getattribute__` runs.
+
+    Args:
+        call_properties: whether a property of this name may run all the same.
+
+    Returns:
+        The value, or MISSING.
+    """
+    kind = type(obj)
+    if kind is dict:
+        return obj.get(name, MISSING)
+    entry = _known.get(id(kind))
+    if entry is None or entry[0]() is not kind:
+        if len(_known) >= _MOST_TYPES:
+            _known.clear()
+        entry = _known[id(kind)] = (weakref.ref(kind), {})
+    reader = entry[1].get((name, call_properties))
+    if reader is None:
+        reader = _reader_for(kind, name, call_properties)
+        if len(entry[1]) < _MOST_NAMES:
+            entry[1][name, call_properties] = reader
+    return reader(obj)
+
+
+def type_name(kind: type) -> str:
+    """Return a class's qualified name, without `builtins.`, and without asking its metaclass."""
+    module, qualname = _module_of(kind), _qualname_of(kind)
+    if type(module) is not str or module == "builtins":
+        return str(qualname)
+    return f"{module}.{qualname}"
+
+
+def _reader_for(kind: type, name: str, call_properties: bool) -> Reader:
+    mro = _mro_of(kind)
+    reader = _special_reader(mro, name) or _attribute_reader(kind, mro, name, call_properties)
+    if any(base is dict for base in mro):
+
+        def read_key_first(obj: Any) -> Any:
+            value = dict.get(obj, name, MISSING)
+            return reader(obj) if value is MISSING else value
+
+        return read_key_first
+    return reader
+
+
+def _special_reader(mro: tuple[type, ...], name: str) -> Reader | None:
+    for base in mro:
+        if base is enum.Enum and name in ("value", "name"):
+            return lambda obj: _read(obj, f"_{name}_")
+        if base is BaseException and name == "type":
+            return lambda obj: type_name(type(obj))
+        if base is BaseException and name == "message":
+            return _message
+        if base is BaseException and name == "args":
+            return _exception_args  # type: ignore[no-any-return]
+        if base is type:
+            return lambda obj: _class_data(obj, name)
+    return None
+
+
+def _attribute_reader(kind: type, mro: tuple[type, ...], name: str, call_properties: bool) -> Reader:
+    declared = _find(mro, name)
+    how = type(declared)
+    if declared is MISSING:
+        extra = _find(mro, "__pydantic_extra__")
+        if type(extra) is types.MemberDescriptorType:
+            return lambda obj: _read_with_extra(obj, name)
+        return lambda obj: _read(obj, name)
+    if how is types.MemberDescriptorType or not _has(how, "__get__"):
+        # Nothing on the class can run here, so the C lookup is safe: it reads instance, slot and class data in 60 ns.
+        return lambda obj: _read(obj, name)
+    if how is _TupleGetter:
+        return lambda obj: _TupleGetter.__get__(declared, obj, kind)
+    shadows = _has(how, "__set__") or _has(how, "__delete__")
+    namespace = _find(mro, "__dict__")
+    if type(namespace) is not types.GetSetDescriptorType:
+        namespace = None
+
+    def read_past_descriptor(obj: Any) -> Any:
+        if not shadows and namespace is not None:
+            value = namespace.__get__(obj).get(name, MISSING)
+            if value is not MISSING:
+                return value
+        if call_properties and not isinstance(declared, types.FunctionType):
+            return how.__get__(declared, obj, kind)
+        return MISSING
+
+    return read_past_descriptor
+
+
+def _read(obj: Any, name: str) -> Any:
+    try:
+        return _read_plainly(obj, name)
+    except AttributeError:
+        return MISSING
+
+
+def _read_with_extra(obj: Any, name: str) -> Any:
+    value = _read(obj, name)
+    if value is MISSING:
+        extra = _read(obj, "__pydantic_extra__")
+        return extra.get(name, MISSING) if type(extra) is dict else MISSING
+    return value
+
+
+def _class_data(cls: type, name: str) -> Any:
+    declared = _find(_mro_of(cls), name)
+    return MISSING if _has(type(declared), "__get__") else declared
+
+
+def _find(mro: tuple[type, ...], name: str) -> Any:
+    for base in mro:
+        namespace = _namespace_of(base)
+        if name in namespace:
+            return namespace[name]
+    return MISSING
+
+
+def _has(kind: type, name: str) -> bool:
+    return any(name in _namespace_of(base) for base in _mro_of(kind))
+
+
+def _message(exc: BaseException) -> str:
+    args = _exception_args(exc)
+    return ", ".join(str(arg) if type(arg) in _PLAIN_ARGUMENTS else f"<{type_name(type(arg))}>" for arg in args)

@@ -1,0 +1,102 @@
+"""Quantities with units: byte sizes, durations and shares, as they are written in a registry."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Final
+
+_QUANTITY: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-zµ%]*)")
+
+_BYTES: Final = {
+    "B": 1,
+    "kB": 10**3,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
+_NANOSECONDS: Final = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "min": 60 * 10**9,
+    "m": 60 * 10**9,
+    "h": 3_600 * 10**9,
+    "d": 86_400 * 10**9,
+    "w": 7 * 86_400 * 10**9,
+}
+
+
+class UnitError(ValueError):
+    """Says why a text is not the quantity that is due.
+
+    Args:
+        message: what was found and what was expected.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def parse_bytes(text: str) -> int:
+    """Read a size such as ``8KiB`` or ``1.5MB``.
+
+    Returns:
+        The size in bytes, rounded down.
+
+    Raises:
+        UnitError: if the text is not a number with a unit of size.
+    """
+    return _scaled(text, _BYTES, "a size such as 8KiB or 1GiB")
+
+
+def parse_duration(text: str) -> int:
+    """Read a duration such as ``5ms``, ``2s`` or ``7d``.
+
+    Returns:
+        The duration in nanoseconds, rounded down.
+
+    Raises:
+        UnitError: if the text is not a number with a unit of time.
+    """
+    return _scaled(text, _NANOSECONDS, "a duration such as 5ms, 2s or 7d")
+
+
+def parse_share(text: str) -> float:
+    """Read a share such as ``2%``.
+
+    Returns:
+        The share between 0.0 and 1.0.
+
+    Raises:
+        UnitError: if the text is not a percentage between 0% and 100%.
+    """
+    share = _scaled_exact(text, {"%": 1}, "a share such as 2%") / 100
+    if share > 1:
+        raise UnitError(f"{text!r} is more than 100%")
+    return float(share)
+
+
+def _scaled(text: str, units: dict[str, int], expected: str) -> int:
+    return int(_scaled_exact(text, units, expected))
+
+
+def _scaled_exact(text: str, units: dict[str, int], expected: str) -> Decimal:
+    found = _QUANTITY.fullmatch(text.strip())
+    shown = text if len(text) <= 40 else text[:40] + "…"
+    if found is None:
+        raise UnitError(f"expected {expected}, found {shown!r}")
+    number, unit = found.groups()
+    if not unit:
+        raise UnitError(f"expected {expected}, found {shown!r} without a unit")
+    if unit not in units:
+        raise UnitError(f"expected {expected}, found {shown!r}; the units are {', '.join(units)}")
+    return Decimal(number) * units[unit]
