@@ -15,6 +15,15 @@ _counts: Counter[str] = Counter()
 _logged: dict[str, float] = {}
 
 
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+# Another thread of the parent may hold the lock at the moment of a fork; nobody would ever release the child's copy.
+os.register_at_fork(after_in_child=_renew_lock)
+
+
 def strict() -> bool:
     """Tell whether our own failures are to be raised (``TRACING_PROXIES_STRICT=1``: for tests)."""
     return os.environ.get("TRACING_PROXIES_STRICT", "") not in ("", "0", "false", "off")

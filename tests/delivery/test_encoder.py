@@ -1,16 +1,21 @@
-"""The bytes written by hand decode to what the official classes would hold."""
+"""What the encoder writes is what OpenTelemetry's own classes write."""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
+import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from tests.delivery.support import observation, observations
 from tracing_proxies.delivery.encoder import (
     encode_request,
     encode_resource,
@@ -19,100 +24,181 @@ from tracing_proxies.delivery.encoder import (
     framed_size,
     normalise_environment,
 )
-from tracing_proxies.delivery.sinks.discard import DiscardSink
+from tracing_proxies.delivery.text import to_json
 from tracing_proxies.recording.observation import Observation
 
-texts = st.text(st.characters(exclude_categories=()), max_size=300)
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
-
-
-def make(**changes: Any) -> Observation:
-    values: dict[str, Any] = {
-        "trace_id": "0af7651916cd43dd8448eb211c80319c",
-        "id": "b7ad6b7169203331",
-        "parent_observation_id": None,
-        "name": "handle",
-        "type": "agent",
-        "start_time": 1_700_000_000_000_000_000,
-        "end_time": 1_700_000_000_500_000_000,
-        "level": "DEFAULT",
-        "status_message": None,
-        "input": None,
-        "output": None,
-        "metadata": {},
-        "model": None,
-        "usage_details": {},
-        "user_id": None,
-        "session_id": None,
-        "tags": (),
-        "trace_name": "handle",
-        "environment": "dev",
-        "release": None,
-        "version": None,
-        "sampling_weight": 1.0,
-        "app_root": True,
-        "service_name": "shop",
-    }
-    return Observation(**{**values, **changes})
+hostile_text = st.text(st.characters(exclude_categories=()), max_size=300)
+hex_id = st.integers(1, 2**64 - 1).map("{:016x}".format)
+hex_trace = st.integers(1, 2**128 - 1).map("{:032x}".format)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | hostile_text
+values = st.recursive(scalars, lambda v: st.lists(v, max_size=4) | st.dictionaries(hostile_text, v, max_size=4))
+hostile = st.builds(
+    Observation,
+    trace_id=hex_trace,
+    id=hex_id,
+    parent_observation_id=st.none() | hex_id,
+    name=hostile_text,
+    type=st.sampled_from(["span", "agent", "tool", "generation"]),
+    start_time=st.integers(-5, 2**70),
+    end_time=st.integers(-5, 2**70),
+    level=st.sampled_from(["DEBUG", "DEFAULT", "WARNING", "ERROR"]),
+    status_message=st.none() | hostile_text,
+    input=st.none() | hostile_text,
+    output=st.none() | hostile_text,
+    metadata=st.dictionaries(hostile_text, values, max_size=4),
+    model=st.none() | hostile_text,
+    usage_details=st.dictionaries(st.text(max_size=20), st.integers(0, 2**40), max_size=3),
+    user_id=st.none() | hostile_text,
+    session_id=st.none() | hostile_text,
+    tags=st.lists(hostile_text, max_size=3).map(tuple),
+    trace_name=hostile_text,
+    environment=hostile_text,
+    release=st.none() | hostile_text,
+    version=st.none() | hostile_text,
+    sampling_weight=st.sampled_from([1.0, 2.5, 100.0]),
+    app_root=st.booleans(),
+    service_name=hostile_text,
+)
 
 
 def repaired(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def decoded(observation: Observation) -> tuple[Span, dict[str, Any]]:
-    span = Span.FromString(encode_span(observation))
-    return span, {a.key: getattr(a.value, a.value.WhichOneof("value")) for a in span.attributes}
-
-
-@given(texts, texts, st.dictionaries(texts, scalars, max_size=4), st.lists(texts, max_size=3), texts)
-def test_every_text_arrives_whole_or_repaired(
-    name: str, output: str, metadata: dict[str, Any], tags: list[str], message: str
-) -> None:
-    observation = make(
-        name=name, output=output, metadata=metadata, tags=tuple(tags), level="ERROR", status_message=message
+def with_official_classes(o: Observation) -> Span:
+    span = Span(
+        trace_id=bytes.fromhex(o.trace_id),
+        span_id=bytes.fromhex(o.id),
+        parent_span_id=bytes.fromhex(o.parent_observation_id or ""),
+        name=repaired(o.name),
+        kind=Span.SPAN_KIND_INTERNAL,
+        start_time_unix_nano=min(max(o.start_time, 0), 2**64 - 1),
+        end_time_unix_nano=min(max(o.end_time, 0), 2**64 - 1),
     )
-    span, attributes = decoded(observation)
-    assert span.name == repaired(name)
-    assert attributes["langfuse.observation.output"] == repaired(output)
-    assert span.status == Status(code=Status.STATUS_CODE_ERROR, message=repaired(message))
-    for key, value in metadata.items():
+
+    def add(key: str, text: str | None) -> None:
+        if text is not None:
+            span.attributes.append(KeyValue(key=repaired(key), value=AnyValue(string_value=repaired(text))))
+
+    def shown(value: Any) -> str:
         if isinstance(value, str):
-            assert attributes["langfuse.observation.metadata." + repaired(key)] == repaired(value)
-    if tags:
-        values = [item.string_value for item in attributes["langfuse.trace.tags"].values]
-        assert values == [repaired(tag) for tag in tags]
+            return value
+        if isinstance(value, float) and not math.isfinite(value):
+            return repr(value)
+        return to_json(value)
+
+    prefix = "langfuse.observation."
+    add(prefix + "type", o.type)
+    add(prefix + "level", o.level)
+    add(prefix + "status_message", o.status_message)
+    add(prefix + "input", o.input)
+    add(prefix + "output", o.output)
+    add(prefix + "model.name", o.model)
+    add(prefix + "usage_details", to_json(o.usage_details) if o.usage_details else None)
+    for key, value in o.metadata.items():
+        add(prefix + "metadata." + key, shown(value))
+    add(prefix + "metadata.sampling.weight", None if o.sampling_weight == 1.0 else str(o.sampling_weight))
+    add("user.id", o.user_id and o.user_id[:200] if o.user_id else o.user_id)
+    add("session.id", o.session_id[:200] if o.session_id else o.session_id)
+    add("langfuse.trace.name", o.trace_name or None)
+    if o.tags:
+        tags = AnyValue()
+        tags.array_value.values.extend(AnyValue(string_value=repaired(tag)) for tag in o.tags)
+        span.attributes.append(KeyValue(key="langfuse.trace.tags", value=tags))
+    add("langfuse.environment", normalise_environment(o.environment))
+    add("langfuse.release", o.release)
+    add("langfuse.version", o.version)
+    if o.app_root:
+        span.attributes.append(KeyValue(key="langfuse.internal.is_app_root", value=AnyValue(bool_value=True)))
+    if o.level == "ERROR":
+        span.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message=repaired(o.status_message or "")))
+    return span
 
 
-def test_ids_times_and_the_root_mark_are_those_of_the_observation() -> None:
-    span, attributes = decoded(make(parent_observation_id="00f067aa0ba902b7", usage_details={"input": 3, "output": 4}))
-    assert span.trace_id.hex() == "0af7651916cd43dd8448eb211c80319c"
-    assert span.parent_span_id.hex() == "00f067aa0ba902b7"
-    assert span.end_time_unix_nano - span.start_time_unix_nano == 500_000_000
-    assert attributes["langfuse.internal.is_app_root"] is True
-    assert json.loads(attributes["langfuse.observation.usage_details"]) == {"input": 3, "output": 4}
+@settings(max_examples=300, deadline=None)
+@given(hostile)
+def test_the_bytes_are_those_of_the_official_classes(o: Observation) -> None:
+    encoded = encode_span(o)
+    expected = with_official_classes(o)
+    assert Span.FromString(encoded) == expected
+    assert encoded == expected.SerializeToString(deterministic=True)
 
 
-def test_a_request_frames_all_spans_and_sizes_are_exact() -> None:
-    spans = [encode_span(make(name=f"span {n}", input="x" * n * 50)) for n in range(20)]
-    body = encode_request(spans, encode_resource("shop"), encode_scope("0.1.0"))
-    request = ExportTraceServiceRequest.FromString(body)
-    [scope_spans] = request.resource_spans[0].scope_spans
-    assert [span.name for span in scope_spans.spans] == [f"span {n}" for n in range(20)]
-    assert scope_spans.scope.name.startswith("langfuse-sdk")
-    assert request.resource_spans[0].resource.attributes[0].value.string_value == "shop"
-    empty = len(encode_request([], encode_resource("shop"), encode_scope("0.1.0")))
-    assert abs(len(body) - empty - sum(map(framed_size, spans))) <= 6  # the two outer lengths grow by a few bytes
+@settings(max_examples=50, deadline=None)
+@given(st.lists(hostile, max_size=5), st.text(max_size=300), st.text(max_size=20))
+def test_the_envelope_is_that_of_the_official_classes(batch: list[Observation], service: str, version: str) -> None:
+    spans = [encode_span(o) for o in batch]
+    expected = ExportTraceServiceRequest()
+    group = expected.resource_spans.add()
+    resource = Resource(attributes=[KeyValue(key="service.name", value=AnyValue(string_value=service))])
+    group.resource.CopyFrom(resource)
+    scoped = group.scope_spans.add()
+    scoped.scope.CopyFrom(InstrumentationScope(name="langfuse-sdk.tracing-proxies", version=version))
+    for o in batch:
+        scoped.spans.add().CopyFrom(with_official_classes(o))
+    body = encode_request(spans, encode_resource(service), encode_scope(version))
+    assert body == expected.SerializeToString(deterministic=True)
+
+
+@settings(max_examples=100, deadline=None)
+@given(values)
+def test_any_value_becomes_json_text_that_utf8_can_carry(value: Any) -> None:
+    json.loads(to_json(value).encode())
+
+
+def test_the_size_of_a_span_in_a_request_is_exact() -> None:
+    spans = [encode_span(observation(input="x" * size)) for size in (0, 100, 20_000, 3_000_000)]
+    resource, scope = encode_resource("retail"), encode_scope("1")
+    for count in range(1, 5):
+        grown = len(encode_request(spans[:count], resource, scope))
+        framed = sum(framed_size(span) for span in spans[:count])
+        assert 0 < grown - framed <= 512
+
+
+def test_deep_recursive_and_unknown_values_are_replaced() -> None:
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    endless: dict[str, Any] = {}
+    endless["self"] = endless
+    span = encode_span(observation(metadata={"deep": deep, "endless": endless, "object": object(), "huge": 10**5000}))
+    assert b"<object>" in span
+    assert b"bits>" in span
+
+
+def test_the_same_observation_gives_the_same_bytes() -> None:
+    one = observation(metadata={"b": 1, "a": [1, 2]}, tags=("x", "y"))
+    assert encode_span(one) == encode_span(attrs.evolve(one))
+
+
+@pytest.mark.parametrize("changes", [{"trace_id": "nonsense"}, {"trace_id": ""}, {"id": "ab"}])
+def test_an_observation_without_usable_ids_is_refused_alone(changes: dict[str, str]) -> None:
+    with pytest.raises(ValueError):
+        encode_span(observation(**changes))
 
 
 @pytest.mark.parametrize(
-    ("name", "accepted"), [("Prod EU", "prod-eu"), ("", "default"), ("langfuse-x", "x-langfuse-x")]
+    ("given_name", "sent"),
+    [
+        ("Production EU", "production-eu"),
+        ("", "default"),
+        ("langfuse-eu", "x-langfuse-eu"),
+        ("a" * 50, "a" * 40),
+        ("prüf", "pr-f"),
+    ],
 )
-def test_an_environment_is_written_as_the_server_accepts_it(name: str, accepted: str) -> None:
-    assert normalise_environment(name) == accepted
+def test_environments_are_written_as_the_server_accepts_them(given_name: str, sent: str) -> None:
+    assert normalise_environment(given_name) == sent
 
 
-def test_one_bad_span_does_not_spoil_its_batch() -> None:
-    outcome = DiscardSink().write([make(), make(id="not hexadecimal"), make()])
-    assert outcome.delivered == 2
-    assert outcome.dropped == {"encode": 1}
+def test_user_session_tags_trace_name_and_environment_are_on_every_span() -> None:
+    batch = observations(3, user_id="u" * 300, session_id="s", tags=("cron",), release="r1", app_root=False)
+    for o in batch:
+        found = {item.key: item.value for item in Span.FromString(encode_span(o)).attributes}
+        assert found["user.id"].string_value == "u" * 200
+        assert found["session.id"].string_value == "s"
+        assert [tag.string_value for tag in found["langfuse.trace.tags"].array_value.values] == ["cron"]
+        assert found["langfuse.trace.name"].string_value == "simulation"
+        assert found["langfuse.environment"].string_value == "test"
+        assert found["langfuse.release"].string_value == "r1"
+        assert "langfuse.internal.is_app_root" not in found

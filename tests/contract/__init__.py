@@ -1,0 +1,1 @@
+"""A server that keeps Langfuse's ingestion contract, in a process of its own."""

@@ -1,0 +1,284 @@
+"""Keeps Langfuse's ingestion contract over HTTP, and injects faults on request.
+
+    python -m tests.contract.langfuse_server --port 0
+
+prints its port. ``POST /api/public/otel/v1/traces``, ``GET /api/public/health`` and ``GET /api/public/projects`` behave
+as server 4.16 does. Tests steer it under ``/_test/``:
+
+    GET  /_test/received    {"observations", "requests", "unique", "repeated"}
+    POST /_test/script      a list of faults, one for each of the next trace uploads
+    POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "always": fault or null}
+    POST /_test/reset       forgets everything
+
+A fault is an object with one of ``status`` (and ``headers`` and ``body``), ``hang`` (seconds before going on), ``drip``
+(a reply a byte at a time, for so many seconds), ``html`` (200 with a page), ``redirect`` (302 to an address),
+``endless`` (a reply of so many bytes), ``close`` (no reply), ``reset`` (the connection is reset while the body is
+read); and perhaps ``accept`` (the spans are kept all the same). ``{}`` is no fault. An ``always`` rule holds for
+uploads that the script has nothing for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import gzip
+import hashlib
+import json
+import socket
+import struct
+import sys
+import threading
+import time
+import zlib
+from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.contract.otlp import BadRequest, decode_json, decode_protobuf
+
+TRACES = "/api/public/otel/v1/traces"
+PUBLIC_KEY = "pk-lf-test"
+SECRET_KEY = "sk-lf-secret-0123456789"
+MAX_BODY = 20_000_000
+
+
+class State:
+    """What the server has received, and what it is to do next."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        self.rows: dict[tuple[int, str, str, int], dict[str, Any]] = {}
+        self.requests: list[dict[str, Any]] = []
+        self.repeated = 0
+        self.script: deque[dict[str, Any]] = deque()
+        self.rules: dict[str, Any] = {}
+
+    def next_fault(self) -> dict[str, Any]:
+        with self.lock:
+            if self.script:
+                return self.script.popleft()
+            return self.rules.get("always") or {}
+
+    def keep(self, observations: list[dict[str, Any]]) -> None:
+        with self.lock:
+            for row in observations:
+                key = (row["start_time"] // 60_000_000_000, row["trace_id"], row["id"], row["start_time"])
+                self.repeated += key in self.rows
+                self.rows[key] = row
+
+    def refuses(self, observations: list[dict[str, Any]], size: int) -> int:
+        with self.lock:
+            poison = self.rules.get("poison", [])
+            if len(observations) > self.rules.get("max_spans", 10**9) or size > self.rules.get("max_bytes", MAX_BODY):
+                return 413
+            return 400 if any(row["name"] in poison for row in observations) else 0
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one connection's requests."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    state: State
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Write nothing: requests hold credentials."""
+
+    def do_GET(self) -> None:
+        if self.path == "/api/public/health":
+            self._reply(200, {"status": "OK", "version": "4.16.0"})
+        elif self.path == "/_test/received":
+            with self.state.lock:
+                rows = list(self.state.rows.values())
+                answer = {
+                    "observations": rows,
+                    "requests": list(self.state.requests),
+                    "unique": len(rows),
+                    "repeated": self.state.repeated,
+                }
+            self._reply(200, answer)
+        elif self.path == "/api/public/projects":
+            if self._authorised():
+                self._reply(200, {"data": [{"id": "project", "name": "test", "metadata": {}}]})
+        elif self.path == TRACES:
+            self._reply(405, {"message": "Method not allowed"})
+        else:
+            self._reply(404, {"message": "Not found"})
+
+    def do_POST(self) -> None:
+        if self.path == TRACES:
+            self._receive_traces()
+        elif self.path.startswith("/_test/"):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self._control(self.path[len("/_test/") :], json.loads(body or b"null"))
+        else:
+            self.close_connection = True
+            self._reply(404, {"message": "Not found"})
+
+    def _control(self, command: str, argument: Any) -> None:
+        with self.state.lock:
+            if command == "script":
+                self.state.script = deque(argument)
+            elif command == "rules":
+                self.state.rules = argument
+            elif command == "reset":
+                self.state.reset()
+        self._reply(200, {})
+
+    def _receive_traces(self) -> None:
+        fault = self.state.next_fault()
+        length = int(self.headers.get("Content-Length", 0))
+        if fault.get("reset"):
+            self.rfile.read(min(length, 10))
+            self._reset_connection()
+            self._note(None, b"", 0)
+            return
+        raw = self.rfile.read(length)
+        status, answer, observations = self._judge(raw)
+        if status == 200 and (not fault or fault.get("hang") or fault.get("accept")):
+            self.state.keep(observations)
+        if fault.get("hang"):
+            time.sleep(float(fault["hang"]))
+        if fault.get("close"):
+            self._note(None, raw, len(observations))
+            self.close_connection = True
+        elif not self._misbehave(fault, raw, len(observations)):
+            self._note(status, raw, len(observations))
+            self._reply(status, answer)
+
+    def _misbehave(self, fault: dict[str, Any], raw: bytes, spans: int) -> bool:
+        headers = dict(fault.get("headers", {}))
+        if fault.get("drip"):
+            self._note(200, raw, spans)
+            self._drip(float(fault["drip"]))
+        elif fault.get("html"):
+            self._note(200, raw, spans)
+            self._send(200, b"<!doctype html><html><body>Please sign in</body></html>", {"Content-Type": "text/html"})
+        elif fault.get("redirect"):
+            self._note(302, raw, spans)
+            self._send(302, b"", {"Location": str(fault["redirect"])})
+        elif fault.get("endless"):
+            self._note(200, raw, spans)
+            self._send(200, b"{" + b" " * int(fault["endless"]) + b"}", {"Content-Type": "application/json"})
+        elif fault.get("status"):
+            self._note(int(fault["status"]), raw, spans)
+            body = fault.get("body", {"message": "injected"})
+            headers.setdefault("Content-Type", "application/json")
+            self._send(
+                int(fault["status"]), body.encode() if isinstance(body, str) else json.dumps(body).encode(), headers
+            )
+        else:
+            return False
+        return True
+
+    def _judge(self, raw: bytes) -> tuple[int, Any, list[dict[str, Any]]]:
+        problem = self._unauthorised()
+        if problem:
+            return 401, {"message": problem}, []
+        if self.headers.get("x-langfuse-ingestion-version", "4") not in ("3", "4"):
+            return 400, {"message": "unsupported ingestion version"}, []
+        encoding = self.headers.get("Content-Encoding", "identity")
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip()
+        try:
+            body = gzip.decompress(raw) if encoding == "gzip" else raw
+        except (OSError, EOFError, zlib.error):
+            return 400, {"message": "undecodable gzip"}, []
+        if len(body) > MAX_BODY:
+            return 413, {"message": "too large"}, []
+        try:
+            if kind == "application/x-protobuf":
+                observations = decode_protobuf(body)
+            elif kind == "application/json":
+                observations = decode_json(body)
+            else:
+                return 400, {"message": "unsupported content type"}, []
+        except BadRequest as exc:
+            return 400, {"message": str(exc)}, []
+        status = self.state.refuses(observations, len(body))
+        if status:
+            return status, {"message": "refused by rule"}, observations
+        return 200, ({"id": "job", "name": "otel-ingestion-job"} if observations else {}), observations
+
+    def _unauthorised(self) -> str:
+        expected = base64.b64encode(f"{PUBLIC_KEY}:{SECRET_KEY}".encode()).decode()
+        return "" if self.headers.get("Authorization") == f"Basic {expected}" else "Invalid credentials"
+
+    def _authorised(self) -> bool:
+        problem = self._unauthorised()
+        if problem:
+            self._reply(401, {"message": problem})
+        return not problem
+
+    def _note(self, status: int | None, raw: bytes, spans: int) -> None:
+        note = {
+            "status": status,
+            "spans": spans,
+            "sha256": hashlib.sha256(raw).hexdigest(),
+            "time": time.time(),
+            "connection": self.client_address[1],
+            "headers": {key.lower(): value for key, value in self.headers.items() if key.lower() != "authorization"},
+        }
+        with self.state.lock:
+            self.state.requests.append(note)
+
+    def _drip(self, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        self.close_connection = True
+        try:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while time.monotonic() < ends:
+                self.wfile.write(b"a")
+                self.wfile.flush()
+                time.sleep(0.05)
+        except OSError:
+            return
+
+    def _reset_connection(self) -> None:
+        self.close_connection = True
+        # Lingering for zero seconds makes close() send a reset.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def _reply(self, status: int, answer: Any) -> None:
+        self._send(status, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        try:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        except OSError:  # the client has gone: some faults make it do so
+            self.close_connection = True
+
+
+class Server(ThreadingHTTPServer):
+    """Serves each connection in a thread; a connection that ends badly is no news here."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report only what is not a broken connection."""
+        if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
+            super().handle_error(request, client_address)
+
+
+def main() -> None:
+    """Serve until killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    port = parser.parse_args().port
+    Handler.state = State()
+    server = Server(("127.0.0.1", port), Handler)
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Starts the contract server in a process of its own, and steers it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.contract.langfuse_server import PUBLIC_KEY, SECRET_KEY, TRACES
+
+_ROOT = Path(__file__).resolve().parents[2]
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+__all__ = ["PUBLIC_KEY", "SECRET_KEY", "TRACES", "ContractServer", "start_server"]
+
+
+class ContractServer:
+    """A running server; ``stop`` and ``restart`` make outages."""
+
+    public_key = PUBLIC_KEY
+    secret_key = SECRET_KEY
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self.port = 0
+        self.restart()
+
+    @property
+    def url(self) -> str:
+        """The base address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def observations(self) -> list[dict[str, Any]]:
+        """Return what was received, as Langfuse would read it, without repetitions."""
+        return self.received()["observations"]  # type: ignore[no-any-return]
+
+    def received(self) -> dict[str, Any]:
+        """Return observations, requests and the counts of unique and repeated spans."""
+        return self._call("GET", "/_test/received")  # type: ignore[no-any-return]
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return a note of each upload: status, spans, sha256 of the body, headers."""
+        return self.received()["requests"]  # type: ignore[no-any-return]
+
+    def script(self, faults: list[dict[str, Any]]) -> None:
+        """Have the next uploads meet these faults, one each."""
+        self._call("POST", "/_test/script", faults)
+
+    def rules(self, **rules: Any) -> None:
+        """Set what holds for all uploads: poison, max_spans, max_bytes, always."""
+        self._call("POST", "/_test/rules", rules)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._call("POST", "/_test/reset")
+
+    def wait_for(self, spans: int, timeout: float = 30.0) -> list[dict[str, Any]]:
+        """Return the observations once there are ``spans`` of them, or what there is after ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self.observations()
+            if len(found) >= spans or time.monotonic() > deadline:
+                return found
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Kill the process; its port answers no more."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def restart(self) -> None:
+        """Start a process, on the same port if there was one, with nothing received."""
+        self.stop()
+        path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.contract.langfuse_server", "--port", str(self.port)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=_ROOT,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.strip():
+            raise RuntimeError("the contract server did not start")
+        self.port = int(line)
+
+    def _call(self, method: str, path: str, argument: Any = None) -> Any:
+        data = None if method == "GET" else json.dumps(argument).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        with _OPENER.open(request, timeout=30) as response:
+            return json.load(response)
+
+
+def start_server() -> ContractServer:
+    """Start a contract server on a free port; stop it with ``.stop()``."""
+    return ContractServer()

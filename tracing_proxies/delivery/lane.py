@@ -1,0 +1,256 @@
+"""The way to one sink: a backlog that is bounded in bytes, one attempt at a time, and the wait between attempts."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from tracing_proxies.delivery.backoff import Backoff
+from tracing_proxies.delivery.ledger import Ledger
+from tracing_proxies.delivery.sinks.protocol import Outcome, Sink, health_of, linger_of
+from tracing_proxies.recording.observation import Observation
+
+BATCH_SPANS = 512
+_RAISES_BEFORE_DROP = 3
+_HURRY_PAUSE = 0.5
+
+
+@attrs.define
+class Batch:
+    """Spans that travel together.
+
+    Args:
+        first: how many spans were offered to the lane before these.
+        size: bytes in memory, estimated.
+        since: when they were offered, seconds of the monotonic clock.
+        tried: whether the sink has seen them: such a batch is offered again as it is, so that the bytes are the same.
+    """
+
+    spans: Sequence[Observation]
+    first: int
+    size: int
+    since: float
+    tried: bool = False
+
+
+class Lane:
+    """Brings spans to one sink, independently of all others.
+
+    ``step`` does the work; it is called by the lane's own thread, or by whoever flushes where no thread can be started,
+    never by two at once. Everything that moves spans does it under the ledger's lock, so that accounts always balance.
+
+    Args:
+        sink: the destination.
+        ledger: the accounts; the lane opens one under the sink's name.
+        max_bytes: memory for the backlog; above it the oldest spans are dropped, counted as ``overflow``.
+        contain: takes what a sink raises, against its contract.
+        backoff: says how long to wait after a failure.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        ledger: Ledger,
+        *,
+        max_bytes: int,
+        contain: Callable[[str, BaseException], None],
+        backoff: Callable[[], Backoff] = Backoff,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.sink = sink
+        self.name = sink.name
+        self._ledger = ledger
+        self._max_bytes = max_bytes
+        self._contain = contain
+        self._new_backoff = backoff
+        self._clock = clock
+        self._linger = linger_of(sink)
+        self.after_fork()
+        ledger.open(self.name, self._queued)
+
+    def after_fork(self) -> None:
+        """Forget the parent's backlog and what was known about the sink."""
+        self._backlog: deque[Batch] = deque()
+        self._in_flight: Batch | None = None
+        self._bytes = 0
+        self._spans = 0
+        self._backoff = self._new_backoff()
+        self._raised = 0
+        self._hurried = False
+        self._asked_to_wait = False
+        self._abandoned = False
+        self._last_attempt = float("-inf")
+        self.offered = 0
+        self.attempts = 0
+        self.retry_at = 0.0
+        self.reachable = True
+        self.reason = ""
+
+    def offer(self, spans: Sequence[Observation], size: int) -> None:
+        """Take spans on.
+
+        Args:
+            spans: finished and masked.
+            size: bytes that they hold in memory.
+        """
+        with self._ledger.lock:
+            if self._abandoned:
+                self._ledger.drop_at(self.name, "closed", len(spans))
+                return
+            self._backlog.append(Batch(spans, self.offered, size, self._clock()))
+            self.offered += len(spans)
+            self._spans += len(spans)
+            self._bytes += size
+            # What is in flight cannot be taken back, and of the rest at least the newest batch stays.
+            while self._bytes > self._max_bytes and len(self._backlog) > 1:
+                self._drop(self._backlog.popleft(), "overflow")
+
+    def step(self) -> float | None:
+        """Make one attempt, if one is due.
+
+        Returns:
+            Seconds until the next one is due, None while there is nothing to send.
+        """
+        batch, pause = self._next()
+        if batch is None:
+            return pause
+        self._last_attempt = self._clock()
+        try:
+            outcome = self.sink.write(batch.spans)
+        except Exception as exc:
+            outcome = self._after_raise(batch, exc)
+        self._settle(batch, outcome)
+        with self._ledger.lock:
+            return self._pause()
+
+    def hurry(self) -> None:
+        """Send at once what waits for company, and probe a silent sink once more before the time."""
+        with self._ledger.lock:
+            self._hurried = bool(self._backlog)
+            if not self._asked_to_wait and self._clock() - self._last_attempt >= _HURRY_PAUSE:
+                self.retry_at = 0.0
+
+    def crowded(self) -> bool:
+        """Tell whether the sink works but is behind, so that the worker had better wait than overflow its backlog."""
+        return not self.reason and self._bytes > self._max_bytes // 2
+
+    def waits_for(self, target: int) -> bool:
+        """Tell whether one of the first ``target`` spans that were offered is still here."""
+        with self._ledger.lock:
+            head = self._in_flight or (self._backlog[0] if self._backlog else None)
+            return head is not None and head.first < target
+
+    def abandon(self, reason: str) -> None:
+        """Count everything that is here as dropped, and ignore the outcome of an attempt that is still under way."""
+        with self._ledger.lock:
+            self._abandoned = True
+            if self._in_flight is not None:
+                self._drop(self._in_flight, reason)
+                self._in_flight = None
+            while self._backlog:
+                self._drop(self._backlog.popleft(), reason)
+
+    def status(self) -> dict[str, Any]:
+        """Return the lane's state in plain values, for people and programs; no secrets, no data."""
+        health = health_of(self.sink)
+        with self._ledger.lock:
+            ok = health.ok and not self.reason
+            return {
+                "healthy": ok,
+                "reason": "" if ok else (health.reason or self.reason),
+                "backlog_spans": self._spans,
+                "backlog_bytes": self._bytes,
+                "attempts": self.attempts,
+                "retry_in": max(0.0, self.retry_at - self._clock()) if self.retry_at else 0.0,
+            }
+
+    def _queued(self) -> int:
+        return self._spans
+
+    def _next(self) -> tuple[Batch | None, float | None]:
+        with self._ledger.lock:
+            if not self._backlog or self._abandoned:
+                self._hurried = False
+                return None, None
+            pause = self._pause()
+            if pause is not None and pause > 0:
+                return None, pause
+            batch = self._backlog.popleft()
+            if not batch.tried:
+                batch = self._merge(batch)
+            batch.tried = True
+            self._in_flight = batch
+            return batch, None
+
+    def _pause(self) -> float | None:
+        if not self._backlog:
+            return None
+        now = self._clock()
+        if self.retry_at > now:
+            return self.retry_at - now
+        head = self._backlog[0]
+        if head.tried or self._hurried or self._spans >= BATCH_SPANS:
+            return 0.0
+        return max(0.0, head.since + self._linger - now)
+
+    def _merge(self, batch: Batch) -> Batch:
+        backlog = self._backlog
+        if not backlog or len(batch.spans) + len(backlog[0].spans) > BATCH_SPANS:
+            return batch
+        spans, size = list(batch.spans), batch.size
+        while backlog and not backlog[0].tried and len(spans) + len(backlog[0].spans) <= BATCH_SPANS:
+            more = backlog.popleft()
+            spans += more.spans
+            size += more.size
+        return Batch(spans, batch.first, size, batch.since)
+
+    def _settle(self, batch: Batch, outcome: Outcome) -> None:
+        with self._ledger.lock:
+            self.attempts += 1
+            self._in_flight = None
+            if self._abandoned:
+                return
+            gone = outcome.delivered + sum(outcome.dropped.values())
+            left = len(outcome.remaining)
+            missing = len(batch.spans) - gone - left
+            self._ledger.deliver(self.name, outcome.delivered)
+            for reason, spans in outcome.dropped.items():
+                self._ledger.drop_at(self.name, reason, spans)
+            if missing > 0:  # a sink that does not tell what it did with them
+                self._ledger.drop_at(self.name, "unaccounted", missing)
+            size_left = batch.size * left // len(batch.spans)
+            self._bytes -= batch.size - size_left
+            self._spans -= len(batch.spans) - left
+            if left:
+                self._backlog.appendleft(Batch(outcome.remaining, batch.first, size_left, batch.since, tried=True))
+            self._note(outcome, failed=bool(left))
+
+    def _note(self, outcome: Outcome, *, failed: bool) -> None:
+        self._asked_to_wait = failed and outcome.retry_after is not None
+        if not failed:
+            self._backoff.succeed()
+            self.retry_at, self.reachable, self.reason = 0.0, True, ""
+            return
+        own_pause = self._backoff.fail()
+        pause = own_pause if outcome.retry_after is None else outcome.retry_after
+        self.retry_at = self._clock() + pause
+        self.reachable = outcome.reachable
+        self.reason = outcome.reason or "the sink asked to be tried again"
+
+    def _after_raise(self, batch: Batch, exc: Exception) -> Outcome:
+        self._raised += 1
+        self._contain(f"sink.{self.name}", exc)
+        if self._raised < _RAISES_BEFORE_DROP:
+            return Outcome(remaining=batch.spans, reason=f"the sink raised {type(exc).__name__}")
+        self._raised = 0
+        return Outcome(dropped={"sink_error": len(batch.spans)})
+
+    def _drop(self, batch: Batch, reason: str) -> None:
+        self._ledger.drop_at(self.name, reason, len(batch.spans))
+        self._spans -= len(batch.spans)
+        self._bytes -= batch.size
