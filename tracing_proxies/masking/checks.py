@@ -1,0 +1,75 @@
+"""Check digits: the sums that tell a real card or account number from a number that merely has its length."""
+
+from __future__ import annotations
+
+_DOUBLED = str.maketrans("0123456789", "0246813579")
+
+# Total length of an IBAN by country, from the SWIFT IBAN registry.
+_IBAN_LENGTHS = {
+    **dict.fromkeys(("NO",), 15),
+    **dict.fromkeys(("BE",), 16),
+    **dict.fromkeys(("DK", "FI", "FO", "GL", "NL", "SD", "FK"), 18),
+    **dict.fromkeys(("MK", "SI"), 19),
+    **dict.fromkeys(("AT", "BA", "EE", "KZ", "LT", "LU", "XK", "MN"), 20),
+    **dict.fromkeys(("CH", "CR", "HR", "LI", "LV"), 21),
+    **dict.fromkeys(("BG", "BH", "DE", "GB", "GE", "IE", "ME", "RS", "VA"), 22),
+    **dict.fromkeys(("AE", "GI", "IL", "IQ", "OM", "SO", "TL"), 23),
+    **dict.fromkeys(("AD", "CZ", "ES", "MD", "PK", "RO", "SA", "SE", "SK", "TN", "VG"), 24),
+    **dict.fromkeys(("LY", "PT", "ST"), 25),
+    **dict.fromkeys(("IS", "TR"), 26),
+    **dict.fromkeys(("BI", "DJ", "FR", "GR", "IT", "MC", "MR", "SM"), 27),
+    **dict.fromkeys(("AL", "AZ", "BY", "CY", "DO", "GT", "HN", "HU", "LB", "NI", "PL", "SV"), 28),
+    **dict.fromkeys(("BR", "EG", "PS", "QA", "UA"), 29),
+    **dict.fromkeys(("JO", "KW", "MU", "YE"), 30),
+    **dict.fromkeys(("MT", "SC"), 31),
+    **dict.fromkeys(("LC",), 32),
+    **dict.fromkeys(("RU",), 33),
+}
+
+
+def luhn(digits: str) -> bool:
+    """Tell whether ASCII digits satisfy the Luhn sum (ISO/IEC 7812-1, annex B)."""
+    return (sum(map(int, digits[-1::-2])) + sum(map(int, digits[-2::-2].translate(_DOUBLED)))) % 10 == 0
+
+
+def iban_length(country: str) -> int:
+    """Return how many characters an IBAN of this country has, 0 for a country without IBANs."""
+    return _IBAN_LENGTHS.get(country, 0)
+
+
+def mod97(iban: str) -> bool:
+    """Tell whether upper-case letters and digits satisfy the IBAN check (ISO 13616: remainder 1 by 97)."""
+    moved = iban[4:] + iban[:4]
+    return int("".join(str(int(character, 36)) for character in moved)) % 97 == 1
+
+
+def card_brand_fits(digits: str) -> bool:
+    """Tell whether a number's first digits and its length belong together for a card network in use.
+
+    Args:
+        digits: 12 to 19 ASCII digits.
+    """
+    size = len(digits)
+    two, three, four = int(digits[:2]), int(digits[:3]), int(digits[:4])
+    if digits[0] == "4":
+        return size in (13, 16, 19)
+    if 51 <= two <= 55 or 2221 <= four <= 2720:
+        return size == 16
+    if two in (34, 37):
+        return size == 15
+    if four in (2131, 1800):
+        return size == 15
+    if 300 <= three <= 305 or two in (36, 38, 39):
+        return 14 <= size <= 19
+    if 3528 <= four <= 3589 or two in (62, 65, 81) or four == 6011 or 644 <= three <= 649:
+        return 16 <= size <= 19
+    if two == 35:
+        return size == 16
+    return (two in (60, 82) or 2200 <= four <= 2204) and size == 16
+
+
+def is_card_number(digits: str) -> bool:
+    """Tell whether digits are a payment card's number by network, length and check digit."""
+    return (
+        13 <= len(digits) <= 19 and card_brand_fits(digits) and luhn(digits) and digits.count(digits[0]) < len(digits)
+    )

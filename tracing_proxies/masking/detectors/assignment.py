@@ -1,0 +1,134 @@
+"""Secrets that are given a name: ``password=…``, ``"api_key": "…"``, ``MY_TOKEN := '…'``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tracing_proxies.masking import markers
+from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.values import is_chosen, is_code, is_placeholder, is_random
+from tracing_proxies.masking.keys import Verdict, judge_name, split_name
+
+# Every name that hides or is suspect holds one of these.
+_ANCHORS = (
+    "pass",
+    "pwd",
+    "pw",
+    "secret",
+    "token",
+    "key",
+    "auth",
+    "cred",
+    "cvv",
+    "cvc",
+    "cookie",
+    "ssn",
+    "sig",
+    "pin",
+    "jwt",
+    "api",
+)
+_NAME_REST = re.compile(r"[A-Za-z0-9_\-]{0,48}")
+_BETWEEN = re.compile(
+    r"(?:\\{0,3}[\"'`])?[\])]?(?:[ \t]{1,4}(?:string|str|String))?[ \t]{0,4}"
+    r"(?:(?P<sign>(?:\|\||[:?.+]{0,3})?[=:]{1,3}[>~]?|->)|(?P<tag>>)|(?P<comma>,)|(?P<word>[ \t]is(?=[ \t:])))?"
+    r"\s{0,8}(?:[bruf@$]{0,2}(?P<quote>\\{0,3}[\"'`]{1,3}))?"
+)
+_BARE = re.compile(r"[^\s\"'`<>,;&\\)\]}\[{|=]{1,512}={0,2}")
+_BARE_REST = re.compile(r"[A-Za-z0-9+/=_\-.~%]*")
+_OPTION = re.compile(r"[ \t]{1,2}(?![\-\s])")
+_LONGEST = 4096
+_JUDGED = 256  # so much of a value decides
+_NAME_REACH = 48
+_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+def find(text: str, lower: str) -> Iterator[Found]:
+    """Yield the value of every assignment whose name says secret and whose value looks like one."""
+    past = 0
+    # Values can overlap only in texts made for it. Judging is paid from a budget linear in the text; when it is spent,
+    # a value that stands under a hiding name counts as secret unseen.
+    budget = 4 * len(text) + _LONGEST
+    for start, end in sorted(_names(text, lower)):
+        if start < past:
+            continue
+        verdict = judge_name(text[start:end])
+        if verdict is Verdict.PLAIN:
+            continue
+        value = _value_after(text, end, option=text[start] == "-")
+        if value is None:
+            continue
+        first, last, quoted, loose = value
+        budget -= min(last - first, _JUDGED)
+        if budget < 0 or _is_secret(text[first : min(last, first + _JUDGED)], text[start:end], verdict, quoted, loose):
+            rest = None if quoted or last - first < _JUDGED else _BARE_REST.match(text, last)
+            last = rest.end() if rest else last
+            # What a secret holds needs no second look: `password=password=…` stays linear.
+            past = last
+            yield first, last, markers.SECRET
+
+
+def _names(text: str, lower: str) -> Iterator[tuple[int, int]]:
+    """Yield each identifier that holds an anchor, once."""
+    seen: set[int] = set()
+    for anchor in _ANCHORS:
+        at = lower.find(anchor)
+        while at >= 0:
+            rest = _NAME_REST.match(text, at)
+            end = rest.end() if rest else at + len(anchor)
+            if end not in seen:
+                seen.add(end)
+                start = at
+                while start > 0 and at - start < _NAME_REACH and lower[start - 1] in _NAME_CHARACTERS:
+                    start -= 1
+                yield start, end
+            at = lower.find(anchor, max(end, at + 1))
+
+
+def _value_after(text: str, end: int, *, option: bool) -> tuple[int, int, bool, bool] | None:
+    """Return start and end of the value, whether it is quoted, and whether its sign is a loose one."""
+    between = _BETWEEN.match(text, end)
+    if between is None or between.end() == end:
+        return None
+    option = option and between["sign"] is None and bool(_OPTION.match(text, end))
+    quote = between["quote"]
+    loose = between["sign"] is None and not option
+    first = between.end()
+    if quote:
+        last = text.find(quote, first, first + _LONGEST)
+        # A quote that closes on another line, or far away, was the closing one of something else.
+        if last <= first or "\n" in text[first:last]:
+            return None
+        return first, last, True, loose
+    if loose and not (between["tag"] or between["word"] or option):
+        return None
+    bare = _BARE.match(text, first)
+    if bare is None:
+        return None
+    last = first + len(bare[0].rstrip(".:!?"))
+    return (first, last, False, loose) if last > first else None
+
+
+def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, loose: bool) -> bool:
+    if any(character.isspace() for character in value) or "[" in value[:1] or is_placeholder(value):
+        return False
+    if value.startswith(("http://", "https://", "/", "./", "arn:", "data:")):
+        return False
+    if not quoted and is_code(value):
+        return False
+    if verdict is Verdict.SUSPECT:
+        return is_random(value, 14) and not loose
+    words = split_name(name)
+    if words and words[-1] in ("cvv", "cvc", "cvv2", "cvc2", "pin"):
+        return value.isdigit() and 3 <= len(value) <= 8
+    if words and words[-1] in ("token", "cookie", "key", "jwt"):
+        return is_random(value, 8) or (quoted and value.isdigit() and len(value) >= 12)
+    if value.isdigit():
+        return len(value) >= 4 and not loose
+    return is_chosen(value) or (
+        quoted and not loose and len(value) >= 6 and value.lower() != name.lower() and "_" not in value
+    )
+
+
+DETECTORS = (Detector("secrets", _ANCHORS, find),)

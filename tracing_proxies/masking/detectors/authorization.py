@@ -1,0 +1,56 @@
+"""What stands after ``Bearer``, ``Basic`` and ``curl --user``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tracing_proxies.masking import markers
+from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.values import is_placeholder, is_random
+
+_VALUE = re.compile(r"[ \t]{1,4}[\"']?([A-Za-z0-9._~+/\-=|:]{8,4096})")
+_USER = re.compile(
+    r"(?<!\S)(?:-u|--user|--proxy-user)[ =]{1,3}"
+    r"(?:'([^'\s:]{1,128}:[^'\n]{1,256})'|\"([^\"\s:]{1,128}:[^\"\n]{1,256})\"|([^\s'\":]{1,128}:[^\s'\"]{1,256}))"
+)
+_SCHEMES = ("bearer", "basic", "token", "apikey", "digest", "negotiate")
+_REACH = 40
+
+
+def find_header(text: str, lower: str) -> Iterator[Found]:
+    """Yield the value of every authorization header and every other bearer or basic token."""
+    for scheme in _SCHEMES:
+        at = lower.find(scheme)
+        while at >= 0:
+            value = _VALUE.match(text, at + len(scheme))
+            past = at + len(scheme)
+            if value and not (at and text[at - 1].isalnum()):
+                past = value.end()
+                named = "authorization" in lower[max(0, at - _REACH) : at]
+                if _is_token(value[1], scheme, named):
+                    yield value.start(1), value.end(1), markers.SECRET
+            at = lower.find(scheme, past)
+
+
+def find_user(text: str, lower: str) -> Iterator[Found]:
+    """Yield the ``user:password`` that is given to curl."""
+    for match in _USER.finditer(text):
+        group = match.lastindex or 0
+        user, _, password = match[group].partition(":")
+        if not is_placeholder(password) and not is_placeholder(user) and password != user:
+            yield match.start(group), match.end(group), markers.CREDENTIALS
+
+
+def _is_token(value: str, scheme: str, named: bool) -> bool:
+    if is_placeholder(value):
+        return False
+    if named:
+        return any(character.isdigit() for character in value) or is_random(value, 12) or value.endswith("=")
+    return scheme in ("bearer", "basic") and is_random(value, 16)
+
+
+DETECTORS = (
+    Detector("secrets", ("bearer", "basic", "authorization"), find_header),
+    Detector("secrets", ("curl ",), find_user),
+)

@@ -1,0 +1,52 @@
+"""E-mail addresses: from each ``@`` outwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tracing_proxies.masking import markers
+from tracing_proxies.masking.detectors.kinds import Detector, Found
+
+_DOMAIN = re.compile(r"(?:[^\W_](?:[\w\-]{0,62})\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9\-]{2,59})(?![\w])", re.IGNORECASE)
+_BRACKETED = re.compile(r"\[(?:[0-9]{1,3}\.){3}[0-9]{1,3}\]")
+_PUNCTUATION = frozenset("._%+-'&#=~")
+_LONGEST_LOCAL = 64
+_USERINFO_REACH = 160
+
+
+def find(text: str, lower: str) -> Iterator[Found]:
+    """Yield every e-mail address."""
+    at = text.find("@")
+    past = 0
+    while at >= 0:
+        start = _local_start(text, at, past)
+        if start < at:
+            domain = _DOMAIN.match(text, at + 1) or _BRACKETED.match(text, at + 1)
+            if domain and not _is_userinfo(text, start) and text[start:at] != "git":
+                yield start, domain.end(), markers.EMAIL
+                past = domain.end()
+        past = max(past, at + 1)
+        at = text.find("@", past)
+
+
+def _local_start(text: str, at: int, floor: int) -> int:
+    floor = max(floor, at - _LONGEST_LOCAL)
+    start = at
+    while start > floor and (text[start - 1].isalnum() or text[start - 1] in _PUNCTUATION):
+        start -= 1
+    if start > 0 and text[start - 1] == "\\" and text[start : start + 1] in ("n", "r", "t"):
+        start += 1  # an escape, as in JSON
+    while start < at and text[start] in ".'-=&#":
+        start += 1
+    # In `to=ann@example.com` the address begins after the sign: `=` is legal in it and almost never meant.
+    sign = max(text.rfind("=", start, at), text.rfind("&", start, at), text.rfind("'", start, at))
+    return sign + 1 if sign >= 0 and sign + 1 < at else start
+
+
+def _is_userinfo(text: str, start: int) -> bool:
+    scheme = text.rfind("://", max(0, start - _USERINFO_REACH), start)
+    return scheme >= 0 and not any(character in "/?#" or character.isspace() for character in text[scheme + 3 : start])
+
+
+DETECTORS = (Detector("email", ("@",), find),)

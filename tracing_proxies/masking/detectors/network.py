@@ -1,0 +1,86 @@
+"""Network addresses: IPv4, IPv6 and MAC, anchored on their punctuation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import AddressValueError, IPv6Address
+
+from tracing_proxies.masking import markers
+from tracing_proxies.masking.detectors.digits import words_before
+from tracing_proxies.masking.detectors.kinds import Detector, Found
+
+_QUAD_TAIL = re.compile(r"\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9A-Za-z_]|\.[0-9A-Za-z])")
+_COLONS = re.compile(r":(?:[0-9A-Fa-f]{0,4}):")
+_HYPHENS = re.compile(
+    r"-(?<![0-9A-Za-z\-]...)(?<=[0-9A-Fa-f]{2}-)(?:[0-9A-Fa-f]{2}-){4}[0-9A-Fa-f]{2}(?![0-9A-Za-z\-])"
+)
+_MAC = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\Z")
+_HEX = frozenset("0123456789abcdefABCDEF:.")
+_LONGEST = 45
+_NOT_ADDRESS = frozenset(("version", "v", "release", "ver", "section", "build"))
+
+
+def find_ip(text: str, lower: str) -> Iterator[Found]:
+    """Yield every IPv4 and IPv6 address, the local ones too."""
+    for tail in _QUAD_TAIL.finditer(text):
+        start = tail.start()
+        while start > 0 and tail.start() - start < 4 and "0" <= text[start - 1] <= "9":
+            start -= 1
+        octets = (text[start : tail.start()], *tail.groups())
+        if not octets[0] or not all(_is_octet(octet) for octet in octets):
+            continue
+        before = text[start - 1] if start else " "
+        if before.isalnum() or before in "._" or not _NOT_ADDRESS.isdisjoint(words_before(lower, start, 12)[-1:]):
+            continue
+        yield start, tail.end(), markers.IP
+    for start, end in _colon_runs(text):
+        written = text[start:end]
+        if "::" in written or written.count(":") == 7:
+            try:
+                IPv6Address(written)
+            except AddressValueError:
+                continue
+            # A scope operator between two words of hexadecimal letters (`ada::face`) is no address.
+            if any(character.isdigit() for character in written) or written.count(":") > 3:
+                yield start, end, markers.IP
+
+
+def find_mac(text: str, lower: str) -> Iterator[Found]:
+    """Yield every MAC address, written with colons or hyphens."""
+    for start, end in _colon_runs(text):
+        if _MAC.match(text[start:end]):
+            yield start, end, markers.MAC
+    if "-" in text:
+        for match in _HYPHENS.finditer(text):
+            yield match.start() - 2, match.end(), markers.MAC
+
+
+def _is_octet(octet: str) -> bool:
+    return int(octet) < 256 and (octet == "0" or octet[0] != "0")
+
+
+def _colon_runs(text: str) -> Iterator[tuple[int, int]]:
+    past = 0
+    anchor = _COLONS.search(text)
+    while anchor:
+        start, end = anchor.span()
+        floor, ceiling = max(past, start - _LONGEST), min(len(text), start + _LONGEST)
+        while start > floor and text[start - 1] in _HEX:
+            start -= 1
+        while end < ceiling and text[end] in _HEX:
+            end += 1
+        past = end
+        trimmed = end
+        while trimmed > start and text[trimmed - 1] == ".":
+            trimmed -= 1
+        if trimmed - start > 2 and not _touches_word(text, start, trimmed):
+            yield start, trimmed
+        anchor = _COLONS.search(text, past)
+
+
+def _touches_word(text: str, start: int, end: int) -> bool:
+    return (start > 0 and text[start - 1].isalnum()) or (end < len(text) and (text[end].isalnum() or text[end] == "_"))
+
+
+DETECTORS = (Detector("ip", find=find_ip), Detector("mac", find=find_mac))

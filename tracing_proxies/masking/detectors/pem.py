@@ -1,0 +1,37 @@
+"""Private keys in PEM armour, whole or cut off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tracing_proxies.masking import markers
+from tracing_proxies.masking.detectors.kinds import Detector, Found
+
+_BEGIN = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
+    r"|PuTTY-User-Key-File-[23]:|---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----"
+)
+_BODY = re.compile(r"[A-Za-z0-9+/=\s\\\"',:.()\-_]*")
+_ARMOUR = re.compile(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
+_LEAST_BODY = 32
+
+
+def find(text: str, lower: str) -> Iterator[Found]:
+    """Yield every private key, to its last line, or to where its base64 stops when that is missing."""
+    begin = _BEGIN.search(text)
+    while begin:
+        following = text.find("-----BEGIN", begin.end())
+        limit = following if following >= 0 else len(text)
+        closing = _ARMOUR.search(text, begin.end(), limit)
+        body = _BODY.match(text, begin.end(), closing.start() if closing else limit)
+        end = closing.end() if closing else (body.end() if body else begin.end())
+        if (
+            sum(map(str.isalnum, text[begin.end() : begin.end() + 3 * _LEAST_BODY])) >= _LEAST_BODY
+            and end - begin.end() > _LEAST_BODY
+        ):
+            yield begin.start(), end, markers.SECRET
+        begin = _BEGIN.search(text, end)
+
+
+DETECTORS = (Detector("secrets", ("private key", "putty-user-key"), find),)

@@ -1,0 +1,105 @@
+"""Phone numbers: by form where the form is enough, by the words before them where it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tracing_proxies.masking import markers
+from tracing_proxies.masking.detectors.digits import Run, words_before
+from tracing_proxies.masking.detectors.kinds import Detector, Found
+
+_CONTEXT = frozenset(
+    """phone phones telephone telephones tel tele telefon telefono teléfono telefone téléphone telefonu
+    telefonnummer tlf mobile mobil móvil movil portable handy cell cellphone cellular fax contact
+    contacts reach registered dial desk landline whatsapp sms hotline helpline komórka numer msisdn ring
+    callback voicemail pager switchboard rufnummer numéro celular puhelin telefoon viber signal""".split()
+)
+# These mean a telephone only where no program is spoken of: agents make function calls.
+_CALLS = frozenset(("call", "calls", "calling"))
+_PROGRAM = frozenset("function tool tools api method rpc returned llm model agent".split())
+# The word just before the digits that makes them something else.
+_OTHER = frozenset(
+    """id ids order orders invoice ticket sku ref reference zip postcode account case batch serial version build
+    port pid isbn ean upc tracking timestamp time epoch seed offset date sha commit line bytes index size amount
+    total quantity qty price usd eur rev revision created updated card ssn iban nip regon pesel vat""".split()
+)
+_EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.?|extension)[ :]{0,2}[0-9]{1,6}(?![0-9A-Za-z])", re.IGNORECASE)
+_DATE = re.compile(
+    r"(?:(?:19|20)[0-9]{2}[-/. ](?:0?[1-9]|1[0-2])[-/. ](?:[0-2]?[0-9]|3[01])"
+    r"|(?:[0-2]?[0-9]|3[01])[-/.](?:[0-2]?[0-9]|3[01])[-/.](?:19|20)[0-9]{2})(?![0-9])"
+)
+_QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+_CALLING_CODES = frozenset(
+    """1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82
+    84 86 90 91 92 93 94 95 98 211 212 213 216 218 220 221 222 223 224 225 226 227 228 229 230 231 232 233 234
+    235 236 237 238 239 240 241 242 243 244 245 246 247 248 249 250 251 252 253 254 255 256 257 258 260 261 262
+    263 264 265 266 267 268 269 290 291 297 298 299 350 351 352 353 354 355 356 357 358 359 370 371 372 373 374
+    375 376 377 378 379 380 381 382 383 385 386 387 389 420 421 423 500 501 502 503 504 505 506 507 508 509 590
+    591 592 593 594 595 596 597 598 599 670 672 673 674 675 676 677 678 679 680 681 682 683 685 686 687 688 689
+    690 691 692 800 808 850 852 853 855 856 870 878 880 881 882 883 886 888 960 961 962 963 964 965 966 967 968
+    970 971 972 973 974 975 976 977 979 992 993 994 995 996 998""".split()
+)
+
+
+def judge(run: Run, text: str, lower: str) -> Iterator[Found]:
+    """Yield the phone numbers in a run, each with its extension."""
+    if len(run.digits) <= 15:
+        if _is_phone(text, lower, run.start, run.end, run.digits, run.shape, run.glued):
+            yield _reported(text, run.start, run.end)
+        return
+    # More digits than a number has: several numbers side by side, each its own group.
+    for start, end in run.groups[:64]:
+        if 7 <= end - start <= 15 and _is_phone(text, lower, start, end, text[start:end], (end - start,), run.glued):
+            yield _reported(text, start, end)
+
+
+def _reported(text: str, start: int, end: int) -> Found:
+    extension = _EXTENSION.match(text, end)
+    return start, extension.end() if extension else end, markers.PHONE
+
+
+def _is_phone(text: str, lower: str, start: int, end: int, digits: str, shape: tuple[int, ...], glued: bool) -> bool:
+    if glued and not _EXTENSION.match(text, end):
+        return False
+    written = text[start:end]
+    if written[0] == "+" or written.startswith("(+"):
+        return _is_international(digits)
+    if len(set(digits)) < 3 or _DATE.match(written.lstrip("(")) or _QUAD.match(written):
+        return False
+    if digits.startswith("00") and len(digits) >= 11 and _is_international(digits[2:]):
+        return len(shape) > 1 or _in_context(lower, start)
+    if _is_american(written, digits, shape):
+        return not _is_named_otherwise(lower, start)
+    return shape.count(1) <= 2 and _in_context(lower, start)
+
+
+def _is_international(digits: str) -> bool:
+    return 7 <= len(digits) <= 15 and (
+        digits[:1] in _CALLING_CODES or digits[:2] in _CALLING_CODES or digits[:3] in _CALLING_CODES
+    )
+
+
+def _is_american(written: str, digits: str, shape: tuple[int, ...]) -> bool:
+    """``(415) 555-0199``, ``415-555-0199``, ``1.415.555.0199``: an area code never begins with 0 or 1."""
+    if len(digits) == 11 and digits[0] in "01" and shape[:1] == (1,):
+        digits, shape = digits[1:], shape[1:]
+    elif len(digits) == 13 and digits.startswith("001") and shape[:1] == (3,):
+        digits, shape = digits[3:], shape[1:]
+    if shape == (3, 7) and not written.startswith("("):
+        return False
+    return len(digits) == 10 and shape in ((3, 3, 4), (3, 7)) and digits[0] in "23456789"
+
+
+def _in_context(lower: str, start: int) -> bool:
+    words = words_before(lower, start)
+    if not _OTHER.isdisjoint(words[-2:]):
+        return False
+    return not _CONTEXT.isdisjoint(words) or (not _CALLS.isdisjoint(words) and _PROGRAM.isdisjoint(words))
+
+
+def _is_named_otherwise(lower: str, start: int) -> bool:
+    return not _OTHER.isdisjoint(words_before(lower, start, 16)[-1:])
+
+
+DETECTORS = (Detector("phone", judge=judge),)

@@ -1,0 +1,96 @@
+"""What a secret looks like, and what only stands in its place."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+_STAND_INS = frozenset(
+    """none null nil true false undefined string str int number bool boolean bytes object any optional list dict
+    required password passwd pass secret token key apikey username user test testing value changeme example
+    sample foo bar baz incorrect invalid correct missing empty unknown default redacted hidden masked removed
+    omitted secretstr text basic bearer digest negotiate cookie self this admin root disabled enabled yes no""".split()
+)
+_OPENERS = "$<{%[*(&"
+_HINTS = (
+    "your",
+    "xxxx",
+    "****",
+    "....",
+    "placeholder",
+    "example",
+    "redacted",
+    "insert_",
+    "changeme",
+    "${",
+    "{{",
+    "<",
+    "fake",
+    "dummy",
+)
+_REFERENCE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|->|::)[A-Za-z_][A-Za-z0-9_]*|\[[^\]]*\])*\(?\)?;?\Z")
+_CODE = re.compile(r"\.[a-z_]+\(|\(|\)|=>")
+_HEX = re.compile(r"[0-9a-fA-F]+\Z")
+
+
+def is_placeholder(value: str) -> bool:
+    """Tell whether a value is a variable, a sample or a marker in a secret's place."""
+    if value[:1] in _OPENERS or (len(value) > 3 and len(set(value)) < 4):
+        return True
+    low = value.lower()
+    return low.strip("\"'.,;:=") in _STAND_INS or any(hint in low for hint in _HINTS)
+
+
+def is_filler(value: str) -> bool:
+    """Tell whether a value only fills the place after a known prefix: ``xxxx``, ``your_key``."""
+    low = value.lower()
+    return len(set(low)) < 4 or "your" in low or "xxxxxx" in low or "*" in low or "..." in low
+
+
+def is_random(value: str, least: int = 16) -> bool:
+    """Tell whether a value is long and mixed enough to have been generated.
+
+    Args:
+        value: one word.
+        least: the shortest length that counts.
+    """
+    if len(value) < least or not value.isascii():
+        return False
+    digits = sum(character.isdigit() for character in value)
+    letters = sum(character.isalpha() for character in value)
+    if not digits or not letters:
+        # Digits alone are some number; letters alone count only when upper and lower case are shuffled.
+        return digits == 0 and letters >= 24 and _case_changes(value) * 4 >= letters
+    distinct = len(set(value.lower()))
+    return distinct >= min(10, least // 2 + 2) and (digits >= 3 or _case_changes(value) * 5 >= letters)
+
+
+def is_chosen(value: str) -> bool:
+    """Tell whether a value may be a password that a person chose: no bare word and no reference in code."""
+    if len(value) < 4:
+        return False
+    has_digit = any(character.isdigit() for character in value)
+    has_mark = any(not character.isalnum() and character not in "_.-" for character in value)
+    mixed = value.lower() != value and value.upper() != value and value[1:] != value[1:].lower()
+    if not (has_digit or has_mark or mixed):
+        return False
+    return has_digit or has_mark or not _REFERENCE.match(value)
+
+
+def is_code(value: str) -> bool:
+    """Tell whether an unquoted value is an expression of a programming language."""
+    return bool(_CODE.search(value)) or (
+        bool(_REFERENCE.match(value)) and ("." in value or "[" in value or "::" in value)
+    )
+
+
+def is_hex(value: str) -> bool:
+    """Tell whether a value has hexadecimal digits only."""
+    return bool(_HEX.match(value))
+
+
+def _case_changes(value: str) -> int:
+    return sum(
+        (first.isupper() and second.islower()) or (first.islower() and second.isupper())
+        for first, second in pairwise(value)
+    )

@@ -1,0 +1,219 @@
+"""The walk through one value: keys first, then texts, with bounds on depth and size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from tracing_proxies import failures
+from tracing_proxies.masking import markers
+from tracing_proxies.masking.checks import is_card_number
+from tracing_proxies.masking.keys import fold_name, split_name
+from tracing_proxies.masking.policy import MaskingRules, NameSet
+from tracing_proxies.masking.scan import Scanner
+
+MAX_DEPTH = 32
+MAX_NODES = 100_000
+MAX_JSON = 64 * 1024
+
+# Words of a key that say what a bare number or text under it is: {"phone": 4155550199}.
+_TELLING = frozenset(
+    """phone telephone tel mobile fax cell whatsapp msisdn card cc ssn social security landline telefon handy""".split()
+)
+_JSON_STARTS = frozenset('{["')
+_JSON_IN_STRING = frozenset("{[\\")
+_SHOW = 1
+_EXEMPT = 2
+
+
+class Walk:
+    """Masks one structure.
+
+    Args:
+        rules: the compiled policy.
+        scanner: masks the texts.
+        extra: names to hide beside the rules'.
+    """
+
+    __slots__ = ("_extra", "_nodes", "_paths", "_rules", "_scanner")
+
+    def __init__(self, rules: MaskingRules, scanner: Scanner, extra: NameSet | None) -> None:
+        self._rules = rules
+        self._scanner = scanner
+        self._extra = extra
+        self._nodes = 0
+        self._paths = rules.needs_path or bool(extra and extra.paths)
+
+    def mask(self, obj: Any) -> Any:
+        """Return the masked copy of a value that stands under no key."""
+        return self._value(obj, 0, "", "", 0 if self._rules.strict else _SHOW)
+
+    def _value(self, obj: Any, depth: int, label: str, path: str, mode: int) -> Any:
+        """Mask one value, and answer for its failure.
+
+        Args:
+            obj: the value.
+            depth: how many containers it lies in.
+            label: its key, if that tells what the value is.
+            path: its folded keys, where a pattern needs them.
+            mode: 0 hides every scalar, _SHOW applies the detectors, _EXEMPT copies.
+        """
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            return markers.TOO_LARGE
+        try:
+            kind = type(obj)
+            if kind is str:
+                return self._text(obj, depth, label, path, mode)
+            if obj is None or kind is bool:
+                return obj
+            if kind is int or kind is float:
+                return self._number(obj, label, mode)
+            if depth >= MAX_DEPTH:
+                return markers.TOO_DEEP
+            if isinstance(obj, dict):
+                return self._mapping(obj, depth, path, mode)
+            if isinstance(obj, (list, tuple, set, frozenset)):
+                return self._sequence(obj, depth, label, path, mode)
+            return self._other(obj, depth, label, path, mode)
+        except Exception as exc:
+            failures.contain("masking", exc)
+            return markers.FAILED
+
+    def _mapping(self, obj: dict[Any, Any], depth: int, path: str, mode: int) -> dict[Any, Any]:
+        masked: dict[Any, Any] = {}
+        for key, value in obj.items():
+            if self._nodes >= MAX_NODES:
+                masked[markers.TOO_LARGE] = None
+                break
+            name = key if isinstance(key, str) else ""
+            new_key = self._key(key, depth, mode)
+            if new_key in masked:
+                new_key = _free_name(str(new_key), masked)
+            below = f"{path}.{fold_name(name)}" if self._paths and mode != _EXEMPT else ""
+            masked[new_key] = self._entry(name, value, obj, depth, below, mode)
+        return masked
+
+    def _entry(self, name: str, value: Any, siblings: dict[Any, Any], depth: int, path: str, mode: int) -> Any:
+        if name:
+            if self._extra is not None and self._extra.holds(name, path):
+                return None if value is None else markers.HIDDEN
+            if mode == _EXEMPT:
+                return self._value(value, depth + 1, "", path, mode)
+            if self._rules.hides(name, path) and not ("logprob" in siblings and name == "token"):
+                # What is absent stays so: a missing password tells nothing, and it explains many failures.
+                return None if value is None else markers.HIDDEN
+            if self._rules.allow and self._rules.allow.holds(name, path):
+                mode = _EXEMPT
+            elif mode == 0 and self._rules.show.holds(name, path):
+                mode = _SHOW
+        return self._value(value, depth + 1, _label(name), path, mode)
+
+    def _key(self, key: Any, depth: int, mode: int) -> Any:
+        if mode == _EXEMPT:
+            return key
+        if isinstance(key, str):
+            return key if key in self._rules.allow_texts else self._scanner.mask(key)
+        # A number or a tuple as a key is structure, which strict leaves alone; the detectors still see it.
+        return self._value(key, depth + 1, "", "", _SHOW)
+
+    def _sequence(self, obj: Iterable[Any], depth: int, label: str, path: str, mode: int) -> Any:
+        items: list[Any] = []
+        for item in obj:
+            if self._nodes >= MAX_NODES:
+                items.append(markers.TOO_LARGE)
+                break
+            items.append(self._value(item, depth + 1, label, path, mode))
+        if isinstance(obj, list):
+            return items
+        if isinstance(obj, tuple):
+            same = (
+                type(obj) is tuple and len(items) == len(obj) and all(a is b for a, b in zip(items, obj, strict=True))
+            )
+            return obj if same else tuple(items)
+        return frozenset(items) if isinstance(obj, frozenset) else set(items)
+
+    def _text(self, text: str, depth: int, label: str, path: str, mode: int) -> str:
+        if mode == _EXEMPT or not text or text in self._rules.allow_texts or text in markers.ALL:
+            return text
+        if text[0] in _JSON_STARTS and depth < MAX_DEPTH and len(text) <= MAX_JSON and _may_be_json(text):
+            parsed = _parse(text)
+            if parsed is not None:
+                return self._json(text, parsed, depth, label, path, mode)
+        if mode == 0:
+            return markers.HIDDEN
+        return self._scanner.mask(text, label)
+
+    def _json(self, text: str, parsed: Any, depth: int, label: str, path: str, mode: int) -> str:
+        masked = self._value(parsed, depth + 1, label, path, mode)
+        if masked == parsed:
+            return text
+        return json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
+
+    def _number(self, number: int | float, label: str, mode: int) -> Any:
+        if mode == 0:
+            return markers.HIDDEN
+        if mode == _EXEMPT or not (1e6 <= number < 1e19):
+            return number
+        if type(number) is float and not number.is_integer():
+            return number
+        digits = str(int(number))
+        if is_card_number(digits):
+            return digits if digits in self._rules.allow_texts else markers.CARD
+        if label and type(number) is int:
+            masked = self._scanner.mask(digits, label)
+            return number if masked is digits else masked
+        return number
+
+    def _other(self, obj: Any, depth: int, label: str, path: str, mode: int) -> Any:
+        if isinstance(obj, (bytes, bytearray)):
+            raw = bytes(obj)
+            try:
+                text, codec = raw.decode("utf-8"), "utf-8"
+            except UnicodeDecodeError:
+                text, codec = raw.decode("latin-1"), "latin-1"
+            masked = self._text(text, depth, label, path, mode)
+            return raw if masked is text else masked.encode(codec)
+        if isinstance(obj, str):
+            return self._text(str.__str__(obj), depth, label, path, mode)
+        if isinstance(obj, int):
+            return self._number(int.__index__(obj), label, mode)
+        if isinstance(obj, float):
+            return self._number(float.__float__(obj), label, mode)
+        raise TypeError(f"cannot mask a value of type {type(obj).__name__}")
+
+
+@lru_cache(maxsize=4096)
+def _label(name: str) -> str:
+    return f"{name}: " if name and not _TELLING.isdisjoint(split_name(markers.blank(name))) else ""
+
+
+def _free_name(name: str, taken: dict[Any, Any]) -> str:
+    number = 2
+    while f"{name} {number}" in taken:
+        number += 1
+    return f"{name} {number}"
+
+
+def _may_be_json(text: str) -> bool:
+    """Tell by its ends whether a text may be a JSON object or array, or a JSON string that holds JSON in turn."""
+    if text[0] == '"':
+        return text[-1] == '"' and text[1:2] in _JSON_IN_STRING
+    return text.rstrip()[-1:] in ("}", "]")
+
+
+def _parse(text: str) -> Any:
+    """Return the JSON value of a text, None if it has none or one that a dict cannot hold (a key twice)."""
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        raise ValueError("a key twice")
+    return entries
