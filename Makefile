@@ -12,8 +12,8 @@ $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
 	$(BIN)/pip install --quiet -e ".[test,lint]" -e examples
 	touch $@
 
-demo: $(VENV)/.ready  ## run the retail application, all scenarios, six at a time
-	$(BIN)/python -m retail --scenarios all --seed 7 --concurrency 6
+demo: $(VENV)/.ready  ## run the retail simulation, traced into a local store
+	$(BIN)/tracing-proxies demo
 
 test: $(VENV)/.ready  ## run every test
 	$(BIN)/python -m pytest

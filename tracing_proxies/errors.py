@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
+
+if TYPE_CHECKING:
+    from tracing_proxies.registry.model import Registry
 
 
 class TracingProxiesError(Exception):
@@ -42,10 +47,12 @@ class RegistryError(TracingProxiesError, ValueError):
 
     Args:
         problems: all problems that were found, in the order of their places.
+        partial: the `Registry` made of what was valid, for further checks in the same run; None if nothing was.
     """
 
-    def __init__(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
+    def __init__(self, problems: tuple[Problem, ...] | list[Problem], partial: Registry | None = None) -> None:
         self.problems = tuple(problems)
+        self.partial = partial
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -43,7 +43,7 @@ _MOST_TYPES = 4_096
 _MOST_NAMES = 256
 # How a name is read, per type. By id, since hashing a class may run its metaclass's code; the weak reference tells a
 # class from a later one at the same address.
-_known: dict[int, tuple[weakref.ref[type], dict[tuple[str, bool], Reader]]] = {}
+_known: dict[int, tuple[weakref.ref[type], dict[str, Reader], dict[str, Reader]]] = {}
 
 
 def read_field(obj: Any, name: str, *, call_properties: bool = False) -> Any:
@@ -65,12 +65,13 @@ def read_field(obj: Any, name: str, *, call_properties: bool = False) -> Any:
     if entry is None or entry[0]() is not kind:
         if len(_known) >= _MOST_TYPES:
             _known.clear()
-        entry = _known[id(kind)] = (weakref.ref(kind), {})
-    reader = entry[1].get((name, call_properties))
+        entry = _known[id(kind)] = (weakref.ref(kind), {}, {})
+    readers = entry[2] if call_properties else entry[1]
+    reader = readers.get(name)
     if reader is None:
         reader = _reader_for(kind, name, call_properties)
-        if len(entry[1]) < _MOST_NAMES:
-            entry[1][name, call_properties] = reader
+        if len(readers) < _MOST_NAMES:
+            readers[name] = reader
     return reader(obj)
 
 
@@ -117,10 +118,10 @@ def _attribute_reader(kind: type, mro: tuple[type, ...], name: str, call_propert
         extra = _find(mro, "__pydantic_extra__")
         if type(extra) is types.MemberDescriptorType:
             return lambda obj: _read_with_extra(obj, name)
-        return lambda obj: _read(obj, name)
+        return _direct_reader(name)
     if how is types.MemberDescriptorType or not _has(how, "__get__"):
         # Nothing on the class can run here, so the C lookup is safe: it reads instance, slot and class data in 60 ns.
-        return lambda obj: _read(obj, name)
+        return _direct_reader(name)
     if how is _TupleGetter:
         return lambda obj: _TupleGetter.__get__(declared, obj, kind)
     shadows = _has(how, "__set__") or _has(how, "__delete__")
@@ -138,6 +139,16 @@ def _attribute_reader(kind: type, mro: tuple[type, ...], name: str, call_propert
         return MISSING
 
     return read_past_descriptor
+
+
+def _direct_reader(name: str) -> Reader:
+    def read(obj: Any) -> Any:
+        try:
+            return _read_plainly(obj, name)
+        except AttributeError:
+            return MISSING
+
+    return read
 
 
 def _read(obj: Any, name: str) -> Any:

@@ -96,9 +96,17 @@ class Pointcut:
         """Whether the module part names exactly one module."""
         return "*" not in self.module
 
+    def names_module(self, module: str) -> bool:
+        """Tell whether the module part matches; subclasses may be defined in any other."""
+        return _module_matches(self.module, module)
+
     def module_may_match(self, module: str) -> bool:
         """Tell whether a target that is defined in this module could match."""
         return self.subclasses or _module_matches(self.module, module)
+
+    def is_base(self, module: str, path: str) -> bool:
+        """Tell whether a class is one that the class part names itself, subclasses aside."""
+        return self.cls is not None and _module_matches(self.module, module) and _class_matches(self.cls, path)
 
     def matches(self, target: Target) -> bool:
         """Tell whether the pattern selects a target."""
@@ -189,16 +197,21 @@ def _class_matches(pattern: str, path: str) -> bool:
 
 
 def _segment_matches(pattern: str, name: str) -> bool:
-    if "*" not in pattern:
-        return pattern == name
     if name.startswith("_") and not pattern.startswith("_"):
         return False
+    return glob_matches(pattern, name)
+
+
+def glob_matches(pattern: str, text: str) -> bool:
+    """Tell whether a pattern, in which ``*`` stands for any characters, matches a whole text; in linear time."""
+    if "*" not in pattern:
+        return pattern == text
     first, *middle, last = pattern.split("*")
-    if len(name) < len(first) + len(last) or not name.startswith(first) or not name.endswith(last):
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
         return False
-    at, end = len(first), len(name) - len(last)
+    at, end = len(first), len(text) - len(last)
     for piece in middle:
-        found = name.find(piece, at, end)
+        found = text.find(piece, at, end)
         if found < 0:
             return False
         at = found + len(piece)

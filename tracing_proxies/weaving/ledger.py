@@ -48,6 +48,10 @@ class Ledger:
         self._mutations.append(mutation)
         return mutation
 
+    def covers(self, owner: type | ModuleType, name: str) -> bool:
+        """Tell whether an entry is one that ``undo`` restores."""
+        return any(mutation.owner is owner and mutation.name == name for mutation in self._mutations)
+
     def undo(self) -> list[Mutation]:
         """Restore every namespace, last change first.
 

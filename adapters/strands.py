@@ -1,0 +1,240 @@
+"""What YAML cannot say of Strands: streams folded to results, tools reached in every way, native spans muted."""
+
+from __future__ import annotations
+
+from types import MethodType, ModuleType
+from typing import Any
+
+from opentelemetry.trace import NoOpTracer
+
+from tracing_proxies.recording.scope import starts_lazily
+from tracing_proxies.registry.model import Preset
+from tracing_proxies.weaving.advice import Advice
+from tracing_proxies.weaving.kinds import Shape
+from tracing_proxies.weaving.proxies import WovenBoundFunction, WovenFunction
+from tracing_proxies.weaving.weaver import Weaver
+
+_TOOLS = "strands.tools.decorator"
+_TRACER = "strands.telemetry.tracer"
+_MOST_TEXT = 65_536
+
+_woven: dict[int, tuple[Any, WovenFunction]] = {}
+
+
+def install(weaver: Weaver, preset: Preset) -> None:
+    """Let rules reach the functions inside of tools, and mute the framework's own spans if the preset says so."""
+    weaver.on_module(_TOOLS, lambda module: _reach_tools(weaver, module))
+    if preset.native == "mute":
+        weaver.on_module(_TRACER, lambda module: _mute(weaver, module))
+    weaver.on_undo(_woven.clear)
+
+
+class _ToolFunction:
+    """Stands as `_tool_func` on the class of decorated tools, and answers the woven function where there is one.
+
+    Bound copies of a tool live in registries of agents that were built long before. All of them read this attribute, so
+    one descriptor on their class reaches them all, and its removal is an exact undo: their own entries stay raw.
+    """
+
+    def __get__(self, tool: Any, owner: Any = None) -> Any:
+        if tool is None:
+            return self
+        try:
+            raw = vars(tool)["_tool_func"]
+        except KeyError:
+            raise AttributeError("_tool_func") from None
+        if type(raw) is MethodType:
+            known = _woven.get(id(raw.__func__))
+            return raw if known is None else known[1].__get__(raw.__self__, type(raw.__self__))
+        known = _woven.get(id(raw))
+        return raw if known is None else known[1]
+
+    def __set__(self, tool: Any, value: Any) -> None:
+        vars(tool)["_tool_func"] = _raw(value)
+
+    def __delete__(self, tool: Any) -> None:
+        del vars(tool)["_tool_func"]
+
+
+class _Muted:
+    """Stands as `tracer` on the framework's tracer, and answers one that records nothing and passes parents on."""
+
+    def __init__(self) -> None:
+        self._silent = NoOpTracer()
+
+    def __get__(self, tracer: Any, owner: Any = None) -> Any:
+        return self if tracer is None else self._silent
+
+    def __set__(self, tracer: Any, value: Any) -> None:
+        vars(tracer)["tracer"] = value
+
+
+def _reach_tools(weaver: Weaver, module: ModuleType) -> None:
+    cls = module.DecoratedFunctionTool
+    if "_tool_func" not in vars(cls):
+        weaver.ledger.replace(cls, "_tool_func", _ToolFunction())
+    weaver.containers[cls] = _tool_shape
+
+
+def _mute(weaver: Weaver, module: ModuleType) -> None:
+    if "tracer" not in vars(module.Tracer):
+        weaver.ledger.replace(module.Tracer, "tracer", _Muted())
+
+
+def _tool_shape(tool: Any, in_class: bool) -> Shape | None:
+    function = _raw(vars(tool).get("_tool_func"))
+    function = getattr(function, "__func__", function)
+    if function is None:
+        return None
+
+    def put(advice: Advice) -> Any:
+        _woven[id(function)] = (function, WovenFunction(function, advice))
+        return lambda: _woven.pop(id(function), None)
+
+    return Shape(function, in_class, starts_lazily(function), install=put)
+
+
+def _raw(value: Any) -> Any:
+    while isinstance(value, (WovenFunction, WovenBoundFunction)):
+        value = value.__wrapped__
+    return value
+
+
+def function_of(tool: Any) -> Any:
+    """Name the raw function of a decorated tool, if a rule of its own names it; it takes over the tool's span."""
+    raw = vars(tool).get("_tool_func") if hasattr(tool, "__dict__") else None
+    function = getattr(raw, "__func__", raw)
+    return function if id(function) in _woven else None
+
+
+class _AgentFold:
+    """Keeps the last event's result of an agent's stream."""
+
+    def __init__(self) -> None:
+        self._result: Any = None
+
+    def add(self, event: Any) -> bool:
+        if type(event) is dict and "result" in event:
+            self._result = event["result"]
+        return False
+
+    def value(self) -> Any:
+        result = self._result
+        if result is None:
+            return {}
+        fields = vars(result) if hasattr(result, "__dict__") else {}
+        return {
+            "text": _text_of(fields.get("message")),
+            "stop_reason": fields.get("stop_reason"),
+            "status": fields.get("status"),
+        }
+
+
+class _ModelFold:
+    """Puts a model's stream together: text, tool uses, tokens."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = _model_id(model)
+        self._content: list[dict[str, Any]] = []
+        self._open: dict[str, Any] | None = None
+        self._size = 0
+        self._value: dict[str, Any] = {}
+
+    def add(self, event: Any) -> bool:
+        if type(event) is not dict:
+            return False
+        if "contentBlockStart" in event:
+            start = event["contentBlockStart"].get("start", {})
+            if "toolUse" in start:
+                self._open = {
+                    "name": start["toolUse"].get("name"),
+                    "toolUseId": start["toolUse"].get("toolUseId"),
+                    "input": "",
+                }
+                self._content.append({"toolUse": self._open})
+        elif "contentBlockDelta" in event:
+            self._delta(event["contentBlockDelta"].get("delta", {}))
+        elif "contentBlockStop" in event:
+            self._open = None
+        elif "messageStop" in event:
+            self._value["stop_reason"] = event["messageStop"].get("stopReason")
+        elif "metadata" in event:
+            self._usage(event["metadata"])
+        return False
+
+    def _delta(self, delta: dict[str, Any]) -> None:
+        if self._size > _MOST_TEXT:
+            return
+        if "toolUse" in delta and self._open is not None:
+            self._open["input"] += delta["toolUse"].get("input", "")
+            self._size += len(delta["toolUse"].get("input", ""))
+        elif "text" in delta:
+            if not self._content or "text" not in self._content[-1]:
+                self._content.append({"text": ""})
+            self._content[-1]["text"] += delta["text"]
+            self._size += len(delta["text"])
+
+    def _usage(self, metadata: dict[str, Any]) -> None:
+        usage = metadata.get("usage", {})
+        names = {
+            "inputTokens": "input_tokens",
+            "outputTokens": "output_tokens",
+            "totalTokens": "total_tokens",
+            "cacheReadInputTokens": "cache_read",
+            "cacheWriteInputTokens": "cache_write",
+        }
+        self._value.update({name: usage[key] for key, name in names.items() if key in usage})
+        if "latencyMs" in metadata.get("metrics", {}):
+            self._value["latency_ms"] = metadata["metrics"]["latencyMs"]
+
+    def value(self) -> Any:
+        return {**self._value, "model": self._model, "message": {"role": "assistant", "content": self._content}}
+
+
+class _ToolFold:
+    """Takes a tool's result; what is streamed after it is nobody's, since the consumer stops reading."""
+
+    def __init__(self) -> None:
+        self._value: dict[str, Any] = {}
+
+    def add(self, event: Any) -> bool:
+        result = event.get("tool_result") if isinstance(event, dict) else None
+        if type(event).__name__ != "ToolResultEvent" or not isinstance(result, dict):
+            return False
+        exception = event.get("exception")
+        content = result.get("content")
+        message = f"{type(exception).__name__}: {_text_of(result)}" if exception is not None else _text_of(result)
+        self._value = {"status": result.get("status"), "content": content, "message": message}
+        return True
+
+    def value(self) -> Any:
+        return self._value
+
+
+def fold_agent(agent: Any, arguments: dict[str, Any]) -> _AgentFold:
+    """Fold an agent's, graph's or swarm's stream."""
+    return _AgentFold()
+
+
+def fold_model(model: Any, arguments: dict[str, Any]) -> _ModelFold:
+    """Fold a model's stream."""
+    return _ModelFold(model)
+
+
+def fold_tool(tool: Any, arguments: dict[str, Any]) -> _ToolFold:
+    """Fold a tool's stream."""
+    return _ToolFold()
+
+
+def _model_id(model: Any) -> str | None:
+    # `get_config` is part of the framework's interface for models, and free of side effects in all of its providers.
+    config = model.get_config()
+    found = config.get("model_id") if isinstance(config, dict) else getattr(config, "model_id", None)
+    return found if isinstance(found, str) else None
+
+
+def _text_of(message: Any) -> str | None:
+    if not isinstance(message, dict):
+        return None
+    texts = [block["text"] for block in message.get("content") or [] if isinstance(block, dict) and "text" in block]
+    return "\n".join(texts) if texts else None

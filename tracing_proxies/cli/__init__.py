@@ -1,0 +1,1 @@
+"""The command `tracing-proxies`: one module per command."""

@@ -1,0 +1,155 @@
+"""`tracing-proxies check`: say everything that is wrong with a registry, and what its rules match."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracing_proxies.errors import Problem, RegistryError
+from tracing_proxies.plugins import install_adapters
+from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.registry.discovery import find_registry
+from tracing_proxies.registry.loader import load_registry
+from tracing_proxies.registry.model import Registry
+from tracing_proxies.weaving.unmatched import find_unmatched
+from tracing_proxies.weaving.weaver import Weaver
+
+
+@click.command()
+@click.argument("registry", required=False, type=click.Path(path_type=Path))
+@click.option("--import", "importing", is_flag=True, help="Import the modules that the rules name, and match them.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def check(registry: Path | None, importing: bool, as_json: bool) -> None:
+    """Check a registry: every mistake with file, line and column. The exit status is 1 if there is one.
+
+    Without --import nothing of the application is imported, so rules are not matched.
+    """
+    problems: list[Problem] = []
+    parsed: Registry | None
+    path = find_registry(registry, os.environ, Path.cwd())
+    try:
+        parsed = load_registry(path)
+    except RegistryError as error:
+        problems += error.problems
+        parsed = error.partial
+    matches: dict[str, list[str]] = {}
+    failed: dict[str, str] = {}
+    if importing and parsed is not None:
+        sys.path[:0] = [str(path.parent), os.getcwd()]
+        matches, unmatched, failed = match_rules(parsed)
+        problems += unmatched
+    problems.sort(key=lambda problem: (problem.place.file, problem.place.line, problem.place.column))
+    if as_json:
+        click.echo(json.dumps(_document(path, parsed, problems, matches, failed), indent=2))
+    else:
+        _tell(path, parsed, problems, matches, failed, importing)
+    raise SystemExit(1 if problems else 0)
+
+
+def match_rules(registry: Registry) -> tuple[dict[str, list[str]], list[Problem], dict[str, str]]:
+    """Import what the rules name, and weave it for a moment.
+
+    Returns:
+        The targets of each rule by the rule's place, the pointcuts without any, and modules that failed to import.
+    """
+    failed = _import_modules(registry)
+    weaver = Weaver(Recorder(lambda span: None))
+    install_adapters(registry, weaver)
+    weaver.weave(registry)
+    try:
+        targets = [point.target for point in weaver.join_points.values()]
+        matches = {
+            str(rule.place): sorted(str(target) for target in targets if rule.selects(target))
+            for rule in registry.rules
+            if rule.preset is None
+        }
+        return matches, find_unmatched(registry, targets, pending=True), failed
+    finally:
+        weaver.undo()
+
+
+def _import_modules(registry: Registry) -> dict[str, str]:
+    failed: dict[str, str] = {}
+    for rule in registry.rules:
+        if rule.preset is not None:
+            continue
+        for pointcut in rule.match:
+            stem = pointcut.module.split("*")[0].rstrip(".") if "*" in pointcut.module else pointcut.module
+            if "*" in pointcut.module:
+                stem = stem if pointcut.module.startswith(stem + ".") else stem.rpartition(".")[0]
+            _import(stem, failed)
+            if "*" in pointcut.module and stem in sys.modules:
+                for found in pkgutil.walk_packages(
+                    getattr(sys.modules[stem], "__path__", []), stem + ".", lambda _: None
+                ):
+                    if pointcut.names_module(found.name):
+                        _import(found.name, failed)
+    return failed
+
+
+def _import(name: str, failed: dict[str, str]) -> None:
+    if not name or name in failed:
+        return
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        failed[name] = f"{type(error).__name__}: {error}"
+
+
+def _document(
+    path: Path,
+    registry: Registry | None,
+    problems: list[Problem],
+    matches: dict[str, list[str]],
+    failed: dict[str, str],
+) -> dict[str, Any]:
+    return {
+        "registry": str(path),
+        "rules": 0 if registry is None else sum(rule.preset is None for rule in registry.rules),
+        "problems": [
+            {
+                "code": p.code,
+                "message": p.message,
+                "file": p.place.file,
+                "line": p.place.line,
+                "column": p.place.column,
+                "suggestion": p.suggestion,
+            }
+            for p in problems
+        ],
+        "matches": matches,
+        "not_imported": failed,
+    }
+
+
+def _tell(
+    path: Path,
+    registry: Registry | None,
+    problems: list[Problem],
+    matches: dict[str, list[str]],
+    failed: dict[str, str],
+    importing: bool,
+) -> None:
+    for place, targets in matches.items():
+        click.echo(f"{place}  {len(targets)} target{'' if len(targets) == 1 else 's'}")
+        for target in targets:
+            click.echo(f"    {target}")
+    if registry is not None:
+        for name, reason in registry.skipped_presets:
+            click.echo(f"preset {name} is left out: {reason}")
+    for name, reason in failed.items():
+        click.echo(f"cannot import {name}: {reason}", err=True)
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    if problems:
+        click.echo(f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in {path}", err=True)
+        return
+    rules = 0 if registry is None else sum(rule.preset is None for rule in registry.rules)
+    click.echo(f"{path} is right: {rules} rules" + ("" if importing else "; `check --import` also matches them"))

@@ -1,0 +1,34 @@
+"""The entry of the command line."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tracing_proxies.cli.check import check
+from tracing_proxies.cli.demo import demo
+from tracing_proxies.cli.run import run
+from tracing_proxies.cli.status import status
+from tracing_proxies.errors import TracingProxiesError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tracing-proxies")
+def commands() -> None:
+    """Trace a Python agent application from registry.yaml, without touching its source."""
+
+
+commands.add_command(run)
+commands.add_command(check)
+commands.add_command(status)
+commands.add_command(demo)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is told in plain words, and the exit status is 1."""
+    try:
+        commands()
+    except TracingProxiesError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None

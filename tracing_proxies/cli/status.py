@@ -1,0 +1,63 @@
+"""`tracing-proxies status`: what the registry asks for here, and what its local store holds."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracing_proxies import destinations
+from tracing_proxies.registry.discovery import find_registry
+from tracing_proxies.registry.loader import load_registry
+from tracing_proxies.viewer.store import open_for_reading, summarise
+
+
+@click.command()
+@click.option("--registry", type=click.Path(path_type=Path), help="The registry; else the next one upwards.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def status(registry: Path | None, as_json: bool) -> None:
+    """Show the registry that holds here, where its spans go, and what the local store has of them.
+
+    Of a running process, `tracing_proxies.status()` tells more.
+    """
+    found = describe(find_registry(registry, os.environ, Path.cwd()))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for name, value in found.items():
+        click.echo(f"{name.replace('_', ' '):<16}{_shown(value)}")
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Describe a registry and its local store in plain values."""
+    registry = load_registry(path)
+    host = destinations.langfuse_host(os.environ)
+    store = destinations.store_path(registry)
+    found: dict[str, Any] = {
+        "registry": str(path),
+        "tracing": "off" if os.environ.get("TRACING_PROXIES", "").lower() in ("off", "0", "false") else "on",
+        "rules": sum(rule.preset is None for rule in registry.rules),
+        "presets": [preset.name for preset in registry.presets],
+        "left_out": [f"{name}: {reason}" for name, reason in registry.skipped_presets],
+        "langfuse": host or "no keys in the environment",
+        "store": str(store),
+    }
+    try:
+        with open_for_reading(store) as connection:
+            summary = summarise(connection)
+    except FileNotFoundError:
+        return {**found, "traces": 0}
+    newest = None
+    if summary.newest is not None:
+        newest = datetime.fromtimestamp(summary.newest / 1e9, timezone.utc).isoformat(timespec="seconds")
+    return {**found, "traces": summary.traces, "spans": summary.spans, "errors": summary.errors, "newest": newest}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return str(value)

@@ -1,0 +1,54 @@
+"""The current span, kept where OpenTelemetry keeps it, so that their spans nest under ours and ours under theirs.
+
+There is one place for it and no second context variable: whatever carries OpenTelemetry's context into a thread or a
+task then carries our span as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry import context as api
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
+from opentelemetry.trace.propagation import _SPAN_KEY
+
+SPAN_KEY = _SPAN_KEY
+_runtime = api._RUNTIME_CONTEXT
+
+if type(_runtime) is ContextVarsRuntimeContext:
+    # Past the public functions: 340 ns for attach and detach against 590 ns.
+    _variable = _runtime._current_context
+    current: Callable[[], Context] = _variable.get
+    attach: Callable[[Context], Any] = _variable.set
+    _reset: Any = _variable.reset
+else:  # another runtime context was configured in OTEL_PYTHON_CONTEXT
+    current = api.get_current
+    attach = api.attach
+    _reset = _runtime.detach
+
+SUPPRESSED = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
+"""Stands as the current span where nothing is to be traced: in our own threads."""
+
+
+def with_span(context: Context, span: trace.Span) -> Context:
+    """Return a copy of a context in which ``span`` is the current one."""
+    return Context({**context, SPAN_KEY: span})
+
+
+def detach(token: Any) -> None:
+    """Restore what was current before ``attach``.
+
+    A token of another context (a generator that is closed by another task) has nothing to restore here.
+    """
+    try:
+        _reset(token)
+    except ValueError:
+        return
+
+
+def suppress() -> None:
+    """Switch tracing off for the rest of the calling thread."""
+    attach(with_span(api.set_value(api._SUPPRESS_INSTRUMENTATION_KEY, True), SUPPRESSED))

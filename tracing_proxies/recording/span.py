@@ -1,0 +1,173 @@
+"""Our span: an OpenTelemetry API span that keeps its own record, without any SDK."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace as api
+from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
+
+from tracing_proxies.recording.capture import snapshot
+from tracing_proxies.recording.trace import Trace
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from tracing_proxies.recording.recipe import Recipe
+    from tracing_proxies.recording.recorder import Recorder
+    from tracing_proxies.recording.scope import CallScope
+
+_clock = time.perf_counter_ns
+_MAX_EVENTS = 32
+_MAX_ATTRIBUTES = 128
+
+
+class Span(api.Span):
+    """One call on its way to becoming an observation.
+
+    It is what `opentelemetry.trace.get_current_span()` returns inside of a traced call, so `set_attribute`,
+    `update_name`, `set_status` and `record_exception` reach it.
+
+    Attributes:
+        start, stop: nanoseconds of the monotonic clock; ``stop`` is None while it is open.
+        parent_id: 64 bits, None at the top of a trace.
+        parent: the span above, as long as this one is open.
+        waiting_for: the raw function whose own rule takes this span over when it is called (see ``adopt``).
+        settled: whether its result has been recorded by the call that took it over.
+    """
+
+    __slots__ = (
+        "app_root",
+        "context",
+        "dropped",
+        "function",
+        "input",
+        "instance_id",
+        "kept_child",
+        "level",
+        "metadata",
+        "model",
+        "name",
+        "output",
+        "parent",
+        "parent_id",
+        "prepared",
+        "recipe",
+        "recorder",
+        "scope",
+        "settled",
+        "span_id",
+        "start",
+        "status_message",
+        "stop",
+        "trace",
+        "type",
+        "usage",
+        "waiting_for",
+        "weight",
+    )
+
+    context: Context
+    recipe: Recipe
+    recorder: Recorder
+    scope: CallScope | None
+
+    def __init__(
+        self, recorder: Recorder, trace: Trace, span_id: int, parent: Span | None, parent_id: int | None
+    ) -> None:
+        self.recorder = recorder
+        self.trace = trace
+        self.span_id = span_id
+        self.parent = parent
+        self.parent_id = parent_id
+        self.app_root = parent is None
+        self.level = "DEFAULT"
+        self.status_message: Any = None
+        self.input: Any = None
+        self.output: Any = None
+        self.metadata: dict[str, Any] = {}
+        self.model: Any = None
+        self.usage: dict[str, Any] | None = None
+        self.scope = None
+        self.dropped: str | None = None
+        self.kept_child = False
+        self.settled = False
+        self.waiting_for: Any = None
+        self.instance_id = 0
+        self.function: Any = None
+        self.prepared: Any = None
+        self.weight = trace.weight
+        self.name = ""
+        self.type = "span"
+        self.stop: int | None = None
+        self.start = _clock()
+
+    def finish(self, result: Any) -> None:
+        """End the span with what its call returned; a second end changes nothing."""
+        if self.stop is None:
+            self.stop = _clock()
+            self.recorder.finish(self, result)
+
+    def fail(self, exc: BaseException) -> None:
+        """End the span with what its call raised."""
+        if self.stop is None:
+            self.stop = _clock()
+            self.recorder.fail(self, exc)
+
+    def abandon(self, reason: str) -> None:
+        """End the span of a stream that was closed or dropped before it was exhausted."""
+        if self.stop is None:
+            self.stop = _clock()
+            self.recorder.abandon(self, reason)
+
+    def get_span_context(self) -> SpanContext:
+        flags = TraceFlags.SAMPLED if self.trace.sampled else TraceFlags.DEFAULT
+        return SpanContext(self.trace.trace_id, self.span_id, is_remote=False, trace_flags=TraceFlags(flags))
+
+    def is_recording(self) -> bool:
+        return self.stop is None and self.trace.sampled
+
+    def end(self, end_time: int | None = None) -> None:
+        """Do nothing: the span ends with the call that it stands for."""
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        if self.stop is None and len(self.metadata) < _MAX_ATTRIBUTES:
+            if key == "session.id":
+                self.trace.session = snapshot(value)
+            elif key == "user.id":
+                self.trace.user = snapshot(value)
+            else:
+                self.metadata[key.removeprefix("langfuse.observation.metadata.")] = snapshot(value)
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
+
+    def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
+        if self.stop is None:
+            events = self.metadata.setdefault("events", [])
+            if len(events) < _MAX_EVENTS:
+                events.append({"name": name, **(snapshot(dict(attributes)) if attributes else {})})
+
+    def update_name(self, name: str) -> None:
+        if self.stop is None:
+            self.name = name
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        if self.stop is not None:
+            return
+        code, message = (
+            (status.status_code, status.description) if isinstance(status, Status) else (status, description)
+        )
+        if code is StatusCode.ERROR:
+            self.level = "ERROR"
+            if message:
+                self.status_message = message
+
+    def record_exception(
+        self, exception: BaseException, attributes: Any = None, timestamp: int | None = None, escaped: bool = False
+    ) -> None:
+        if self.stop is None:
+            self.recorder.describe_error(self, exception)

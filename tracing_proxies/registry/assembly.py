@@ -1,0 +1,230 @@
+"""The registry made of what its files say: presets found, roles looked up, hidden fields refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from tracing_proxies.errors import Place
+from tracing_proxies.registry.conditions import package_version
+from tracing_proxies.registry.findings import Findings
+from tracing_proxies.registry.hidden import hidden_name
+from tracing_proxies.registry.merging import FileDraft
+from tracing_proxies.registry.model import (
+    Export,
+    LangfuseExport,
+    LocalExport,
+    MaskingSettings,
+    Preset,
+    Registry,
+    Rule,
+    SamplingSettings,
+    Service,
+    Settings,
+)
+from tracing_proxies.registry.paths import CapturePath
+from tracing_proxies.registry.presets import PresetFile, find_preset, preset_names
+from tracing_proxies.registry.reader import Placed, Reader, RuleDraft, UseDraft, settings_of
+from tracing_proxies.registry.source import compose
+from tracing_proxies.registry.substitution import substitute
+from tracing_proxies.registry.suggest import nearest
+from tracing_proxies.registry.template import Template
+
+_LOCAL: Final = ".tracing_proxies/traces.db"
+
+
+def assemble(
+    draft: FileDraft,
+    path: Path | None,
+    files: tuple[Path, ...],
+    base: Path,
+    environ: Mapping[str, str],
+    folder: Path | None,
+    findings: Findings,
+) -> Registry:
+    """Make a registry of what was valid in its files, and note what is wrong between them.
+
+    Args:
+        draft: the registry's own file with all that it includes.
+        path: where it is, None for a text.
+        files: all files that were read.
+        base: the folder that relative paths start from.
+        folder: the folder of presets, None for the usual one.
+    """
+    values = draft.values
+    masking = MaskingSettings(**values.get("masking", {}))
+    rules = _Rules(masking.hide, findings)
+    rules.check(draft.reads)
+    presets: list[Preset] = []
+    skipped: list[tuple[str, str]] = []
+    for use in {use.name: use for use in values.get("use", ())}.values():
+        used = _Use(use, environ, folder)
+        reason = used.read()
+        if reason is not None:
+            skipped.append((use.name, reason))
+            continue
+        findings.extend(used.findings)
+        if used.preset is not None:
+            presets.append(used.preset)
+            rules.check(used.draft.reads, used.preset.overrides.hide)
+            rules.add(used.draft, used.preset)
+    roles = rules.add(draft, None)
+    return Registry(
+        path=path,
+        files=files,
+        service=Service(**{name: text or None for name, text in values.get("service", {}).items()}),
+        rules=tuple(rules.rules),
+        presets=tuple(presets),
+        skipped_presets=tuple(skipped),
+        roles=roles,
+        defaults=settings_of(values.get("defaults", {})),
+        export=_export(values, base),
+        sampling=SamplingSettings(),
+        masking=masking,
+    )
+
+
+def _export(values: Mapping[str, Any], base: Path) -> Export:
+    export = values.get("export", {})
+    local = export.get("local")
+    if local is not None:
+        given = {{"retention": "retention_ns"}.get(name, name): value for name, value in local.items()}
+        local = LocalExport(**{"path": base / _LOCAL, **given})
+    langfuse = export.get("langfuse")
+    return Export(
+        local=local,
+        langfuse=LangfuseExport(langfuse.get("host") or None) if langfuse is not None else None,
+        discard="discard" in export,
+        explicit="export" in values,
+    )
+
+
+class _Rules:
+    """Numbers the rules, finds their roles, and refuses what they would disclose.
+
+    Args:
+        hide: the names that the registry hides.
+    """
+
+    def __init__(self, hide: Sequence[str], findings: Findings) -> None:
+        self._hide = hide
+        self._findings = findings
+        self.rules: list[Rule] = []
+
+    def add(self, draft: FileDraft, preset: Preset | None) -> dict[str, Settings]:
+        """Add a file's rules, and return its roles."""
+        roles = {name: settings_of(values) for name, values in draft.values.get("roles", {}).items()}
+        for rule in draft.values.get("trace", ()):
+            self._add_rule(rule, roles, preset)
+        return roles
+
+    def _add_rule(self, draft: RuleDraft, roles: Mapping[str, Settings], preset: Preset | None) -> None:
+        before = len(self._findings)
+        bundle = roles.get(draft.role) if draft.role is not None else None
+        if draft.role is not None and bundle is None:
+            message = f"no role is named {draft.role[:60]!r}"
+            self._findings.add("TP209", message, draft.role_place, nearest(draft.role, roles))
+        settings = settings_of(draft.values)
+        hide = (*settings.hide, *(bundle.hide if bundle else ()), *(preset.overrides.hide if preset else ()))
+        self.check(draft.reads, hide)
+        if bundle is not None and hide:
+            self.check([(path, draft.role_place) for path in _paths_in(bundle)], hide)
+        if not draft.intact or not draft.applies or len(self._findings) > before:
+            return
+        self.rules.append(
+            Rule(
+                match=tuple(pointcut for pointcut, _ in draft.match),
+                places=tuple(place for _, place in draft.match),
+                exceptions=tuple(pointcut for pointcut, _ in draft.exceptions),
+                place=draft.place,
+                index=len(self.rules),
+                settings=settings,
+                role=draft.role,
+                bundle=bundle,
+                preset=preset.name if preset is not None else None,
+            )
+        )
+
+    def check(self, reads: Sequence[Placed], hide: Sequence[str] = ()) -> None:
+        """Note each path that reads a hidden field."""
+        for path, place in reads:
+            names = (hidden_name(read, (*self._hide, *hide)) for read in path.reads)
+            name = next((name for name in names if name is not None), None)
+            if name is not None:
+                message = f"{path.text[:60]!r} reads the hidden field {name!r}; pipe it to 'hash', or leave it out"
+                self._findings.add("TP210", message, place)
+
+
+def _paths_in(settings: Settings) -> Iterator[CapturePath]:
+    for field in attrs.fields(Settings):
+        found = getattr(settings, field.name)
+        for value in found.values() if isinstance(found, Mapping) else found if isinstance(found, tuple) else (found,):
+            if isinstance(value, CapturePath):
+                yield value
+            elif isinstance(value, Template):
+                yield from value.paths
+
+
+class _Use:
+    """Reads the preset that one entry of `use:` names.
+
+    Args:
+        use: the entry.
+        folder: the folder of presets, None for the usual one.
+    """
+
+    def __init__(self, use: UseDraft, environ: Mapping[str, str], folder: Path | None) -> None:
+        self._use = use
+        self._environ = environ
+        self._folder = folder
+        self.findings = Findings()
+        self.draft = FileDraft({}, ())
+        self.preset: Preset | None = None
+
+    def read(self) -> str | None:
+        """Read the preset's file; the outcome stands in the attributes.
+
+        Returns:
+            Why the preset does not apply here, None if it does.
+        """
+        name, place = self._use.name, self._use.place
+        try:
+            found = find_preset(name, self._folder)
+        except Exception as error:  # the package of a third party may raise anything when it is imported
+            self.findings.add("TP109", f"the preset {name!r} cannot be loaded: {type(error).__name__}: {error}", place)
+            return None
+        if found is None:
+            right = nearest(name, preset_names(self._folder))
+            self.findings.add("TP109", f"there is no preset {name[:60]!r}", place, right)
+            return None
+        self._read_file(found)
+        about = self.draft.values.get("preset", {})
+        if not about.get("when", True):
+            return "its condition does not hold here"
+        if "requires" in about and package_version(about["requires"]) is None:
+            return f"{about['requires']} is not installed"
+        self.preset = self._make_preset(found, about, place)
+        return None
+
+    def _read_file(self, found: PresetFile) -> None:
+        root = compose(found.text, found.file, self.findings)
+        if root is None:
+            return
+        reader = Reader(self.findings, Path(), self._environ, preset=found.name)
+        filled = substitute(root, self._environ, self.findings)
+        values = reader.attempt(filled, lambda node: reader.section(node, "registry"))
+        self.draft = FileDraft(values or {}, tuple(reader.reads))
+
+    def _make_preset(self, found: PresetFile, about: Mapping[str, Any], place: Place) -> Preset:
+        return Preset(
+            name=found.name,
+            native=self._use.native or about.get("native", "keep"),
+            place=place,
+            adapter=found.module if about.get("adapter") else None,
+            summary=about.get("summary", ""),
+            overrides=settings_of(self._use.values),
+            defaults=settings_of(self.draft.values.get("defaults", {})),
+        )

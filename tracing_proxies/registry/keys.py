@@ -1,0 +1,172 @@
+"""The one declaration of every key of the language: where it stands, what it takes, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+OBSERVATIONS: Final = (
+    "span", "generation", "event", "embedding", "agent", "tool", "chain", "retriever", "guardrail", "evaluator",
+)  # fmt: skip
+LEVELS: Final = ("DEBUG", "DEFAULT", "WARNING", "ERROR")
+NESTED: Final = ("merge", "child", "skip")
+NATIVE: Final = ("mute", "adopt", "keep")
+
+
+@attrs.frozen
+class Key:
+    """One key.
+
+    Args:
+        sections: where it may stand.
+        kind: what it takes; `kinds.READERS` has a reader for each kind.
+        doc: what it does, in one sentence.
+        default: what holds where it is left out, as it would be written.
+        choices: the texts that a `choice` takes.
+        section: the section that a `section` opens, or whose entries a `named` one holds.
+        required: whether its absence is a problem.
+        presets_only: whether it has a meaning in preset files only.
+        users_only: whether a preset file may not have it, since it speaks for the whole application.
+    """
+
+    name: str
+    sections: tuple[str, ...]
+    kind: str
+    doc: str
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+    section: str | None = None
+    required: bool = False
+    presets_only: bool = False
+    users_only: bool = False
+
+
+@attrs.frozen
+class Later:
+    """A key, or one kind of value of a key, that the language has and this version has not.
+
+    Args:
+        value: a regular expression; only values that it matches as a whole are not available. None for the key itself.
+    """
+
+    section: str
+    name: str
+    value: str | None = None
+
+
+_TOP = ("registry",)
+_RULE = ("rule",)
+_BUNDLE = ("rule", "role")
+_SETTING = ("rule", "role", "defaults", "use")
+
+KEYS: Final[tuple[Key, ...]] = (
+    Key("version", _TOP, "version", "The version of the language.", required=True),
+    Key("service", _TOP, "section", "What names the application in every trace.", section="service", users_only=True),
+    Key("use", _TOP, "use", "The presets to load, by name, each with settings if need be.", users_only=True),
+    Key("include", _TOP, "files", "Files or globs that are merged in name order; the including file wins.",
+        users_only=True),
+    Key("export", _TOP, "section", "Where traces go; without it, what the environment allows.", section="export",
+        users_only=True),
+    Key("sampling", _TOP, "section", "How much is kept.", section="sampling", users_only=True),
+    Key("masking", _TOP, "section", "What is hidden.", section="masking", users_only=True),
+    Key("defaults", _TOP, "section", "The settings that hold where nothing else is said.", section="defaults"),
+    Key("roles", _TOP, "named", "Bundles of settings, by name.", section="role"),
+    Key("trace", _TOP, "rules", "The rules; of those that match a target the last one wins."),
+    Key("preset", _TOP, "section", "What a preset file says of itself.", section="preset", presets_only=True),
+    Key("name", ("service",), "text", "The service's name.", "the program's name"),
+    Key("environment", ("service",), "text", "The environment, as in production or dev.", "default"),
+    Key("release", ("service",), "text", "The application's release."),
+    Key("version", ("service",), "text", "The application's version."),
+    Key("langfuse", ("export",), "section", "Sends to a Langfuse server.", section="export.langfuse"),
+    Key("local", ("export",), "section", "Writes to a local file that a page reads.", section="export.local"),
+    Key("discard", ("export",), "section", "Masks, encodes and throws away, for measuring.", section="export.discard"),
+    Key("host", ("export.langfuse",), "text", "The server's address.", "LANGFUSE_BASE_URL"),
+    Key("path", ("export.local",), "file", "The file, relative to the registry.", ".tracing_proxies/traces.db"),
+    Key("retention", ("export.local",), "duration", "How long traces are kept.", "7d"),
+    Key("max_size", ("export.local",), "bytes", "How large the file may grow.", "1GiB"),
+    Key("budget", ("sampling",), "choice", "What tracing may cost of one core.", "unlimited", ("unlimited",)),
+    Key("policy", ("masking",), "choice", "Whether all but the hidden passes, or only what `show` names.", "open",
+        ("open", "strict")),
+    Key("hide", ("masking", "rule.masking"), "texts", "Key names and globs whose values are hidden."),
+    Key("show", ("masking",), "texts", "Key names and globs that pass under the strict policy."),
+    Key("allow", ("masking",), "texts", "Values that no detector touches."),
+    Key("detect", ("masking",), "texts", "Detectors to switch on besides the usual ones."),
+    Key("match", _RULE, "pointcuts", "The targets of the rule.", required=True),
+    Key("except", _RULE, "pointcuts", "Targets that the rule does not touch."),
+    Key("when", ("rule", "preset"), "when", "A condition on the environment, judged at load."),
+    Key("role", _RULE, "text", "The role whose settings hold where the matching rules say nothing."),
+    Key("root", _BUNDLE, "flag", "Whether each call starts a trace of its own.", "false"),
+    Key("name", _BUNDLE, "template", "The span's name.", "the qualified name without its module"),
+    Key("observation", _BUNDLE, "choice", "The span's type.", "span", OBSERVATIONS),
+    Key("capture", _SETTING, "capture", "What of arguments and result is recorded: none, all, or limits."),
+    Key("input", ("capture",), "flag", "Whether the arguments are recorded.", "true"),
+    Key("output", ("capture",), "flag", "Whether the result is recorded.", "true"),
+    Key("max_bytes", ("capture",), "bytes", "The longest text that is recorded of one value.", "8KiB"),
+    Key("max_items", ("capture",), "count", "The most items that are recorded of one collection.", "50"),
+    Key("max_depth", ("capture",), "count", "The deepest nesting that is recorded.", "6"),
+    Key("input", _BUNDLE, "values", "What is recorded as the input instead of all arguments."),
+    Key("output", _BUNDLE, "values", "What is recorded as the output instead of the whole result."),
+    Key("metadata", _BUNDLE, "mapping", "Values that are recorded besides, by name."),
+    Key("tags", _BUNDLE, "templates", "The trace's tags."),
+    Key("session", _BUNDLE, "value", "The session that the trace belongs to."),
+    Key("user", _BUNDLE, "value", "The user that the trace belongs to."),
+    Key("outcome", _BUNDLE, "mapping", "What was decided, by name; recorded as metadata `outcome.<name>`."),
+    Key("error_when", _BUNDLE, "path", "A condition on the result that makes the span an error."),
+    Key("error_message", _BUNDLE, "value", "The message of such an error.", "the value that the condition judged"),
+    Key("level", _BUNDLE, "choice", "The span's level.", "DEFAULT, or ERROR after an error", LEVELS),
+    Key("status_message", _BUNDLE, "value", "The span's status message."),
+    Key("if", _BUNDLE, "path", "A condition, judged per call, without which nothing is recorded."),
+    Key("model", _BUNDLE, "value", "The name of the model that a generation used."),
+    Key("usage", _BUNDLE, "mapping", "Counts of tokens, by kind."),
+    Key("sample", _SETTING, "sample", "How many calls are recorded: always, never or a share.", "always"),
+    Key("min_duration", _SETTING, "duration", "Leaf spans that were faster are dropped.", "0ns"),
+    Key("nested", _SETTING, "choice", "What becomes of a call inside of the same method's call.", "merge", NESTED),
+    Key("masking", ("rule", "role", "use"), "section", "What the rule hides besides.", section="rule.masking"),
+    Key("fold", _RULE, "entry", "`module:factory` of what folds a stream into one output.", presets_only=True),
+    Key("delegate", _RULE, "entry", "`module:function` that records the call instead.", presets_only=True),
+    Key("native", ("use", "preset"), "choice", "What becomes of the spans that the framework emits.", "keep", NATIVE),
+    Key("requires", ("preset",), "text", "The distribution that must be installed.", presets_only=True),
+    Key("adapter", ("preset",), "flag", "Whether a module of the preset's name stands beside it.", "false",
+        presets_only=True),
+    Key("summary", ("preset",), "text", "What the preset traces, in one sentence.", presets_only=True),
+)  # fmt: skip
+
+LATER: Final[tuple[Later, ...]] = (
+    Later("registry", "budget"),
+    Later("registry", "reload"),
+    Later("registry", "scores"),
+    Later("registry", "alerts"),
+    Later("registry", "spool"),
+    Later("export.langfuse", "durability"),
+    Later("sampling", "keep"),
+    Later("sampling", "floor"),
+    Later("sampling", "budget", r"[0-9.]+\s*%"),
+    Later("masking", "pseudonyms"),
+    Later("defaults", "budget"),
+    Later("rule", "budget"),
+    Later("rule", "scores"),
+    Later("role", "budget"),
+    Later("rule", "sample", r"[0-9.]+\s*/\s*[a-z]+"),
+    Later("role", "sample", r"[0-9.]+\s*/\s*[a-z]+"),
+    Later("defaults", "sample", r"[0-9.]+\s*/\s*[a-z]+"),
+    Later("use", "sample", r"[0-9.]+\s*/\s*[a-z]+"),
+)
+
+
+@lru_cache(maxsize=1)
+def sections() -> Mapping[str, Mapping[str, Key]]:
+    """Return every section with its keys by name."""
+    found: dict[str, dict[str, Key]] = {"export.discard": {}}
+    for key in KEYS:
+        for section in key.sections:
+            found.setdefault(section, {})[key.name] = key
+    return MappingProxyType(found)
+
+
+def not_yet(section: str, name: str) -> Later | None:
+    """Return what is not available yet of a key, None if all of it is."""
+    return next((later for later in LATER if later.section == section and later.name == name), None)

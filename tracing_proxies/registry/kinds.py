@@ -1,0 +1,245 @@
+"""What a key may take: one reader for each kind of scalar, list and expression."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from tracing_proxies.errors import Place
+from tracing_proxies.registry.conditions import judge
+from tracing_proxies.registry.findings import Refusal
+from tracing_proxies.registry.keys import Key
+from tracing_proxies.registry.model import SampleRate
+from tracing_proxies.registry.nodes import ListNode, MapNode, Node, ScalarNode, describe
+from tracing_proxies.registry.paths import CapturePath, PathError, compile_path
+from tracing_proxies.registry.pointcut import Pointcut, PointcutError
+from tracing_proxies.registry.splits import is_unquoted_template
+from tracing_proxies.registry.suggest import nearest
+from tracing_proxies.registry.template import Template, compile_template
+from tracing_proxies.registry.units import UnitError, parse_bytes, parse_duration, parse_share
+from tracing_proxies.registry.values import BRACES, Value, compile_value, paths_of
+
+if TYPE_CHECKING:
+    from tracing_proxies.registry.reader import Reader
+
+T = TypeVar("T")
+C = TypeVar("C", bound=Value)
+V = TypeVar("V", bound=Value)
+
+_TRUTHS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+_LARGEST_COUNT: Final = 1_000_000
+_ENTRY: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+
+
+def scalar(node: Node, expected: str) -> ScalarNode:
+    """Return a node that is a text, number or truth value.
+
+    Raises:
+        Refusal: if it is anything else.
+    """
+    if isinstance(node, ScalarNode) and (not node.plain or node.value is not None):
+        return node
+    if is_unquoted_template(node):
+        raise Refusal("TP106", "a text that starts with a brace is a mapping to YAML: put it in quotes", node.place)
+    raise Refusal("TP202", f"expected {expected}, found {describe(node)}", node.place)
+
+
+def is_null(node: Node) -> bool:
+    """Tell whether a key stands there without a value."""
+    return isinstance(node, ScalarNode) and node.plain and node.value is None
+
+
+def read_text(reader: Reader, node: Node, key: Key) -> str:
+    return scalar(node, "a text").text
+
+
+def read_flag(reader: Reader, node: Node, key: Key) -> bool:
+    found = scalar(node, "true or false")
+    if isinstance(found.value, bool):
+        return found.value
+    raise Refusal(
+        "TP202", f"expected true or false, found {describe(node)}", node.place, _TRUTHS.get(found.text.lower())
+    )
+
+
+def read_count(reader: Reader, node: Node, key: Key) -> int:
+    found = scalar(node, "a whole number").value
+    if type(found) is int and 0 <= found <= _LARGEST_COUNT:
+        return found
+    message = f"expected a whole number between 0 and {_LARGEST_COUNT:,}, found {describe(node)}"
+    raise Refusal("TP202", message, node.place)
+
+
+def read_version(reader: Reader, node: Node, key: Key) -> int:
+    if scalar(node, "1").value == 1 and isinstance(node, ScalarNode) and node.text == "1":
+        return 1
+    raise Refusal("TP110", f"this program reads version 1 of the language, found {describe(node)}", node.place)
+
+
+def read_choice(reader: Reader, node: Node, key: Key) -> str:
+    found = scalar(node, f"one of {', '.join(key.choices)}").text
+    if found in key.choices:
+        return found
+    message = f"{key.name!r} is one of {', '.join(key.choices)}, not {describe(node)}"
+    raise Refusal("TP208", message, node.place, nearest(found, key.choices))
+
+
+def read_bytes(reader: Reader, node: Node, key: Key) -> int:
+    return _quantity(node, parse_bytes, "a size such as 8KiB")
+
+
+def read_duration(reader: Reader, node: Node, key: Key) -> int:
+    return _quantity(node, parse_duration, "a duration such as 5ms")
+
+
+def read_sample(reader: Reader, node: Node, key: Key) -> SampleRate:
+    text = scalar(node, "always, never or a share such as 10%").text
+    if text in ("always", "never"):
+        return SampleRate(1.0 if text == "always" else 0.0)
+    if text.isalpha():
+        message = f"expected always, never or a share such as 10%, found {text!r}"
+        raise Refusal("TP208", message, node.place, nearest(text, ("always", "never")))
+    return SampleRate(_quantity(node, parse_share, "a share such as 10%"))
+
+
+def read_file(reader: Reader, node: Node, key: Key) -> Path:
+    text = scalar(node, "the path of a file").text
+    if not text or "\0" in text:
+        raise Refusal("TP202", f"expected the path of a file, found {text!r}", node.place)
+    return Path(os.path.abspath(reader.base / os.path.expanduser(text)))
+
+
+def read_entry(reader: Reader, node: Node, key: Key) -> str:
+    text = scalar(node, "module:name").text
+    if _ENTRY.fullmatch(text):
+        return text
+    raise Refusal("TP202", f"expected module:name, found {describe(node)}", node.place)
+
+
+def read_when(reader: Reader, node: Node, key: Key) -> bool:
+    found = scalar(node, "a condition")
+    try:
+        return judge(found.text, reader.environ)
+    except PathError as error:
+        raise Refusal("TP211", error.message, found.at(error.offset), error.suggestion) from None
+
+
+def read_path(reader: Reader, node: Node, key: Key) -> CapturePath:
+    return _compiled(reader, node, compile_path, "TP205")
+
+
+def read_template(reader: Reader, node: Node, key: Key) -> Template:
+    return _compiled(reader, node, compile_template, "TP206")
+
+
+def read_value(reader: Reader, node: Node, key: Key) -> Value:
+    braces = isinstance(node, ScalarNode) and any(brace in node.text for brace in BRACES)
+    return _compiled(reader, node, compile_value, "TP206" if braces else "TP205")
+
+
+def read_values(reader: Reader, node: Node, key: Key) -> Value | dict[str, Value]:
+    if isinstance(node, MapNode) and not is_unquoted_template(node):
+        return read_mapping(reader, node, key)
+    return read_value(reader, node, key)
+
+
+def read_mapping(reader: Reader, node: Node, key: Key) -> dict[str, Value]:
+    if is_null(node):
+        return {}
+    if not isinstance(node, MapNode):
+        raise Refusal("TP202", f"{key.name!r} is a mapping of names to paths, found {describe(node)}", node.place)
+    found: dict[str, Value] = {}
+    for name, child in node.items:
+        value = reader.attempt(child, lambda child: read_value(reader, child, key))
+        if value is not None:
+            found[name.text] = value
+    return found
+
+
+def read_texts(reader: Reader, node: Node, key: Key) -> tuple[str, ...]:
+    return tuple(text for text, _ in read_placed_texts(reader, node, key))
+
+
+def read_placed_texts(reader: Reader, node: Node, key: Key) -> tuple[tuple[str, Place], ...]:
+    def read(child: Node) -> tuple[str, Place]:
+        text = scalar(child, "a text").text
+        if not text.strip():
+            raise Refusal("TP202", "expected a text, found an empty one", child.place)
+        return text, child.place
+
+    return _each(reader, node, read)
+
+
+def read_templates(reader: Reader, node: Node, key: Key) -> tuple[Template, ...]:
+    return _each(reader, node, lambda child: read_template(reader, child, key))
+
+
+def read_pointcuts(reader: Reader, node: Node, key: Key) -> tuple[tuple[Pointcut, Place], ...]:
+    def read(child: Node) -> tuple[Pointcut, Place]:
+        found = scalar(child, "a pattern such as module:Class.name")
+        try:
+            return Pointcut.parse(found.text), found.place
+        except PointcutError as error:
+            raise Refusal("TP204", error.message, found.at(error.offset)) from None
+
+    if is_null(node) or (isinstance(node, ListNode) and not node.items):
+        raise Refusal("TP202", f"{key.name!r} needs at least one pattern such as module:Class.name", node.place)
+    return _each(reader, node, read)
+
+
+def _each(reader: Reader, node: Node, read: Callable[[Node], T]) -> tuple[T, ...]:
+    """Read a list, or the one item that stands for a list of it; each item fails alone."""
+    if is_null(node):
+        return ()
+    children = node.items if isinstance(node, ListNode) else (node,)
+    found = (reader.attempt(child, read) for child in children)
+    return tuple(item for item in found if item is not None)
+
+
+def _quantity(node: Node, parse: Callable[[str], T], expected: str) -> T:
+    try:
+        return parse(scalar(node, expected).text)
+    except UnitError as error:
+        raise Refusal("TP207", error.message, node.place) from None
+
+
+def _compiled(reader: Reader, node: Node, compile_text: Callable[[str], V], code: str) -> V:
+    found = scalar(node, "a path or a text")
+    try:
+        compiled = compile_text(found.text)
+    except PathError as error:
+        raise Refusal(code, error.message, found.at(error.offset), error.suggestion) from None
+    reader.reads.extend((path, found.place) for path in paths_of(compiled))
+    return compiled
+
+
+READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
+    "text": read_text,
+    "flag": read_flag,
+    "count": read_count,
+    "version": read_version,
+    "choice": read_choice,
+    "bytes": read_bytes,
+    "duration": read_duration,
+    "sample": read_sample,
+    "file": read_file,
+    "entry": read_entry,
+    "when": read_when,
+    "path": read_path,
+    "template": read_template,
+    "value": read_value,
+    "values": read_values,
+    "mapping": read_mapping,
+    "texts": read_texts,
+    "files": read_placed_texts,
+    "templates": read_templates,
+    "pointcuts": read_pointcuts,
+}
+
+SCALARS: Final = frozenset(
+    ("text", "flag", "count", "version", "choice", "bytes", "duration", "sample", "file", "path", "template", "value")
+)
+"""The kinds that a variable of the environment can override."""

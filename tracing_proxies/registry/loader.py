@@ -1,0 +1,157 @@
+"""From a file or a text to a registry, with every mistake of all its files reported at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tracing_proxies.errors import Place, RegistryError
+from tracing_proxies.registry.assembly import assemble
+from tracing_proxies.registry.files import MOST_FILES, expand, read_file
+from tracing_proxies.registry.findings import Findings
+from tracing_proxies.registry.merging import FileDraft, merge
+from tracing_proxies.registry.model import Registry
+from tracing_proxies.registry.overrides import override
+from tracing_proxies.registry.reader import Reader
+from tracing_proxies.registry.source import compose
+from tracing_proxies.registry.substitution import substitute
+
+
+def load_registry(
+    path: Path | str, *, environ: Mapping[str, str] = os.environ, presets: Path | None = None
+) -> Registry:
+    """Load a registry with all that it includes and uses.
+
+    Args:
+        path: the file.
+        environ: what ``${NAME}``, overrides and ``when:`` ask.
+        presets: the folder of presets, in place of the package `tracing_proxies.adapters`.
+
+    Raises:
+        RegistryError: with every problem of every file.
+    """
+    path = Path(os.path.abspath(path))
+    file = _shortest(path)
+    findings = Findings()
+    text = read_file(path, file, findings)
+    if text is None:
+        raise RegistryError(findings.in_order())
+    return _parse(text, file, path.parent, environ, presets, findings, path)
+
+
+def parse_registry(
+    text: str,
+    *,
+    file: str = "registry.yaml",
+    base: Path,
+    environ: Mapping[str, str] = os.environ,
+    presets: Path | None = None,
+) -> Registry:
+    """Load a registry from a text.
+
+    Args:
+        text: what the file would hold.
+        file: its name in problems.
+        base: the folder that relative paths start from.
+        environ: as for `load_registry`.
+        presets: as for `load_registry`.
+
+    Raises:
+        RegistryError: with every problem of every file.
+    """
+    return _parse(text, file, Path(os.path.abspath(base)), environ, presets, Findings(), None)
+
+
+def _parse(
+    text: str,
+    file: str,
+    base: Path,
+    environ: Mapping[str, str],
+    presets: Path | None,
+    findings: Findings,
+    path: Path | None,
+) -> Registry:
+    files = _Files(environ, findings)
+    draft = files.read(text, file, base, path)
+    registry = assemble(draft, path, tuple(files.read_so_far), base, environ, presets, findings)
+    if len(findings):
+        raise RegistryError(findings.in_order(), partial=registry)
+    return registry
+
+
+def _shortest(path: Path) -> str:
+    """Name a file in problems: from the working directory on, if it is below that."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+class _Files:
+    """Reads a registry's own file and those that it includes."""
+
+    def __init__(self, environ: Mapping[str, str], findings: Findings) -> None:
+        self._environ = environ
+        self._findings = findings
+        self._known: set[str] = set()
+        self.read_so_far: list[Path] = []
+
+    def read(
+        self,
+        text: str,
+        file: str,
+        base: Path,
+        path: Path | None,
+        above: tuple[str, ...] = (),
+        *,
+        is_included: bool = False,
+    ) -> FileDraft:
+        """Read one file and, below it, what it includes.
+
+        Args:
+            path: where it is, None for a text without a file.
+            above: the real paths of the files that include it, the outermost first.
+            is_included: whether it is not the registry's own file; variables override only what stands in that.
+        """
+        if path is not None:
+            self.read_so_far.append(path)
+            above = (*above, os.path.realpath(path))
+            self._known.add(above[-1])
+        root = compose(text, file, self._findings)
+        if root is None:
+            return FileDraft({}, ())
+        if not is_included:
+            root = override(root, self._environ, self._findings)
+        reader = Reader(self._findings, base, self._environ)
+        values = reader.attempt(
+            substitute(root, self._environ, self._findings), lambda node: reader.section(node, "registry")
+        )
+        own = FileDraft(values or {}, tuple(reader.reads))
+        included = [
+            draft
+            for pattern, place in own.values.get("include", ())
+            for draft in self._include(pattern, place, file, base, above)
+        ]
+        return merge([*included, own])
+
+    def _include(self, pattern: str, place: Place, file: str, base: Path, above: tuple[str, ...]) -> list[FileDraft]:
+        drafts = []
+        for path in expand(pattern, base, place, self._findings):
+            real = os.path.realpath(path)
+            if real in above:
+                self._findings.add("TP108", f"{path.name!r} includes itself", place)
+            elif len(self._known) >= MOST_FILES:
+                self._findings.add("TP108", f"a registry has at most {MOST_FILES} files", place)
+                break
+            elif real not in self._known:
+                self._known.add(real)
+                name = (
+                    str(path)
+                    if os.path.isabs(pattern)
+                    else os.path.join(os.path.dirname(file), os.path.relpath(path, base))
+                )
+                text = read_file(path, name, self._findings)
+                if text is not None:
+                    drafts.append(self.read(text, name, path.parent, path, above, is_included=True))
+        return drafts

@@ -1,0 +1,229 @@
+"""What a registry says, as frozen data: services, rules, settings, destinations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import attrs
+
+from tracing_proxies.errors import Place
+from tracing_proxies.registry.paths import CapturePath
+from tracing_proxies.registry.pointcut import Pointcut, Target
+from tracing_proxies.registry.template import Template
+from tracing_proxies.registry.values import Value
+
+EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@attrs.frozen
+class Limits:
+    """How much of one value is recorded: bytes of text, items of a collection, levels of nesting."""
+
+    max_bytes: int = 8 * 1024
+    max_items: int = 50
+    max_depth: int = 6
+
+
+@attrs.frozen
+class CaptureSettings:
+    """What a `capture:` says; None where it says nothing."""
+
+    input: bool | None = None
+    output: bool | None = None
+    max_bytes: int | None = None
+    max_items: int | None = None
+    max_depth: int | None = None
+
+
+@attrs.frozen
+class SampleRate:
+    """The share of calls that is recorded, between 0.0 and 1.0."""
+
+    share: float
+
+
+@attrs.frozen(eq=False)
+class Settings:
+    """What a rule, a role or a defaults block sets; None, or an empty mapping, where it leaves a key out.
+
+    Args:
+        input: one value, or values by name, in place of the arguments.
+        output: the same in place of the result.
+        condition: the `if:`, judged per call.
+        min_duration: nanoseconds.
+        hide: names of keys that are hidden besides those of the registry.
+    """
+
+    root: bool | None = None
+    name: Template | None = None
+    observation: str | None = None
+    capture: CaptureSettings = CaptureSettings()
+    input: Value | Mapping[str, Value] | None = None
+    output: Value | Mapping[str, Value] | None = None
+    metadata: Mapping[str, Value] = EMPTY
+    tags: tuple[Template, ...] | None = None
+    session: Value | None = None
+    user: Value | None = None
+    outcome: Mapping[str, Value] = EMPTY
+    error_when: CapturePath | None = None
+    error_message: Value | None = None
+    level: str | None = None
+    status_message: Value | None = None
+    condition: CapturePath | None = None
+    model: Value | None = None
+    usage: Mapping[str, Value] = EMPTY
+    sample: SampleRate | None = None
+    min_duration: int | None = None
+    nested: str | None = None
+    fold: str | None = None
+    delegate: str | None = None
+    hide: tuple[str, ...] = ()
+
+
+@attrs.frozen(eq=False)
+class Rule:
+    """One entry of `trace:`; compared by identity.
+
+    Args:
+        match: its pointcuts; any of them selects a target.
+        places: where each of them stands.
+        exceptions: the pointcuts of its `except:`, which always win.
+        place: where the rule starts.
+        index: its position among all rules of the registry; a later one wins.
+        role: the name of its role.
+        bundle: the settings of that role.
+        preset: the preset that it came with, None for a rule of the user's.
+    """
+
+    match: tuple[Pointcut, ...]
+    places: tuple[Place, ...]
+    exceptions: tuple[Pointcut, ...]
+    place: Place
+    index: int
+    settings: Settings
+    role: str | None = None
+    bundle: Settings | None = None
+    preset: str | None = None
+
+    def selects(self, target: Target) -> bool:
+        """Tell whether the rule matches a target and does not except it."""
+        return any(p.matches(target) for p in self.match) and not any(p.matches(target) for p in self.exceptions)
+
+
+@attrs.frozen
+class Service:
+    """What names the application in its traces."""
+
+    name: str | None = None
+    environment: str | None = None
+    release: str | None = None
+    version: str | None = None
+
+
+@attrs.frozen
+class LangfuseExport:
+    """Sends to a Langfuse server; without a host, to the one that the environment names."""
+
+    host: str | None = None
+
+
+@attrs.frozen
+class LocalExport:
+    """Writes to a local file.
+
+    Args:
+        path: absolute.
+        retention_ns: how long traces are kept, in nanoseconds.
+        max_size: in bytes.
+    """
+
+    path: Path
+    retention_ns: int = 7 * 86_400 * 10**9
+    max_size: int = 2**30
+
+
+@attrs.frozen
+class Export:
+    """Where traces go.
+
+    Args:
+        explicit: whether the registry has an `export:` block; without one the environment decides.
+    """
+
+    local: LocalExport | None = None
+    langfuse: LangfuseExport | None = None
+    discard: bool = False
+    explicit: bool = False
+
+
+@attrs.frozen
+class SamplingSettings:
+    """How much tracing may cost; a budget of None is unlimited."""
+
+    budget: float | None = None
+
+
+@attrs.frozen
+class MaskingSettings:
+    """What is hidden, shown, exempt, and which detectors are on besides the usual ones."""
+
+    policy: str = "open"
+    hide: tuple[str, ...] = ()
+    show: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    detect: tuple[str, ...] = ()
+
+
+@attrs.frozen(eq=False)
+class Preset:
+    """One preset that is in use.
+
+    Args:
+        native: what becomes of the framework's own spans: mute, adopt or keep.
+        place: where `use:` names it.
+        adapter: the name of the module that does what YAML cannot say, None if there is none.
+        overrides: the settings that stand beside its name in `use:`.
+        defaults: the preset file's own `defaults:`.
+    """
+
+    name: str
+    native: str
+    place: Place
+    adapter: str | None = None
+    summary: str = ""
+    overrides: Settings = Settings()
+    defaults: Settings = Settings()
+
+
+@attrs.frozen(eq=False)
+class Registry:
+    """Everything that a registry says.
+
+    Args:
+        path: the file, None for a text without one.
+        files: the registry's own file and all that it includes.
+        rules: presets first, then included files, then the file's own; a later one wins.
+        skipped_presets: name and reason of each preset that does not apply here.
+    """
+
+    path: Path | None
+    files: tuple[Path, ...]
+    service: Service
+    rules: tuple[Rule, ...]
+    presets: tuple[Preset, ...]
+    skipped_presets: tuple[tuple[str, str], ...]
+    roles: Mapping[str, Settings]
+    defaults: Settings
+    export: Export
+    sampling: SamplingSettings
+    masking: MaskingSettings
+    # Policies by the rules that they come from; `policy.resolve_policy` fills it.
+    policies: dict[tuple[int, ...], Any] = attrs.field(factory=dict, init=False, repr=False)
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the registry says where traces go."""
+        return self.export.explicit

@@ -1,0 +1,110 @@
+"""The filters of capture paths: ``| len | hash | type | first(3) | round(2) | startswith("…") | endswith("…")``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final
+
+import attrs
+
+from tracing_proxies.registry.fields import MISSING, type_name
+from tracing_proxies.registry.path_values import DEEPEST, MOST_ITEMS, is_a, length, plain
+
+_LONGEST_HASHED = 1_000_000
+
+
+@attrs.frozen
+class Filter:
+    """One filter: what it does to a value, and the exact type of its argument.
+
+    Args:
+        apply: takes the value and the argument, or the value alone where `argument` is None.
+        argument: `int` or `str`, or None for a filter without one.
+        default: the argument where none is written; None if one must be.
+    """
+
+    apply: Callable[..., Any]
+    argument: type | None = None
+    default: Any = None
+
+
+def _type(value: Any) -> str:
+    return type_name(type(value))
+
+
+def _first(value: Any, count: int) -> Any:
+    if is_a(value, str):
+        return str.__str__(value)[:count]
+    for kind in (list, tuple):
+        if is_a(value, kind):
+            return list(islice(kind.__iter__(value), min(count, MOST_ITEMS)))
+    return MISSING
+
+
+def _round(value: Any, digits: int) -> Any:
+    number = plain(value)
+    return round(number, digits) if type(number) in (int, float, Decimal) else MISSING
+
+
+def _startswith(value: Any, prefix: str) -> bool:
+    text = plain(value)
+    return type(text) is str and text.startswith(prefix)
+
+
+def _endswith(value: Any, suffix: str) -> bool:
+    text = plain(value)
+    return type(text) is str and text.endswith(suffix)
+
+
+def _hash(value: Any) -> Any:
+    canonical: list[str] = []
+    if not _write(value, canonical, 0):
+        return MISSING
+    text = "".join(canonical).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text[:_LONGEST_HASHED], key=_key(), digest_size=8).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _key() -> bytes:
+    """Return the key of `hash`; without TRACING_PROXIES_HASH_KEY a random one, so that no table can invert it."""
+    given = os.environ.get("TRACING_PROXIES_HASH_KEY", "")
+    return hashlib.blake2b(given.encode("utf-8", "surrogateescape")).digest() if given else os.urandom(32)
+
+
+def _write(value: Any, out: list[str], depth: int) -> bool:
+    """Write builtin data in one fixed form; False if a foreign object or too much of it stands in the way."""
+    scalar = plain(value)
+    if scalar is not MISSING:
+        out.append(f"{type(scalar).__name__}:{scalar!s};")
+        return True
+    if depth >= DEEPEST or len(out) > MOST_ITEMS * 10 or (length(value) or 0) > MOST_ITEMS:
+        return False
+    if is_a(value, dict):
+        out.append("{")
+        pairs = list(dict.items(value))
+        whole = all(_write(k, out, depth + 1) and _write(v, out, depth + 1) for k, v in pairs)
+        out.append("}")
+        return whole
+    for kind in (list, tuple):
+        if is_a(value, kind):
+            out.append("[")
+            whole = all(_write(item, out, depth + 1) for item in kind.__iter__(value))
+            out.append("]")
+            return whole
+    return False
+
+
+FILTERS: Final = {
+    "len": Filter(length),
+    "hash": Filter(_hash),
+    "type": Filter(_type),
+    "first": Filter(_first, int),
+    "round": Filter(_round, int, 0),
+    "startswith": Filter(_startswith, str),
+    "endswith": Filter(_endswith, str),
+}

@@ -1,0 +1,146 @@
+"""What expressions may do with values: compare, test and iterate builtin data, and never run foreign code."""
+
+from __future__ import annotations
+
+import enum
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final
+
+from tracing_proxies.registry.fields import MISSING, read_field
+
+MOST_ITEMS: Final = 1_000
+DEEPEST: Final = 32
+
+_EXACT: Final = frozenset({str, int, float, bool, type(None), bytes, Decimal})
+_ORDERED: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_LENGTHS: Final[dict[type, Callable[[Any], int]]] = {
+    str: str.__len__,
+    bytes: bytes.__len__,
+    bytearray: bytearray.__len__,
+    list: list.__len__,
+    tuple: tuple.__len__,
+    dict: dict.__len__,
+    set: set.__len__,
+    frozenset: frozenset.__len__,
+}
+
+
+def is_a(value: Any, kind: type) -> bool:
+    """Tell whether a value is an instance of a builtin class, without asking its `__class__` or metaclass."""
+    found = type(value)
+    return found is kind or any(base is kind for base in type.__dict__["__mro__"].__get__(found))
+
+
+def plain(value: Any) -> Any:
+    """Return a scalar as its exact builtin type, an enum member as its value, anything else as MISSING."""
+    if type(value) in _EXACT:
+        return value
+    if is_a(value, enum.Enum):
+        inner = read_field(value, "value")
+        return inner if type(inner) in _EXACT else MISSING
+    if is_a(value, str):
+        return str.__str__(value)
+    if is_a(value, int):
+        return int.__int__(value)
+    if is_a(value, float):
+        return float.__float__(value)
+    return MISSING
+
+
+def items(value: Any) -> Iterator[Any] | None:
+    """Iterate at most 1,000 items of a list, tuple or set, or the values of a dict; None for anything else."""
+    whole = _iterate(value)
+    return None if whole is None else islice(whole, MOST_ITEMS)
+
+
+def _iterate(value: Any) -> Iterable[Any] | None:
+    for kind in (list, tuple, set, frozenset):
+        if is_a(value, kind):
+            found: Iterable[Any] = kind.__iter__(value)
+            return found
+    return dict.values(value) if is_a(value, dict) else None
+
+
+def index(value: Any, position: int) -> Any:
+    """Read an item of a list or tuple, counted from the end if negative, or a dict's integer key."""
+    if is_a(value, dict):
+        return dict.get(value, position, MISSING)
+    for kind in (list, tuple):
+        if is_a(value, kind):
+            size = kind.__len__(value)
+            return kind.__getitem__(value, position) if -size <= position < size else MISSING
+    return MISSING
+
+
+def length(value: Any) -> Any:
+    """Return the length of a text or a builtin collection, else MISSING."""
+    for kind, measure in _LENGTHS.items():
+        if is_a(value, kind):
+            return measure(value)
+    return MISSING
+
+
+def truth(value: Any) -> bool:
+    """Judge a value as Python would, but call no `__bool__` or `__len__`: foreign objects are true."""
+    if value is MISSING:
+        return False
+    scalar = plain(value)
+    if scalar is not MISSING:
+        return bool(scalar)
+    size = length(value)
+    return size is MISSING or bool(size)
+
+
+def compare(sign: str, left: Any, right: Any) -> bool:
+    """Compare two values; what is missing, foreign or of unlike kinds compares as False.
+
+    Args:
+        sign: one of == != < <= > >=.
+    """
+    if sign == "==":
+        return equal(left, right) is True
+    if sign == "!=":
+        return equal(left, right) is False
+    left, right = plain(left), plain(right)
+    if left is MISSING or right is MISSING:
+        return False
+    try:
+        return bool(_ORDERED[sign](left, right))
+    except (TypeError, ArithmeticError):
+        return False
+
+
+def equal(left: Any, right: Any, depth: int = 0) -> bool | None:
+    """Tell whether two values are equal; None where that cannot be told without foreign code."""
+    if left is MISSING or right is MISSING:
+        return None
+    a, b = plain(left), plain(right)
+    if a is not MISSING and b is not MISSING:
+        return bool(a == b)
+    kinds = [kind for kind in (list, tuple) if is_a(left, kind) and is_a(right, kind)]
+    if not kinds or depth >= DEEPEST:
+        return None
+    size = length(left)
+    if size != length(right):
+        return False
+    if size > MOST_ITEMS:
+        return None
+    answers = [equal(x, y, depth + 1) for x, y in zip(items(left) or (), items(right) or (), strict=True)]
+    return False if False in answers else None if None in answers else True
+
+
+def contains(container: Any, value: Any) -> bool | None:
+    """Tell whether a text holds a text, or a collection's first 1,000 items (a dict's keys) hold a value."""
+    if value is MISSING or container is MISSING:
+        return None
+    whole = plain(container)
+    if type(whole) is str:
+        part = plain(value)
+        return part in whole if type(part) is str else None
+    found = iter(dict.keys(container)) if is_a(container, dict) else _iterate(container)
+    if found is None:
+        return None
+    return any(equal(value, item) is True for item in islice(found, MOST_ITEMS))

@@ -1,0 +1,160 @@
+"""What holds for one target: the settings of all matching rules, roles and defaults, the strongest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from tracing_proxies.registry.model import EMPTY, Limits, Registry, Rule, Settings
+from tracing_proxies.registry.paths import CapturePath
+from tracing_proxies.registry.pointcut import Target
+from tracing_proxies.registry.template import Template
+from tracing_proxies.registry.values import Value
+
+
+@attrs.frozen(eq=False, slots=True)
+class Policy:
+    """Everything that is to be done for a call of one target, compiled.
+
+    Args:
+        rule: the rule that matched last.
+        chain: all rules that matched, the last one first.
+        name: None for the default, the qualified name without its module.
+        outcome: values that are recorded as metadata ``outcome.<key>``.
+        condition: the `if:`, judged per call.
+        sample: the share of calls that is recorded.
+        min_duration: nanoseconds.
+        hide: names of keys that are hidden besides those of the registry.
+    """
+
+    rule: Rule
+    chain: tuple[Rule, ...]
+    name: Template | None = None
+    observation: str = "span"
+    root: bool = False
+    capture_input: bool = True
+    capture_output: bool = True
+    limits: Limits = Limits()
+    input: Value | Mapping[str, Value] | None = None
+    output: Value | Mapping[str, Value] | None = None
+    metadata: Mapping[str, Value] = EMPTY
+    tags: tuple[Template, ...] = ()
+    session: Value | None = None
+    user: Value | None = None
+    outcome: Mapping[str, Value] = EMPTY
+    error_when: CapturePath | None = None
+    error_message: Value | None = None
+    level: str | None = None
+    status_message: Value | None = None
+    condition: CapturePath | None = None
+    model: Value | None = None
+    usage: Mapping[str, Value] = EMPTY
+    sample: float = 1.0
+    min_duration: int = 0
+    nested: str = "merge"
+    fold: str | None = None
+    delegate: str | None = None
+    hide: tuple[str, ...] = ()
+
+
+def resolve_policy(registry: Registry, target: Target) -> Policy | None:
+    """Find what holds for a target.
+
+    Returns:
+        The policy, shared by all targets that the same rules match; None if no rule matches.
+    """
+    chain = tuple(rule for rule in reversed(registry.rules) if rule.selects(target))
+    if not chain:
+        return None
+    key = tuple(rule.index for rule in chain)
+    policy: Policy | None = registry.policies.get(key)
+    if policy is None:
+        policy = registry.policies[key] = _compile(chain, list(_layers(registry, chain)))
+    return policy
+
+
+def _layers(registry: Registry, chain: Sequence[Rule]) -> Iterator[Settings]:
+    """Yield settings, the strongest first: the user's rules and their role, then the presets', then defaults."""
+    for rules in ([r for r in chain if r.preset is None], [r for r in chain if r.preset is not None]):
+        yield from (rule.settings for rule in rules)
+        bundle = next((rule.bundle for rule in rules if rule.bundle is not None), None)
+        if bundle is not None:
+            yield bundle
+    used = dict.fromkeys(rule.preset for rule in chain)
+    presets = [preset for name in used for preset in registry.presets if preset.name == name]
+    for preset in presets:
+        yield preset.overrides
+        yield preset.defaults
+    yield registry.defaults
+
+
+def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings]) -> Policy:
+    def strongest(name: str, otherwise: Any = None) -> Any:
+        return next((v for layer in layers if (v := getattr(layer, name)) is not None), otherwise)
+
+    def limit(name: str) -> int:
+        found = (getattr(layer.capture, name) for layer in layers)
+        chosen: int = next((v for v in found if v is not None), getattr(Limits(), name))
+        return chosen
+
+    capture_input, given_input = _captured(layers, "input")
+    capture_output, given_output = _captured(layers, "output")
+    sample = strongest("sample")
+    return Policy(
+        rule=chain[0],
+        chain=chain,
+        name=strongest("name"),
+        observation=strongest("observation", "span"),
+        root=strongest("root", False),
+        capture_input=capture_input,
+        capture_output=capture_output,
+        limits=Limits(limit("max_bytes"), limit("max_items"), limit("max_depth")),
+        input=given_input,
+        output=given_output,
+        metadata=_merged(layers, "metadata"),
+        tags=strongest("tags", ()),
+        session=strongest("session"),
+        user=strongest("user"),
+        outcome=_merged(layers, "outcome"),
+        error_when=strongest("error_when"),
+        error_message=strongest("error_message"),
+        level=strongest("level"),
+        status_message=strongest("status_message"),
+        condition=strongest("condition"),
+        model=strongest("model"),
+        usage=_merged(layers, "usage"),
+        sample=1.0 if sample is None else sample.share,
+        min_duration=strongest("min_duration", 0),
+        nested=strongest("nested", "merge"),
+        fold=strongest("fold"),
+        delegate=strongest("delegate"),
+        # Hiding only ever tightens, so it adds up over all layers.
+        hide=tuple(dict.fromkeys(name for layer in layers for name in layer.hide)),
+    )
+
+
+def _captured(layers: Sequence[Settings], side: str) -> tuple[bool, Any]:
+    """Decide whether one side of a call is recorded, and which values stand for it.
+
+    The strongest layer that says anything decides: a value of its own means yes, `capture:` says yes or no, and a no
+    also silences the values of weaker layers.
+    """
+    recorded: bool | None = None
+    for layer in layers:
+        given, flag = getattr(layer, side), getattr(layer.capture, side)
+        if given is not None:
+            return True, given
+        if flag is False and recorded is None:
+            return False, None
+        recorded = flag if recorded is None else recorded
+    return (True if recorded is None else recorded), None
+
+
+def _merged(layers: Sequence[Settings], name: str) -> Mapping[str, Value]:
+    merged: dict[str, Value] = {}
+    for layer in reversed(layers):
+        merged.update(getattr(layer, name))
+    return MappingProxyType(merged) if merged else EMPTY

@@ -1,0 +1,1 @@
+"""Which calls are kept, and how many each of them stands for."""

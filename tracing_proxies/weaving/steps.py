@@ -1,0 +1,77 @@
+"""Activation around the steps of a coroutine or generator, and never across one of its yields.
+
+A token that is held across a yield leaks our span into whoever consumes the stream, and cannot be reset when another
+task closes it. So the span is current during each step only. What the body itself has made current (baggage, spans of
+other libraries) is kept from step to step, as if the body had a context of its own.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Generator
+from typing import Any
+
+from opentelemetry.context import Context
+
+from tracing_proxies.recording.context import attach, current, detach, with_span
+from tracing_proxies.recording.recorder import Adoption
+from tracing_proxies.recording.span import Span
+
+Recording = Span | Adoption
+
+
+class Steps:
+    """The context of a body that runs in steps."""
+
+    __slots__ = ("inner", "outer", "span")
+
+    def __init__(self, recording: Recording) -> None:
+        self.span = recording.span if isinstance(recording, Adoption) else recording
+        self.inner: Context = recording.context
+        self.outer: Context = current()
+
+    def enter(self) -> Any:
+        """Make the body's context current; returns the token for ``leave``."""
+        outer = current()
+        if outer is not self.outer:
+            # The consumer has changed its own context meanwhile: the body sees that, with our span in it.
+            self.outer = outer
+            self.inner = with_span(outer, self.span)
+        return attach(self.inner)
+
+    def leave(self, token: Any) -> None:
+        """Keep what the body has made current, and restore the consumer's context."""
+        self.inner = current()
+        detach(token)
+
+
+@types.coroutine
+def run_in_steps(body: Any, steps: Steps) -> Generator[Any, Any, Any]:
+    """Await a coroutine or awaitable step by step.
+
+    Args:
+        body: anything with ``send`` and ``throw``.
+        steps: its context.
+
+    Returns:
+        What it returns; whatever it raises passes unchanged.
+    """
+    __tracebackhide__ = True
+    value: Any = None
+    thrown: BaseException | None = None
+    while True:
+        token = steps.enter()
+        try:
+            yielded = body.send(value) if thrown is None else body.throw(thrown)
+        except StopIteration as stop:
+            steps.leave(token)
+            return stop.value
+        except BaseException:
+            steps.leave(token)
+            raise
+        steps.leave(token)
+        value = thrown = None
+        try:
+            value = yield yielded
+        except BaseException as exc:
+            thrown = exc
