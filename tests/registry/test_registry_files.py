@@ -70,6 +70,12 @@ def test_a_file_that_includes_itself_is_refused(folder: Path) -> None:
     assert codes_of(write(folder / "registry.yaml", "include: other.yaml")) == ["TP108"]
 
 
+def test_files_include_each_other_to_a_bounded_depth(folder: Path) -> None:
+    for number in range(20):
+        write(folder / f"{number}.yaml", f"include: {number + 1}.yaml")
+    assert codes_of(folder / "0.yaml") == ["TP108"]
+
+
 def test_a_file_that_is_included_twice_counts_once(folder: Path) -> None:
     write(folder / "registry.d/a.yaml", "trace: [{ match: a:x }]")
     path = write(folder / "registry.yaml", "include: [registry.d/a.yaml, registry.d/*.yaml]")

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from tracing_proxies.errors import RegistryError
 from tracing_proxies.registry.codes import CODES
+from tracing_proxies.registry.keys import KEYS, LATER, sections
+from tracing_proxies.registry.kinds import READERS
 from tracing_proxies.registry.loader import load_registry, parse_registry
 from tracing_proxies.registry.model import Registry
 
@@ -293,6 +295,13 @@ def test_a_variable_that_cannot_override_is_reported_under_its_name(name: str, c
         parse(VALID, {name: "2%"})
     (problem,) = caught.value.problems
     assert (problem.code, problem.place.file, problem.place.line) == (code, name, 0)
+
+
+def test_the_declared_keys_are_all_read_and_none_is_declared_twice() -> None:
+    places = [(section, key.name) for key in KEYS for section in key.sections]
+    assert len(places) == len(set(places))
+    assert {key.kind for key in KEYS} <= READERS.keys() | {"section", "capture", "named", "use", "rules"}
+    assert all(later.section in sections() for later in LATER)
 
 
 def load_or_refuse(load: Callable[[], Registry]) -> None:

@@ -87,3 +87,20 @@ def test_a_preset_cannot_speak_for_the_whole_application(presets: Path) -> None:
     with pytest.raises(RegistryError) as caught:
         parse("use: greedy", presets)
     assert [(p.code, p.place.line) for p in caught.value.problems] == [("TP213", 2)]
+
+
+def test_an_installed_distribution_brings_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, info = tmp_path / "acme_tracing", tmp_path / "acme_tracing-1.0.dist-info"
+    package.mkdir()
+    info.mkdir()
+    (package / "__init__.py").touch()
+    (package / "acme.yaml").write_text("version: 1\npreset: { adapter: true }\ntrace: [{ match: acme:run }]\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-tracing\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[tracing_proxies.adapters]\nacme = acme_tracing\nbad = acme_tracing.gone\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = parse_registry("version: 1\nuse: acme", base=tmp_path, environ={})
+    assert registry.presets[0].adapter == "acme_tracing.acme"
+    assert [rule.preset for rule in registry.rules] == ["acme"]
+    with pytest.raises(RegistryError) as caught:
+        parse_registry("version: 1\nuse: [bad, acmee]", base=tmp_path, environ={})
+    assert [(p.code, p.suggestion) for p in caught.value.problems] == [("TP109", None), ("TP109", "acme")]

@@ -64,10 +64,10 @@ def _simulate(seed: int) -> int:
 def _conclude(file: Path, triggers: int, summary: Summary, left_open: int, delivered: bool) -> int:
     leaks = count_leaks(file)
     click.echo(
-        f"demo: triggers={triggers} traces={summary.traces} spans={summary.spans} open={left_open} "
+        f"demo: triggers={triggers} traces={summary.triggers} spans={summary.spans} open={left_open} "
         f"errors={summary.errors} leaks={leaks} store={file}"
     )
-    return int(leaks > 0 or left_open > 0 or summary.traces != triggers or not delivered)
+    return int(leaks > 0 or left_open > 0 or summary.triggers != triggers or not delivered)
 
 
 def count_leaks(file: Path) -> int:

@@ -28,6 +28,7 @@ class Recorder:
 
     def __init__(self, emit: Callable[[Span], None]) -> None:
         self.emit = emit
+        self.observers: list[Callable[[Span], None]] = []
         self.forced = 0
         self.open: dict[int, Span] = {}
         self.traces: dict[int, Trace] = {}
@@ -149,6 +150,8 @@ class Recorder:
 
     def _close(self, span: Span) -> None:
         self.open.pop(span.span_id, None)
+        if self.observers and span.trace.sampled:
+            self._observe(span)
         parent, trace = span.parent, span.trace
         span.parent = span.scope = span.function = span.waiting_for = None
         if parent is None:
@@ -169,6 +172,13 @@ class Recorder:
             self.emit(span)
         except Exception as exc:
             contain("emit", exc)
+
+    def _observe(self, span: Span) -> None:
+        for observer in tuple(self.observers):
+            try:
+                observer(span)
+            except Exception as exc:
+                contain("observer", exc)
 
     def _start_trace(self, recipe: Recipe, linked: Span | None) -> Trace:
         trace_id = new_trace_id()

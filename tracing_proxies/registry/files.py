@@ -14,6 +14,7 @@ from tracing_proxies.registry.findings import Findings
 from tracing_proxies.registry.source import LARGEST
 
 MOST_FILES: Final = 256
+DEEPEST_INCLUDE: Final = 16
 
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 # A pipe or a terminal is recognised after it was opened, so the opening must not wait for one.
@@ -33,8 +34,10 @@ def read_file(path: Path, file: str, findings: Findings) -> str | None:
     """
     place = Place(file)
     try:
-        with open(os.open(path, _FLAGS), "rb") as opened:
-            status = os.fstat(opened.fileno())
+        opened = os.open(path, _FLAGS)
+        try:
+            # The open file is judged, not its name, which could lead to another one by now.
+            status = os.fstat(opened)
             if not stat.S_ISREG(status.st_mode):
                 findings.add("TP100", "this is no regular file", place)
                 return None
@@ -42,7 +45,10 @@ def read_file(path: Path, file: str, findings: Findings) -> str | None:
                 message = "group or others may write to this file, and it belongs to another user than the process's"
                 findings.add("TP107", message, place)
                 return None
-            content = opened.read(LARGEST + 1)
+            with open(opened, "rb", closefd=False) as stream:
+                content = stream.read(LARGEST + 1)
+        finally:
+            os.close(opened)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         findings.add("TP100", f"the file cannot be read: {reason}", place)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tracing_proxies.errors import Place, RegistryError
 from tracing_proxies.registry.assembly import assemble
-from tracing_proxies.registry.files import MOST_FILES, expand, read_file
+from tracing_proxies.registry.files import DEEPEST_INCLUDE, MOST_FILES, expand, read_file
 from tracing_proxies.registry.findings import Findings
 from tracing_proxies.registry.merging import FileDraft, merge
 from tracing_proxies.registry.model import Registry
@@ -136,7 +136,10 @@ class _Files:
         return merge([*included, own])
 
     def _include(self, pattern: str, place: Place, file: str, base: Path, above: tuple[str, ...]) -> list[FileDraft]:
-        drafts = []
+        drafts: list[FileDraft] = []
+        if len(above) >= DEEPEST_INCLUDE:
+            self._findings.add("TP108", f"files include each other at most {DEEPEST_INCLUDE} deep", place)
+            return drafts
         for path in expand(pattern, base, place, self._findings):
             real = os.path.realpath(path)
             if real in above:

@@ -84,16 +84,15 @@ def _put(node: Node, section: str, path: list[str], passed: str, variable: _Over
 
 
 def _put_named(node: Node, section: str, path: list[str], passed: str, variable: _Override) -> Node:
-    if not isinstance(node, MapNode):
-        return node
-    names = {key.text.lower(): key.text for key, _ in node.items}
+    entries = node.items if isinstance(node, MapNode) else ()
+    known = {key.text.lower(): (key.text, child) for key, child in entries}
     name, *rest = path
-    if name not in names or not rest:
-        right = nearest(name, names)
+    if name not in known or not rest:
+        right = nearest(name, known)
         raise variable.refuse(f"there is nothing named {name!r} to override", right and passed + right.upper())
-    found = names[name]
-    child = _put(node.get(found) or node, section, rest, passed + name.upper() + _BETWEEN, variable)
-    return _with(node, found, child, variable)
+    written, child = known[name]
+    child = _put(child, section, rest, passed + name.upper() + _BETWEEN, variable)
+    return _with(MapNode(entries, node.place), written, child, variable)
 
 
 def _leaf(variable: _Override) -> ScalarNode:

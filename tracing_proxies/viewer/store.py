@@ -14,12 +14,13 @@ import attrs
 
 @attrs.frozen
 class Summary:
-    """What a store holds."""
+    """What a store holds; ``triggers`` are the traces that a trigger of the retail simulation has started."""
 
     traces: int
     spans: int
     errors: int
     newest: int | None
+    triggers: int = 0
 
 
 @contextmanager
@@ -42,9 +43,10 @@ def open_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
 def summarise(connection: sqlite3.Connection) -> Summary:
     """Count what a store holds."""
     row = connection.execute(
-        "SELECT count(DISTINCT trace_id), count(*), sum(level = 'ERROR'), max(start_time) FROM observations"
+        "SELECT count(DISTINCT trace_id), count(*), sum(level = 'ERROR'), max(start_time), "
+        "count(DISTINCT CASE WHEN trace_name LIKE 'simulation.%' THEN trace_id END) FROM observations"
     ).fetchone()
-    return Summary(row[0], row[1], row[2] or 0, row[3])
+    return Summary(row[0], row[1], row[2] or 0, row[3], row[4])
 
 
 def read_trace(connection: sqlite3.Connection, trace_id: str) -> list[dict[str, Any]]:
@@ -58,7 +60,7 @@ def read_trace(connection: sqlite3.Connection, trace_id: str) -> list[dict[str, 
 def most_telling_trace(connection: sqlite3.Connection) -> str | None:
     """Choose the trace to show first: one in which something failed, and among those the shortest with all types."""
     row = connection.execute(
-        "SELECT trace_id FROM observations GROUP BY trace_id "
+        "SELECT trace_id FROM observations WHERE trace_name LIKE 'simulation.%' GROUP BY trace_id "
         "ORDER BY count(DISTINCT type) DESC, sum(level = 'ERROR') > 0 DESC, count(*) LIMIT 1"
     ).fetchone()
     return None if row is None else str(row[0])
