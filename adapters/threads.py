@@ -15,6 +15,8 @@ _CARRIED = "_tracing_proxies_context"
 
 def install(weaver: Weaver, preset: Preset) -> None:
     """Wrap what starts a thread or hands work to one."""
+    if _CARRIED in vars(threading.Thread.start):
+        return
     start, body, submit = threading.Thread.start, threading.Thread._bootstrap_inner, ThreadPoolExecutor.submit  # type: ignore[attr-defined]
 
     def carrying_start(self: threading.Thread) -> None:
@@ -22,7 +24,11 @@ def install(weaver: Weaver, preset: Preset) -> None:
         context = current()
         if SPAN_KEY in context:
             self.__dict__[_CARRIED] = context
-        start(self)
+        try:
+            start(self)
+        except BaseException:
+            self.__dict__.pop(_CARRIED, None)
+            raise
 
     def carried_body(self: threading.Thread) -> None:
         context = self.__dict__.pop(_CARRIED, None)
@@ -37,9 +43,8 @@ def install(weaver: Weaver, preset: Preset) -> None:
 
     def carrying_submit(self: ThreadPoolExecutor, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        # Also without a span: the pool's thread may have been started, and so be bound, under another submitter's.
         context = current()
-        if SPAN_KEY not in context:
-            return submit(self, fn, *args, **kwargs)
 
         def carried(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
@@ -51,6 +56,7 @@ def install(weaver: Weaver, preset: Preset) -> None:
 
         return submit(self, carried, *args, **kwargs)
 
+    setattr(carrying_start, _CARRIED, True)
     weaver.ledger.replace(threading.Thread, "start", carrying_start)
     weaver.ledger.replace(threading.Thread, "_bootstrap_inner", carried_body)
     weaver.ledger.replace(ThreadPoolExecutor, "submit", carrying_submit)

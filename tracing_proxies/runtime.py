@@ -46,8 +46,12 @@ class Runtime:
         self.recorder = Recorder(self._emit)
         self.weaver = Weaver(self.recorder)
         listeners.attach(self.recorder)
-        install_adapters(registry, self.weaver)
-        self.weaver.weave(registry)
+        try:
+            install_adapters(registry, self.weaver)
+            self.weaver.weave(registry)
+        except BaseException:
+            self.close()
+            raise
 
     def _make_pipeline(self, registry: Registry) -> Pipeline:
         self.prepare = Preparer(make_masker(registry), service_names(registry, self._environ))
@@ -78,6 +82,9 @@ class Runtime:
     def status(self) -> dict[str, Any]:
         """Describe what is woven, what is under way and what went wrong, in plain values."""
         points = list(self.weaver.join_points.values())
+        delivery, left_out = self.pipeline.status(), self.recorder.left_out
+        # Calls that sampling leaves out make no span, so the pipeline has never seen them.
+        delivery.update(produced=delivery["produced"] + left_out, sampled_out=delivery["sampled_out"] + left_out)
         return {
             "active": True,
             "pid": os.getpid(),
@@ -90,7 +97,7 @@ class Runtime:
             "targets": sorted(str(point.target) for point in points if point.recipe is not None),
             "unmatched": [str(problem) for problem in self.weaver.unmatched()],
             "open": len(self.recorder.open),
-            "delivery": self.pipeline.status(),
+            "delivery": delivery,
             "failures": failures.counts(),
         }
 

@@ -11,6 +11,7 @@ import decimal
 import pathlib
 import types
 import uuid
+import zoneinfo
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -19,23 +20,28 @@ from typing import Any
 
 import attrs
 
-from tracing_proxies.registry.fields import type_name
+from tracing_proxies.failures import contain
+from tracing_proxies.registry.fields import module_of, mro_of, namespace_of, type_name
 
-_ATOMS = frozenset({int, float, bool, type(None), complex})
+# Everything is looked up by the id of its type: hashing a class may run its metaclass's code.
+_ATOMS = frozenset(map(id, (int, float, bool, type(None), complex)))
 # Exact types of the standard library whose text runs no code of the application.
-_TEXTUAL: dict[type, Callable[[Any], str]] = {
-    datetime.datetime: datetime.datetime.isoformat,
-    datetime.date: datetime.date.isoformat,
-    datetime.time: datetime.time.isoformat,
-    datetime.timedelta: str,
-    decimal.Decimal: str,
-    uuid.UUID: str,
-    pathlib.PosixPath: str,
-    pathlib.PurePosixPath: str,
+_TEXTUAL: dict[int, Callable[[Any], str]] = {
+    id(datetime.datetime): lambda value: _moment(value),
+    id(datetime.date): datetime.date.isoformat,
+    id(datetime.time): lambda value: _moment(value),
+    id(datetime.timedelta): str,
+    id(decimal.Decimal): str,
+    id(uuid.UUID): str,
+    id(pathlib.PosixPath): str,
+    id(pathlib.PurePosixPath): str,
 }
-_MAPPINGS = frozenset({dict, OrderedDict, defaultdict, types.MappingProxyType})
-_SEQUENCES = frozenset({list, tuple, set, frozenset, deque})
+_ZONES = (datetime.timezone, zoneinfo.ZoneInfo, type(None))
+_MAPPINGS = frozenset(map(id, (dict, OrderedDict, defaultdict)))
+_SEQUENCES = frozenset(map(id, (list, tuple, set, frozenset, deque)))
 _ARRAYS = frozenset({("numpy", "ndarray"), ("torch", "Tensor")})
+_FLAT = frozenset(map(id, (str, int, float, bool, type(None))))
+_INT64 = 2**63
 _LARGEST_INT_BITS = 4096
 
 
@@ -73,7 +79,32 @@ def snapshot(value: Any, limits: Limits = DEFAULT_LIMITS) -> Any:
         return value
     if kind is int or kind is bool or value is None or kind is float:
         return value if kind is not int else _integer(value)
-    return _Copy(limits).take(value, 0)
+    if kind is dict and _is_flat(value, limits):
+        return value.copy()
+    try:
+        return _Copy(limits).take(value, 0)
+    except Exception as exc:
+        contain("capture", exc)
+        return f"<{type_name(kind)}>"
+
+
+def _is_flat(value: dict[Any, Any], limits: Limits) -> bool:
+    """Tell whether a dict holds only short texts and small numbers: most do, and are copied at once (0.3 us, not 3)."""
+    if len(value) > limits.max_items:
+        return False
+    left = limits.max_bytes
+    try:
+        for key, item in value.items():
+            kind = type(item)
+            if type(key) is not str or id(kind) not in _FLAT:
+                return False
+            if kind is str:
+                left -= len(item)
+            elif kind is int and not -_INT64 <= item < _INT64:
+                return False
+    except RuntimeError:  # changed by another thread meanwhile: the careful way
+        return False
+    return left >= 0
 
 
 class _Copy:
@@ -94,15 +125,16 @@ class _Copy:
             return "<left out>"
         if kind is str:
             return self.text(value)
-        if kind in _ATOMS:
+        identity = id(kind)
+        if identity in _ATOMS:
             return _integer(value) if kind is int else str(value) if kind is complex else value
-        if kind in _TEXTUAL:
-            return self.text(_TEXTUAL[kind](value))
-        if kind is bytes or kind is bytearray or kind is memoryview:
+        if identity in _TEXTUAL:
+            return self.text(_TEXTUAL[identity](value))
+        if kind is bytes or kind is bytearray:
             return f"<{kind.__name__} of {len(value):,} bytes>"
         if id(value) in self.open:
             return "<cycle>"
-        if kind in _MAPPINGS or kind in _SEQUENCES:
+        if identity in _MAPPINGS or identity in _SEQUENCES:
             return self.container(value, depth)
         return self.model(value, kind, depth)
 
@@ -131,7 +163,7 @@ class _Copy:
     def entries(self, value: Any, depth: int) -> Any:
         size, most = len(value), self.limits.max_items
         rest = f"<{size - most:,} more>" if size > most else ""
-        if type(value) in _MAPPINGS:
+        if id(type(value)) in _MAPPINGS:
             return self.pairs(islice(value.items(), most), depth, rest)
         items = [self.take(item, depth + 1) for item in islice(value, most)]
         return [*items, rest] if rest else items
@@ -148,12 +180,12 @@ class _Copy:
         return copied
 
     def model(self, value: Any, kind: type, depth: int) -> Any:
-        if issubclass(kind, Enum):
+        mro = mro_of(kind)
+        if any(base is Enum for base in mro):
             return self.take(object.__getattribute__(value, "_value_"), depth)
-        if (kind.__module__, kind.__name__) in _ARRAYS:
-            return f"<{kind.__module__}.{kind.__name__} shape={tuple(value.shape)} dtype={value.dtype}>"
-        if issubclass(kind, BaseException):
-            return f"<{type_name(kind)}>"
+        module = module_of(kind)
+        if type(module) is str and (module, kind.__qualname__) in _ARRAYS:
+            return f"<{type_name(kind)} shape={tuple(value.shape)} dtype={value.dtype}>"
         fields = model_fields(kind)
         if fields is None:
             return f"<{type_name(kind)}>"
@@ -176,21 +208,22 @@ def model_fields(kind: type) -> tuple[str, ...] | None:
         The names, without those that the class itself keeps out of its ``repr``; None if it is no known model.
     """
     namespace: dict[str, Any] = {}
-    for base in reversed(kind.__mro__):
-        namespace.update(vars(base))
+    mro = mro_of(kind)
+    for base in reversed(mro):
+        namespace.update(namespace_of(base))
     if "__attrs_attrs__" in namespace:
         return tuple(a.name for a in namespace["__attrs_attrs__"] if a.repr is not False)
     if "__dataclass_fields__" in namespace:
         return tuple(name for name, field in namespace["__dataclass_fields__"].items() if field.repr)
     if "__pydantic_fields__" in namespace:
         return tuple(name for name, field in namespace["__pydantic_fields__"].items() if field.repr)
-    if issubclass(kind, tuple) and isinstance(namespace.get("_fields"), tuple):
+    if any(base is tuple for base in mro) and isinstance(namespace.get("_fields"), tuple):
         return tuple(namespace["_fields"])
     return None
 
 
 def _field_values(value: Any, kind: type, fields: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
-    if issubclass(kind, tuple):
+    if any(base is tuple for base in mro_of(kind)):
         yield from zip(fields, tuple.__iter__(value), strict=False)
         return
     try:
@@ -203,8 +236,8 @@ def _field_values(value: Any, kind: type, fields: tuple[str, ...]) -> Iterable[t
         if name in stored:
             yield name, stored[name]
             continue
-        for base in kind.__mro__:
-            slot = vars(base).get(name)
+        for base in mro_of(kind):
+            slot = namespace_of(base).get(name)
             if type(slot) is types.MemberDescriptorType:
                 try:
                     found = slot.__get__(value, kind)
@@ -212,6 +245,12 @@ def _field_values(value: Any, kind: type, fields: tuple[str, ...]) -> Iterable[t
                     break
                 yield name, found
                 break
+
+
+def _moment(value: Any) -> str:
+    # A zone of the application's own would run its code.
+    known = any(type(value.tzinfo) is zone for zone in _ZONES)
+    return str(value.isoformat() if known else value.replace(tzinfo=None).isoformat())
 
 
 def _integer(value: int) -> int | str:
@@ -223,10 +262,12 @@ def _integer(value: int) -> int | str:
 
 def _key(key: Any) -> str:
     kind = type(key)
-    if kind in _ATOMS:
+    if id(kind) in _ATOMS:
         return str(_integer(key)) if kind is int else str(key)
-    if kind in _TEXTUAL:
-        return _TEXTUAL[kind](key)
-    if issubclass(kind, Enum) and type(key._value_) is str:
-        return str(key._value_)
+    if id(kind) in _TEXTUAL:
+        return _TEXTUAL[id(kind)](key)
+    if any(base is Enum for base in mro_of(kind)):
+        named = object.__getattribute__(key, "_value_")
+        if type(named) is str:
+            return named
     return f"<{type_name(kind)}>"

@@ -33,9 +33,13 @@ SUPPRESSED = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 """Stands as the current span where nothing is to be traced: in our own threads."""
 
 
+UNSAMPLED = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
+"""Stands as the current span below a call that sampling has left out: nothing there is recorded either."""
+
+
 def with_span(context: Context, span: trace.Span) -> Context:
     """Return a copy of a context in which ``span`` is the current one."""
-    return Context({**context, SPAN_KEY: span})
+    return Context({**context, SPAN_KEY: span} if context else {SPAN_KEY: span})
 
 
 def detach(token: Any) -> None:

@@ -82,8 +82,9 @@ def error_record(span: Span, recipe: Recipe, scope: CallScope | None, exc: BaseE
         span.status_message = "cancelled"
         span.metadata["outcome"] = "cancelled"
         return
-    describe_error(span, exc)
     span.level = "ERROR"
+    span.status_message = type_name(type(exc))
+    describe_error(span, exc)
     if scope is not None:
         scope.error = exc
         _late_values(span, recipe, scope)
@@ -112,7 +113,8 @@ def places(traceback: TracebackType | None) -> list[str]:
     found: list[str] = []
     while traceback is not None and len(found) < _MOST_FRAMES:
         code = traceback.tb_frame.f_code
-        if not traceback.tb_frame.f_locals.get("__tracebackhide__"):
+        # Not f_locals: reading it would tie the frame to the exception that it holds.
+        if "__tracebackhide__" not in code.co_varnames:
             found.append(f"{code.co_filename}:{traceback.tb_lineno} in {code.co_name}")
         traceback = traceback.tb_next
     return found

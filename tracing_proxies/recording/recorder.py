@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from opentelemetry.context import Context
+
 from tracing_proxies.failures import contain
 from tracing_proxies.recording import outcome
-from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, current, with_span
+from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, UNSAMPLED, current, with_span
 from tracing_proxies.recording.ids import new_span_id, new_trace_id
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.scope import CallScope
@@ -17,6 +21,18 @@ from tracing_proxies.recording.trace import Trace
 from tracing_proxies.sampling.rule import keeps
 
 _MOST_ANCESTORS = 256
+
+
+_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    for recorder in list(_recorders):
+        recorder.forget()
+
+
+# Once and by weak references: what is registered for a fork can never be taken back.
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 class Recorder:
@@ -32,14 +48,22 @@ class Recorder:
         self.forced = 0
         self.open: dict[int, Span] = {}
         self.traces: dict[int, Trace] = {}
-        os.register_at_fork(after_in_child=self._forget)
+        self._left_out = itertools.count()
+        _recorders.add(self)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Begin anew in a forked child: the parent's open spans are the parent's to end."""
         self.open = {}
+        self.traces = {}
+
+    @property
+    def left_out(self) -> int:
+        """How many calls sampling has left out without making a span; their children are not among them."""
+        return int(self._left_out.__reduce__()[1][0])
 
     def begin(
         self, recipe: Recipe, function: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Span | Adoption | None:
+    ) -> Recording | None:
         """Start a span for a call.
 
         Args:
@@ -57,7 +81,7 @@ class Recorder:
 
     def _begin(
         self, recipe: Recipe, function: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Span | Adoption | None:
+    ) -> Recording | None:
         context = current()
         above = context.get(SPAN_KEY)
         parent: Span | None = None
@@ -66,14 +90,12 @@ class Recorder:
         if above is not None:
             if type(above) is Span:
                 parent = above
-            elif above is SUPPRESSED:
+            elif above is SUPPRESSED or (above is UNSAMPLED and not recipe.root):
                 return None
-            else:
+            elif above is not UNSAMPLED:
                 parent, trace, parent_id = self._foreign(above)
         if parent is not None:
             trace = parent.trace
-            if not trace.sampled and not recipe.root:
-                return None
             if parent.waiting_for is not None and parent.waiting_for is function:
                 return self._adopt(parent, recipe, instance, args, kwargs)
             parent_id = parent.span_id
@@ -89,10 +111,14 @@ class Recorder:
             bound = recipe.bind(args, kwargs)
         weight = 1.0
         if trace is None or (recipe.root and parent is not None):
-            trace, parent, parent_id = self._start_trace(recipe, parent), None, None
+            started = self._start_trace(recipe, parent)
+            if started is None:
+                return Unsampled(with_span(context, UNSAMPLED))
+            trace, parent, parent_id = started, None, None
         elif recipe.sample < 1.0:
             span_id = new_span_id()
             if recipe.sample <= 0.0 or not (self.forced or keeps(span_id, recipe.sample)):
+                next(self._left_out)
                 return None
             weight = 1.0 if self.forced else 1.0 / recipe.sample
         span = Span(self, trace, new_span_id(), parent, parent_id)
@@ -101,22 +127,21 @@ class Recorder:
         span.function = function
         span.instance_id = id(instance)
         span.context = with_span(context, span)
-        if trace.sampled:
-            span.scope = scope
-            outcome.begin_record(span, recipe, scope, bound)
-            if recipe.delegate is not None:
-                span.waiting_for = recipe.delegate(instance)
-            if span.type == "generation":
-                _demote_inner_generation(span)
-            if not trace.name:
-                trace.name = span.name
-            self.open[span.span_id] = span
+        span.scope = scope
+        outcome.begin_record(span, recipe, scope, bound)
+        if recipe.delegate is not None:
+            span.waiting_for = recipe.delegate(instance)
+        if span.type == "generation":
+            _demote_inner_generation(span)
+        if not trace.name:
+            trace.name = span.name
+        self.open[span.span_id] = span
         return span
 
     def finish(self, span: Span, result: Any) -> None:
         """Record a result and let the span go."""
         try:
-            if span.trace.sampled and not span.settled:
+            if not span.settled:
                 outcome.end_record(span, span.recipe, span.scope, result)
         except Exception as exc:
             contain("finish", exc)
@@ -125,8 +150,7 @@ class Recorder:
     def fail(self, span: Span, exc: BaseException) -> None:
         """Record what was raised and let the span go."""
         try:
-            if span.trace.sampled:
-                outcome.error_record(span, span.recipe, span.scope, exc)
+            outcome.error_record(span, span.recipe, span.scope, exc)
         except Exception as error:
             contain("fail", error)
         self._close(span)
@@ -139,6 +163,8 @@ class Recorder:
     def discard(self, span: Span) -> None:
         """Forget a span whose call never began: a context manager that was not entered."""
         self.open.pop(span.span_id, None)
+        if span.parent is None:
+            self.traces.pop(span.trace.trace_id, None)
         span.parent = span.scope = span.function = None
 
     def describe_error(self, span: Span, exc: BaseException) -> None:
@@ -150,15 +176,13 @@ class Recorder:
 
     def _close(self, span: Span) -> None:
         self.open.pop(span.span_id, None)
-        if self.observers and span.trace.sampled:
+        if self.observers:
             self._observe(span)
         parent, trace = span.parent, span.trace
         span.parent = span.scope = span.function = span.waiting_for = None
         if parent is None:
             self.traces.pop(trace.trace_id, None)
-        if not trace.sampled or span.dropped:
-            span.dropped = "sampled"
-        elif (
+        if span.dropped is None and (
             span.recipe.min_duration
             and span.stop is not None
             and span.stop - span.start < span.recipe.min_duration
@@ -166,7 +190,7 @@ class Recorder:
             and span.level != "ERROR"
         ):
             span.dropped = "min_duration"
-        elif parent is not None:
+        elif span.dropped is None and parent is not None:
             parent.kept_child = True
         try:
             self.emit(span)
@@ -180,12 +204,13 @@ class Recorder:
             except Exception as exc:
                 contain("observer", exc)
 
-    def _start_trace(self, recipe: Recipe, linked: Span | None) -> Trace:
-        trace_id = new_trace_id()
+    def _start_trace(self, recipe: Recipe, linked: Span | None) -> Trace | None:
         probability = recipe.sample
-        sampled = probability > 0.0 and (probability >= 1.0 or bool(self.forced) or keeps(trace_id, probability))
-        weight = 1.0 / probability if sampled and not self.forced else 1.0
-        trace = Trace(trace_id, sampled, weight)
+        trace_id = new_trace_id()
+        if probability <= 0.0 or not (probability >= 1.0 or self.forced or keeps(trace_id, probability)):
+            next(self._left_out)
+            return None
+        trace = Trace(trace_id, 1.0 if self.forced else 1.0 / probability)
         if linked is not None and linked.trace.session is not None:
             trace.session = linked.trace.session
         self.traces[trace_id] = trace
@@ -267,6 +292,28 @@ class Adoption:
         """Record that a stream was not read to its end."""
         self.span.metadata["outcome"] = reason
         self.span.settled = True
+
+
+class Unsampled:
+    """A call that sampling has left out, and with it everything below."""
+
+    __slots__ = ("context", "span")
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.span = UNSAMPLED
+
+    def finish(self, result: Any) -> None:
+        """Record nothing."""
+
+    def fail(self, exc: BaseException) -> None:
+        """Record nothing."""
+
+    def abandon(self, reason: str) -> None:
+        """Record nothing."""
+
+
+Recording = Span | Adoption | Unsampled
 
 
 def _demote_inner_generation(span: Span) -> None:

@@ -11,18 +11,16 @@ class Trace:
 
     Attributes:
         trace_id: 128 bits.
-        sampled: whether it is recorded; decided once, at its start.
         weight: how many traces it stands for.
         offset: nanoseconds to add to the monotonic clock to get the wall clock's, the same for all its spans, so that a
             jump of the wall clock never turns a duration around.
         name: of its first span.
     """
 
-    __slots__ = ("name", "offset", "sampled", "session", "tags", "trace_id", "user", "weight")
+    __slots__ = ("name", "offset", "session", "tags", "trace_id", "user", "weight")
 
-    def __init__(self, trace_id: int, sampled: bool = True, weight: float = 1.0) -> None:
+    def __init__(self, trace_id: int, weight: float = 1.0) -> None:
         self.trace_id = trace_id
-        self.sampled = sampled
         self.weight = weight
         self.offset = time.time_ns() - time.perf_counter_ns()
         self.name = ""

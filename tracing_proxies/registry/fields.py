@@ -30,14 +30,16 @@ class Missing:
 MISSING: Final = Missing()
 
 # The type's own slots, read past any metaclass that overrides `__getattribute__`.
-_mro_of: Final = type.__dict__["__mro__"].__get__
-_namespace_of: Final = type.__dict__["__dict__"].__get__
-_module_of: Final = type.__dict__["__module__"].__get__
-_qualname_of: Final = type.__dict__["__qualname__"].__get__
+mro_of: Final = type.__dict__["__mro__"].__get__
+namespace_of: Final = type.__dict__["__dict__"].__get__
+module_of: Final = type.__dict__["__module__"].__get__
+qualname_of: Final = type.__dict__["__qualname__"].__get__
 _exception_args: Final = BaseException.__dict__["args"].__get__
 _read_plainly: Final = object.__getattribute__
-_TupleGetter: Final = type(_namespace_of(namedtuple("_Sample", "x"))["x"])
-_PLAIN_ARGUMENTS: Final = frozenset({str, int, float, bool, type(None)})
+_TupleGetter: Final = type(namespace_of(namedtuple("_Sample", "x"))["x"])
+_MOST_ARGUMENTS = 16
+_LONGEST_ARGUMENT = 4_000
+_LARGEST_INT_BITS = 4_096
 
 _MOST_TYPES = 4_096
 _MOST_NAMES = 256
@@ -77,14 +79,14 @@ def read_field(obj: Any, name: str, *, call_properties: bool = False) -> Any:
 
 def type_name(kind: type) -> str:
     """Return a class's qualified name, without `builtins.`, and without asking its metaclass."""
-    module, qualname = _module_of(kind), _qualname_of(kind)
+    module, qualname = module_of(kind), qualname_of(kind)
     if type(module) is not str or module == "builtins":
         return str(qualname)
     return f"{module}.{qualname}"
 
 
 def _reader_for(kind: type, name: str, call_properties: bool) -> Reader:
-    mro = _mro_of(kind)
+    mro = mro_of(kind)
     reader = _special_reader(mro, name) or _attribute_reader(kind, mro, name, call_properties)
     if any(base is dict for base in mro):
 
@@ -167,22 +169,31 @@ def _read_with_extra(obj: Any, name: str) -> Any:
 
 
 def _class_data(cls: type, name: str) -> Any:
-    declared = _find(_mro_of(cls), name)
+    declared = _find(mro_of(cls), name)
     return MISSING if _has(type(declared), "__get__") else declared
 
 
 def _find(mro: tuple[type, ...], name: str) -> Any:
     for base in mro:
-        namespace = _namespace_of(base)
+        namespace = namespace_of(base)
         if name in namespace:
             return namespace[name]
     return MISSING
 
 
 def _has(kind: type, name: str) -> bool:
-    return any(name in _namespace_of(base) for base in _mro_of(kind))
+    return any(name in namespace_of(base) for base in mro_of(kind))
 
 
 def _message(exc: BaseException) -> str:
-    args = _exception_args(exc)
-    return ", ".join(str(arg) if type(arg) in _PLAIN_ARGUMENTS else f"<{type_name(type(arg))}>" for arg in args)
+    return ", ".join(_argument(arg) for arg in _exception_args(exc)[:_MOST_ARGUMENTS])
+
+
+def _argument(arg: Any) -> str:
+    kind = type(arg)
+    if kind is str:
+        return str(arg) if len(arg) <= _LONGEST_ARGUMENT else arg[:_LONGEST_ARGUMENT] + "…"
+    if kind is int:  # printing a huge one is quadratic, and refused beyond 4,300 digits
+        return str(arg) if arg.bit_length() <= _LARGEST_INT_BITS else f"<int of {arg.bit_length():,} bits>"
+    plain = kind is float or kind is bool or arg is None
+    return str(arg) if plain else f"<{type_name(kind)}>"

@@ -10,7 +10,6 @@ from tracing_proxies.recording.context import attach, detach
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.registry.pointcut import Target
-from tracing_proxies.weaving.managers import MANAGERS, TracedContextManager
 from tracing_proxies.weaving.streams import CONTINUES
 
 Advice = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -26,13 +25,14 @@ class JoinPoint:
         bound: whether the first parameter is the instance or class.
     """
 
-    __slots__ = ("bound", "function", "lazy", "recipe", "target")
+    __slots__ = ("bound", "entry", "function", "lazy", "recipe", "target")
 
     def __init__(self, target: Target, function: Any, *, lazy: bool, bound: bool) -> None:
         self.target = target
         self.function = function
         self.lazy = lazy
         self.bound = bound
+        self.entry: Any = None  # what was put into the namespace; None where the entry stays as it is
         self.recipe: Recipe | None = None
 
 
@@ -52,11 +52,11 @@ def make_advice(join_point: JoinPoint, recorder: Recorder) -> Advice:
             return wrapped(*args, **kwargs)
         if join_point.lazy:
             result = wrapped(*args, **kwargs)
-            proceed = continues.get(type(result))
+            proceed = continues.get(id(type(result)))
             if proceed is None:
                 return result
             opener = partial(begin, recipe, function, instance, args, kwargs)
-            return proceed(result, opener, recipe, _folding(recipe, instance, args, kwargs))
+            return proceed(result, opener, None, recipe, _folding(recipe, instance, args, kwargs))
         recording = begin(recipe, function, instance, args, kwargs)
         if recording is None:
             return wrapped(*args, **kwargs)
@@ -68,12 +68,9 @@ def make_advice(join_point: JoinPoint, recorder: Recorder) -> Advice:
             recording.fail(exc)
             raise
         detach(token)
-        kind = type(result)
-        proceed = continues.get(kind)
+        proceed = continues.get(id(type(result)))
         if proceed is not None:
-            return proceed(result, lambda: recording, recipe, _folding(recipe, instance, args, kwargs))
-        if kind in MANAGERS:
-            return TracedContextManager(result, recording)
+            return proceed(result, None, recording, recipe, _folding(recipe, instance, args, kwargs))
         recording.finish(result)
         return result
 

@@ -8,10 +8,15 @@ from types import FunctionType
 from typing import Any
 
 import attrs
+import wrapt
 
 from tracing_proxies.recording.scope import starts_lazily
+from tracing_proxies.registry.fields import mro_of
 from tracing_proxies.weaving.advice import Advice
+from tracing_proxies.weaving.candidates import is_callable, is_class, is_method
 from tracing_proxies.weaving.proxies import WovenFunction
+
+_DESCRIPTORS = (functools.partialmethod, functools.singledispatchmethod, functools._lru_cache_wrapper)
 
 
 @attrs.frozen(eq=False)
@@ -51,8 +56,10 @@ def shape_of(raw: Any, in_class: bool, containers: dict[type, Container]) -> Sha
         None for what is no callable, and for classes: those are never replaced.
     """
     kind = type(raw)
-    if kind in containers:
-        return containers[kind](raw, in_class)
+    # Compared by identity: hashing or comparing a foreign class may run its metaclass's code.
+    for held, container in containers.items():
+        if kind is held:
+            return container(raw, in_class)
     if kind is FunctionType:
         return _wrapped(raw, raw, in_class)
     if kind is classmethod:
@@ -63,13 +70,11 @@ def shape_of(raw: Any, in_class: bool, containers: dict[type, Container]) -> Sha
         return None if raw.fget is None else _property(raw)
     if kind is functools.cached_property:
         return _cached_property(raw)
-    if isinstance(raw, type) or (not callable(raw) and not hasattr(kind, "__get__")):
+    if is_class(raw) or not is_method(raw):
         return None
-    if kind in (functools.partialmethod, functools.singledispatchmethod, functools._lru_cache_wrapper) or isinstance(
-        raw, FunctionType
-    ):
+    if any(kind is known for known in _DESCRIPTORS) or any(base is wrapt.ObjectProxy for base in mro_of(kind)):
         return Shape(_innermost(raw), in_class, build=lambda advice: WovenFunction(raw, advice))
-    if callable(raw) and not in_class:
+    if is_callable(raw) and not in_class:
         return Shape(raw, False, build=lambda advice: WovenFunction(raw, advice), named=True)
     return None
 
@@ -100,6 +105,23 @@ def _cached_property(raw: functools.cached_property[Any]) -> Shape:
 def _innermost(raw: Any) -> Any:
     for name in ("func", "__wrapped__"):
         inner = getattr(raw, name, None)
-        if isinstance(inner, FunctionType):
+        if type(inner) is FunctionType:
             return inner
+    return raw
+
+
+def unwoven(raw: Any) -> Any:
+    """Return what an entry was before it was woven, or the entry itself if it is not of ours.
+
+    A class decorator that builds a second class (`attrs.define`, `dataclass(slots=True)`) copies our proxies into it.
+    """
+    kind = type(raw)
+    if kind is WovenFunction:
+        return raw.__wrapped__
+    if kind is property and type(raw.fget) is WovenFunction:
+        return property(raw.fget.__wrapped__, raw.fset, raw.fdel, raw.__doc__)
+    if kind is functools.cached_property and type(raw.func) is WovenFunction:
+        original: Any = functools.cached_property(raw.func.__wrapped__)
+        original.attrname, original.__doc__ = raw.attrname, raw.__doc__
+        return original
     return raw

@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from tracing_proxies.failures import contain
+
 ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "<absent>"})()
 
 
@@ -67,8 +69,13 @@ class Ledger:
                 continue
             if now is not mutation.after:
                 covered.append(mutation)
-            elif mutation.before is ABSENT:
-                delattr(mutation.owner, mutation.name)
-            else:
-                setattr(mutation.owner, mutation.name, mutation.before)
+                continue
+            try:
+                if mutation.before is ABSENT:
+                    delattr(mutation.owner, mutation.name)
+                else:
+                    setattr(mutation.owner, mutation.name, mutation.before)
+            except Exception as exc:  # one namespace that refuses must not keep the others from being restored
+                contain("undo", exc)
+                covered.append(mutation)
         return covered

@@ -22,7 +22,9 @@ class WovenBoundFunction(wrapt.BoundFunctionWrapper):  # type: ignore[misc,type-
         owner = getattr(self.__wrapped__, "__self__", None)
         if owner is None or isinstance(owner, type):
             return self
-        return getattr(copy.deepcopy(owner, memo), self.__wrapped__.__name__)
+        # Through the parent and not by name: a private or aliased method's name is not the attribute's.
+        copied = copy.deepcopy(owner, memo)
+        return self._self_parent.__get__(copied, type(copied))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         owner = getattr(self.__wrapped__, "__self__", None)

@@ -14,10 +14,8 @@ from typing import Any
 from opentelemetry.context import Context
 
 from tracing_proxies.recording.context import attach, current, detach, with_span
-from tracing_proxies.recording.recorder import Adoption
+from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.recording.span import Span
-
-Recording = Span | Adoption
 
 
 class Steps:
@@ -26,7 +24,7 @@ class Steps:
     __slots__ = ("inner", "outer", "span")
 
     def __init__(self, recording: Recording) -> None:
-        self.span = recording.span if isinstance(recording, Adoption) else recording
+        self.span = recording if isinstance(recording, Span) else recording.span
         self.inner: Context = recording.context
         self.outer: Context = current()
 
@@ -59,19 +57,22 @@ def run_in_steps(body: Any, steps: Steps) -> Generator[Any, Any, Any]:
     __tracebackhide__ = True
     value: Any = None
     thrown: BaseException | None = None
-    while True:
-        token = steps.enter()
-        try:
-            yielded = body.send(value) if thrown is None else body.throw(thrown)
-        except StopIteration as stop:
+    try:
+        while True:
+            token = steps.enter()
+            try:
+                yielded = body.send(value) if thrown is None else body.throw(thrown)
+            except StopIteration as stop:
+                steps.leave(token)
+                return stop.value
+            except BaseException:
+                steps.leave(token)
+                raise
             steps.leave(token)
-            return stop.value
-        except BaseException:
-            steps.leave(token)
-            raise
-        steps.leave(token)
-        value = thrown = None
-        try:
-            value = yield yielded
-        except BaseException as exc:
-            thrown = exc
+            value = thrown = None
+            try:
+                value = yield yielded
+            except BaseException as exc:
+                thrown = exc
+    finally:
+        value = thrown = None  # an exception that a frame of its own traceback holds is a cycle

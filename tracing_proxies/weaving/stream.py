@@ -8,7 +8,8 @@ from typing import Any
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.capture import snapshot
 from tracing_proxies.recording.recipe import Recipe
-from tracing_proxies.weaving.steps import Recording, Steps, run_in_steps
+from tracing_proxies.recording.recorder import Recording
+from tracing_proxies.weaving.steps import Steps, run_in_steps
 
 Opener = Callable[[], Recording | None]
 ABANDONED = "abandoned"
@@ -40,19 +41,22 @@ class Stream:
 
     __slots__ = ("fold", "opener", "recipe", "recording", "started", "steps")
 
-    def __init__(self, opener: Opener, recipe: Recipe, fold: Callable[[], Any] | None) -> None:
-        self.opener: Opener | None = opener
+    def __init__(
+        self, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Callable[[], Any] | None
+    ) -> None:
+        self.opener = opener
         self.recipe = recipe
         self.fold: Any = fold
         self.started = False
-        self.recording: Recording | None = None
+        self.recording = begun
         self.steps: Steps | None = None
 
     def start(self) -> None:
         """Open the span, in the context of the first step."""
         self.started = True
         opener, self.opener = self.opener, None
-        self.recording = opener() if opener is not None else None
+        if opener is not None:
+            self.recording = opener()
         if self.recording is None:
             self.fold = None
             return
@@ -96,7 +100,9 @@ class Stream:
 
     def abandon(self) -> None:
         """End the span of a stream that was not read to its end."""
+        self.started = True
         recording, self.recording, self.steps, self.fold = self.recording, None, None, None
+        self.opener = None
         if recording is not None:
             recording.abandon(ABANDONED)
 

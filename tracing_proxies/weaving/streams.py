@@ -1,41 +1,59 @@
-"""Results whose work is done later go on under their span: which proxy for which kind of result.
+"""Results whose work is done later go on under their span: which continuation for which kind of result.
 
 The kind is decided by the object that the call returned, and the kind that goes out is the kind that came in.
 """
 
 from __future__ import annotations
 
+import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from tracing_proxies.recording.recipe import Recipe
+from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.weaving.generators import TracedAsyncGenerator, TracedGenerator
+from tracing_proxies.weaving.managers import proceed_async_manager, proceed_manager
 from tracing_proxies.weaving.steps import Steps, run_in_steps
 from tracing_proxies.weaving.stream import ABANDONED, Opener, Stream
 
+Fold = Callable[[], Any] | None
+Continue = Callable[[Any, Opener | None, Recording | None, Recipe, Fold], Any]
+
 
 class _Pending:
-    """Holds a coroutine until its first step, so that one that is never awaited warns once, as it would untraced."""
+    """Holds a coroutine until its first step.
 
-    __slots__ = ("coroutine",)
+    One that is never awaited warns once, as it would untraced, and its span, if it has one already, does not stay open.
+    """
 
-    def __init__(self, coroutine: Any) -> None:
-        self.coroutine = coroutine
+    __slots__ = ("begun", "body", "opener")
+
+    def __init__(self, body: Any, opener: Opener | None, begun: Recording | None) -> None:
+        self.body = body
+        self.opener = opener
+        self.begun = begun
+
+    def start(self) -> tuple[Any, Recording | None]:
+        """Hand the body over, with its span opened in the context of this first step."""
+        body, begun, opener = self.body, self.begun, self.opener
+        self.body = self.begun = self.opener = None
+        return body, opener() if opener is not None else begun
 
     def __del__(self) -> None:
-        if self.coroutine is not None:
-            self.coroutine.close()
+        if self.body is not None:
+            self.body.close()
+        if self.begun is not None:
+            self.begun.abandon(ABANDONED)
 
 
-async def _drive(pending: _Pending, opener: Opener) -> Any:
+async def _drive(pending: _Pending) -> Any:
     __tracebackhide__ = True
-    coroutine, pending.coroutine = pending.coroutine, None
-    recording = opener()
+    body, recording = pending.start()
     if recording is None:
-        return await coroutine
+        return await body
     try:
-        result = await run_in_steps(coroutine, Steps(recording))
+        result = await run_in_steps(body, Steps(recording))
     except GeneratorExit:
         recording.abandon(ABANDONED)
         raise
@@ -46,21 +64,37 @@ async def _drive(pending: _Pending, opener: Opener) -> Any:
     return result
 
 
-def trace_coroutine(coroutine: Any, opener: Opener) -> Any:
-    """Return a coroutine that runs another one under its span, step by step."""
-    driver = _drive(_Pending(coroutine), opener)
-    driver.__name__ = coroutine.__name__  # type: ignore[attr-defined]
-    driver.__qualname__ = coroutine.__qualname__  # type: ignore[attr-defined]
+@types.coroutine
+def _drive_generator(pending: _Pending) -> Generator[Any, Any, Any]:
+    """Run a generator-based coroutine (`types.coroutine`), which stays one."""
+    __tracebackhide__ = True
+    return (yield from _drive(pending).__await__())
+
+
+def _proceed_coroutine(result: Any, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Fold) -> Any:
+    driver: Any = _drive(_Pending(result, opener, begun))
+    driver.__name__, driver.__qualname__ = result.__name__, result.__qualname__
     return driver
 
 
-Continue = Callable[[Any, Opener, Recipe, Callable[[], Any] | None], Any]
+def _proceed_generator(result: Any, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Fold) -> Any:
+    if result.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE:
+        return _drive_generator(_Pending(result, opener, begun))
+    return TracedGenerator(result, Stream(opener, begun, recipe, fold))
 
-CONTINUES: dict[type, Continue] = {
-    types.CoroutineType: lambda result, opener, recipe, fold: trace_coroutine(result, opener),
-    types.GeneratorType: lambda result, opener, recipe, fold: TracedGenerator(result, Stream(opener, recipe, fold)),
-    types.AsyncGeneratorType: lambda result, opener, recipe, fold: TracedAsyncGenerator(
-        result, Stream(opener, recipe, fold)
-    ),
+
+def _proceed_async_generator(
+    result: Any, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Fold
+) -> Any:
+    return TracedAsyncGenerator(result, Stream(opener, begun, recipe, fold))
+
+
+# By id: a class whose metaclass defines `__eq__` may not be hashable, and hashing it would run the application's code.
+CONTINUES: dict[int, Continue] = {
+    id(types.CoroutineType): _proceed_coroutine,
+    id(types.GeneratorType): _proceed_generator,
+    id(types.AsyncGeneratorType): _proceed_async_generator,
+    **proceed_manager,
+    **proceed_async_manager,
 }
-"""How a result of each kind goes on under its span."""
+"""How a result goes on under its span, by the id of its type."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tracing_proxies.failures import contain
 from tracing_proxies.weaving.ledger import ABSENT, Ledger
 
 
@@ -45,9 +46,15 @@ class SubclassWatch:
         while waiting:
             cls = waiting.pop()
             if id(cls) not in self._reported:
-                self._reported.add(id(cls))
-                self._found(cls)
+                self._report(cls)
             waiting += type.__subclasses__(cls)
+
+    def _report(self, cls: type) -> None:
+        self._reported.add(id(cls))
+        try:
+            self._found(cls)
+        except Exception as exc:  # within a class statement of the application
+            contain("weave", exc)
 
     def _hook(self, base: type) -> None:
         before = vars(base).get("__init_subclass__", ABSENT)
@@ -59,7 +66,6 @@ class SubclassWatch:
             else:
                 before.__get__(None, cls)(**kwargs)
             if id(base) in self._watched:
-                self._reported.add(id(cls))
-                self._found(cls)
+                self._report(cls)
 
         self._ledger.replace(base, "__init_subclass__", classmethod(__init_subclass__))

@@ -19,7 +19,7 @@ from tracing_proxies.weaving import candidates, unmatched
 from tracing_proxies.weaving.advice import JoinPoint, make_advice
 from tracing_proxies.weaving.aliases import find_aliases
 from tracing_proxies.weaving.finder import Finder
-from tracing_proxies.weaving.kinds import Container, Shape, shape_of
+from tracing_proxies.weaving.kinds import Container, Shape, shape_of, unwoven
 from tracing_proxies.weaving.ledger import ABSENT, Ledger
 from tracing_proxies.weaving.subclasses import SubclassWatch
 
@@ -53,7 +53,7 @@ class Weaver:
         self._listeners.setdefault(name, []).append(listener)
         module = sys.modules.get(name)
         if module is not None and not _is_loading(module):
-            listener(module)
+            self._tell(listener, module)
 
     def on_undo(self, action: Callable[[], None]) -> None:
         """Call ``action`` when everything is taken back."""
@@ -111,7 +111,7 @@ class Weaver:
             if self._registry is None:
                 return
             for listener in self._listeners.get(module.__name__, ()):
-                listener(module)
+                self._tell(listener, module)
             self._consider_module(module)
             self._subclasses.sweep()
             self._rebind_aliases()
@@ -121,7 +121,19 @@ class Weaver:
             if self._registry is not None:
                 self._consider_class(cls)
 
+    def _tell(self, listener: Callable[[ModuleType], None], module: ModuleType) -> None:
+        try:
+            listener(module)
+        except Exception as exc:
+            contain("adapter", exc)
+
     def _consider_module(self, module: ModuleType) -> None:
+        try:
+            self._consider_all(module)
+        except Exception as exc:
+            contain("weave", exc)
+
+    def _consider_all(self, module: ModuleType) -> None:
         patterns = [pointcut for pointcut in self._patterns if pointcut.names_module(module.__name__)]
         if not patterns:
             return
@@ -144,19 +156,23 @@ class Weaver:
         name = str(pointcut.name)
         if pointcut.cls is None:
             raw = vars(module).get(name, ABSENT)
-            if raw is not ABSENT and getattr(raw, "__module__", module.__name__) != module.__name__:
+            if raw is not ABSENT and candidates.home_of(raw) != module.__name__:
                 self._consider(module, name, raw, Target(module.__name__, None, name))
             return
         cls = candidates.find_class(module, pointcut.cls)
         owner = candidates.defining_class(cls, name) if cls is not None else None
         if cls is not None and owner is not None and owner is not cls and owner is not object:
-            ancestry = tuple(candidates.class_ref(base) for base in cls.__mro__ if base is not object)
-            target = Target(module.__name__, pointcut.cls, name, ancestry)
+            target = Target(module.__name__, pointcut.cls, name, candidates.ancestry_of(cls))
             self._consider(owner, name, vars(owner)[name], target)
 
     def _consider(self, owner: Owner, name: str, raw: Any, target: Target) -> None:
-        if self._registry is None or (id(owner), name) in self.join_points or self._is_ours(raw):
+        if self._registry is None or self._stands(owner, name, raw):
             return
+        original = unwoven(raw)
+        if original is not raw:
+            # Copied from a class that is woven: the ledger is to know what would stand here without us.
+            setattr(owner, name, original)
+            raw = original
         policy = resolve_policy(self._registry, target)
         if policy is None:
             return
@@ -176,6 +192,7 @@ class Weaver:
             self._installed.append(shape.install(advice))
         elif shape.build is not None:
             woven = shape.build(advice)
+            point.entry = woven
             self.ledger.replace(owner, name, woven)
             if isinstance(owner, ModuleType):
                 self._woven[id(raw)] = (woven, raw)
@@ -185,8 +202,12 @@ class Weaver:
     def _recipe(self, point: JoinPoint, policy: Policy) -> Recipe:
         return Recipe(policy, point.function, point.target.qualname, bound=point.bound)
 
-    def _is_ours(self, raw: Any) -> bool:
-        return any(raw is woven for woven, _ in self._woven.values())
+    def _stands(self, owner: Owner, name: str, raw: Any) -> bool:
+        """Tell whether an entry is what we have put there; a reloaded module's functions are not."""
+        if any(raw is woven for woven, _ in self._woven.values()):
+            return True
+        point = self.join_points.get((id(owner), name))
+        return point is not None and (point.entry is raw or point.entry is None)
 
     def _rebind_aliases(self) -> None:
         if not self._woven:

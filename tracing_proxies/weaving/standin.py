@@ -1,0 +1,39 @@
+"""The base of what stands in for a generator or context manager.
+
+Not wrapt's object proxy: that one has every special method there is, so `hasattr(generator, "__len__")` would be true.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_OWN = frozenset(("_tp_state", "_tp_wrapped"))
+
+
+class StandIn:
+    """Passes for the object that it wraps in `isinstance`, attributes and `repr`; has only the methods it is given."""
+
+    __slots__ = ("__weakref__", "_tp_state", "_tp_wrapped")
+
+    def __init__(self, wrapped: Any, state: Any) -> None:
+        self._tp_wrapped = wrapped
+        self._tp_state = state
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self._tp_wrapped)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tp_wrapped, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._tp_wrapped, name, value)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._tp_wrapped)
+
+    def __repr__(self) -> str:
+        return repr(self._tp_wrapped)
