@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sqlite3
@@ -16,6 +17,7 @@ import pytest
 
 from tests.application.cases import OUTCOMES
 from tests.application.conftest import ROOT
+from tracing_proxies.testing import capture_spans
 
 COMMAND = [sys.executable, "-m", "retail", "--scenarios", "all", "--seed", "7", "--json"]
 WORKFLOWS = {
@@ -217,3 +219,43 @@ def test_nothing_seeded_stands_anywhere_in_the_store(traced_run: Run) -> None:
 
 def test_the_store_is_readable_by_its_owner_only(traced_run: Run) -> None:
     assert stat.S_IMODE(traced_run.store.stat().st_mode) == 0o600
+
+
+DECISIONS = {
+    "inventory_agent": ("make_inventory_decision", "safety_buffer_breach"),
+    "pricing_agent": ("make_pricing_decision", "market_research"),
+    "promotion_agent": ("make_promotion_decision", "performance_review"),
+}
+
+
+@pytest.mark.parametrize("agent", DECISIONS)
+def test_a_decision_shows_its_arguments_parent_outcome_and_failure(traced_run: Run, agent: str) -> None:
+    rows = [row for row in traced_run.of("agent") if row["name"] == agent and isinstance(row["input"], dict)]
+    assert rows
+    for row in rows:
+        parent = traced_run.by_id[row["parent_observation_id"]]
+        assert parent["type"] == "chain"
+        assert set(row["input"]) == {"situation", "context"}
+        assert {"outcome.decision", "outcome.confidence", "outcome.rationale", "outcome.status"} <= set(row["metadata"])
+        assert row["metadata"]["outcome.decision"] == row["output"]["action_type"]
+    failing = DECISIONS[agent][1]
+    [failed] = [row for row in rows if row["trace_name"] == f"simulation.{failing}" and row["level"] == "ERROR"]
+    assert failed["input"]["situation"] == failing
+    assert failed["metadata"]["error.returned"] is True
+    assert failed["status_message"]
+    assert failed["metadata"]["outcome.status"] == "recovered"
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_a_workflow_that_raises_is_an_error_span_under_what_called_it(traced: Path, workflow: str) -> None:
+    from retail.agents.collaboration import CollaborationWorkflow
+    from retail.agents.orchestrator import orchestrator
+
+    broken = CollaborationWorkflow(orchestrator.send_message)
+    with capture_spans() as spans, pytest.raises((KeyError, TypeError)):
+        asyncio.run(getattr(broken, workflow)({"products": 7}))
+    span = spans[-1]
+    assert (span.name, span.type, span.level) == (f"CollaborationWorkflow.{workflow}", "chain", "ERROR")
+    assert span.input == {"data": {"products": 7}}
+    assert span.metadata["error.type"] in ("KeyError", "TypeError")
+    assert span.metadata["error.stack"]

@@ -40,7 +40,6 @@ _ZONES = (datetime.timezone, zoneinfo.ZoneInfo, type(None))
 _MAPPINGS = frozenset(map(id, (dict, OrderedDict, defaultdict)))
 _SEQUENCES = frozenset(map(id, (list, tuple, set, frozenset, deque)))
 _ARRAYS = frozenset({("numpy", "ndarray"), ("torch", "Tensor")})
-_FLAT = frozenset(map(id, (str, int, float, bool, type(None))))
 _INT64 = 2**63
 _LARGEST_INT_BITS = 4096
 
@@ -96,11 +95,14 @@ def _is_flat(value: dict[Any, Any], limits: Limits) -> bool:
     try:
         for key, item in value.items():
             kind = type(item)
-            if type(key) is not str or id(kind) not in _FLAT:
+            if type(key) is not str:
                 return False
             if kind is str:
                 left -= len(item)
-            elif kind is int and not -_INT64 <= item < _INT64:
+            elif kind is int:
+                if not -_INT64 <= item < _INT64:
+                    return False
+            elif kind is not float and kind is not bool and item is not None:
                 return False
     except RuntimeError:  # changed by another thread meanwhile: the careful way
         return False

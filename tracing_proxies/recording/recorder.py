@@ -101,26 +101,27 @@ class Recorder:
             parent_id = parent.span_id
             if recipe.nested != "child" and self._joins(parent, recipe, function, instance):
                 return None
+        weight = 1.0
+        if trace is None or (recipe.root and parent is not None):
+            started = self._start_trace(recipe, parent)
+            if started is None:
+                return Unsampled(with_span(context, UNSAMPLED)) if context else _UNSAMPLED
+            trace, parent, parent_id = started, None, None
+        elif recipe.sample < 1.0:
+            thinned = self._thin(recipe)
+            if thinned is None:
+                return None
+            weight = thinned
         bound = scope = None
         if recipe.needs_scope:
             bound = recipe.bind(args, kwargs)
             scope = CallScope(recipe.function, instance, args, bound)
             if recipe.condition is not None and not recipe.condition.holds(scope):
+                if parent is None:
+                    self.traces.pop(trace.trace_id, None)
                 return None
         elif recipe.capture_input:
             bound = recipe.bind(args, kwargs)
-        weight = 1.0
-        if trace is None or (recipe.root and parent is not None):
-            started = self._start_trace(recipe, parent)
-            if started is None:
-                return Unsampled(with_span(context, UNSAMPLED))
-            trace, parent, parent_id = started, None, None
-        elif recipe.sample < 1.0:
-            span_id = new_span_id()
-            if recipe.sample <= 0.0 or not (self.forced or keeps(span_id, recipe.sample)):
-                next(self._left_out)
-                return None
-            weight = 1.0 if self.forced else 1.0 / recipe.sample
         span = Span(self, trace, new_span_id(), parent, parent_id)
         span.recipe = recipe
         span.weight *= weight
@@ -206,8 +207,11 @@ class Recorder:
 
     def _start_trace(self, recipe: Recipe, linked: Span | None) -> Trace | None:
         probability = recipe.sample
+        if probability <= 0.0:
+            next(self._left_out)
+            return None
         trace_id = new_trace_id()
-        if probability <= 0.0 or not (probability >= 1.0 or self.forced or keeps(trace_id, probability)):
+        if probability < 1.0 and not self.forced and not keeps(trace_id, probability):
             next(self._left_out)
             return None
         trace = Trace(trace_id, 1.0 if self.forced else 1.0 / probability)
@@ -215,6 +219,13 @@ class Recorder:
             trace.session = linked.trace.session
         self.traces[trace_id] = trace
         return trace
+
+    def _thin(self, recipe: Recipe) -> float | None:
+        """Decide on one span within a kept trace; returns its weight, None if it is left out."""
+        if recipe.sample <= 0.0 or not (self.forced or keeps(new_span_id(), recipe.sample)):
+            next(self._left_out)
+            return None
+        return 1.0 if self.forced else 1.0 / recipe.sample
 
     def _foreign(self, above: Any) -> tuple[Span | None, Trace | None, int | None]:
         """Place a span that another library made current: a copy of ours, one below ours, or one from elsewhere."""
@@ -312,6 +323,8 @@ class Unsampled:
     def abandon(self, reason: str) -> None:
         """Record nothing."""
 
+
+_UNSAMPLED = Unsampled(Context({SPAN_KEY: UNSAMPLED}))  # where nothing else is current, one serves all calls
 
 Recording = Span | Adoption | Unsampled
 
