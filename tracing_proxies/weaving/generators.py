@@ -5,73 +5,103 @@ from __future__ import annotations
 from typing import Any
 
 from tracing_proxies.weaving.standin import StandIn
-from tracing_proxies.weaving.steps import run_in_steps
 
 
 class TracedGenerator(StandIn):
     """A generator whose steps run under its span."""
+
+    __slots__ = ()
 
     def __iter__(self) -> Any:
         return self
 
     def __next__(self) -> Any:
         __tracebackhide__ = True
-        return self._tp_state.step(self._tp_wrapped.__next__)
+        generator = self._tp_wrapped
+        return self._tp_state.step(generator, generator.__next__)
 
-    def send(self, value: Any) -> Any:
+    # The arguments go on as they came: what does not fit is refused by the generator, in its own words.
+    def send(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        return self._tp_state.step(self._tp_wrapped.send, value)
+        generator = self._tp_wrapped
+        return self._tp_state.step(generator, generator.send, *args, **kwargs)
 
-    def throw(self, *args: Any) -> Any:
+    def throw(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        return self._tp_state.step(self._tp_wrapped.throw, *args)
+        generator = self._tp_wrapped
+        return self._tp_state.step(generator, generator.throw, *args, **kwargs)
 
-    def close(self) -> None:
+    def close(self) -> Any:
         __tracebackhide__ = True
-        stream = self._tp_state
-        steps = stream.steps
-        token = steps.enter() if steps is not None else None
-        try:
-            self._tp_wrapped.close()
-        except BaseException as exc:
-            stream.fail(exc)
-            raise
-        finally:
-            if steps is not None:
-                steps.leave(token)
-        stream.abandon()
+        return self._tp_state.close(self._tp_wrapped)
 
     def __del__(self) -> None:
-        self._tp_state.abandon()
+        self._tp_state.drop()
 
 
 class TracedAsyncGenerator(StandIn):
-    """An async generator whose steps run under its span."""
+    """An async generator whose steps run under its span.
+
+    The generator's own methods are called at once, as untraced: that is when it makes itself known to the event loop,
+    which closes it in the end.
+    """
+
+    __slots__ = ()
 
     def __aiter__(self) -> Any:
         return self
 
     def __anext__(self) -> Any:
-        return self._tp_state.async_step(self._tp_wrapped.__anext__())
+        return _Step(self._tp_wrapped.__anext__(), (self._tp_state, self._tp_wrapped))
 
-    def asend(self, value: Any) -> Any:
-        return self._tp_state.async_step(self._tp_wrapped.asend(value))
+    def asend(self, *args: Any, **kwargs: Any) -> Any:
+        return _Step(self._tp_wrapped.asend(*args, **kwargs), (self._tp_state, self._tp_wrapped))
 
-    def athrow(self, *args: Any) -> Any:
-        return self._tp_state.async_step(self._tp_wrapped.athrow(*args))
+    def athrow(self, *args: Any, **kwargs: Any) -> Any:
+        return _Step(self._tp_wrapped.athrow(*args, **kwargs), (self._tp_state, self._tp_wrapped))
 
-    async def aclose(self) -> None:
-        __tracebackhide__ = True
-        stream = self._tp_state
-        try:
-            if stream.steps is None:
-                await self._tp_wrapped.aclose()
-            else:
-                await run_in_steps(self._tp_wrapped.aclose(), stream.steps)
-        except BaseException as exc:
-            stream.fail(exc)
-            raise
-        stream.abandon()
+    def aclose(self) -> Any:
+        return _LastStep(self._tp_wrapped.aclose(), (self._tp_state, self._tp_wrapped))
 
     def __del__(self) -> None:
-        self._tp_state.abandon()
+        self._tp_state.drop()
+
+
+class _Step(StandIn):
+    """The awaitable of one step of an async generator; like the interpreter's own it is no coroutine."""
+
+    __slots__ = ()
+    _last = False
+
+    def __await__(self) -> Any:
+        return self
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        __tracebackhide__ = True
+        stream, generator = self._tp_state
+        return stream.async_step(generator, self._last, self._tp_wrapped.__next__)
+
+    def send(self, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        stream, generator = self._tp_state
+        return stream.async_step(generator, self._last, self._tp_wrapped.send, *args, **kwargs)
+
+    def throw(self, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        stream, generator = self._tp_state
+        return stream.async_step(generator, self._last, self._tp_wrapped.throw, *args, **kwargs)
+
+    def close(self) -> Any:
+        __tracebackhide__ = True
+        stream, generator = self._tp_state
+        return stream.async_close(generator, self._tp_wrapped)
+
+
+class _LastStep(_Step):
+    """The awaitable of ``aclose``."""
+
+    __slots__ = ()
+    _last = True

@@ -7,6 +7,7 @@ well, and mean something else when a function returns them.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.context import Context
@@ -21,23 +22,29 @@ from tracing_proxies.weaving.standin import StandIn
 class _Entered:
     """The recording of one context manager: current from enter to exit, ended once."""
 
-    __slots__ = ("entered", "outer", "recording", "token", "value")
+    __slots__ = ("entered", "opener", "outer", "recording", "token", "value")
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, opener: Callable[[Any], Recording | None] | None) -> None:
         self.recording: Recording | None = recording
+        self.opener = opener
         self.token: Any = None
         self.outer: Context | None = None
         self.entered = False
         self.value: Any = None
 
-    def begin(self) -> None:
-        """Make the span current."""
+    def begin(self, manager: Any) -> bool:
+        """Make the span current; False if it has been entered before, which `contextlib` refuses in its own words."""
+        if self.entered:
+            return False
         self.entered = True
+        if self.recording is None and self.opener is not None:
+            self.recording = self.opener(manager)
         if self.recording is not None:
             self.outer = current()
             self.token = attach(self.recording.context)
             if isinstance(self.recording, Span):
                 self.recording.outer = self.outer
+        return True
 
     def end(self, exc: BaseException | None) -> None:
         """End the span, and restore what was current before, unless another one has been made current since.
@@ -72,16 +79,37 @@ class _Entered:
             recording.recorder.discard(recording)
 
 
-class TracedContextManager(StandIn):
-    """A context manager under its span; used as a decorator it works as untraced."""
+class _TracedManager(StandIn):
+    """What both kinds have in common: used as a decorator, each call of the function has a span of its own."""
+
+    __slots__ = ()
 
     def __call__(self, function: Any) -> Any:
-        return self._tp_wrapped(function)
+        if not self._tp_state.entered:
+            self._tp_state.drop()  # the function may live for ever; the span of this one would stay open as long
+        # The method of `contextlib`, with us as its self: it enters what `_recreate_cm` makes.
+        return type(self._tp_wrapped).__call__(self, function)
+
+    def _recreate_cm(self) -> Any:
+        anew = self._tp_wrapped._recreate_cm()
+        opener = self._tp_state.opener
+        begun = opener(anew) if opener is not None else None
+        return anew if begun is None else type(self)(anew, _Entered(begun, opener))
+
+    def __del__(self) -> None:
+        self._tp_state.drop()
+
+
+class TracedContextManager(_TracedManager):
+    """A context manager under its span."""
+
+    __slots__ = ()
 
     def __enter__(self) -> Any:
         __tracebackhide__ = True
         entered = self._tp_state
-        entered.begin()
+        if not entered.begin(self._tp_wrapped):
+            return self._tp_wrapped.__enter__()
         try:
             entered.value = self._tp_wrapped.__enter__()
         except BaseException as exc:
@@ -100,20 +128,17 @@ class TracedContextManager(StandIn):
         entered.end(None if suppressed else exc)
         return suppressed
 
-    def __del__(self) -> None:
-        self._tp_state.drop()
 
+class TracedAsyncContextManager(_TracedManager):
+    """An async context manager under its span."""
 
-class TracedAsyncContextManager(StandIn):
-    """An async context manager under its span; used as a decorator it works as untraced."""
-
-    def __call__(self, function: Any) -> Any:
-        return self._tp_wrapped(function)
+    __slots__ = ()
 
     async def __aenter__(self) -> Any:
         __tracebackhide__ = True
         entered = self._tp_state
-        entered.begin()
+        if not entered.begin(self._tp_wrapped):
+            return await self._tp_wrapped.__aenter__()
         try:
             entered.value = await self._tp_wrapped.__aenter__()
         except BaseException as exc:
@@ -132,17 +157,32 @@ class TracedAsyncContextManager(StandIn):
         entered.end(None if suppressed else exc)
         return suppressed
 
-    def __del__(self) -> None:
-        self._tp_state.drop()
+
+def _opener_for(begun: Recording, recipe: Recipe) -> Callable[[Any], Recording | None] | None:
+    """Make what begins a span like this one for another manager of the same call."""
+    if not isinstance(begun, Span):
+        return None
+    recorder, function, instance_id = begun.recorder, begun.function, begun.instance_id
+
+    def begin(manager: Any) -> Recording | None:
+        args, instance = manager.args, None
+        if args and args[0] is not None and id(args[0]) == instance_id:
+            instance, args = args[0], args[1:]
+        return recorder.begin(recipe, function, instance, args, manager.kwds)
+
+    return begin
 
 
 def _proceed(result: Any, opener: Any, begun: Recording | None, recipe: Recipe, fold: Any) -> Any:
-    return result if begun is None else TracedContextManager(result, _Entered(begun))
+    return result if begun is None else TracedContextManager(result, _Entered(begun, _opener_for(begun, recipe)))
 
 
 def _proceed_async(result: Any, opener: Any, begun: Recording | None, recipe: Recipe, fold: Any) -> Any:
-    return result if begun is None else TracedAsyncContextManager(result, _Entered(begun))
+    return result if begun is None else TracedAsyncContextManager(result, _Entered(begun, _opener_for(begun, recipe)))
 
 
-proceed_manager = {id(contextlib._GeneratorContextManager): _proceed}
-proceed_async_manager = {id(contextlib._AsyncGeneratorContextManager): _proceed_async}
+proceed_manager = {id(contextlib._GeneratorContextManager): _proceed, id(TracedContextManager): _proceed}
+proceed_async_manager = {
+    id(contextlib._AsyncGeneratorContextManager): _proceed_async,
+    id(TracedAsyncContextManager): _proceed_async,
+}

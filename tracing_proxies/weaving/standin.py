@@ -32,6 +32,13 @@ class StandIn:
         else:
             setattr(self._tp_wrapped, name, value)
 
+    def __delattr__(self, name: str) -> None:
+        delattr(self._tp_wrapped, name)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Generators refuse to be copied or pickled; two stand-ins for one would both end its span.
+        return self._tp_wrapped.__reduce_ex__(protocol)
+
     def __dir__(self) -> list[str]:
         return dir(self._tp_wrapped)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +10,12 @@ from tracing_proxies.failures import contain
 from tracing_proxies.recording.capture import snapshot
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recording
-from tracing_proxies.weaving.steps import Steps, run_in_steps
+from tracing_proxies.recording.span import Span
+from tracing_proxies.weaving.steps import Steps
 
 Opener = Callable[[], Recording | None]
 ABANDONED = "abandoned"
+_clock = time.perf_counter_ns
 
 
 class ItemFold:
@@ -37,9 +40,13 @@ class ItemFold:
 
 
 class Stream:
-    """The recording of one stream: started at its first step, ended once."""
+    """The recording of one stream: started at its first step, ended once.
 
-    __slots__ = ("fold", "opener", "recipe", "recording", "started", "steps")
+    Attributes:
+        left: when its last step ended, in nanoseconds; a stream that is dropped much later ended then.
+    """
+
+    __slots__ = ("fold", "left", "opener", "recipe", "recording", "started", "steps")
 
     def __init__(
         self, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Callable[[], Any] | None
@@ -50,6 +57,7 @@ class Stream:
         self.started = False
         self.recording = begun
         self.steps: Steps | None = None
+        self.left = _clock() if begun is not None else 0
 
     def start(self) -> None:
         """Open the span, in the context of the first step."""
@@ -99,51 +107,118 @@ class Stream:
             recording.fail(exc)
 
     def abandon(self) -> None:
-        """End the span of a stream that was not read to its end."""
-        self.started = True
-        recording, self.recording, self.steps, self.fold = self.recording, None, None, None
-        self.opener = None
+        """End the span of a stream that was closed before its end."""
+        recording = self._forget()
         if recording is not None:
             recording.abandon(ABANDONED)
 
-    def step(self, method: Callable[..., Any], *args: Any) -> Any:
+    def drop(self) -> None:
+        """End the span of a stream that nobody holds any more, as of its last step."""
+        recording = self._forget()
+        if type(recording) is Span and recording.stop is None:
+            recording.stop = self.left
+            recording.recorder.abandon(recording, ABANDONED)
+        elif recording is not None:
+            recording.abandon(ABANDONED)
+
+    def step(self, generator: Any, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run one step of a generator."""
         __tracebackhide__ = True
         if not self.started:
             self.start()
         steps = self.steps
         if steps is None:
-            return method(*args)
+            return method(*args, **kwargs)
         token = steps.enter()
         try:
-            item = method(*args)
+            item = method(*args, **kwargs)
         except StopIteration:
-            steps.leave(token)
+            self._leave(steps, token)
             self.finish()
             raise
         except BaseException as exc:
-            steps.leave(token)
-            self.fail(exc)
+            self._leave(steps, token)
+            if generator.gi_frame is None:  # else it refused the step (it runs already, say), and goes on
+                self.fail(exc)
             raise
-        steps.leave(token)
+        self._leave(steps, token)
         self.add(item)
         return item
 
-    async def async_step(self, awaitable: Any) -> Any:
-        """Await one step of an async generator."""
+    def close(self, generator: Any) -> Any:
+        """Close a generator."""
         __tracebackhide__ = True
-        if not self.started:
+        steps = self.steps
+        token = steps.enter() if steps is not None else None
+        try:
+            value = generator.close()
+        except BaseException as exc:
+            if steps is not None:
+                self._leave(steps, token)
+            if generator.gi_frame is None:
+                self.fail(exc)
+            raise
+        if steps is not None:
+            self._leave(steps, token)
+        self.abandon()
+        return value
+
+    def async_step(self, generator: Any, last: bool, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a part of one step of an async generator: up to where it waits, or to its end.
+
+        Args:
+            last: whether the step is that of ``aclose``.
+        """
+        __tracebackhide__ = True
+        if not self.started and not last:
             self.start()
         steps = self.steps
         if steps is None:
-            return await awaitable
+            if last:
+                self.abandon()  # it never began, or has ended: no later step begins it
+            return method(*args, **kwargs)
+        token = steps.enter()
         try:
-            item = await run_in_steps(awaitable, steps)
+            awaited = method(*args, **kwargs)
+        except StopIteration as stop:
+            self._leave(steps, token)
+            if last:
+                self.abandon()
+            else:
+                self.add(stop.value)
+            raise
         except StopAsyncIteration:
+            self._leave(steps, token)
             self.finish()
             raise
         except BaseException as exc:
-            self.fail(exc)
+            self._leave(steps, token)
+            if generator.ag_frame is None:
+                self.fail(exc)
             raise
-        self.add(item)
-        return item
+        self._leave(steps, token)
+        return awaited
+
+    def async_close(self, generator: Any, awaitable: Any) -> Any:
+        """Close the awaitable of one step; since Python 3.13 this closes the generator as well."""
+        __tracebackhide__ = True
+        steps = self.steps
+        if steps is None:
+            return awaitable.close()
+        token = steps.enter()
+        try:
+            return awaitable.close()
+        finally:
+            self._leave(steps, token)
+            if generator.ag_frame is None:
+                self.abandon()
+
+    def _leave(self, steps: Steps, token: Any) -> None:
+        steps.leave(token)
+        self.left = _clock()
+
+    def _forget(self) -> Recording | None:
+        recording, self.recording, self.steps, self.fold = self.recording, None, None, None
+        self.started = True
+        self.opener = None
+        return recording

@@ -78,6 +78,9 @@ def _proceed_coroutine(result: Any, opener: Opener | None, begun: Recording | No
 
 
 def _proceed_generator(result: Any, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Fold) -> Any:
+    if begun is not None and inspect.getgeneratorstate(result) != inspect.GEN_CREATED:
+        begun.finish(result)  # somebody else's stream, under way already: the call has only handed it on
+        return result
     if result.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE:
         return _drive_generator(_Pending(result, opener, begun))
     return TracedGenerator(result, Stream(opener, begun, recipe, fold))
@@ -86,6 +89,9 @@ def _proceed_generator(result: Any, opener: Opener | None, begun: Recording | No
 def _proceed_async_generator(
     result: Any, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Fold
 ) -> Any:
+    if begun is not None and (result.ag_running or result.ag_frame is None or result.ag_frame.f_lasti >= 0):
+        begun.finish(result)
+        return result
     return TracedAsyncGenerator(result, Stream(opener, begun, recipe, fold))
 
 
@@ -94,6 +100,9 @@ CONTINUES: dict[int, Continue] = {
     id(types.CoroutineType): _proceed_coroutine,
     id(types.GeneratorType): _proceed_generator,
     id(types.AsyncGeneratorType): _proceed_async_generator,
+    # A traced call may return what another traced call made: both spans last as long as the stream.
+    id(TracedGenerator): _proceed_generator,
+    id(TracedAsyncGenerator): _proceed_async_generator,
     **proceed_manager,
     **proceed_async_manager,
 }
