@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -21,14 +22,18 @@ class SubclassWatch:
         self._ledger = ledger
         self._found = found
         self._watched: dict[int, type] = {}
-        self._reported: set[int] = set()
+        # By id, since a metaclass may forbid hashing; with a reference, since a new class may get a dead one's id.
+        self._reported: dict[int, weakref.ref[type]] = {}
 
     def watch(self, base: type) -> None:
         """Report the subclasses of a class, and those that are defined from now on."""
         if id(base) in self._watched:
             return
         self._watched[id(base)] = base
-        self._hook(base)
+        try:
+            self._hook(base)
+        except Exception as exc:  # a class that refuses new attributes; its subclasses are found by sweeping
+            contain("weave", exc)
         self._walk(base)
 
     def sweep(self) -> None:
@@ -45,12 +50,16 @@ class SubclassWatch:
         waiting = [base]
         while waiting:
             cls = waiting.pop()
-            if id(cls) not in self._reported:
+            if not self._is_reported(cls):
                 self._report(cls)
             waiting += type.__subclasses__(cls)
 
+    def _is_reported(self, cls: type) -> bool:
+        reference = self._reported.get(id(cls))
+        return reference is not None and reference() is cls
+
     def _report(self, cls: type) -> None:
-        self._reported.add(id(cls))
+        self._reported[id(cls)] = weakref.ref(cls)
         try:
             self._found(cls)
         except Exception as exc:  # within a class statement of the application
@@ -61,6 +70,7 @@ class SubclassWatch:
 
         # A plain classmethod: through a wrapt proxy the new class would arrive as None.
         def __init_subclass__(cls: Any, /, **kwargs: Any) -> None:
+            __tracebackhide__ = True
             if before is ABSENT:
                 super(base, cls).__init_subclass__(**kwargs)  # type: ignore[arg-type]
             else:
