@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import time
 import weakref
-from typing import Protocol
+from typing import Any, Protocol
+
+from tracing_proxies import failures
 
 EXIT_TIMEOUT = 2.0
+_AFTER_ALL_OTHERS = -1_000_000
 
 _lock = threading.Lock()
 _living: weakref.WeakSet[_Inhabitant] = weakref.WeakSet()
 _registered = False
+_told_multiprocessing = False
 
 
 class _Inhabitant(Protocol):
     def after_fork(self) -> None: ...
+
+    def flush(self, timeout: float) -> bool: ...
 
     def close(self, timeout: float) -> bool: ...
 
@@ -37,6 +44,7 @@ def move_in(pipeline: _Inhabitant) -> None:
             atexit.register(_at_exit)
             if hasattr(os, "register_at_fork"):
                 os.register_at_fork(after_in_child=_after_fork)
+        _tell_multiprocessing()
 
 
 def move_out(pipeline: _Inhabitant) -> None:
@@ -50,6 +58,37 @@ def _after_fork() -> None:
     _lock = threading.Lock()  # another thread of the parent may have held it
     for pipeline in list(_living):
         pipeline.after_fork()
+    _tell_multiprocessing()
+
+
+def _tell_multiprocessing() -> None:
+    """Have the children that ``multiprocessing`` forks flush as they end: they leave without running ``atexit``.
+
+    Their finalisers are cleared as they begin, so it is only in its own after-fork hook that one can be registered.
+    """
+    global _told_multiprocessing
+    util = sys.modules.get("multiprocessing.util")
+    if _told_multiprocessing or util is None or not hasattr(util, "register_after_fork"):
+        return
+    _told_multiprocessing = True
+    util.register_after_fork(_living, _finalize_last)
+    if getattr(sys.modules.get("multiprocessing.process"), "_parent_process", None) is not None:
+        _finalize_last(None)  # such a child itself, which has begun already
+
+
+def _finalize_last(_: Any) -> None:
+    util: Any = sys.modules["multiprocessing.util"]
+    util.Finalize(None, _flush_all, exitpriority=_AFTER_ALL_OTHERS)
+
+
+def _flush_all() -> None:
+    # Without closing: threads that are not daemons may still be at work.
+    deadline = time.monotonic() + EXIT_TIMEOUT
+    for pipeline in list(_living):
+        try:
+            pipeline.flush(max(0.0, deadline - time.monotonic()))
+        except BaseException as exc:
+            failures.contain("flush", exc)
 
 
 def _at_exit() -> None:
