@@ -9,9 +9,9 @@ from opentelemetry.trace import NoOpTracer
 
 from tracing_proxies.recording.scope import starts_lazily
 from tracing_proxies.registry.model import Preset
-from tracing_proxies.weaving.advice import Advice
+from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.kinds import Shape
-from tracing_proxies.weaving.proxies import WovenBoundFunction, WovenFunction
+from tracing_proxies.weaving.proxies import WovenFunction
 from tracing_proxies.weaving.weaver import Weaver
 
 _TOOLS = "strands.tools.decorator"
@@ -87,17 +87,17 @@ def _tool_shape(tool: Any, in_class: bool) -> Shape | None:
     if function is None:
         return None
 
-    def put(advice: Advice) -> Any:
-        _woven[id(function)] = (function, WovenFunction(function, advice))
+    def put(point: JoinPoint) -> Any:
+        _woven[id(function)] = (function, WovenFunction(function, point))
         return lambda: _woven.pop(id(function), None)
 
     return Shape(function, in_class, starts_lazily(function), install=put)
 
 
 def _raw(value: Any) -> Any:
-    while isinstance(value, (WovenFunction, WovenBoundFunction)):
-        value = value.__wrapped__
-    return value
+    if type(value) is MethodType and type(value.__func__) is WovenFunction:
+        return MethodType(value.__func__.__wrapped__, value.__self__)
+    return value.__wrapped__ if type(value) is WovenFunction else value
 
 
 def function_of(tool: Any) -> Any:

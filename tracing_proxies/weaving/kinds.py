@@ -12,11 +12,12 @@ import wrapt
 
 from tracing_proxies.recording.scope import starts_lazily
 from tracing_proxies.registry.fields import mro_of
-from tracing_proxies.weaving.advice import Advice
+from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.candidates import is_callable, is_class, is_method
-from tracing_proxies.weaving.proxies import WovenFunction
+from tracing_proxies.weaving.proxies import WovenDescriptor, WovenFunction
 
-_DESCRIPTORS = (functools.partialmethod, functools.singledispatchmethod, functools._lru_cache_wrapper)
+_BOUND_ALIKE = (functools._lru_cache_wrapper,)  # binds as functions do
+_DESCRIPTORS = (functools.partialmethod, functools.singledispatchmethod)
 
 
 @attrs.frozen(eq=False)
@@ -27,17 +28,19 @@ class Shape:
         function: the raw function, by which the entry is known.
         bound: whether its first parameter is the instance or class.
         lazy: whether a call only makes a coroutine or generator.
-        build: makes the new entry; None where the entry stays and ``install`` does the work.
+        build: makes the new entry for a join point; None where the entry stays and ``install`` does the work.
         install: puts the advice behind an entry that must stay as it is; returns how to take it back.
+        call: what a call is handed on to, if that is not the function itself.
         named: whether only a pattern that writes out the name reaches it (properties run on mere reading).
     """
 
     function: Any
     bound: bool
     lazy: bool = False
-    build: Callable[[Advice], Any] | None = None
-    install: Callable[[Advice], Callable[[], None]] | None = None
+    build: Callable[[JoinPoint], Any] | None = None
+    install: Callable[[JoinPoint], Callable[[], None]] | None = None
     named: bool = False
+    call: Any = None
 
 
 Container = Callable[[Any, bool], Shape | None]
@@ -61,40 +64,54 @@ def shape_of(raw: Any, in_class: bool, containers: dict[type, Container]) -> Sha
         if kind is held:
             return container(raw, in_class)
     if kind is FunctionType:
-        return _wrapped(raw, raw, in_class)
-    if kind is classmethod:
-        return _wrapped(raw, raw.__func__, True)
-    if kind is staticmethod:
-        return _wrapped(raw, raw.__func__, False)
+        return Shape(raw, in_class, starts_lazily(raw), build=lambda point: WovenFunction(raw, point))
+    if kind is classmethod or kind is staticmethod:
+        return _method(raw, kind)
     if kind is property:
         return None if raw.fget is None else _property(raw)
     if kind is functools.cached_property:
         return _cached_property(raw)
     if is_class(raw) or not is_method(raw):
         return None
+    if any(kind is known for known in _BOUND_ALIKE):
+        return Shape(_innermost(raw), in_class, build=lambda point: WovenFunction(raw, point), call=raw)
     if any(kind is known for known in _DESCRIPTORS) or any(base is wrapt.ObjectProxy for base in mro_of(kind)):
-        return Shape(_innermost(raw), in_class, build=lambda advice: WovenFunction(raw, advice))
+        return Shape(_innermost(raw), in_class, build=lambda point: WovenDescriptor(raw, point))
     if is_callable(raw) and not in_class:
-        return Shape(raw, False, build=lambda advice: WovenFunction(raw, advice), named=True)
+        return Shape(raw, False, build=lambda point: WovenFunction(raw, point), named=True)
     return None
 
 
-def _wrapped(raw: Any, function: Any, bound: bool) -> Shape:
-    return Shape(function, bound, starts_lazily(function), build=lambda advice: WovenFunction(raw, advice))
+def _method(raw: Any, kind: Any) -> Shape | None:
+    inner = raw.__func__
+    shape = shape_of(inner, kind is classmethod, {})
+    if shape is None or shape.build is None:
+        return None
+    make = shape.build
+
+    def build(point: JoinPoint) -> Any:
+        # A real one again: what it binds is ours.
+        woven = kind(make(point))
+        vars(woven).update(vars(raw))
+        if "__wrapped__" in vars(woven):
+            vars(woven)["__wrapped__"] = woven.__func__
+        return woven
+
+    return attrs.evolve(shape, build=build, bound=kind is classmethod, named=False)
 
 
 def _property(raw: property) -> Shape:
     getter: Any = raw.fget
 
-    def build(advice: Advice) -> property:
-        return property(WovenFunction(getter, advice), raw.fset, raw.fdel, raw.__doc__)
+    def build(point: JoinPoint) -> property:
+        return property(WovenFunction(getter, point), raw.fset, raw.fdel, raw.__doc__)
 
     return Shape(raw.fget, True, build=build, named=True)
 
 
 def _cached_property(raw: functools.cached_property[Any]) -> Shape:
-    def build(advice: Advice) -> Any:
-        woven = functools.cached_property(WovenFunction(raw.func, advice))
+    def build(point: JoinPoint) -> Any:
+        woven = functools.cached_property(WovenFunction(raw.func, point))
         woven.attrname = raw.attrname
         woven.__doc__ = raw.__doc__
         return woven
@@ -115,13 +132,31 @@ def unwoven(raw: Any) -> Any:
 
     A class decorator that builds a second class (`attrs.define`, `dataclass(slots=True)`) copies our proxies into it.
     """
+    proxy = _proxy_in(raw)
+    if proxy is None:
+        return raw
+    point: JoinPoint = proxy._self_tp
+    if raw is point.entry:
+        return point.raw
     kind = type(raw)
-    if kind is WovenFunction:
-        return raw.__wrapped__
-    if kind is property and type(raw.fget) is WovenFunction:
-        return property(raw.fget.__wrapped__, raw.fset, raw.fdel, raw.__doc__)
-    if kind is functools.cached_property and type(raw.func) is WovenFunction:
-        original: Any = functools.cached_property(raw.func.__wrapped__)
+    if kind is property:  # a subclass's, made of ours by `@Base.name.setter`
+        return property(proxy.__wrapped__, raw.fset, raw.fdel, raw.__doc__)
+    if kind is functools.cached_property:
+        original: Any = functools.cached_property(proxy.__wrapped__)
         original.attrname, original.__doc__ = raw.attrname, raw.__doc__
         return original
-    return raw
+    return proxy.__wrapped__ if raw is proxy else kind(proxy.__wrapped__)
+
+
+def _proxy_in(raw: Any) -> Any:
+    kind = type(raw)
+    if kind is WovenFunction or kind is WovenDescriptor:
+        return raw
+    held: Any = None
+    if kind is classmethod or kind is staticmethod:
+        held = raw.__func__
+    elif kind is property:
+        held = raw.fget
+    elif kind is functools.cached_property:
+        held = raw.func
+    return held if type(held) is WovenFunction or type(held) is WovenDescriptor else None

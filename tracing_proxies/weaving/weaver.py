@@ -16,7 +16,7 @@ from tracing_proxies.registry.model import Registry
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.policy import Policy, resolve_policy
 from tracing_proxies.weaving import candidates, unmatched
-from tracing_proxies.weaving.advice import JoinPoint, make_advice
+from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.aliases import find_aliases
 from tracing_proxies.weaving.finder import Finder
 from tracing_proxies.weaving.kinds import Container, Shape, shape_of, unwoven
@@ -38,6 +38,7 @@ class Weaver:
         self.ledger = Ledger()
         self.containers: dict[type, Container] = {}
         self.join_points: dict[tuple[int, str], JoinPoint] = {}
+        self.refused: dict[Target, str] = {}
         self.aliases = 0
         self._lock = threading.RLock()
         self._registry: Registry | None = None
@@ -185,14 +186,13 @@ class Weaver:
             contain("weave", exc)
 
     def _weave_one(self, owner: Owner, name: str, raw: Any, shape: Shape, target: Target, policy: Policy) -> None:
-        point = JoinPoint(target, shape.function, lazy=shape.lazy, bound=shape.bound)
-        advice = make_advice(point, self.recorder)
+        point = JoinPoint(target, shape.function, self.recorder, lazy=shape.lazy, bound=shape.bound, call=shape.call)
         recipe = self._recipe(point, policy)
         if shape.install is not None:
-            self._installed.append(shape.install(advice))
+            self._installed.append(shape.install(point))
         elif shape.build is not None:
-            woven = shape.build(advice)
-            point.entry = woven
+            woven = shape.build(point)
+            point.entry, point.raw = woven, raw
             self.ledger.replace(owner, name, woven)
             if isinstance(owner, ModuleType):
                 self._woven[id(raw)] = (woven, raw)
