@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -19,9 +20,13 @@ from tracing_proxies.weaving import candidates, unmatched
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.aliases import find_aliases
 from tracing_proxies.weaving.finder import Finder
+from tracing_proxies.weaving.frameless import Frameless
+from tracing_proxies.weaving.frames import FrameSearch
 from tracing_proxies.weaving.kinds import Container, Shape, shape_of, unwoven
 from tracing_proxies.weaving.ledger import ABSENT, Ledger
 from tracing_proxies.weaving.subclasses import SubclassWatch
+
+_log = logging.getLogger("tracing_proxies")
 
 Owner = type | ModuleType
 
@@ -40,6 +45,8 @@ class Weaver:
         self.join_points: dict[tuple[int, str], JoinPoint] = {}
         self.refused: dict[Target, str] = {}
         self.aliases = 0
+        self._frames = FrameSearch()
+        self._frameless = Frameless()
         self._lock = threading.RLock()
         self._registry: Registry | None = None
         self._patterns: list[Pointcut] = []
@@ -91,6 +98,7 @@ class Weaver:
                     setattr(module, name, raw)
             self.ledger.undo()
             self.join_points.clear()
+            self.refused.clear()
             self._woven.clear()
             self._installed.clear()
             self._listeners.clear()
@@ -186,10 +194,20 @@ class Weaver:
             contain("weave", exc)
 
     def _weave_one(self, owner: Owner, name: str, raw: Any, shape: Shape, target: Target, policy: Policy) -> None:
+        if shape.install is None and self._frames.frames_above(
+            shape.function, owner if isinstance(owner, type) else None
+        ):
+            reason = self._frameless.refusal(shape.function)
+            if reason is not None:
+                self.refused[target] = reason
+                _log.warning("%s is not traced: %s", target, reason)
+                return
+            shape = Shape(shape.function, shape.bound, install=self._frameless.add)
         point = JoinPoint(target, shape.function, self.recorder, lazy=shape.lazy, bound=shape.bound, call=shape.call)
         recipe = self._recipe(point, policy)
         if shape.install is not None:
             self._installed.append(shape.install(point))
+            point.raw = raw
         elif shape.build is not None:
             woven = shape.build(point)
             point.entry, point.raw = woven, raw
@@ -207,7 +225,7 @@ class Weaver:
         if any(raw is woven for woven, _ in self._woven.values()):
             return True
         point = self.join_points.get((id(owner), name))
-        return point is not None and (point.entry is raw or point.entry is None)
+        return point is not None and (point.entry is raw or (point.entry is None and point.raw is raw))
 
     def _rebind_aliases(self) -> None:
         if not self._woven:
