@@ -11,6 +11,7 @@ from typing import Any
 
 from tracing_proxies.errors import Problem
 from tracing_proxies.failures import contain
+from tracing_proxies.recording.native import installed_library
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.registry.model import Registry
@@ -218,7 +219,10 @@ class Weaver:
         self.join_points[id(owner), name] = point
 
     def _recipe(self, point: JoinPoint, policy: Policy) -> Recipe:
-        return Recipe(policy, point.function, point.target.qualname, bound=point.bound)
+        # What becomes of a framework's own spans is its preset's to say.
+        by_preset = any(rule.preset is not None for rule in policy.chain)
+        library = "" if by_preset else installed_library(point.target.module)
+        return Recipe(policy, point.function, point.target.qualname, bound=point.bound, library=library)
 
     def _stands(self, owner: Owner, name: str, raw: Any) -> bool:
         """Tell whether an entry is what we have put there; a reloaded module's functions are not."""
