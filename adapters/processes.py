@@ -206,7 +206,7 @@ def _described(span: Any) -> Any:
         return ("unsampled",)
     if type(span) is Span:
         trace = span.trace
-        shared = {name: getattr(trace, name) for name in ("weight", "name", "session", "user", "tags")}
+        shared = {name: getattr(trace, name) for name in ("weight", "name", "session", "user", "tags", "state")}
         return "ours", trace.trace_id, span.span_id, span.type, shared
     context = span.get_span_context()
     return ("foreign", context.trace_id, context.span_id, int(context.trace_flags)) if context.is_valid else None

@@ -261,6 +261,7 @@ class Recorder:
             return own, own.trace, own.span_id, context  # a root only because it could not see ours
         if trace is None:
             trace = Trace(context.trace_id)
+            trace.state = context.trace_state
         return None, trace, context.span_id, context
 
     def _adopt(

@@ -102,7 +102,7 @@ class Span(api.Span):
         if self.library and library_asking() == self.library:
             return self.foreign or INVALID_SPAN_CONTEXT
         flags = TraceFlags(TraceFlags.SAMPLED)
-        return SpanContext(self.trace.trace_id, self.span_id, is_remote=False, trace_flags=flags)
+        return SpanContext(self.trace.trace_id, self.span_id, False, flags, self.trace.state)
 
     def is_recording(self) -> bool:
         return self.stop is None
