@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -118,12 +119,12 @@ def _with_headers(given: Any, client: Any, merged: bool = False) -> Any:
     try:
         usual = client.headers
         headers = given if given is not None else {} if merged else usual
-        if isinstance(headers, (list, tuple)):
-            more = _headers_to_add([*(name for name, _ in headers), *usual])
+        if merged and _are_pairs(headers):
+            more = _headers_to_add((name for name, _ in headers), usual)
             return [*headers, *more.items()] if more else given
         if not isinstance(headers, Mapping):
-            return given
-        more = _headers_to_add([*headers, *usual] if merged else headers)
+            return given  # for the client to refuse, or to read, which may be possible only once
+        more = _headers_to_add(headers, usual if merged else ())
         if not more:
             return given
         copied = headers.copy() if hasattr(headers, "copy") else None
@@ -136,10 +137,15 @@ def _with_headers(given: Any, client: Any, merged: bool = False) -> Any:
         return given
 
 
-def _headers_to_add(names: Iterable[Any]) -> dict[str, str]:
+def _are_pairs(headers: Any) -> bool:
+    kinds = (list, tuple)
+    return type(headers) in kinds and all(type(pair) in kinds and len(pair) == 2 for pair in headers)
+
+
+def _headers_to_add(*names: Iterable[Any]) -> dict[str, str]:
     more = write_headers(current()) if runtime._runtime is not None else {}
     if not more:
         return {}
-    given = {(name.decode("latin-1") if type(name) is bytes else str(name)).lower() for name in names}
+    given = {(name.decode("latin-1") if type(name) is bytes else str(name)).lower() for name in chain(*names)}
     # What the application says of its trace itself is never mixed with ours.
     return {} if TRACEPARENT in given else {name: value for name, value in more.items() if name not in given}

@@ -13,7 +13,6 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from tracing_proxies import runtime
 from tracing_proxies.errors import Place
-from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, attach, current, detach, with_span
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import Span

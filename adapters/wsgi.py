@@ -107,7 +107,7 @@ class _Response(StandIn):
     def __iter__(self) -> Any:
         __tracebackhide__ = True
         iterator = self._tp_state.run(iter, self._tp_wrapped)
-        return self if iterator is self._tp_wrapped else _Parts(iterator, self._tp_state)
+        return self if iterator is self._tp_wrapped else _Parts(iterator, self)
 
     def __next__(self) -> Any:
         __tracebackhide__ = True
@@ -131,7 +131,7 @@ class _SizedResponse(_Response):
 
 
 class _Parts(StandIn):
-    """The iterator of a response."""
+    """The iterator of a response, which it keeps alive: the span of one that nobody holds any more ends."""
 
     __slots__ = ()
 
@@ -140,7 +140,7 @@ class _Parts(StandIn):
 
     def __next__(self) -> Any:
         __tracebackhide__ = True
-        return self._tp_state.run(next, self._tp_wrapped)
+        return self._tp_state._tp_state.run(next, self._tp_wrapped)
 
 
 def _begin(environ: Environ) -> Served | None:

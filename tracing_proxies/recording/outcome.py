@@ -144,8 +144,9 @@ def _late_values(span: Span, recipe: Recipe, scope: CallScope) -> None:
 
 
 def _is_cancellation(exc: BaseException) -> bool:
-    trio: Any = sys.modules.get("trio")
-    return isinstance(exc, asyncio.CancelledError) or (trio is not None and isinstance(exc, trio.Cancelled))
+    # Without an import: what raises it has imported it.
+    trio_cancelled = getattr(sys.modules.get("trio"), "Cancelled", ())
+    return isinstance(exc, (asyncio.CancelledError, trio_cancelled))
 
 
 def _message(exc: BaseException) -> str:
