@@ -8,18 +8,17 @@ for the network (a mock, a transport of the application's own) is given what it 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from itertools import chain
 from types import ModuleType
 from typing import Any
 
 from tracing_proxies import runtime
+from tracing_proxies.adapters.replacing import replace
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import current
 from tracing_proxies.recording.propagation import TRACEPARENT, write_headers
 from tracing_proxies.weaving.weaver import Weaver
-
-MARK = "_tracing_proxies_http"
 
 
 def install(weaver: Weaver) -> None:
@@ -39,15 +38,6 @@ def install(weaver: Weaver) -> None:
     weaver.on_module("httpx2", on_httpx)  # its successor, with the same transports
     weaver.on_module("urllib3.connectionpool", on_urllib3)
     weaver.on_module("aiohttp.client", on_aiohttp)
-
-
-def replace(weaver: Weaver, owner: type, name: str, make: Callable[[Any], Any]) -> None:
-    """Put ``make`` of a method in its place, once."""
-    before = vars(owner)[name]
-    if MARK not in vars(before):  # a reload of the registry installs once more
-        after = make(before)
-        setattr(after, MARK, True)
-        weaver.ledger.replace(owner, name, after)
 
 
 def _carrying_send(send: Any) -> Any:

@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import Any
 
 from tracing_proxies.adapters import asgi, wsgi
-from tracing_proxies.adapters.http_clients import replace
 from tracing_proxies.adapters.http_served import being_served
+from tracing_proxies.adapters.replacing import replace
 from tracing_proxies.failures import contain
 from tracing_proxies.weaving.weaver import Weaver
 
