@@ -63,11 +63,14 @@ async def serve(app: Application, scope: Scope, receive: Receive, send: Send) ->
         if last:
             served.answered()
 
+    token = served.enter()
     try:
         await run_in_steps(_serve(app, scope, receive, noting), Steps(served.span))
     except BaseException as exc:
         served.end(exc)
         raise
+    finally:
+        served.leave(token)
     served.end()
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
+from contextvars import ContextVar, Token
 from typing import Any
 
-from opentelemetry import context as otel
-from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from tracing_proxies import runtime
@@ -20,7 +19,8 @@ from tracing_proxies.registry.model import Rule, Settings
 from tracing_proxies.registry.policy import Policy
 from tracing_proxies.weaving.stream import ABANDONED
 
-_SERVED = otel.create_key("tracing-proxies-served")
+# Not in OpenTelemetry's context: its own middleware puts an empty one in the place of what was current.
+_served: ContextVar[Served | None] = ContextVar("tracing_proxies_served", default=None)
 _LONGEST_PATH = 1024
 _SERVER_ERROR = 500
 
@@ -43,6 +43,17 @@ class Served:
         self.stopped: int | None = None
         self.open = True
         self._mounted = ""
+
+    def enter(self) -> Token[Served | None]:
+        """Have this request known to what its application calls; returns the token for ``leave``."""
+        return _served.set(self)
+
+    def leave(self, token: Token[Served | None]) -> None:
+        """Restore what was known before; a token of another context has nothing to restore here."""
+        try:
+            _served.reset(token)
+        except ValueError:
+            return
 
     def name_route(self, template: str) -> None:
         """Name the span after the route that serves the request, in place of its path."""
@@ -112,7 +123,7 @@ def begin_served(
     active = runtime._runtime
     context = current()
     above: Any = context.get(SPAN_KEY)
-    outer: Any = context.get(_SERVED)
+    outer = _served.get()
     if active is None or above is SUPPRESSED or (outer is not None and outer.open and is_same(outer.origin)):
         return None
     if parent is not None and (above is None or above.get_span_context().trace_id != parent.trace_id):
@@ -131,14 +142,12 @@ def begin_served(
     if span.parent is None:
         # For the spans of the application's own OpenTelemetry below, and what is traced below those.
         active.recorder.traces.setdefault(span.trace.trace_id, span.trace)
-    served = Served(origin, span, method)
-    span.context = Context({**span.context, _SERVED: served})
-    return served
+    return Served(origin, span, method)
 
 
 def being_served() -> Served | None:
     """Return the innermost request that is being served here, if any."""
-    return current().get(_SERVED)  # type: ignore[return-value]
+    return _served.get()
 
 
 def _rename(span: Span, name: str) -> None:

@@ -16,8 +16,9 @@ from tracing_proxies.weaving.weaver import Weaver
 def install(weaver: Weaver) -> None:
     """Wait for the frameworks."""
 
-    def on_asgi_application(name: str, module: ModuleType) -> None:
-        replace(weaver, vars(module)[name], "__call__", _serving_asgi)
+    def on_starlette(module: ModuleType) -> None:
+        # FastAPI calls this from its own `__call__`, within the span of its telemetry where that is on.
+        replace(weaver, module.Starlette, "__call__", _serving_asgi)
 
     def on_starlette_routing(module: ModuleType) -> None:
         replace(weaver, module.Route, "handle", _naming_route)
@@ -35,8 +36,7 @@ def install(weaver: Weaver) -> None:
         # Called when the rule is known, and before any function of the application; it is off the stack during those.
         replace(weaver, module.Flask, "preprocess_request", _naming_rule)
 
-    weaver.on_module("starlette.applications", functools.partial(on_asgi_application, "Starlette"))
-    weaver.on_module("fastapi.applications", functools.partial(on_asgi_application, "FastAPI"))
+    weaver.on_module("starlette.applications", on_starlette)
     weaver.on_module("starlette.routing", on_starlette_routing)
     weaver.on_module("fastapi.routing", on_fastapi_routing)
     weaver.on_module("flask.app", on_flask)

@@ -49,14 +49,15 @@ def serve(app: Application, environ: Environ, start_response: Any) -> Iterable[b
     served = _begin(environ)
     if served is None:
         return app(environ, start_response)
-    token = attach(served.span.context)
+    token, known = attach(served.span.context), served.enter()
     try:
         response = app(environ, _noting(served, start_response))
     except BaseException as exc:
-        detach(token)
         served.end(exc)
         raise
-    detach(token)
+    finally:
+        served.leave(known)
+        detach(token)
     if type(response) in (list, tuple) or _is_file(response, environ):
         served.end()
         return response

@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import fastapi
@@ -15,7 +16,12 @@ import httpx
 import pytest
 import starlette.applications
 import starlette.routing
+from opentelemetry import context as otel_context
 from opentelemetry import trace as otel
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -161,8 +167,8 @@ def test_starlettes_lifespan_passes_untraced(spans: list[CapturedSpan]) -> None:
     assert (seen, spans) == ([False], [])
 
 
-def make_fastapi() -> Any:
-    app, router = fastapi.FastAPI(), fastapi.APIRouter(prefix="/shops")
+def make_fastapi(**more: Any) -> Any:
+    app, router = fastapi.FastAPI(**more), fastapi.APIRouter(prefix="/shops")
 
     @router.get("/{shop}/items/{item}")
     async def read(shop: str, item: int, number: int = fastapi.Depends(inner)) -> dict[str, int]:
@@ -207,6 +213,41 @@ def test_websockets_of_fastapi_have_a_span(spans: list[CapturedSpan]) -> None:
     with TestClient(make_fastapi()).websocket_connect("/v1/shops/corner/talk"):
         pass
     assert [span.name for span in spans] == ["WEBSOCKET /v1/shops/{shop}/talk"]
+
+
+@pytest.mark.skipif(find_spec("fastapi.telemetry") is None, reason="this FastAPI has no telemetry of its own")
+@pytest.mark.parametrize("headers", [{}, HEADERS])
+def test_the_telemetry_of_fastapi_itself_is_in_the_same_trace(
+    spans: list[CapturedSpan], headers: dict[str, str]
+) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    app = make_fastapi(telemetry={"tracer_provider": provider, "operation_spans": False})
+    assert TestClient(app).post("/direct/5", headers=dict(headers)).json() == 6
+    [theirs] = exporter.get_finished_spans()
+    below, request = spans
+    told = theirs.get_span_context()
+    assert (request.trace_id, request.parent_id) == (f"{told.trace_id:032x}", f"{told.span_id:016x}")
+    assert (request.trace_id == TRACE) == bool(headers)
+    assert (below.trace_id, below.parent_id) == (request.trace_id, request.span_id)
+
+
+@pytest.mark.parametrize("headers", [{}, HEADERS])
+def test_a_middleware_that_attaches_what_it_extracts_makes_no_second_span(
+    spans: list[CapturedSpan], headers: dict[str, str]
+) -> None:
+    app = make_starlette()
+
+    async def attaching(scope: Any, receive: Any, send: Any) -> None:
+        token = otel_context.attach(TraceContextTextMapPropagator().extract(headers))
+        try:
+            await app(scope, receive, send)
+        finally:
+            otel_context.detach(token)
+
+    assert TestClient(asgi.TracingMiddleware(attaching)).get("/items/5", headers=dict(headers)).status_code == 200
+    [request] = requests_of(spans)
+    assert request.name == "GET /items/{item}"
 
 
 def make_flask() -> Any:
@@ -335,7 +376,6 @@ def test_the_span_of_a_client_in_this_process_is_the_parent(spans: list[Captured
 def test_deactivation_puts_every_frameworks_method_back() -> None:
     owners: list[tuple[Any, str]] = [
         (starlette.applications.Starlette, "__call__"),
-        (fastapi.FastAPI, "__call__"),
         (starlette.routing.Route, "handle"),
         (starlette.routing.WebSocketRoute, "handle"),
         (starlette.routing.Mount, "handle"),
