@@ -12,6 +12,7 @@ from typing import Any
 from tracing_proxies.adapters.http_served import Served, begin_served
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.propagation import TRACEPARENT, TRACESTATE, read_headers
+from tracing_proxies.weaving.internal import cut_frame, internal
 from tracing_proxies.weaving.steps import Steps, run_in_steps
 
 Scope = MutableMapping[str, Any]
@@ -44,6 +45,7 @@ class TracingMiddleware:
         await serve(self.app, scope, receive, send)
 
 
+@internal
 async def serve(app: Application, scope: Scope, receive: Receive, send: Send) -> None:
     """Let an application serve one scope, under a span of its own if it is a request or a websocket.
 
@@ -52,7 +54,11 @@ async def serve(app: Application, scope: Scope, receive: Receive, send: Send) ->
     __tracebackhide__ = True
     served = _begin(scope)
     if served is None:
-        await app(scope, receive, send)
+        try:
+            await app(scope, receive, send)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
         return
     note = _note_websocket if scope["type"] == "websocket" else _note_response
 
@@ -68,15 +74,21 @@ async def serve(app: Application, scope: Scope, receive: Receive, send: Send) ->
         await run_in_steps(_serve(app, scope, receive, noting), Steps(served.span))
     except BaseException as exc:
         served.end(exc)
+        cut_frame(exc)
         raise
     finally:
         served.leave(token)
     served.end()
 
 
+@internal
 async def _serve(app: Application, scope: Scope, receive: Receive, send: Send) -> None:
     __tracebackhide__ = True
-    await app(scope, receive, send)
+    try:
+        await app(scope, receive, send)
+    except BaseException as exc:
+        cut_frame(exc)
+        raise
 
 
 def _begin(scope: Scope) -> Served | None:

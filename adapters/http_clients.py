@@ -18,6 +18,7 @@ from tracing_proxies.adapters.replacing import replace
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import current
 from tracing_proxies.recording.propagation import TRACEPARENT, write_headers
+from tracing_proxies.weaving.internal import cut_frame, internal
 from tracing_proxies.weaving.weaver import Weaver
 
 
@@ -40,34 +41,50 @@ def install(weaver: Weaver) -> None:
     weaver.on_module("aiohttp.client", on_aiohttp)
 
 
+@internal
 def _carrying_send(send: Any) -> Any:
     @functools.wraps(send)
     def carrying(self: Any, request: Any) -> Any:
         __tracebackhide__ = True
-        return send(self, _carried_by(request))
+        try:
+            return send(self, _carried_by(request))
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     return carrying
 
 
+@internal
 def _carrying_async_send(send: Any) -> Any:
     @functools.wraps(send)
     async def carrying(self: Any, request: Any) -> Any:
         __tracebackhide__ = True
-        return await send(self, _carried_by(request))
+        try:
+            return await send(self, _carried_by(request))
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     return carrying
 
 
+@internal
 def _carrying_urlopen(urlopen: Any) -> Any:
     @functools.wraps(urlopen)
     def carrying(self: Any, method: Any, url: Any, body: Any = None, headers: Any = None, *args: Any, **kw: Any) -> Any:
         __tracebackhide__ = True
-        # A retry passes here again, with the headers of the first attempt.
-        return urlopen(self, method, url, body, _with_headers(headers, self), *args, **kw)
+        try:
+            # A retry passes here again, with the headers of the first attempt.
+            return urlopen(self, method, url, body, _with_headers(headers, self), *args, **kw)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     return carrying
 
 
+@internal
 def _carrying_request(request: Any) -> Any:
     @functools.wraps(request)
     async def carrying(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -76,7 +93,11 @@ def _carrying_request(request: Any) -> Any:
         headers = _with_headers(given, self, merged=True)
         if headers is not given:
             kwargs["headers"] = headers
-        return await request(self, *args, **kwargs)
+        try:
+            return await request(self, *args, **kwargs)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     return carrying
 

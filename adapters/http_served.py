@@ -13,6 +13,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext
 from tracing_proxies import runtime
 from tracing_proxies.errors import Place
 from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, attach, current, detach, with_span
+from tracing_proxies.recording.propagation import context_of
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.model import Rule, Settings
@@ -126,7 +127,7 @@ def begin_served(
     outer = _served.get()
     if active is None or above is SUPPRESSED or (outer is not None and outer.open and is_same(outer.origin)):
         return None
-    if parent is not None and (above is None or above.get_span_context().trace_id != parent.trace_id):
+    if parent is not None and (above is None or context_of(above).trace_id != parent.trace_id):
         # Else the current span is of the same trace: another layer of this request, or its client in this process.
         context = with_span(context, NonRecordingSpan(parent))
     token = attach(context)

@@ -10,6 +10,7 @@ from tracing_proxies.adapters import asgi, wsgi
 from tracing_proxies.adapters.http_served import being_served
 from tracing_proxies.adapters.replacing import replace
 from tracing_proxies.failures import contain
+from tracing_proxies.weaving.internal import cut_frame, internal
 from tracing_proxies.weaving.weaver import Weaver
 
 
@@ -42,50 +43,75 @@ def install(weaver: Weaver) -> None:
     weaver.on_module("flask.app", on_flask)
 
 
+@internal
 def _serving_asgi(call: Any) -> Any:
     @functools.wraps(call)
     async def serving(self: Any, scope: Any, receive: Any, send: Any) -> None:
         __tracebackhide__ = True
-        await asgi.serve(functools.partial(call, self), scope, receive, send)
+        try:
+            await asgi.serve(functools.partial(call, self), scope, receive, send)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     return serving
 
 
+@internal
 def _serving_wsgi(call: Any) -> Any:
     @functools.wraps(call)
     def serving(self: Any, environ: Any, start_response: Any) -> Any:
         __tracebackhide__ = True
-        return wsgi.serve(functools.partial(call, self), environ, start_response)
+        try:
+            return wsgi.serve(functools.partial(call, self), environ, start_response)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     return serving
 
 
+@internal
 def _naming_route(handle: Any) -> Any:
     @functools.wraps(handle)
     async def naming(self: Any, scope: Any, receive: Any, send: Any) -> None:
         __tracebackhide__ = True
         _name_route(self, scope)
-        await handle(self, scope, receive, send)
+        try:
+            await handle(self, scope, receive, send)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     return naming
 
 
+@internal
 def _naming_mount(handle: Any) -> Any:
     @functools.wraps(handle)
     async def naming(self: Any, scope: Any, receive: Any, send: Any) -> None:
         __tracebackhide__ = True
         _name_mount(self)
-        await handle(self, scope, receive, send)
+        try:
+            await handle(self, scope, receive, send)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     return naming
 
 
+@internal
 def _naming_rule(preprocess: Any) -> Any:
     @functools.wraps(preprocess)
     def naming(self: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         _name_rule()
-        return preprocess(self, *args, **kwargs)
+        try:
+            return preprocess(self, *args, **kwargs)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     return naming
 

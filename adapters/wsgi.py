@@ -11,6 +11,7 @@ from tracing_proxies.adapters.http_served import Served, begin_served
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import attach, detach
 from tracing_proxies.recording.propagation import read_headers
+from tracing_proxies.weaving.internal import cut_frame, internal
 from tracing_proxies.weaving.standin import StandIn
 from tracing_proxies.weaving.steps import Steps
 
@@ -36,6 +37,7 @@ class TracingMiddleware:
         return serve(self.app, environ, start_response)
 
 
+@internal
 def serve(app: Application, environ: Environ, start_response: Any) -> Iterable[bytes]:
     """Let an application serve one request under a span of its own.
 
@@ -48,12 +50,17 @@ def serve(app: Application, environ: Environ, start_response: Any) -> Iterable[b
     __tracebackhide__ = True
     served = _begin(environ)
     if served is None:
-        return app(environ, start_response)
+        try:
+            return app(environ, start_response)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
     token, known = attach(served.span.context), served.enter()
     try:
         response = app(environ, _noting(served, start_response))
     except BaseException as exc:
         served.end(exc)
+        cut_frame(exc)
         raise
     finally:
         served.leave(known)
@@ -83,6 +90,7 @@ class _Steps:
             raise
         except BaseException as exc:
             self.served.end(exc)
+            cut_frame(exc)
             raise
         finally:
             self._steps.leave(token)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext, TraceFlags, TraceState
 
 from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSION_KEYS
 from tracing_proxies.recording.ids import span_hex, trace_hex
+from tracing_proxies.recording.span import Span
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
@@ -86,7 +88,7 @@ def write_headers(context: Context) -> dict[str, str]:
     span = context.get(SPAN_KEY)
     if span is None or any(context.get(key) for key in SUPPRESSION_KEYS):
         return {}
-    told: SpanContext = span.get_span_context()  # type: ignore[attr-defined]
+    told = context_of(span)
     if not told.is_valid:
         return {}
     flags = int(told.trace_flags) & 0xFF
@@ -94,6 +96,12 @@ def write_headers(context: Context) -> dict[str, str]:
     if told.trace_state:
         headers[TRACESTATE] = told.trace_state.to_header()
     return headers
+
+
+def context_of(span: Any) -> SpanContext:
+    """Return the ids of a span, whosever it is."""
+    told: SpanContext = span.own_context() if type(span) is Span else span.get_span_context()
+    return told
 
 
 def _shortened(members: list[tuple[str, str]]) -> list[tuple[str, str]]:
