@@ -23,6 +23,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 _PARENT, _STATE = TRACEPARENT.encode(), TRACESTATE.encode()
 _IDENTITY = ("type", "method", "path", "query_string", "headers")
+_BODIES = ("http.response.body", "http.response.zerocopysend", "http.response.pathsend")
 _SWITCHING = 101
 _FORBIDDEN = 403
 
@@ -119,7 +120,7 @@ def _note_response(served: Served, message: Message) -> bool:
     if kind == "http.response.start":
         served.status = int(message["status"])
         return False
-    return kind == "http.response.pathsend" or (kind == "http.response.body" and not message.get("more_body", False))
+    return kind in _BODIES and not message.get("more_body", False)
 
 
 def _note_websocket(served: Served, message: Message) -> bool:
