@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
+import json
 import threading
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
@@ -75,7 +77,7 @@ def by_requests_streaming(url: str, **given: Any) -> dict[str, Any]:
 
 def by_urllib3(url: str, **given: Any) -> dict[str, Any]:
     with urllib3.PoolManager() as pool:
-        return pool.request("GET", url, **given).json()
+        return json.loads(pool.request("GET", url, **given).data)
 
 
 def by_aiohttp(url: str, **given: Any) -> dict[str, Any]:
@@ -375,5 +377,5 @@ def test_deactivation_puts_every_clients_method_back() -> None:
         tracing_proxies.deactivate()
         assert [vars(owner)[name] for owner, name in owners] == raw
         assert not any(before is after for before, after in zip(raw, woven, strict=True))
-        assert [asyncio.iscoroutinefunction(entry) for entry in woven] == [False, True, False, True]
+        assert [inspect.iscoroutinefunction(entry) for entry in woven] == [False, True, False, True]
         assert [entry.__name__ for entry in woven] == [name for _, name in owners]

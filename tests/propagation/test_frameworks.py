@@ -390,7 +390,7 @@ def test_deactivation_puts_every_frameworks_method_back() -> None:
     assert [vars(owner)[name] for owner, name in owners] == raw
     assert not any(before is after for before, after in zip(raw, woven, strict=True))
     for before, after in zip(raw, woven, strict=True):
-        assert asyncio.iscoroutinefunction(before) == asyncio.iscoroutinefunction(after)
+        assert inspect.iscoroutinefunction(before) == asyncio.iscoroutinefunction(after)
         assert inspect.signature(before) == inspect.signature(after)
 
 
