@@ -64,13 +64,13 @@ def match_rules(registry: Registry) -> tuple[dict[str, list[str]], list[Problem]
     install_adapters(registry, weaver)
     weaver.weave(registry)
     try:
-        targets = [point.target for point in weaver.join_points.values()]
+        targets = weaver.targets()
         matches = {
             str(rule.place): sorted(str(target) for target in targets if rule.selects(target))
             for rule in registry.rules
             if rule.preset is None
         }
-        return matches, find_unmatched(registry, targets, pending=True), failed
+        return matches, find_unmatched(registry, targets, weaver.refused, pending=True), failed
     finally:
         weaver.undo()
 

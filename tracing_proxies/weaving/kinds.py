@@ -132,7 +132,7 @@ def unwoven(raw: Any) -> Any:
 
     A class decorator that builds a second class (`attrs.define`, `dataclass(slots=True)`) copies our proxies into it.
     """
-    proxy = _proxy_in(raw)
+    proxy = proxy_of(raw)
     if proxy is None:
         return raw
     point: JoinPoint = proxy._self_tp
@@ -148,7 +148,8 @@ def unwoven(raw: Any) -> Any:
     return proxy.__wrapped__ if raw is proxy else kind(proxy.__wrapped__)
 
 
-def _proxy_in(raw: Any) -> Any:
+def proxy_of(raw: Any) -> Any:
+    """Return the proxy that an entry is or holds, None if there is none of ours."""
     kind = type(raw)
     if kind is WovenFunction or kind is WovenDescriptor:
         return raw
