@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
-from tracing_proxies.registry.fields import mro_of, namespace_of
+from tracing_proxies.registry.fields import module_of, mro_of, namespace_of, qualname_of
 from tracing_proxies.registry.pointcut import ClassRef, Target
 from tracing_proxies.weaving.modules import public_name
 
@@ -18,13 +18,13 @@ from tracing_proxies.weaving.modules import public_name
 def class_ref(cls: type) -> ClassRef:
     """Describe a class by name: its module, its path, and the public methods in its own namespace."""
     public = frozenset(name for name, raw in namespace_of(cls).items() if not name.startswith("_") and is_method(raw))
-    return ClassRef(module_of_class(cls), cls.__qualname__, public)
+    return ClassRef(module_of_class(cls), qualname_of(cls), public)
 
 
 def class_targets(cls: type) -> Iterator[tuple[str, Any, Target]]:
     """Yield the entries of a class with the targets that they are: name, raw entry, target."""
     ancestry = ancestry_of(cls)
-    module, path = module_of_class(cls), cls.__qualname__
+    module, path = module_of_class(cls), qualname_of(cls)
     for name, raw in list(namespace_of(cls).items()):
         if is_method(raw):
             yield name, raw, Target(module, path, name, ancestry)
@@ -32,7 +32,7 @@ def class_targets(cls: type) -> Iterator[tuple[str, Any, Target]]:
 
 def module_of_class(cls: type) -> str:
     """Return the name that rules know a class's module by."""
-    return public_name(str(cls.__module__))
+    return public_name(str(module_of(cls)))
 
 
 def ancestry_of(cls: type) -> tuple[ClassRef, ...]:
@@ -62,7 +62,7 @@ def module_classes(entries: dict[str, Any]) -> Iterator[type]:
         waiting += [
             raw
             for raw in list(namespace_of(cls).values())
-            if is_class(raw) and _is_defined_in(raw, home) and raw.__qualname__.startswith(cls.__qualname__ + ".")
+            if is_class(raw) and _is_defined_in(raw, home) and qualname_of(raw).startswith(qualname_of(cls) + ".")
         ]
 
 

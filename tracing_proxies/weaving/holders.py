@@ -67,7 +67,7 @@ def _is_plain(kind: type, name: str) -> bool:
 def _swap_values(holder: Any, before: Any, after: Any) -> bool:
     found = False
     for key, value in list(holder.items()):
-        if value is before:
+        if value is before and is_plain_key(key):
             holder[key] = after
             found = True
     return found

@@ -14,7 +14,7 @@ from tracing_proxies.errors import Problem
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
-from tracing_proxies.registry.fields import namespace_of
+from tracing_proxies.registry.fields import namespace_of, qualname_of
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.policy import Policy, resolve_policy
@@ -195,7 +195,7 @@ class Weaver:
             for cls in candidates.module_classes(entries):
                 self._consider_class(cls)
                 homes = (name, "__main__") if name == main_name() else (name,)
-                if any(p.subclasses and p.is_base(home, cls.__qualname__) for p in patterns for home in homes):
+                if any(p.subclasses and p.is_base(home, qualname_of(cls)) for p in patterns for home in homes):
                     self._subclasses.watch(cls)
             for pointcut in patterns:
                 if pointcut.literal:
