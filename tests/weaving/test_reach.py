@@ -178,7 +178,7 @@ class A:
             handler()
     assert [span.name for span in spans] == ["f", "f", "g"]
     assert all(entries_of(module)[name] is value for name, value in before.items())
-    assert module.TABLE == {"first": 1, "f": f, "g": g, "last": {"deep": [f, {"deeper": g}]}}
+    assert {"first": 1, "f": f, "g": g, "last": {"deep": [f, {"deeper": g}]}} == module.TABLE
     assert module.TABLE["f"] is f
     assert [item is f for item in module.TOOLS] == [True, False, False, True]
     assert module.ROUTES[0][1] is f
@@ -284,7 +284,10 @@ armed = True
         ("HELD = types.MappingProxyType({'f': f})", "mappingproxy"),
         ("HELD = frozenset([f])", "frozenset"),
         ("HELD = functools.lru_cache(f)", "lru_cache"),
-        ("def HELD(function=None):\n    return inner\ndef outer(h):\n    return lambda: h()\nHELD = outer(f)", "closure"),
+        (
+            "def HELD(function=None):\n    return inner\ndef outer(h):\n    return lambda: h()\nHELD = outer(f)",
+            "closure",
+        ),
         ("@functools.singledispatch\ndef HELD(x):\n    return x\nHELD.register(int)(f)", "mappingproxy"),
         ("class K:\n    def __hash__(self):\n        return 1\nHELD = {K(): f}", "hash"),
     ],
@@ -380,4 +383,3 @@ class _woven:
         self.weaver.undo()
         assert len(self.weaver.ledger) == 0
         _leave()
-

@@ -112,7 +112,7 @@ def home_of(raw: Any) -> str | None:
 
 
 def _is_defined_in(cls: type, home: Any) -> bool:
-    named = namespace_of(cls).get("__module__")
+    named = module_of(cls)
     return type(named) is str and named == home
 
 

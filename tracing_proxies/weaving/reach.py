@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
-from tracing_proxies.registry.fields import namespace_of
+from tracing_proxies.registry.fields import module_of
 from tracing_proxies.weaving.candidates import is_class
 from tracing_proxies.weaving.kinds import proxy_of
 from tracing_proxies.weaving.ledger import Ledger
@@ -152,7 +152,7 @@ class Reach:
             elif is_module(value):
                 home = under_way.get(id(entries_of(value)))
             elif is_class(value):
-                named = namespace_of(value).get("__module__")
+                named = module_of(value)
                 home = named if type(named) is str and named in self._suspects else None
             else:
                 continue
@@ -168,7 +168,7 @@ class Reach:
             elif is_module(value):
                 named = entries_of(value).get("__name__")
             elif is_class(value):
-                named = namespace_of(value).get("__module__")
+                named = module_of(value)
             else:
                 continue
             if type(named) is str and named not in done and _top(named) not in sys.stdlib_module_names:
