@@ -43,6 +43,7 @@ class Arrivals:
         self._listener = listener
         self._finder = Finder(listener.is_wanted, listener.module_begun, self._ended)
         self._main = MainWatch(listener.consider_main)
+        self.follows_main = False
 
     def begin(self) -> None:
         """Tell of what is there, and listen for the rest; again to have another look."""
@@ -50,9 +51,9 @@ class Arrivals:
         for name, module in list(sys.modules.items()):
             if type(name) is str and name != "__main__" and module is not None and self._listener.is_wanted(name):
                 self.approach(name, module)
-        self._look_at_main()
+        self.look_at_main()
         if self._listener.is_wanted(main_name()) or self._listener.is_wanted("__main__") or self._main.is_to_come():
-            self._main.begin()
+            self.follows_main = self._main.begin()
 
     def end(self) -> None:
         """Listen no more, and leave no trace of having listened."""
@@ -78,13 +79,14 @@ class Arrivals:
 
     def _ended(self, name: str) -> None:
         module = sys.modules.get(name)
-        self._look_at_main()
+        self.look_at_main()
         if module is not None and _Lazy is not None and type(module) is _Lazy and is_unloaded(module):
             self._finder.watch_loader(spec_of(module))
             return
         self._listener.module_loaded(name)
 
-    def _look_at_main(self) -> None:
+    def look_at_main(self) -> None:
+        """Tell of what the main module has defined so far."""
         main = sys.modules.get("__main__")
         if main is not None and is_module(main):
             self._listener.consider_main(entries_of(main))

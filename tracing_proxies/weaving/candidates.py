@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
+import attrs
+
 from tracing_proxies.registry.fields import module_of, mro_of, namespace_of, qualname_of
 from tracing_proxies.registry.pointcut import ClassRef, Target
-from tracing_proxies.weaving.modules import public_name
+from tracing_proxies.weaving.modules import main_name, public_name
 
 
 def class_ref(cls: type) -> ClassRef:
@@ -33,6 +35,13 @@ def class_targets(cls: type) -> Iterator[tuple[str, Any, Target]]:
 def module_of_class(cls: type) -> str:
     """Return the name that rules know a class's module by."""
     return public_name(str(module_of(cls)))
+
+
+def as_main(target: Target) -> Target:
+    """Describe a target of the main module by the name that the module has while it runs."""
+    name = main_name()
+    ancestry = tuple(attrs.evolve(ref, module="__main__") if ref.module == name else ref for ref in target.ancestry)
+    return Target("__main__" if target.module == name else target.module, target.path, target.name, ancestry)
 
 
 def ancestry_of(cls: type) -> tuple[ClassRef, ...]:

@@ -18,6 +18,7 @@ from tracing_proxies.weaving.proxies import WovenDescriptor, WovenFunction
 
 _BOUND_ALIKE = (functools._lru_cache_wrapper,)  # binds as functions do
 _DESCRIPTORS = (functools.partialmethod, functools.singledispatchmethod)
+_FOREIGN_PROXY = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)  # of wrapt 2, or of wrapt 1
 
 
 @attrs.frozen(eq=False)
@@ -75,7 +76,7 @@ def shape_of(raw: Any, in_class: bool, containers: dict[type, Container]) -> Sha
         return None
     if any(kind is known for known in _BOUND_ALIKE):
         return Shape(_innermost(raw), in_class, build=lambda point: WovenFunction(raw, point), call=raw)
-    if any(kind is known for known in _DESCRIPTORS) or any(base is wrapt.ObjectProxy for base in mro_of(kind)):
+    if any(kind is known for known in _DESCRIPTORS) or any(base is _FOREIGN_PROXY for base in mro_of(kind)):
         return Shape(_innermost(raw), in_class, build=lambda point: WovenDescriptor(raw, point))
     if is_callable(raw) and not in_class:
         return Shape(raw, False, build=lambda point: WovenFunction(raw, point), named=True)

@@ -2,7 +2,8 @@
 
 From Python 3.12 on the interpreter tells of each line of one code object (`sys.monitoring`), each once: what has been
 defined is looked at before the next line runs. No frame of ours, no trace function, nothing that the application sees
-but a tool id in use. Before that version nothing tells, and the main module is looked at whenever another one arrives.
+but a tool id in use. Before that version nothing tells, and the main module is looked at whenever another module of
+interest arrives, and when the first span has ended.
 """
 
 from __future__ import annotations
@@ -35,26 +36,33 @@ class MainWatch:
     def is_to_come(self) -> bool:
         """Tell whether the main module's body has not begun: then nothing says yet what it is called."""
         entries = _main_entries()
-        return entries is not None and all(name.startswith("__") for name in entries) and not _bodies()
+        return entries is not None and all(name.startswith("__") for name in entries) and not bodies_of_main()
 
-    def begin(self) -> None:
-        """Watch a body that is running, or the one that is to begin; with no free tool id nothing is watched."""
-        if _monitoring is None or self._tool is not None or not (_bodies() or self.is_to_come()):
-            return
+    def begin(self) -> bool:
+        """Watch a body that is running, or the one that is to begin.
+
+        Returns:
+            Whether it is watched: not before Python 3.12, and not if there is no free tool id.
+        """
+        if self._tool is not None:
+            return True
+        if _monitoring is None or not (bodies_of_main() or self.is_to_come()):
+            return False
         tool = next((number for number in _FREE_IDS if _monitoring.get_tool(number) is None), None)
         if tool is None:
-            return
+            return False
         _monitoring.use_tool_id(tool, _NAME)
         self._tool = tool
         events = _monitoring.events
         _monitoring.register_callback(tool, events.PY_START, self._started)
         _monitoring.register_callback(tool, events.LINE, self._reached)
         _monitoring.register_callback(tool, events.PY_RETURN, self._returned)
-        bodies = _bodies()
+        bodies = bodies_of_main()
         for code, entries in bodies:
             self._follow(code, entries)
         if not bodies:
             _monitoring.set_events(tool, events.PY_START)
+        return True
 
     def end(self) -> None:
         """Watch no longer, and give the tool id back."""
@@ -106,7 +114,7 @@ class MainWatch:
                 contain("weave", exc)
 
 
-def _bodies() -> list[tuple[CodeType, dict[str, Any]]]:
+def bodies_of_main() -> list[tuple[CodeType, dict[str, Any]]]:
     """Find the main module's body in the stacks of all threads."""
     found = []
     for frame in sys._current_frames().values():

@@ -11,7 +11,8 @@ from tracing_proxies.registry.model import Registry
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.weaving import candidates
-from tracing_proxies.weaving.modules import MAIN, entries_of, loaded_modules, main_name
+from tracing_proxies.weaving.main_module import bodies_of_main
+from tracing_proxies.weaving.modules import MAIN, entries_of, is_loading, loaded_modules, main_name
 
 CODE = "TP203"
 _NONE: Final[Mapping[Target, str]] = MappingProxyType({})
@@ -28,8 +29,7 @@ def find_unmatched(
         pending: whether to report those as well whose module is not loaded.
     """
     problems = []
-    loaded = [(main_name() if n in MAIN else n, entries_of(module)) for n, module in loaded_modules()]
-    loaded += [("__main__", entries_of(module)) for name, module in loaded_modules() if name == "__main__"]
+    loaded = _loaded()
     for rule in registry.rules:
         if rule.preset is not None:
             continue
@@ -50,11 +50,23 @@ def find_unmatched(
     return problems
 
 
+def _loaded() -> list[tuple[str, dict[str, Any]]]:
+    """List the modules whose bodies have ended: what others will define nobody knows."""
+    found = []
+    for name, module in loaded_modules():
+        if name in MAIN:
+            if not bodies_of_main():
+                found += [(name, entries_of(module)), (main_name(), entries_of(module))]
+        elif not is_loading(module):
+            found.append((name, entries_of(module)))
+    return found
+
+
 def _selects(pointcut: Pointcut, target: Target) -> bool:
     if pointcut.matches(target):
         return True
-    if pointcut.module in MAIN and target.module == main_name():
-        return pointcut.matches(Target("__main__", target.path, target.name))
+    if pointcut.module in MAIN and pointcut.matches(candidates.as_main(target)):
+        return True
     # An inherited method is woven at the class that defines it, under the name of either.
     return (
         pointcut.literal

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-import attrs
-
 from tracing_proxies.errors import Problem
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.fields import namespace_of, qualname_of
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.registry.pointcut import Pointcut, Target
@@ -89,12 +88,15 @@ class Weaver:
                 policy = self._policy(point.target)
                 point.recipe = self._recipe(point, policy) if policy is not None else None
             self._arrivals.begin()
+            if not self._arrivals.follows_main and self._look_at_main not in self.recorder.observers:
+                self.recorder.observers.append(self._look_at_main)
             self.reach.search_all()
 
     def undo(self) -> None:
         """Take everything back; what something else has been put over since passes through from now on."""
         with self._lock:
             self._arrivals.end()
+            self._look_no_more()
             for point in self.points:
                 point.recipe = None
             for action in reversed(self._installed):
@@ -174,6 +176,15 @@ class Weaver:
                     self.reach.search_entries("__main__", entries)
             except Exception as exc:
                 contain("weave", exc)
+
+    def _look_at_main(self, span: Span) -> None:
+        """Use the end of the first span as the sign that the main module has defined something and runs it."""
+        self._look_no_more()
+        self._arrivals.look_at_main()
+
+    def _look_no_more(self) -> None:
+        if self._look_at_main in self.recorder.observers:
+            self.recorder.observers.remove(self._look_at_main)
 
     def _class_defined(self, cls: type) -> None:
         with self._lock:
@@ -307,7 +318,7 @@ class Weaver:
             return None
         policy = resolve_policy(registry, target)
         if policy is None and self._names_main:
-            return resolve_policy(registry, _as_main(target, main_name()))
+            return resolve_policy(registry, candidates.as_main(target))
         return policy
 
     def _stands(self, owner: Owner, name: str, raw: Any, target: Target) -> bool:
@@ -323,13 +334,6 @@ class Weaver:
             self.ledger.note(owner, name, point.raw, raw, point.mutations)
             self.points.place(point, id(owner), name, target)
         return True
-
-
-def _as_main(target: Target, name: str) -> Target:
-    """Describe a target by the name that the main module has while it runs."""
-    ancestry = tuple(attrs.evolve(ref, module="__main__") if ref.module == name else ref for ref in target.ancestry)
-    module = "__main__" if target.module == name else target.module
-    return Target(module, target.path, target.name, ancestry)
 
 
 def _may_export(pointcut: Pointcut, module: str) -> bool:
