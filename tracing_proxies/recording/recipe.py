@@ -16,7 +16,11 @@ _LATE = frozenset({"result", "error"})
 
 
 class Recipe:
-    """What advice does for each call of one join point; immutable once made, and swapped as a whole on reload."""
+    """What advice does for each call of one join point; immutable once made, and swapped as a whole on reload.
+
+    Args:
+        library: the library whose own OpenTelemetry spans must not see this call's (see ``native``); "" for none.
+    """
 
     __slots__ = (
         "bind",
@@ -32,6 +36,7 @@ class Recipe:
         "input",
         "late_metadata",
         "level",
+        "library",
         "limits",
         "metadata",
         "min_duration",
@@ -52,8 +57,9 @@ class Recipe:
         "user",
     )
 
-    def __init__(self, policy: Policy, function: Any, qualname: str, *, bound: bool) -> None:
+    def __init__(self, policy: Policy, function: Any, qualname: str, *, bound: bool, library: str = "") -> None:
         self.policy = policy
+        self.library = library
         self.function = qualname.rpartition(".")[2]
         self.bind: Binder = make_binder(function, bound=bound)
         self.name: Template | None = policy.name

@@ -9,10 +9,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry.context import Context
+from opentelemetry.trace import SpanContext
 
 from tracing_proxies.failures import contain
 from tracing_proxies.recording import outcome
-from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, UNSAMPLED, current, with_span
+from tracing_proxies.recording.context import (
+    OWN_KEY,
+    SPAN_KEY,
+    SUPPRESSED,
+    UNSAMPLED,
+    current,
+    with_own_span,
+    with_span,
+)
 from tracing_proxies.recording.ids import new_span_id, new_trace_id
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.scope import CallScope
@@ -88,14 +97,17 @@ class Recorder:
         parent: Span | None = None
         trace: Trace | None = None
         parent_id: int | None = None
+        foreign: SpanContext | None = None
         if above is not None:
             if type(above) is Span:
                 parent = above
             elif above is SUPPRESSED or (above is UNSAMPLED and not recipe.root):
                 return None
             elif above is not UNSAMPLED:
-                parent, trace, parent_id = self._foreign(above)
+                parent, trace, parent_id, foreign = self._foreign(above, context.get(OWN_KEY))
         if parent is not None:
+            if foreign is None:
+                foreign = parent.foreign
             trace = parent.trace
             if parent.waiting_for is not None and parent.waiting_for is function:
                 return self._adopt(parent, recipe, instance, args, kwargs)
@@ -128,7 +140,11 @@ class Recorder:
         span.weight *= weight
         span.function = function
         span.instance_id = id(instance)
-        span.context = with_span(context, span)
+        span.context = with_own_span(context, span)
+        if foreign is not None:
+            span.foreign = foreign
+        if recipe.library:
+            span.library = recipe.library
         span.scope = scope
         outcome.begin_record(span, recipe, scope, bound)
         if recipe.delegate is not None:
@@ -228,18 +244,24 @@ class Recorder:
             return None
         return 1.0 if self.forced else 1.0 / recipe.sample
 
-    def _foreign(self, above: Any) -> tuple[Span | None, Trace | None, int | None]:
-        """Place a span that another library made current: a copy of ours, one below ours, or one from elsewhere."""
+    def _foreign(self, above: Any, own: Any) -> tuple[Span | None, Trace | None, int | None, SpanContext | None]:
+        """Place a span that another library made current: a copy of ours, one below ours, or one from elsewhere.
+
+        Args:
+            own: our span that was current when it was made, if there was one.
+        """
         context = above.get_span_context()
         if not context.is_valid:
-            return None, None, None
+            return None, None, None, None
         ours = self.open.get(context.span_id)
         if ours is not None:
-            return ours, ours.trace, context.span_id
+            return ours, ours.trace, context.span_id, None
         trace = self.traces.get(context.trace_id)
+        if trace is None and own is not None and own.library and own.stop is None and not context.is_remote:
+            return own, own.trace, own.span_id, context  # a root only because it could not see ours
         if trace is None:
             trace = Trace(context.trace_id)
-        return None, trace, context.span_id
+        return None, trace, context.span_id, context
 
     def _adopt(
         self, span: Span, recipe: Recipe, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as api
-from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, Status, StatusCode, TraceFlags
 
 from tracing_proxies.recording.capture import snapshot
+from tracing_proxies.recording.native import library_asking
 from tracing_proxies.recording.trace import Trace
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Span(api.Span):
         parent_id: 64 bits, None at the top of a trace.
         parent: the span above, as long as this one is open.
         waiting_for: the raw function whose own rule takes this span over when it is called (see ``adopt``).
+        foreign: what the next span above it is that another library has made.
         settled: whether its result has been recorded by the call that took it over.
     """
 
@@ -62,6 +64,8 @@ class Span(api.Span):
     prepared: Any = None
     events: Sequence[dict[str, Any]] = ()
     outer: Context | None = None
+    foreign: SpanContext | None = None
+    library = ""
 
     def __init__(
         self, recorder: Recorder, trace: Trace, span_id: int, parent: Span | None, parent_id: int | None
@@ -95,6 +99,8 @@ class Span(api.Span):
             self.recorder.abandon(self, reason)
 
     def get_span_context(self) -> SpanContext:
+        if self.library and library_asking() == self.library:
+            return self.foreign or INVALID_SPAN_CONTEXT
         flags = TraceFlags(TraceFlags.SAMPLED)
         return SpanContext(self.trace.trace_id, self.span_id, is_remote=False, trace_flags=flags)
 

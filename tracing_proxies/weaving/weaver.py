@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -10,6 +11,7 @@ from typing import Any
 
 from tracing_proxies.errors import Problem
 from tracing_proxies.failures import contain
+from tracing_proxies.recording.native import installed_library
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
@@ -20,12 +22,16 @@ from tracing_proxies.registry.policy import Policy, resolve_policy
 from tracing_proxies.weaving import candidates, refusals, unmatched
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.arrivals import Arrivals
+from tracing_proxies.weaving.frameless import Frameless
+from tracing_proxies.weaving.frames import FrameSearch
 from tracing_proxies.weaving.kinds import Container, Shape, shape_of, unwoven
 from tracing_proxies.weaving.ledger import ABSENT, Ledger, put
 from tracing_proxies.weaving.modules import MAIN, entries_of, is_loading, is_module, main_name, public_name
 from tracing_proxies.weaving.points import Points
 from tracing_proxies.weaving.reach import Reach
 from tracing_proxies.weaving.subclasses import SubclassWatch
+
+_log = logging.getLogger("tracing_proxies")
 
 Owner = type | dict[str, Any]
 
@@ -44,6 +50,8 @@ class Weaver:
         self.reach = Reach(self.points, self.ledger)
         self.containers: dict[type, Container] = {}
         self.refused: dict[Target, str] = {}
+        self._frames = FrameSearch()
+        self._frameless = Frameless()
         self._lock = threading.RLock()
         self._registry: Registry | None = None
         self._patterns: list[Pointcut] = []
@@ -288,15 +296,25 @@ class Weaver:
     def _share(self, owner: Owner, name: str, raw: Any, target: Target, policy: Policy) -> bool:
         """Put what stands for a function already where another name for it stands, if the same rules hold for both."""
         point = self.points.of_raw(raw)
-        if point is None or point.raw is not raw or point.entry is None:
+        if point is None or point.raw is not raw or point.recipe is None:
             return False
-        if point.recipe is None or point.recipe.policy is not policy:
-            return False
-        self.ledger.replace(owner, name, point.entry, point.mutations)
+        if point.entry is not None:
+            if point.recipe.policy is not policy:
+                return False
+            self.ledger.replace(owner, name, point.entry, point.mutations)
         self.points.place(point, id(owner), name, target)
         return True
 
     def _weave_one(self, owner: Owner, name: str, raw: Any, shape: Shape, target: Target, policy: Policy) -> None:
+        if shape.install is None and self._frames.frames_above(
+            shape.function, owner if isinstance(owner, type) else None
+        ):
+            reason = self._frameless.refusal(shape.function)
+            if reason is not None:
+                self.refused[target] = reason
+                _log.warning("%s is not traced: %s", target, reason)
+                return
+            shape = Shape(shape.function, shape.bound, install=self._frameless.add)
         point = JoinPoint(target, shape.function, self.recorder, lazy=shape.lazy, bound=shape.bound, call=shape.call)
         recipe = self._recipe(point, policy)
         point.raw = raw
@@ -310,7 +328,10 @@ class Weaver:
         self.points.add(point, id(owner), name)
 
     def _recipe(self, point: JoinPoint, policy: Policy) -> Recipe:
-        return Recipe(policy, point.function, point.target.qualname, bound=point.bound)
+        # What becomes of a framework's own spans is its preset's to say.
+        by_preset = any(rule.preset is not None for rule in policy.chain)
+        library = "" if by_preset else installed_library(point.target.module)
+        return Recipe(policy, point.function, point.target.qualname, bound=point.bound, library=library)
 
     def _policy(self, target: Target) -> Policy | None:
         registry = self._registry

@@ -1,0 +1,40 @@
+"""Leaves the OpenTelemetry spans that a woven library makes itself as they are without us.
+
+A library from the package index that is woven by rules of its own, without a preset, may make spans and send
+``traceparent`` headers. It must not find ours above: its spans would lose their place as roots, and its messages would
+carry headers that nobody has asked for. What the application does itself nests under ours, and of the spans of a
+framework that has a preset the preset decides.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from typing import Any
+
+_BETWEEN = frozenset(("opentelemetry", "contextlib", "functools", "tracing_proxies"))
+_PLACES = ("/site-packages/", "/dist-packages/")
+_MOST_FRAMES = 32
+
+
+@lru_cache(maxsize=1_024)
+def installed_library(module: str) -> str:
+    """Return the top-level name of a module that was installed from a package index, "" for the application's own."""
+    top = module.partition(".")[0]
+    found: Any = sys.modules.get(top)
+    places = [getattr(found, "__file__", None) or "", *getattr(found, "__path__", ())]
+    return top if any(part in str(place).replace("\\", "/") for place in places for part in _PLACES) else ""
+
+
+def library_asking() -> str:
+    """Return the top-level name of the module whose code has called OpenTelemetry, which has called us."""
+    frame = sys._getframe(1)
+    for _ in range(_MOST_FRAMES):
+        name = frame.f_globals.get("__name__")
+        top = name.partition(".")[0] if type(name) is str else ""
+        if top not in _BETWEEN:
+            return top
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return ""
