@@ -12,7 +12,7 @@ import sys
 from functools import lru_cache
 from typing import Any
 
-_BETWEEN = frozenset(("opentelemetry", "contextlib", "functools", "tracing_proxies"))
+_PASSED_OVER = sys.stdlib_module_names - {"__main__"} | {"tracing_proxies"}
 _PLACES = ("/site-packages/", "/dist-packages/")
 _MOST_FRAMES = 32
 
@@ -26,15 +26,20 @@ def installed_library(module: str) -> str:
     return top if any(part in str(place).replace("\\", "/") for place in places for part in _PLACES) else ""
 
 
-def library_asking() -> str:
-    """Return the top-level name of the module whose code has called OpenTelemetry, which has called us."""
-    frame = sys._getframe(1)
+def asks_for_itself(library: str) -> bool:
+    """Tell whether it is a library's own code that has called OpenTelemetry, which has called us.
+
+    Other libraries in between are passed over, such as those that wrap OpenTelemetry; the application's code is not.
+    """
+    frame = sys._getframe(2)
     for _ in range(_MOST_FRAMES):
         name = frame.f_globals.get("__name__")
         top = name.partition(".")[0] if type(name) is str else ""
-        if top not in _BETWEEN:
-            return top
+        if top == library:
+            return True
+        if not (top in _PASSED_OVER or installed_library(top)):
+            return False
         if frame.f_back is None:
             break
         frame = frame.f_back
-    return ""
+    return False

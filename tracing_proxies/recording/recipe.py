@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracing_proxies.recording.capture import Limits
-from tracing_proxies.recording.scope import Binder, make_binder
+from tracing_proxies.recording.scope import Binder, make_binder, positional_names
 from tracing_proxies.registry.policy import Policy
 from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value, paths_of
@@ -34,6 +34,7 @@ class Recipe:
         "fold",
         "function",
         "input",
+        "is_plain",
         "late_metadata",
         "level",
         "library",
@@ -42,6 +43,7 @@ class Recipe:
         "min_duration",
         "model",
         "name",
+        "names",
         "needs_scope",
         "nested",
         "observation",
@@ -62,6 +64,7 @@ class Recipe:
         self.library = library
         self.function = qualname.rpartition(".")[2]
         self.bind: Binder = make_binder(function, bound=bound)
+        self.names = positional_names(function, bound=bound)
         self.name: Template | None = policy.name
         self.constant_name = qualname if policy.name is None else policy.name.constant
         self.observation = policy.observation
@@ -105,6 +108,17 @@ class Recipe:
             or self.condition
             or self.model
             or self.usage
+        )
+
+        # Whether a call needs nothing but its name, times, arguments and result: most do, and get the quick way.
+        self.is_plain = not (
+            self.needs_scope
+            or self.delegate
+            or self.min_duration
+            or self.root
+            or self.sample < 1.0
+            or self.level != "DEFAULT"
+            or self.observation == "generation"
         )
 
 

@@ -55,11 +55,12 @@ class _Entered:
         value, self.value = self.value, None
         if recording is None:
             return
+        context = recording.context
         if exc is None:
             recording.finish(value)
         else:
             recording.fail(exc)
-        if current() is recording.context:
+        if current() is context:
             detach(self.token)
             restored = alive = current()
             while type(above := alive.get(SPAN_KEY)) is Span and above.stop is not None and above.outer is not None:
