@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 
 from tests.weaving.support import make_registry
-from tests.weaving.twins import twins
+from tests.weaving.twins import NAME, make_module, twins
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.weaving.references import DEPTH, MOST_ITEMS
 from tracing_proxies.weaving.weaver import Weaver
@@ -101,7 +101,7 @@ def test_unwrapping_passes_the_tracing_by() -> None:
     assert spans == []
 
 
-def test_a_traced_call_takes_one_frame_more() -> None:
+def test_a_traced_call_takes_one_frame_more(monkeypatch: pytest.MonkeyPatch) -> None:
     source = "def down(n):\n    return n and down(n - 1)\n"
     deep = int(sys.getrecursionlimit() * 0.6)
     failed: list[type[BaseException]] = []
@@ -112,14 +112,18 @@ def test_a_traced_call_takes_one_frame_more() -> None:
         except RecursionError as error:
             failed.append(type(error))
 
-    with twins(source, "down") as (untraced, traced, _spans):
-        for function in (untraced.down, functools.partial(traced.down)):
-            thread = threading.Thread(target=run, args=(function,))
-            thread.start()
-            thread.join()
-            if function is untraced.down:
-                assert failed == []
-    assert failed == [RecursionError]
+    module = make_module(source)
+    untraced = module.down
+    monkeypatch.setitem(sys.modules, NAME, module)
+    weaver = Weaver(Recorder(lambda span: None))
+    for expected in ([], [RecursionError]):
+        thread = threading.Thread(target=run, args=(module.down,))
+        thread.start()
+        thread.join()
+        assert failed == expected
+        weaver.weave(make_registry(f"{NAME}:down"))
+    weaver.undo()
+    assert module.down is untraced
 
 
 def test_a_patch_that_outlives_tracing_leaves_a_proxy_that_the_next_activation_takes_away() -> None:
