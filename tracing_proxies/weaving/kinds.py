@@ -18,6 +18,7 @@ from tracing_proxies.weaving.proxies import WovenDescriptor, WovenFunction
 
 _BOUND_ALIKE = (functools._lru_cache_wrapper,)  # binds as functions do
 _DESCRIPTORS = (functools.partialmethod, functools.singledispatchmethod)
+_FOREIGN_PROXY = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)  # of wrapt 2, or of wrapt 1
 
 
 @attrs.frozen(eq=False)
@@ -75,7 +76,7 @@ def shape_of(raw: Any, in_class: bool, containers: dict[type, Container]) -> Sha
         return None
     if any(kind is known for known in _BOUND_ALIKE):
         return Shape(_innermost(raw), in_class, build=lambda point: WovenFunction(raw, point), call=raw)
-    if any(kind is known for known in _DESCRIPTORS) or any(base is wrapt.ObjectProxy for base in mro_of(kind)):
+    if any(kind is known for known in _DESCRIPTORS) or any(base is _FOREIGN_PROXY for base in mro_of(kind)):
         return Shape(_innermost(raw), in_class, build=lambda point: WovenDescriptor(raw, point))
     if is_callable(raw) and not in_class:
         return Shape(raw, False, build=lambda point: WovenFunction(raw, point), named=True)
@@ -132,7 +133,7 @@ def unwoven(raw: Any) -> Any:
 
     A class decorator that builds a second class (`attrs.define`, `dataclass(slots=True)`) copies our proxies into it.
     """
-    proxy = _proxy_in(raw)
+    proxy = proxy_of(raw)
     if proxy is None:
         return raw
     point: JoinPoint = proxy._self_tp
@@ -148,7 +149,8 @@ def unwoven(raw: Any) -> Any:
     return proxy.__wrapped__ if raw is proxy else kind(proxy.__wrapped__)
 
 
-def _proxy_in(raw: Any) -> Any:
+def proxy_of(raw: Any) -> Any:
+    """Return the proxy that an entry is or holds, None if there is none of ours."""
     kind = type(raw)
     if kind is WovenFunction or kind is WovenDescriptor:
         return raw
