@@ -7,7 +7,7 @@ import inspect
 import pickle
 from typing import Any
 
-from tracing_proxies.weaving.proxies import WovenFunction
+from tracing_proxies.weaving.kinds import shape_of
 
 
 def _pass_through(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
@@ -41,9 +41,16 @@ def double(number: int) -> int:
     return number * 2
 
 
+def _weave(raw: Any, in_class: bool) -> Any:
+    shape = shape_of(raw, in_class, {})
+    assert shape is not None
+    assert shape.build is not None
+    return shape.build(_pass_through)
+
+
 for _name in ("greet", "kind", "add", "later"):
-    setattr(Shop, _name, WovenFunction(vars(Shop)[_name], _pass_through))
-double = WovenFunction(double, _pass_through)
+    setattr(Shop, _name, _weave(vars(Shop)[_name], True))
+double = _weave(double, False)
 
 
 def test_every_kind_of_method_answers_as_before() -> None:

@@ -16,9 +16,12 @@ NAME = "twin_module"
 
 
 def make_module(source: str, name: str = NAME) -> ModuleType:
-    """Execute a source as a module that is not in ``sys.modules``."""
-    module = ModuleType(name)
-    exec(compile(textwrap.dedent(source), f"<{name}>", "exec"), vars(module))
+    """Execute a source as a module that is in ``sys.modules`` meanwhile (dataclasses look there), and not afterwards."""
+    module = sys.modules[name] = ModuleType(name)
+    try:
+        exec(compile(textwrap.dedent(source), f"<{name}>", "exec"), vars(module))
+    finally:
+        del sys.modules[name]
     return module
 
 

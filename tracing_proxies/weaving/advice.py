@@ -43,6 +43,7 @@ def make_advice(join_point: JoinPoint, recorder: Recorder) -> Advice:
     """
     begin = recorder.begin
     function = join_point.function
+    bound = join_point.bound
     continues = CONTINUES
 
     def advice(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -50,14 +51,18 @@ def make_advice(join_point: JoinPoint, recorder: Recorder) -> Advice:
         recipe = join_point.recipe
         if recipe is None:
             return wrapped(*args, **kwargs)
+        # Bound methods hand the instance over as the first argument, as they do to a function.
+        given = args
+        if bound and instance is None and args:
+            instance, given = args[0], args[1:]
         if join_point.lazy:
             result = wrapped(*args, **kwargs)
             proceed = continues.get(id(type(result)))
             if proceed is None:
                 return result
-            opener = partial(begin, recipe, function, instance, args, kwargs)
-            return proceed(result, opener, None, recipe, _folding(recipe, instance, args, kwargs))
-        recording = begin(recipe, function, instance, args, kwargs)
+            opener = partial(begin, recipe, function, instance, given, kwargs)
+            return proceed(result, opener, None, recipe, _folding(recipe, instance, given, kwargs))
+        recording = begin(recipe, function, instance, given, kwargs)
         if recording is None:
             return wrapped(*args, **kwargs)
         token = attach(recording.context)
@@ -70,7 +75,7 @@ def make_advice(join_point: JoinPoint, recorder: Recorder) -> Advice:
         detach(token)
         proceed = continues.get(id(type(result)))
         if proceed is not None:
-            return proceed(result, None, recording, recipe, _folding(recipe, instance, args, kwargs))
+            return proceed(result, None, recording, recipe, _folding(recipe, instance, given, kwargs))
         recording.finish(result)
         return result
 

@@ -11,12 +11,12 @@ import attrs
 import wrapt
 
 from tracing_proxies.recording.scope import starts_lazily
-from tracing_proxies.registry.fields import mro_of
+from tracing_proxies.registry.fields import mro_of, namespace_of
 from tracing_proxies.weaving.advice import Advice
-from tracing_proxies.weaving.candidates import is_callable, is_class, is_method
-from tracing_proxies.weaving.proxies import WovenFunction
+from tracing_proxies.weaving.candidates import is_callable, is_bound_by, is_callable, is_class, is_method
+from tracing_proxies.weaving.proxies import is_woven, raw_of, weave_callable
 
-_DESCRIPTORS = (functools.partialmethod, functools.singledispatchmethod, functools._lru_cache_wrapper)
+_GETTERS = ("func", "fget")
 
 
 @attrs.frozen(eq=False)
@@ -61,48 +61,100 @@ def shape_of(raw: Any, in_class: bool, containers: dict[type, Container]) -> Sha
         if kind is held:
             return container(raw, in_class)
     if kind is FunctionType:
-        return _wrapped(raw, raw, in_class)
-    if kind is classmethod:
-        return _wrapped(raw, raw.__func__, True)
-    if kind is staticmethod:
-        return _wrapped(raw, raw.__func__, False)
-    if kind is property:
-        return None if raw.fget is None else _property(raw)
-    if kind is functools.cached_property:
-        return _cached_property(raw)
+        return _wrapped(raw, in_class)
     if is_class(raw) or not is_method(raw):
         return None
-    if any(kind is known for known in _DESCRIPTORS) or any(base is wrapt.ObjectProxy for base in mro_of(kind)):
-        return Shape(_innermost(raw), in_class, build=lambda advice: WovenFunction(raw, advice))
-    if is_callable(raw) and not in_class:
-        return Shape(raw, False, build=lambda advice: WovenFunction(raw, advice), named=True)
-    return None
+    if in_class:
+        if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
+            return _held_by_class(raw)
+        if _is_a(kind, property):
+            return None if raw.fget is None else _property(raw)
+        if kind is functools.partialmethod:
+            return _swapped(raw, "func")
+        if kind is functools.cached_property:
+            return _swapped(raw, "func", named=True)
+    elif not is_callable(raw):
+        return None
+    if kind is functools.singledispatchmethod or kind is functools._lru_cache_wrapper or _is_a(kind, wrapt.ObjectProxy):
+        return _wrapped(raw, in_class)
+    if is_callable(raw):
+        return _wrapped(raw, in_class and is_bound_by(kind), named=True)
+    return _swapped(raw, _getter_within(raw), named=True)
 
 
-def _wrapped(raw: Any, function: Any, bound: bool) -> Shape:
-    return Shape(function, bound, starts_lazily(function), build=lambda advice: WovenFunction(raw, advice))
+def _wrapped(raw: Any, bound: bool, *, named: bool = False) -> Shape:
+    """Put a proxy in the entry's place."""
+    function = raw if named else _innermost(raw)
+    return Shape(
+        function, bound, starts_lazily(raw), build=lambda advice: _entered(weave_callable(raw, advice), raw), named=named
+    )
+
+
+def _held_by_class(raw: Any) -> Shape | None:
+    """Make a class or static method anew, of the same type, around a woven function."""
+    kind = classmethod if _is_a(type(raw), classmethod) else staticmethod
+    inner = shape_of(raw.__func__, kind is classmethod, {})
+    if inner is None or inner.build is None:
+        return None
+    build_inner = inner.build
+
+    def build(advice: Advice) -> Any:
+        woven = build_inner(advice)
+        return _copied(raw, kind, _entered(woven, raw))
+
+    return Shape(inner.function, kind is classmethod, inner.lazy, build=build, named=inner.named)
 
 
 def _property(raw: property) -> Shape:
+    """Make a property anew around a woven getter; its setter and deleter stay."""
     getter: Any = raw.fget
+    kind: Any = type(raw)
+    plain = kind.__init__ is property.__init__ and kind.__new__ is property.__new__
 
-    def build(advice: Advice) -> property:
-        return property(WovenFunction(getter, advice), raw.fset, raw.fdel, raw.__doc__)
-
-    return Shape(raw.fget, True, build=build, named=True)
-
-
-def _cached_property(raw: functools.cached_property[Any]) -> Shape:
     def build(advice: Advice) -> Any:
-        woven = functools.cached_property(WovenFunction(raw.func, advice))
-        woven.attrname = raw.attrname
-        woven.__doc__ = raw.__doc__
-        return woven
+        woven = weave_callable(getter, advice)
+        if plain:  # its own way to do it keeps the name for its messages, and where its text comes from
+            made = property.getter(raw, woven)
+            if kind is not property:
+                vars(made).update(vars(raw))
+        else:
+            made = _copied(raw, property, woven, raw.fset, raw.fdel, raw.__doc__)
+        _entered(woven, raw)
+        return made
 
-    return Shape(raw.func, True, build=build, named=True)
+    return Shape(_innermost(getter), True, starts_lazily(getter), build=build, named=True)
+
+
+def _swapped(raw: Any, attribute: str | None, *, named: bool = False) -> Shape | None:
+    """Put a proxy into a descriptor, which stays where it is."""
+    fields = _fields_of(raw)
+    held = fields.get(attribute) if attribute is not None else None
+    shape = shape_of(held, True, {}) if held is not None and not is_woven(held) else None
+    if shape is None or shape.build is None:
+        return None
+    build = shape.build
+
+    def install(advice: Advice) -> Callable[[], None]:
+        woven = fields[attribute] = build(advice)
+
+        def take_back() -> None:
+            if fields.get(attribute) is woven:
+                fields[attribute] = held
+
+        return take_back
+
+    return Shape(shape.function, shape.bound, shape.lazy, install=install, named=named)
+
+
+def _getter_within(raw: Any) -> str | None:
+    """Find the one function that a descriptor of an unknown type keeps, a user's own cached property for instance."""
+    names = [name for name, value in _fields_of(raw).items() if type(value) is FunctionType]
+    return next((name for name in names if name in _GETTERS), names[0] if len(names) == 1 else None)
 
 
 def _innermost(raw: Any) -> Any:
+    if type(raw) is FunctionType:
+        return raw
     for name in ("func", "__wrapped__"):
         inner = getattr(raw, name, None)
         if type(inner) is FunctionType:
@@ -110,18 +162,46 @@ def _innermost(raw: Any) -> Any:
     return raw
 
 
+def _copied(raw: Any, base: Any, *args: Any) -> Any:
+    """Make an object of the same type by way of a base class's constructor, with the same attributes."""
+    kind = type(raw)
+    made = base.__new__(kind)
+    base.__init__(made, *args)
+    fields = _fields_of(raw)
+    if fields:
+        _fields_of(made).update({name: args[0] if value is raw_of(args[0]) else value for name, value in fields.items()})
+    return made
+
+
+def _fields_of(raw: Any) -> dict[str, Any]:
+    try:
+        fields = object.__getattribute__(raw, "__dict__")
+    except AttributeError:
+        return {}
+    return fields if type(fields) is dict else {}
+
+
+def _is_a(kind: type, base: type) -> bool:
+    return any(known is base for known in mro_of(kind))
+
+
+def _entered(woven: Any, raw: Any) -> Any:
+    """Note on a proxy which entry it was made for."""
+    if is_woven(woven):
+        woven._self_tp_entry = raw
+    return woven
+
+
 def unwoven(raw: Any) -> Any:
     """Return what an entry was before it was woven, or the entry itself if it is not of ours.
 
-    A class decorator that builds a second class (`attrs.define`, `dataclass(slots=True)`) copies our proxies into it.
+    A class decorator that builds a second class (`attrs.define`, `dataclass(slots=True)`) copies our entries into it.
     """
     kind = type(raw)
-    if kind is WovenFunction:
-        return raw.__wrapped__
-    if kind is property and type(raw.fget) is WovenFunction:
-        return property(raw.fget.__wrapped__, raw.fset, raw.fdel, raw.__doc__)
-    if kind is functools.cached_property and type(raw.func) is WovenFunction:
-        original: Any = functools.cached_property(raw.func.__wrapped__)
-        original.attrname, original.__doc__ = raw.attrname, raw.__doc__
-        return original
-    return raw
+    inner = raw
+    if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
+        inner = raw.__func__
+    elif _is_a(kind, property):
+        inner = raw.fget
+    entry = inner._self_tp_entry if is_woven(inner) and hasattr(inner, "_self_tp_entry") else raw
+    return entry if inner is raw or type(entry) is kind else raw

@@ -1,68 +1,165 @@
-"""The wrapt proxies that stand in the application's place of a callable, and survive copy and pickle.
+"""The wrapt proxies that stand in the application's place of a callable, and answer every question as it would.
 
-wrapt's own function proxies raise ``NotImplementedError`` on both. Here a proxy is copied and pickled as what it wraps:
-a function by its qualified name, a bound method as ``getattr``, any other callable as it says itself. What is pickled
-names only the application's own objects and the standard library's, so any process can read it.
+wrapt's own function proxies make a new bound proxy at each reading, show a `__wrapped__` that the function has not, have
+every special method there is, and refuse to be copied and pickled. Here a reading gives what it gives untraced: from a
+class the one entry that is stored there (code compares `cls.method is Base.method`), from an instance an ordinary bound
+method of it. What is pickled names only the application's own objects and the standard library's, so any process can
+read it.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import pkgutil
 import sys
-from types import FunctionType, MethodType
+from types import FunctionType, GetSetDescriptorType, MethodType
 from typing import Any
 
 import wrapt
 
+from tracing_proxies.registry.fields import mro_of, namespace_of
+from tracing_proxies.weaving.candidates import is_bound_by
 
-class WovenBoundFunction(wrapt.BoundFunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
-    """Stands for a woven function that was bound to an instance or a class."""
+_Cached = functools._lru_cache_wrapper
+_begin_as: Any = mro_of(wrapt.FunctionWrapper)[1].__init__
+_OURS = ("__wrapped__", "__object_proxy__", "__self_dict__", "__self_setattr__", "__copy__", "__deepcopy__", "__getattr__")
+
+
+def _own(name: str) -> Any:
+    return next(namespace_of(base)[name] for base in mro_of(wrapt.ObjectProxy) if name in namespace_of(base))
+
+
+_read_raw = _own("__wrapped__").__get__
+_PROTOCOLS = frozenset(
+    name
+    for base in mro_of(wrapt.ObjectProxy)
+    for name in namespace_of(base)
+    if name.startswith("__") and not any(name in namespace_of(kind) for kind in (FunctionType, object))
+).difference(_OURS)
+
+
+def raw_of(proxy: Any) -> Any:
+    """Return what one of our proxies stands for."""
+    return _read_raw(proxy, type(proxy))
+
+
+def is_woven(raw: Any) -> bool:
+    """Tell whether an object is one of our proxies, whatever it says of itself."""
+    return any(base is _AsRaw for base in mro_of(type(raw)))
+
+
+def weave_callable(raw: Any, advice: Any) -> WovenCallable:
+    """Make the proxy for a callable.
+
+    Args:
+        raw: a function, another callable, or a descriptor that answers one.
+        advice: runs around each call, with the raw callable, the instance or None, and the arguments.
+    """
+    return (WovenFunction if type(raw) in (FunctionType, _Cached) else WovenCallable)(raw, advice)
+
+
+class _AsRaw:
+    """What all our proxies answer in the place of the raw object, where wrapt's own answer differs from it."""
+
+    __slots__ = ()  # a `__dict__` or `__weakref__` of its own would hide the raw object's
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _PROTOCOLS and not any(name in namespace_of(base) for base in mro_of(type(raw_of(self)))):
+            raise AttributeError(name)  # wrapt then asks the raw object, which puts it in its own words
+        return super().__getattribute__(name)
+
+    if type(_own("__wrapped__")) is GetSetDescriptorType:  # without its C extension wrapt reads its own by that name
+        # `inspect.unwrap` and `getattr(f, "__wrapped__", f)` end here, as untraced, or they would pass the advice by.
+        @property
+        def __wrapped__(self) -> Any:
+            return raw_of(self).__wrapped__
+
+        @__wrapped__.setter
+        def __wrapped__(self, value: Any) -> None:
+            raw_of(self).__wrapped__ = value
+
+        @__wrapped__.deleter
+        def __wrapped__(self) -> None:
+            del raw_of(self).__wrapped__
 
     def __copy__(self) -> Any:
-        return self if type(self.__wrapped__) is MethodType else _copied(self, copy.copy(self.__wrapped__))
+        return _copied(self, copy.copy(raw_of(self)))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        if type(self.__wrapped__) is not MethodType:
-            return _copied(self, copy.deepcopy(self.__wrapped__, memo))
-        owner = self.__wrapped__.__self__
-        if isinstance(owner, type):
-            return self
+        return _copied(self, copy.deepcopy(raw_of(self), memo))
+
+    def __reduce__(self) -> Any:
+        return _reduced(self, 2)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _reduced(self, protocol)
+
+    def __repr__(self) -> str:
+        return repr(raw_of(self))
+
+
+class _AsFunction(_AsRaw):
+    """Takes no part in any protocol that functions take no part in."""
+
+    __slots__ = ()
+    # None is how a class says so: else a function would pass for an `Iterable`.
+    __iter__ = __reversed__ = __contains__ = __len__ = __getitem__ = __setitem__ = __delitem__ = None
+    __enter__ = __exit__ = __aenter__ = __aexit__ = None
+    __int__ = __float__ = __complex__ = __bytes__ = __index__ = __abs__ = __round__ = None
+
+
+class WovenBoundFunction(_AsFunction, wrapt.BoundFunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
+    """Stands for what a descriptor other than a function has answered: a single-dispatch method, say."""
+
+    # Here once more: reading `__annotations__` of a class that has none of its own would put an empty one there.
+    __annotations__ = _own("__annotations__")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        raw = raw_of(self)
+        if type(raw) is not MethodType or isinstance(raw.__self__, type):
+            return _copied(self, copy.deepcopy(raw, memo))
         # Through the parent and not by name: a private or aliased method's name is not the attribute's.
-        copied = copy.deepcopy(owner, memo)
+        copied = copy.deepcopy(raw.__self__, memo)
         return self._self_parent.__get__(copied, type(copied))
 
-    def __reduce__(self) -> Any:
-        return _reduced(self, 2)
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return _reduced(self, protocol)
-
-
-class WovenFunction(wrapt.FunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
-    """Stands for one woven entry of a class or module, as it is stored there."""
+class WovenCallable(_AsRaw, wrapt.FunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
+    """Stands for one callable that is no function, as it is stored in a class or module."""
 
     __bound_function_wrapper__ = WovenBoundFunction
+    __annotations__ = _own("__annotations__")
 
-    def __copy__(self) -> Any:
-        return _copied(self, copy.copy(self.__wrapped__))
+    def __init__(self, raw: Any, advice: Any) -> None:
+        # wrapt's own choice reads `__self__` at each call: an exception where there is none, or the object's own code.
+        _begin_as(self, raw, None, advice, None, "function" if is_bound_by(type(raw)) else "builtin")
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return _copied(self, copy.deepcopy(self.__wrapped__, memo))
 
-    def __reduce__(self) -> Any:
-        return _reduced(self, 2)
+class WovenFunction(_AsFunction, WovenCallable):
+    """Stands for one function, as it is stored in a class or module, or within a descriptor.
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return _reduced(self, protocol)
+    The advice gets the instance among the arguments.
+    """
+
+    __annotations__ = _own("__annotations__")
+
+    def __init__(self, raw: Any, advice: Any) -> None:
+        _begin_as(self, raw, None, advice, None, "builtin")
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+
+# In the words of the interpreter's error messages, and for code that goes by the name of a type.
+WovenFunction.__name__ = WovenBoundFunction.__name__ = "function"
 
 
 def _copied(proxy: Any, copied: Any) -> Any:
-    return proxy if copied is proxy.__wrapped__ else copied
+    return proxy if copied is raw_of(proxy) else copied
 
 
 def _reduced(proxy: Any, protocol: Any) -> Any:
-    raw = proxy.__wrapped__
+    raw = raw_of(proxy)
     reduced = raw.__qualname__ if type(raw) is FunctionType else raw.__reduce_ex__(protocol)
     return _by_name(proxy, raw, reduced) if type(reduced) is str else reduced
 
@@ -80,9 +177,7 @@ def _by_name(proxy: Any, raw: Any, qualname: str) -> Any:
         found = getattr(owner, name)
     except AttributeError:
         return qualname
-    if found is proxy or (found is not raw and getattr(found, "__wrapped__", None) is not raw):
+    if found is proxy or (found is not raw and not (is_woven(found) and raw_of(found) is raw)):
         return qualname
-    if path:  # a method that was read from its class: each reading makes another proxy
-        return getattr, (owner, name)
     # A proxy that was kept beyond the end of tracing.
-    return pkgutil.resolve_name, (f"{raw.__module__}:{name}",)
+    return (getattr, (owner, name)) if path else (pkgutil.resolve_name, (f"{raw.__module__}:{name}",))
