@@ -8,13 +8,12 @@ from types import FunctionType
 from typing import Any
 
 import attrs
-import wrapt
 
 from tracing_proxies.recording.scope import starts_lazily
-from tracing_proxies.registry.fields import mro_of, namespace_of
+from tracing_proxies.registry.fields import mro_of
 from tracing_proxies.weaving.advice import Advice
-from tracing_proxies.weaving.candidates import is_callable, is_bound_by, is_callable, is_class, is_method
-from tracing_proxies.weaving.proxies import is_woven, raw_of, weave_callable
+from tracing_proxies.weaving.candidates import is_bound_by, is_callable, is_class, is_method
+from tracing_proxies.weaving.proxies import PROXY, is_woven, raw_of, weave_callable
 
 _GETTERS = ("func", "fget")
 
@@ -75,7 +74,7 @@ def shape_of(raw: Any, in_class: bool, containers: dict[type, Container]) -> Sha
             return _swapped(raw, "func", named=True)
     elif not is_callable(raw):
         return None
-    if kind is functools.singledispatchmethod or kind is functools._lru_cache_wrapper or _is_a(kind, wrapt.ObjectProxy):
+    if kind is functools.singledispatchmethod or kind is functools._lru_cache_wrapper or _is_a(kind, PROXY):
         return _wrapped(raw, in_class)
     if is_callable(raw):
         return _wrapped(raw, in_class and is_bound_by(kind), named=True)
@@ -86,7 +85,11 @@ def _wrapped(raw: Any, bound: bool, *, named: bool = False) -> Shape:
     """Put a proxy in the entry's place."""
     function = raw if named else _innermost(raw)
     return Shape(
-        function, bound, starts_lazily(raw), build=lambda advice: _entered(weave_callable(raw, advice), raw), named=named
+        function,
+        bound,
+        starts_lazily(raw),
+        build=lambda advice: _entered(weave_callable(raw, advice), raw),
+        named=named,
     )
 
 
@@ -129,7 +132,9 @@ def _swapped(raw: Any, attribute: str | None, *, named: bool = False) -> Shape |
     """Put a proxy into a descriptor, which stays where it is."""
     fields = _fields_of(raw)
     held = fields.get(attribute) if attribute is not None else None
-    shape = shape_of(held, True, {}) if held is not None and not is_woven(held) else None
+    if attribute is None or held is None or is_woven(held):
+        return None
+    shape = shape_of(held, True, {})
     if shape is None or shape.build is None:
         return None
     build = shape.build
@@ -167,9 +172,9 @@ def _copied(raw: Any, base: Any, *args: Any) -> Any:
     kind = type(raw)
     made = base.__new__(kind)
     base.__init__(made, *args)
-    fields = _fields_of(raw)
-    if fields:
-        _fields_of(made).update({name: args[0] if value is raw_of(args[0]) else value for name, value in fields.items()})
+    fields, inner = _fields_of(made), raw_of(args[0])
+    fields.clear()
+    fields.update({name: args[0] if value is inner else value for name, value in _fields_of(raw).items()})
     return made
 
 

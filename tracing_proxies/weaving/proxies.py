@@ -1,19 +1,22 @@
 """The wrapt proxies that stand in the application's place of a callable, and answer every question as it would.
 
-wrapt's own function proxies make a new bound proxy at each reading, show a `__wrapped__` that the function has not, have
-every special method there is, and refuse to be copied and pickled. Here a reading gives what it gives untraced: from a
-class the one entry that is stored there (code compares `cls.method is Base.method`), from an instance an ordinary bound
-method of it. What is pickled names only the application's own objects and the standard library's, so any process can
-read it.
+wrapt's own function proxies make a new bound proxy at each reading, show a `__wrapped__` that the function has not,
+have every special method there is, and refuse to be copied and pickled. Here a reading gives what it gives untraced:
+from a class the one entry that is stored there (code compares `cls.method is Base.method`), from an instance an
+ordinary bound method of it. What is pickled names only the application's own objects and the standard library's, so any
+process can read it.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import pkgutil
 import sys
-from types import FunctionType, GetSetDescriptorType, MethodType
+import weakref
+from operator import attrgetter
+from types import FunctionType, MethodType
 from typing import Any
 
 import wrapt
@@ -21,27 +24,36 @@ import wrapt
 from tracing_proxies.registry.fields import mro_of, namespace_of
 from tracing_proxies.weaving.candidates import is_bound_by
 
-_Cached = functools._lru_cache_wrapper
+_name_of = type.__dict__["__name__"].__get__
+PROXY: Any = next(base for base in mro_of(wrapt.FunctionWrapper) if _name_of(base) == "ObjectProxy")
+"""The base of all of wrapt's proxies for functions, the application's own as well."""
+
 _begin_as: Any = mro_of(wrapt.FunctionWrapper)[1].__init__
-_OURS = ("__wrapped__", "__object_proxy__", "__self_dict__", "__self_setattr__", "__copy__", "__deepcopy__", "__getattr__")
-
-
-def _own(name: str) -> Any:
-    return next(namespace_of(base)[name] for base in mro_of(wrapt.ObjectProxy) if name in namespace_of(base))
-
-
-_read_raw = _own("__wrapped__").__get__
-_PROTOCOLS = frozenset(
+# Without its C extension wrapt keeps the raw object in the proxy's own dict, and reads it there by this name.
+_compiled = "__wrapped__" in namespace_of(PROXY)
+_read_raw: Any = namespace_of(PROXY)["__wrapped__"].__get__ if _compiled else attrgetter("__wrapped__")
+# To be in every class: reading `__annotations__` of a class that has none of its own puts an empty one there.
+_ANNOTATIONS = {"__annotations__": namespace_of(PROXY)["__annotations__"]} if _compiled else {}
+_ABSENT = (
+    *("__iter__", "__reversed__", "__contains__", "__len__", "__getitem__", "__setitem__", "__delitem__"),
+    *("__enter__", "__exit__", "__aenter__", "__aexit__"),
+    *("__int__", "__float__", "__complex__", "__bytes__", "__index__", "__abs__", "__round__"),
+)
+_NOT_FUNCTIONS = frozenset(
     name
-    for base in mro_of(wrapt.ObjectProxy)
+    for base in mro_of(wrapt.FunctionWrapper)
     for name in namespace_of(base)
     if name.startswith("__") and not any(name in namespace_of(kind) for kind in (FunctionType, object))
-).difference(_OURS)
+).difference(
+    ("__wrapped__", "__object_proxy__", "__self_dict__", "__self_setattr__", "__getattr__"),
+    ("__bound_function_wrapper__", "__copy__", "__deepcopy__"),
+) | {"__iter__"}
+"""The special methods that wrapt's proxies have whatever they wrap, and that functions have not."""
 
 
 def raw_of(proxy: Any) -> Any:
     """Return what one of our proxies stands for."""
-    return _read_raw(proxy, type(proxy))
+    return _read_raw(proxy)
 
 
 def is_woven(raw: Any) -> bool:
@@ -56,7 +68,24 @@ def weave_callable(raw: Any, advice: Any) -> WovenCallable:
         raw: a function, another callable, or a descriptor that answers one.
         advice: runs around each call, with the raw callable, the instance or None, and the arguments.
     """
-    return (WovenFunction if type(raw) in (FunctionType, _Cached) else WovenCallable)(raw, advice)
+    kind = type(raw)
+    if kind is FunctionType:
+        return WovenFunction(raw, advice)
+    base = WovenFunction if kind is functools._lru_cache_wrapper else WovenCallable
+    # A type of its own, named as the raw object's and with its protocols; it lives as long as the proxy.
+    namespace: dict[str, Any] = {name: None for name in _ABSENT if not _has(kind, name)}
+    if _has(kind, "__iter__"):
+        namespace["__iter__"] = _iterate
+    proxy: WovenCallable = type(_name_of(kind), (base,), {**_ANNOTATIONS, **namespace})(raw, advice)
+    return proxy
+
+
+def _iterate(proxy: Any) -> Any:
+    return iter(raw_of(proxy))
+
+
+def _has(kind: type, name: str) -> bool:
+    return any(name in namespace_of(base) for base in mro_of(kind))
 
 
 class _AsRaw:
@@ -65,11 +94,11 @@ class _AsRaw:
     __slots__ = ()  # a `__dict__` or `__weakref__` of its own would hide the raw object's
 
     def __getattribute__(self, name: str) -> Any:
-        if name in _PROTOCOLS and not any(name in namespace_of(base) for base in mro_of(type(raw_of(self)))):
+        if name in _NOT_FUNCTIONS and not _has(type(raw_of(self)), name):
             raise AttributeError(name)  # wrapt then asks the raw object, which puts it in its own words
         return super().__getattribute__(name)
 
-    if type(_own("__wrapped__")) is GetSetDescriptorType:  # without its C extension wrapt reads its own by that name
+    if _compiled:
         # `inspect.unwrap` and `getattr(f, "__wrapped__", f)` end here, as untraced, or they would pass the advice by.
         @property
         def __wrapped__(self) -> Any:
@@ -99,21 +128,8 @@ class _AsRaw:
         return repr(raw_of(self))
 
 
-class _AsFunction(_AsRaw):
-    """Takes no part in any protocol that functions take no part in."""
-
-    __slots__ = ()
-    # None is how a class says so: else a function would pass for an `Iterable`.
-    __iter__ = __reversed__ = __contains__ = __len__ = __getitem__ = __setitem__ = __delitem__ = None
-    __enter__ = __exit__ = __aenter__ = __aexit__ = None
-    __int__ = __float__ = __complex__ = __bytes__ = __index__ = __abs__ = __round__ = None
-
-
-class WovenBoundFunction(_AsFunction, wrapt.BoundFunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
+class WovenBoundFunction(_AsRaw, wrapt.BoundFunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
     """Stands for what a descriptor other than a function has answered: a single-dispatch method, say."""
-
-    # Here once more: reading `__annotations__` of a class that has none of its own would put an empty one there.
-    __annotations__ = _own("__annotations__")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         raw = raw_of(self)
@@ -123,35 +139,61 @@ class WovenBoundFunction(_AsFunction, wrapt.BoundFunctionWrapper):  # type: igno
         copied = copy.deepcopy(raw.__self__, memo)
         return self._self_parent.__get__(copied, type(copied))
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(raw_of(self), name)  # wrapt would ask the descriptor first
+
 
 class WovenCallable(_AsRaw, wrapt.FunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
     """Stands for one callable that is no function, as it is stored in a class or module."""
 
     __bound_function_wrapper__ = WovenBoundFunction
-    __annotations__ = _own("__annotations__")
 
     def __init__(self, raw: Any, advice: Any) -> None:
         # wrapt's own choice reads `__self__` at each call: an exception where there is none, or the object's own code.
         _begin_as(self, raw, None, advice, None, "function" if is_bound_by(type(raw)) else "builtin")
+        self._self_tp_bound: Any = weakref.WeakValueDictionary()
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        bound: Any = super().__get__(instance, owner)
+        if bound is self:
+            return self
+        # A descriptor that answers the same object twice (since Python 3.13 single-dispatch methods do) does so woven.
+        known = self._self_tp_bound.setdefault(id(raw_of(bound)), bound)
+        return known if raw_of(known) is raw_of(bound) and known._self_instance is instance else bound
+
+    @property
+    def __signature__(self) -> Any:
+        # inspect takes what has `__get__`, as all of wrapt's proxies have, for a built-in method.
+        try:
+            return inspect.signature(raw_of(self))
+        except (TypeError, ValueError):
+            raise AttributeError("__signature__") from None
 
 
-class WovenFunction(_AsFunction, WovenCallable):
+class WovenFunction(WovenCallable):
     """Stands for one function, as it is stored in a class or module, or within a descriptor.
 
     The advice gets the instance among the arguments.
     """
 
-    __annotations__ = _own("__annotations__")
-
     def __init__(self, raw: Any, advice: Any) -> None:
         _begin_as(self, raw, None, advice, None, "builtin")
+
+    @property
+    def __signature__(self) -> Any:
+        return raw_of(self).__signature__
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 
 
-# In the words of the interpreter's error messages, and for code that goes by the name of a type.
-WovenFunction.__name__ = WovenBoundFunction.__name__ = "function"
+for _kind in (WovenFunction, WovenBoundFunction):
+    # In the interpreter's messages, and for code that goes by the name of a type.
+    _kind.__name__ = "function"
+    for _name, _value in _ANNOTATIONS.items():
+        setattr(_kind, _name, _value)
+    for _name in _ABSENT:  # None says that a class takes no part in a protocol: else functions would pass for iterable
+        setattr(_kind, _name, None)
 
 
 def _copied(proxy: Any, copied: Any) -> Any:
