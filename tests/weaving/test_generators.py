@@ -200,7 +200,6 @@ def test_a_stream_that_is_under_way_is_handed_on_as_the_same_object() -> None:
         assert [span.name for span in spans] == ["same", "same", "echo"]
 
 
-@pytest.mark.xfail(strict=True, reason="the advice continues a stream that the caller itself has passed in")
 def test_a_fresh_stream_that_is_handed_on_is_the_same_object() -> None:
     with twins(SOURCE, "same") as (untraced, traced, _):
         stream = untraced.echo([])

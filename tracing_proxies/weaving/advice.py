@@ -10,6 +10,7 @@ from tracing_proxies.recording.context import attach, detach
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.registry.pointcut import Target
+from tracing_proxies.weaving.stream_objects import proceed_with
 from tracing_proxies.weaving.streams import CONTINUES
 
 Advice = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -74,7 +75,10 @@ def make_advice(join_point: JoinPoint, recorder: Recorder) -> Advice:
             raise
         detach(token)
         proceed = continues.get(id(type(result)))
-        if proceed is not None:
+        if proceed is None and recipe.fold is not None:
+            proceed = proceed_with(type(result))
+        # A stream that the call was given is the caller's, who reads it elsewhere, too: handed on as the same object.
+        if proceed is not None and not any(result is value for value in (*args, *kwargs.values())):
             return proceed(result, None, recording, recipe, _folding(recipe, instance, given, kwargs))
         recording.finish(result)
         return result
