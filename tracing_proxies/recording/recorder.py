@@ -21,6 +21,7 @@ from tracing_proxies.recording.trace import Trace
 from tracing_proxies.sampling.rule import keeps
 
 _MOST_ANCESTORS = 256
+_ENDED = Context()
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
@@ -168,6 +169,7 @@ class Recorder:
         if span.parent is None:
             self.traces.pop(span.trace.trace_id, None)
         span.parent = span.scope = span.function = None
+        span.context = _ENDED
 
     def describe_error(self, span: Span, exc: BaseException) -> None:
         """Write an exception onto a span that goes on."""
@@ -182,6 +184,7 @@ class Recorder:
             self._observe(span)
         parent, trace = span.parent, span.trace
         span.parent = span.scope = span.function = span.waiting_for = None
+        span.context = _ENDED  # its own holds the span: a cycle for the collector with each call
         if parent is None:
             self.traces.pop(trace.trace_id, None)
         if span.dropped is None and (
