@@ -148,7 +148,8 @@ class Recorder:
                 outcome.end_record(span, span.recipe, span.scope, result)
         except Exception as exc:
             contain("finish", exc)
-        self._close(span)
+        finally:
+            self._close(span)
 
     def fail(self, span: Span, exc: BaseException) -> None:
         """Record what was raised and let the span go."""
@@ -156,7 +157,8 @@ class Recorder:
             outcome.error_record(span, span.recipe, span.scope, exc)
         except Exception as error:
             contain("fail", error)
-        self._close(span)
+        finally:
+            self._close(span)
 
     def abandon(self, span: Span, reason: str) -> None:
         """Record that a stream was not read to its end, and let the span go."""
