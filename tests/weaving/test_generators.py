@@ -183,6 +183,7 @@ def test_generators_inside_another_result_are_left_alone() -> None:
 def test_a_function_that_returns_another_traced_functions_stream_spans_all_of_it() -> None:
     with twins(SOURCE, "handed_out", "echo") as (_, traced, spans):
         stream = traced.handed_out()
+        assert isinstance(stream, types.GeneratorType)
         assert [next(stream), stream.send("a")] == [None, "a"]
         assert spans == []
         stream.close()

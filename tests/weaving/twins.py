@@ -77,8 +77,8 @@ def changes(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]])
     return {
         (place, name)
         for place, entries in before.items()
-        for name in {*entries, *after[place]}
-        if name not in _PYTHONS_OWN and after[place].get(name, changes) is not entries.get(name, changes)
+        for name in {*entries, *after.get(place, {})}
+        if name not in _PYTHONS_OWN and after.get(place, {}).get(name, changes) is not entries.get(name, changes)
     }
 
 
