@@ -1,9 +1,9 @@
 # Every target makes what it needs: a virtual environment in .venv, refreshed when setup.cfg changes.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test test-weaving bench downstream lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -18,6 +18,12 @@ demo: $(VENV)/.ready  ## run the retail simulation, traced into a local store
 test: $(VENV)/.ready  ## run every test
 	$(BIN)/python -m pytest
 
+test-weaving: $(VENV)/.ready  ## run the tests of weaving only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
+	$(BIN)/python -m pytest tests/weaving
+
+downstream: $(VENV)/.ready  ## run other libraries' own tests, untraced and with all of their public callables woven
+	$(BIN)/python -m tests.downstream $(LIBRARIES)
+
 bench: $(VENV)/.ready  ## measure what a call costs, and write perf/report.md and perf/report.json
 	$(BIN)/python -m perf
 
@@ -27,4 +33,4 @@ lint: $(VENV)/.ready  ## check style and types
 	$(BIN)/mypy
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) build dist *.egg-info examples/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist *.egg-info examples/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

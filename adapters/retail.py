@@ -76,7 +76,7 @@ class SimulationEventCapture:
             trigger_type = span.metadata.get("trigger_type")
             if isinstance(trigger_type, str):
                 self._conclude(span, trigger_type, reached or Propagation())
-        elif trace.trace_id in span.recorder.traces:
+        elif not trace.ended:
             with self._lock:
                 self._note(span, self._open.setdefault(trace.trace_id, Propagation()))
 

@@ -9,7 +9,7 @@ from opentelemetry.trace import NoOpTracer
 
 from tracing_proxies.recording.scope import starts_lazily
 from tracing_proxies.registry.model import Preset
-from tracing_proxies.weaving.advice import Advice
+from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.kinds import Shape
 from tracing_proxies.weaving.proxies import WovenFunction, is_woven, raw_of
 from tracing_proxies.weaving.weaver import Weaver
@@ -87,8 +87,8 @@ def _tool_shape(tool: Any, in_class: bool) -> Shape | None:
     if function is None:
         return None
 
-    def put(advice: Advice) -> Any:
-        _woven[id(function)] = (function, WovenFunction(function, advice))
+    def put(point: JoinPoint) -> Any:
+        _woven[id(function)] = (function, WovenFunction(function, point))
         return lambda: _woven.pop(id(function), None)
 
     return Shape(function, in_class, starts_lazily(function), install=put)

@@ -80,7 +80,7 @@ def test_never_stays_never_under_capture() -> None:
     rule = PLAIN + "    sample: never\n"
     tracing_proxies.activate(registry_from(rule))
     with capture_spans() as spans:
-        assert sample.plain(1) == 3
+        assert sample.plain(1, 2) == 3
     assert spans == []
 
 
@@ -174,7 +174,7 @@ def test_a_forked_child_delivers_its_own_spans(tmp_path: Path) -> None:
 
 def test_our_own_failure_never_reaches_the_application(monkeypatch: Any) -> None:
     from tracing_proxies import failures
-    from tracing_proxies.recording import outcome
+    from tracing_proxies.recording import recorder
 
     monkeypatch.delenv("TRACING_PROXIES_STRICT", raising=False)
     tracing_proxies.activate(registry_from(PLAIN))
@@ -183,9 +183,9 @@ def test_our_own_failure_never_reaches_the_application(monkeypatch: Any) -> None
         raise RuntimeError("ours")
 
     failures.reset()
-    monkeypatch.setattr(outcome, "end_record", broken)
-    assert sample.plain(1) == 3
-    monkeypatch.setattr(outcome, "begin_record", broken)
-    assert sample.plain(1) == 3
+    monkeypatch.setattr(recorder, "snapshot", broken)
+    assert sample.plain(1, 2) == 3
+    monkeypatch.setattr(recorder, "Context", broken)
+    assert sample.plain(1, 2) == 3
     assert failures.counts() == {"finish": 1, "begin": 1}
     assert tracing_proxies.status()["failures"] == {"finish": 1, "begin": 1}

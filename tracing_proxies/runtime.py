@@ -95,6 +95,7 @@ class Runtime:
             "woven": sum(point.recipe is not None for point in points),
             "aliases": self.weaver.aliases,
             "targets": sorted(str(point.target) for point in points if point.recipe is not None),
+            "refused": [{"target": str(t), "reason": reason} for t, reason in self.weaver.refused.items()],
             "unmatched": [str(problem) for problem in self.weaver.unmatched()],
             "open": len(self.recorder.open),
             "delivery": delivery,

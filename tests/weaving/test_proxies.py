@@ -5,13 +5,22 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+from types import MethodType
 from typing import Any
 
+from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.registry.pointcut import Target
+from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.kinds import shape_of
 
 
-def _pass_through(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return wrapped(*args, **kwargs)
+def weave(raw: Any, *, in_class: bool) -> Any:
+    shape = shape_of(raw, in_class, {})
+    assert shape is not None
+    assert shape.build is not None
+    return shape.build(
+        JoinPoint(Target(__name__, None, "x"), shape.function, Recorder(print), lazy=False, bound=shape.bound)
+    )
 
 
 class Shop:
@@ -41,16 +50,9 @@ def double(number: int) -> int:
     return number * 2
 
 
-def _weave(raw: Any, in_class: bool) -> Any:
-    shape = shape_of(raw, in_class, {})
-    assert shape is not None
-    assert shape.build is not None
-    return shape.build(_pass_through)
-
-
 for _name in ("greet", "kind", "add", "later"):
-    setattr(Shop, _name, _weave(vars(Shop)[_name], True))
-double = _weave(double, False)
+    setattr(Shop, _name, weave(vars(Shop)[_name], in_class=True))
+double = weave(double, in_class=False)
 
 
 def test_every_kind_of_method_answers_as_before() -> None:
@@ -85,3 +87,16 @@ def test_a_bound_method_is_deep_copied_to_the_copied_instance() -> None:
 def test_bound_methods_survive_pickle() -> None:
     assert pickle.loads(pickle.dumps(Shop("A").greet))("B") == "A greets B"
     assert pickle.loads(pickle.dumps(Shop.kind))() == "Shop"
+
+
+def test_methods_are_bound_as_the_interpreter_binds_them() -> None:
+    shop = Shop("A")
+    assert Shop.greet is Shop.greet is vars(Shop)["greet"] is Corner.greet
+    assert type(shop.greet) is type(Shop.kind) is MethodType
+    assert shop.greet == shop.greet
+    assert shop.greet != Shop("B").greet
+    assert {shop.greet: 1}[shop.greet] == 1
+    assert shop.greet.__func__ is Shop.greet
+    assert type(vars(Shop)["kind"]) is classmethod
+    assert type(vars(Shop)["add"]) is staticmethod
+    assert Shop.add is shop.add

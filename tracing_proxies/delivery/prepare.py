@@ -49,8 +49,10 @@ class Preparer:
     def _prepare(self, span: Span) -> Observation:
         masker, trace, hide = self._masker, span.trace, span.recipe.policy.hide
         text = self._text
-        found = {**span.metadata, "events": list(span.events)} if span.events else span.metadata
-        metadata = masker.value(found, hide=hide)
+        metadata: Any = {}
+        if span.has_metadata or span.events:
+            found = {**span.metadata, "events": list(span.events)} if span.events else span.metadata
+            metadata = masker.value(found, hide=hide)
         return Observation(
             trace_id=trace_hex(trace.trace_id),
             id=span_hex(span.span_id),

@@ -9,11 +9,11 @@ from tracing_proxies import failures
 from tracing_proxies.masking import markers
 from tracing_proxies.masking.policy import MaskingRules, NameSet
 from tracing_proxies.masking.scan import Scanner
-from tracing_proxies.masking.walk import Walk
+from tracing_proxies.masking.walk import KnownKey, Walk
 
 
 class Masker:
-    """Masks texts and values; immutable after construction, so that threads may share one.
+    """Masks texts and values; threads may share one.
 
     Args:
         policy: ``open`` (detectors and hide-list) or ``strict`` (only values under a key in ``show`` pass).
@@ -38,6 +38,8 @@ class Masker:
         self._rules = MaskingRules.compile(policy=policy, hide=hide, show=show, allow=allow, detect=detect)
         self._scanner = Scanner(self._rules.detectors, self._rules.allow_texts)
         self._extra: dict[tuple[str, ...], NameSet] = {}
+        rules = self._rules
+        self._keys: dict[str, KnownKey] | None = None if rules.strict or rules.allow or rules.needs_path else {}
 
     def text(self, text: str) -> str:
         """Return the text with what the detectors find in it replaced, the same object if they find nothing.
@@ -71,7 +73,7 @@ class Masker:
             32 levels or beyond 100,000 nodes is replaced by a marker.
         """
         try:
-            return Walk(self._rules, self._scanner, self._names(hide)).mask(obj)
+            return Walk(self._rules, self._scanner, self._names(hide), self._keys).mask(obj)
         except Exception as exc:
             failures.contain("masking", exc)
             return markers.FAILED

@@ -24,8 +24,13 @@ _TELLING = frozenset(
 )
 _JSON_STARTS = frozenset('{["')
 _JSON_IN_STRING = frozenset("{[\\")
+_MOST_KEYS = 4_096
+_LONGEST_KEY = 64
 _SHOW = 1
 _EXEMPT = 2
+
+KnownKey = tuple[str, bool, str]
+"""What becomes of an entry: its masked key, whether its value is hidden, and the label that its value stands under."""
 
 
 class Walk:
@@ -35,16 +40,21 @@ class Walk:
         rules: the compiled policy.
         scanner: masks the texts.
         extra: names to hide beside the rules'.
+        keys: what is known of keys, shared by all walks under the same rules; None where what becomes of an entry
+            depends on more than its key.
     """
 
-    __slots__ = ("_extra", "_nodes", "_paths", "_rules", "_scanner")
+    __slots__ = ("_extra", "_keys", "_nodes", "_paths", "_rules", "_scanner")
 
-    def __init__(self, rules: MaskingRules, scanner: Scanner, extra: NameSet | None) -> None:
+    def __init__(
+        self, rules: MaskingRules, scanner: Scanner, extra: NameSet | None, keys: dict[str, KnownKey] | None = None
+    ) -> None:
         self._rules = rules
         self._scanner = scanner
         self._extra = extra
         self._nodes = 0
         self._paths = rules.needs_path or bool(extra and extra.paths)
+        self._keys = keys if extra is None else None
 
     def mask(self, obj: Any) -> Any:
         """Return the masked copy of a value that stands under no key."""
@@ -84,7 +94,26 @@ class Walk:
 
     def _mapping(self, obj: dict[Any, Any], depth: int, path: str, mode: int) -> dict[Any, Any]:
         masked: dict[Any, Any] = {}
+        keys = self._keys if mode == _SHOW else None
+        clean = self._scanner.clean
         for key, value in obj.items():
+            known = None if keys is None else keys.get(key) if type(key) is str else None
+            if known is not None and known[0] not in masked and self._nodes < MAX_NODES:
+                new_key, hidden, label = known
+                kind = type(value)
+                if hidden:
+                    masked[new_key] = self._entry(key, value, obj, depth, "", mode)
+                elif (
+                    value is None
+                    or kind is bool
+                    or (kind is str and not label and value in clean and value[0] not in _JSON_STARTS)
+                    or ((kind is int or kind is float) and -1e6 < value < 1e6)
+                ):
+                    self._nodes += 1
+                    masked[new_key] = value
+                else:
+                    masked[new_key] = self._value(value, depth + 1, label, "", mode)
+                continue
             if self._nodes >= MAX_NODES:
                 masked[markers.TOO_LARGE] = None
                 break
@@ -94,6 +123,8 @@ class Walk:
                 new_key = _free_name(str(new_key), masked)
             below = f"{path}.{fold_name(name)}" if self._paths and mode != _EXEMPT else ""
             masked[new_key] = self._entry(name, value, obj, depth, below, mode)
+            if keys is not None and type(key) is str and key and len(key) <= _LONGEST_KEY and len(keys) < _MOST_KEYS:
+                keys[key] = (self._key(key, depth, mode), self._rules.hides(key), _label(key))
         return masked
 
     def _entry(self, name: str, value: Any, siblings: dict[Any, Any], depth: int, path: str, mode: int) -> Any:

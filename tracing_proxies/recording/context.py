@@ -16,6 +16,7 @@ from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 SPAN_KEY = _SPAN_KEY
+OWN_KEY = "tracing-proxies-span"
 _runtime = api._RUNTIME_CONTEXT
 
 if type(_runtime) is ContextVarsRuntimeContext:
@@ -40,6 +41,11 @@ UNSAMPLED = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 def with_span(context: Context, span: trace.Span) -> Context:
     """Return a copy of a context in which ``span`` is the current one."""
     return Context({**context, SPAN_KEY: span} if context else {SPAN_KEY: span})
+
+
+def with_own_span(context: Context, span: trace.Span) -> Context:
+    """Do the same for a span of ours, which is to be found again where another library has made its own current."""
+    return Context({**context, SPAN_KEY: span, OWN_KEY: span} if context else {SPAN_KEY: span, OWN_KEY: span})
 
 
 def detach(token: Any) -> None:

@@ -6,7 +6,7 @@ import os
 import random
 
 _generator = random.Random(os.urandom(32))
-_bits = _generator.getrandbits
+random_bits = _generator.getrandbits
 
 
 def _reseed() -> None:
@@ -19,12 +19,12 @@ os.register_at_fork(after_in_child=_reseed)
 
 def new_trace_id() -> int:
     """Return a random trace id of 128 bits, never 0 (W3C Trace Context, section 3.2.2.3)."""
-    return _bits(128) or new_trace_id()
+    return random_bits(128) or new_trace_id()
 
 
 def new_span_id() -> int:
     """Return a random span id of 64 bits, never 0 (W3C Trace Context, section 3.2.2.4)."""
-    return _bits(64) or new_span_id()
+    return random_bits(64) or new_span_id()
 
 
 def trace_hex(trace_id: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracing_proxies.recording.capture import Limits
-from tracing_proxies.recording.scope import Binder, make_binder
+from tracing_proxies.recording.scope import Binder, make_binder, positional_names
 from tracing_proxies.registry.policy import Policy
 from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value, paths_of
@@ -16,7 +16,11 @@ _LATE = frozenset({"result", "error"})
 
 
 class Recipe:
-    """What advice does for each call of one join point; immutable once made, and swapped as a whole on reload."""
+    """What advice does for each call of one join point; immutable once made, and swapped as a whole on reload.
+
+    Args:
+        library: the library whose own OpenTelemetry spans must not see this call's (see ``native``); "" for none.
+    """
 
     __slots__ = (
         "bind",
@@ -30,13 +34,16 @@ class Recipe:
         "fold",
         "function",
         "input",
+        "is_plain",
         "late_metadata",
         "level",
+        "library",
         "limits",
         "metadata",
         "min_duration",
         "model",
         "name",
+        "names",
         "needs_scope",
         "nested",
         "observation",
@@ -52,10 +59,12 @@ class Recipe:
         "user",
     )
 
-    def __init__(self, policy: Policy, function: Any, qualname: str, *, bound: bool) -> None:
+    def __init__(self, policy: Policy, function: Any, qualname: str, *, bound: bool, library: str = "") -> None:
         self.policy = policy
+        self.library = library
         self.function = qualname.rpartition(".")[2]
         self.bind: Binder = make_binder(function, bound=bound)
+        self.names = positional_names(function, bound=bound)
         self.name: Template | None = policy.name
         self.constant_name = qualname if policy.name is None else policy.name.constant
         self.observation = policy.observation
@@ -99,6 +108,17 @@ class Recipe:
             or self.condition
             or self.model
             or self.usage
+        )
+
+        # Whether a call needs nothing but its name, times, arguments and result: most do, and get the quick way.
+        self.is_plain = not (
+            self.needs_scope
+            or self.delegate
+            or self.min_duration
+            or self.root
+            or self.sample < 1.0
+            or self.level != "DEFAULT"
+            or self.observation == "generation"
         )
 
 

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry.context import Context
+from opentelemetry.trace import SpanContext
 
 from tracing_proxies.failures import contain
 from tracing_proxies.recording import outcome
-from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, UNSAMPLED, current, with_span
+from tracing_proxies.recording.capture import are_atoms, snapshot
+from tracing_proxies.recording.context import (
+    OWN_KEY,
+    SPAN_KEY,
+    SUPPRESSED,
+    UNSAMPLED,
+    current,
+    with_own_span,
+    with_span,
+)
 from tracing_proxies.recording.ids import new_span_id, new_trace_id
+from tracing_proxies.recording.ids import random_bits as _bits
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.scope import CallScope
 from tracing_proxies.recording.span import Span
@@ -21,7 +33,9 @@ from tracing_proxies.recording.trace import Trace
 from tracing_proxies.sampling.rule import keeps
 
 _MOST_ANCESTORS = 256
-_ENDED = Context()
+_new: Any = object.__new__
+_clock = time.perf_counter_ns
+_wall_clock = time.time_ns
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
@@ -76,27 +90,91 @@ class Recorder:
             What the call's end is to be told; None if the call is to pass through untraced.
         """
         try:
-            return self._begin(recipe, function, instance, args, kwargs)
+            context = current()
+            parent = context.get(SPAN_KEY)
+            if recipe.sample <= 0.0 and parent is None:
+                next(self._left_out)
+                return Unsampled(with_span(context, UNSAMPLED)) if context else _UNSAMPLED
+            if not recipe.is_plain or (
+                parent is not None and (type(parent) is not Span or parent.waiting_for is not None)
+            ):
+                return self._begin(recipe, function, instance, args, kwargs, context)
+            # What nearly every call needs and no more, in one function: spans and traces are made without `__init__`
+            # (0.4 us each), and argument names are left to the worker (0.2 us).
+            name = recipe.constant_name or ""
+            if parent is not None:
+                if recipe.nested != "child" and self._joins(parent, recipe, function, instance):
+                    return None
+                trace = parent.trace
+            else:
+                trace = _new(Trace)
+                trace.trace_id = _bits(128) or new_trace_id()
+                trace.weight = 1.0
+                trace.session = trace.user = None
+                trace.tags = ()
+                trace.ended = False
+                trace.name = name
+            span: Span = _new(Span)
+            span.recorder = self
+            span.recipe = recipe
+            span.trace = trace
+            span.span_id = span_id = _bits(64) or new_span_id()
+            span.function = function
+            span.instance_id = id(instance)
+            span.name = name
+            if recipe.observation != "span":
+                span.type = recipe.observation
+            if parent is not None:
+                span.parent = parent
+                span.app_root = False
+                span.parent_id = parent.span_id
+                span.weight = trace.weight
+                if parent.foreign is not None:
+                    span.foreign = parent.foreign
+            if recipe.library:
+                span.library = recipe.library
+                span.context = with_own_span(context, span)
+            else:
+                span.context = Context({**context, SPAN_KEY: span}) if context else Context({SPAN_KEY: span})
+            if recipe.capture_input:
+                names = recipe.names
+                if names is not None and not kwargs and len(args) == len(names) and are_atoms(args, recipe.limits):
+                    span.arguments = args
+                else:
+                    span.input = snapshot(recipe.bind(args, kwargs), recipe.limits)
+            self.open[span_id] = span
+            span.start = start = _clock()
+            if parent is None:
+                trace.offset = _wall_clock() - start
+            return span
         except Exception as exc:
             contain("begin", exc)
             return None
 
     def _begin(
-        self, recipe: Recipe, function: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self,
+        recipe: Recipe,
+        function: Any,
+        instance: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        context: Context,
     ) -> Recording | None:
-        context = current()
         above = context.get(SPAN_KEY)
         parent: Span | None = None
         trace: Trace | None = None
         parent_id: int | None = None
+        foreign: SpanContext | None = None
         if above is not None:
             if type(above) is Span:
                 parent = above
             elif above is SUPPRESSED or (above is UNSAMPLED and not recipe.root):
                 return None
             elif above is not UNSAMPLED:
-                parent, trace, parent_id = self._foreign(above)
+                parent, trace, parent_id, foreign = self._foreign(above, context.get(OWN_KEY))
         if parent is not None:
+            if foreign is None:
+                foreign = parent.foreign
             trace = parent.trace
             if parent.waiting_for is not None and parent.waiting_for is function:
                 return self._adopt(parent, recipe, instance, args, kwargs)
@@ -119,8 +197,6 @@ class Recorder:
             bound = recipe.bind(args, kwargs)
             scope = CallScope(recipe.function, instance, args, bound)
             if recipe.condition is not None and not recipe.condition.holds(scope):
-                if parent is None:
-                    self.traces.pop(trace.trace_id, None)
                 return None
         elif recipe.capture_input:
             bound = recipe.bind(args, kwargs)
@@ -129,7 +205,9 @@ class Recorder:
         span.weight *= weight
         span.function = function
         span.instance_id = id(instance)
-        span.context = with_span(context, span)
+        span.context = with_own_span(context, span) if recipe.library else with_span(context, span)
+        span.library = recipe.library
+        span.foreign = foreign
         span.scope = scope
         outcome.begin_record(span, recipe, scope, bound)
         if recipe.delegate is not None:
@@ -143,13 +221,32 @@ class Recorder:
 
     def finish(self, span: Span, result: Any) -> None:
         """Record a result and let the span go."""
+        recipe = span.recipe
         try:
-            if not span.settled:
-                outcome.end_record(span, span.recipe, span.scope, result)
+            if not recipe.is_plain:
+                if not span.settled:
+                    outcome.end_record(span, recipe, span.scope, result)
+            elif recipe.capture_output and result is not None:
+                span.output = result if type(result) is bool else snapshot(result, recipe.limits)
         except Exception as exc:
             contain("finish", exc)
-        finally:
+        if self.observers or not recipe.is_plain or span.dropped is not None:
             self._close(span)
+            return
+        # The common end of `_close`, without its calls.
+        self.open.pop(span.span_id, None)
+        parent = span.parent
+        span.release()
+        if parent is not None:
+            parent.kept_child = True
+        else:
+            span.trace.ended = True
+            if self.traces:
+                self.traces.pop(span.trace.trace_id, None)
+        try:
+            self.emit(span)
+        except Exception as exc:
+            contain("emit", exc)
 
     def fail(self, span: Span, exc: BaseException) -> None:
         """Record what was raised and let the span go."""
@@ -158,7 +255,7 @@ class Recorder:
         except Exception as error:
             contain("fail", error)
         finally:
-            self._close(span)
+            self._close(span)  # also where the stack is too full to contain a failure
 
     def abandon(self, span: Span, reason: str) -> None:
         """Record that a stream was not read to its end, and let the span go."""
@@ -168,10 +265,7 @@ class Recorder:
     def discard(self, span: Span) -> None:
         """Forget a span whose call never began: a context manager that was not entered."""
         self.open.pop(span.span_id, None)
-        if span.parent is None:
-            self.traces.pop(span.trace.trace_id, None)
-        span.parent = span.scope = span.function = None
-        span.context = _ENDED
+        span.release()
 
     def describe_error(self, span: Span, exc: BaseException) -> None:
         """Write an exception onto a span that goes on."""
@@ -184,15 +278,16 @@ class Recorder:
         self.open.pop(span.span_id, None)
         if self.observers:
             self._observe(span)
-        parent, trace = span.parent, span.trace
-        span.parent = span.scope = span.function = span.waiting_for = None
-        span.context = _ENDED  # its own holds the span: a cycle for the collector with each call
+        parent, recipe = span.parent, span.recipe
+        span.release()
         if parent is None:
-            self.traces.pop(trace.trace_id, None)
+            span.trace.ended = True
+            if self.traces:
+                self.traces.pop(span.trace.trace_id, None)
         if span.dropped is None and (
-            span.recipe.min_duration
+            recipe.min_duration
             and span.stop is not None
-            and span.stop - span.start < span.recipe.min_duration
+            and span.stop - span.start < recipe.min_duration
             and not span.kept_child
             and span.level != "ERROR"
         ):
@@ -223,7 +318,6 @@ class Recorder:
         trace = Trace(trace_id, 1.0 if self.forced else 1.0 / probability)
         if linked is not None and linked.trace.session is not None:
             trace.session = linked.trace.session
-        self.traces[trace_id] = trace
         return trace
 
     def _thin(self, recipe: Recipe) -> float | None:
@@ -233,18 +327,24 @@ class Recorder:
             return None
         return 1.0 if self.forced else 1.0 / recipe.sample
 
-    def _foreign(self, above: Any) -> tuple[Span | None, Trace | None, int | None]:
-        """Place a span that another library made current: a copy of ours, one below ours, or one from elsewhere."""
+    def _foreign(self, above: Any, own: Any) -> tuple[Span | None, Trace | None, int | None, SpanContext | None]:
+        """Place a span that another library made current: a copy of ours, one below ours, or one from elsewhere.
+
+        Args:
+            own: our span that was current when it was made, if there was one.
+        """
         context = above.get_span_context()
         if not context.is_valid:
-            return None, None, None
+            return None, None, None, None
         ours = self.open.get(context.span_id)
         if ours is not None:
-            return ours, ours.trace, context.span_id
+            return ours, ours.trace, context.span_id, None
         trace = self.traces.get(context.trace_id)
+        if trace is None and own is not None and own.library and own.stop is None and not context.is_remote:
+            return own, own.trace, own.span_id, context  # a root only because it could not see ours
         if trace is None:
             trace = Trace(context.trace_id)
-        return None, trace, context.span_id
+        return None, trace, context.span_id, context
 
     def _adopt(
         self, span: Span, recipe: Recipe, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]

@@ -54,6 +54,24 @@ def make_binder(function: Any, *, bound: bool) -> Binder:
     return partial(_bind, names, order, defaults, rest)
 
 
+def positional_names(function: Any, *, bound: bool) -> tuple[str, ...] | None:
+    """Name the parameters of a function for calls that give all of them by position.
+
+    Args:
+        bound: whether the first parameter is the instance or class, which is not among the arguments.
+
+    Returns:
+        None where such a call says more than its positional arguments: ``*args``, keyword-only defaults.
+    """
+    if type(function) is not FunctionType:
+        return None
+    code = function.__code__
+    if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS) or code.co_kwonlyargcount:
+        return None
+    names = code.co_varnames[: code.co_argcount]
+    return names[1:] if bound else names
+
+
 _PLAIN = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _POSITIONAL = inspect.Parameter.POSITIONAL_ONLY
 _REST = inspect.Parameter.VAR_POSITIONAL

@@ -7,19 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as api
-from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, Status, StatusCode, TraceFlags
 
 from tracing_proxies.recording.capture import snapshot
+from tracing_proxies.recording.native import asks_for_itself
 from tracing_proxies.recording.trace import Trace
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
-
     from tracing_proxies.recording.recipe import Recipe
     from tracing_proxies.recording.recorder import Recorder
     from tracing_proxies.recording.scope import CallScope
 
 _clock = time.perf_counter_ns
+_RELEASED = Context()
 _MAX_EVENTS = 32
 _MAX_ATTRIBUTES = 128
 
@@ -35,6 +36,8 @@ class Span(api.Span):
         parent_id: 64 bits, None at the top of a trace.
         parent: the span above, as long as this one is open.
         waiting_for: the raw function whose own rule takes this span over when it is called (see ``adopt``).
+        foreign: what the next span above it is that another library has made.
+        arguments: positional arguments that need no copy; the worker gives them their names.
         settled: whether its result has been recorded by the call that took it over.
     """
 
@@ -43,12 +46,21 @@ class Span(api.Span):
     context: Context
     recipe: Recipe
     recorder: Recorder
+    trace: Trace
+    span_id: int
+    start: int
     scope: CallScope | None = None
+    parent: Span | None = None
+    parent_id: int | None = None
+    app_root = True
+    weight = 1.0
+    arguments: tuple[Any, ...] | None = None
+    _input: Any = None
+    _metadata: dict[str, Any] | None = None
     name = ""
     type = "span"
     level = "DEFAULT"
     status_message: Any = None
-    input: Any = None
     output: Any = None
     model: Any = None
     usage: dict[str, Any] | None = None
@@ -62,6 +74,8 @@ class Span(api.Span):
     prepared: Any = None
     events: Sequence[dict[str, Any]] = ()
     outer: Context | None = None
+    foreign: SpanContext | None = None
+    library = ""
 
     def __init__(
         self, recorder: Recorder, trace: Trace, span_id: int, parent: Span | None, parent_id: int | None
@@ -72,9 +86,35 @@ class Span(api.Span):
         self.parent = parent
         self.parent_id = parent_id
         self.app_root = parent is None
-        self.metadata: dict[str, Any] = {}
         self.weight = trace.weight
         self.start = _clock()
+
+    @property
+    def input(self) -> Any:
+        """The copied arguments by name, or what the rule records in their place."""
+        arguments, names = self.arguments, self.recipe.names
+        return self._input if arguments is None or names is None else dict(zip(names, arguments, strict=False))
+
+    @input.setter
+    def input(self, value: Any) -> None:
+        self._input, self.arguments = value, None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is recorded besides; made when it is first asked for."""
+        if self._metadata is None:
+            self._metadata = {}
+        return self._metadata
+
+    @property
+    def has_metadata(self) -> bool:
+        """Whether there is any."""
+        return bool(self._metadata)
+
+    def release(self) -> None:
+        """Let go of everything that only an open span needs; its context holds the span itself, which is a cycle."""
+        self.parent = self.function = self.scope = self.waiting_for = None
+        self.context = _RELEASED
 
     def finish(self, result: Any) -> None:
         """End the span with what its call returned; a second end changes nothing."""
@@ -95,6 +135,10 @@ class Span(api.Span):
             self.recorder.abandon(self, reason)
 
     def get_span_context(self) -> SpanContext:
+        if self.library and asks_for_itself(self.library):
+            return self.foreign or INVALID_SPAN_CONTEXT
+        if self.stop is None and not self.trace.ended:
+            self.recorder.traces[self.trace.trace_id] = self.trace  # somebody else's spans may come below
         flags = TraceFlags(TraceFlags.SAMPLED)
         return SpanContext(self.trace.trace_id, self.span_id, is_remote=False, trace_flags=flags)
 

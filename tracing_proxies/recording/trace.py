@@ -15,15 +15,17 @@ class Trace:
         offset: nanoseconds to add to the monotonic clock to get the wall clock's, the same for all its spans, so that a
             jump of the wall clock never turns a duration around.
         name: of its first span.
+        ended: whether its first span in this process has ended.
     """
 
-    __slots__ = ("name", "offset", "session", "tags", "trace_id", "user", "weight")
+    __slots__ = ("ended", "name", "offset", "session", "tags", "trace_id", "user", "weight")
 
     def __init__(self, trace_id: int, weight: float = 1.0) -> None:
         self.trace_id = trace_id
         self.weight = weight
         self.offset = time.time_ns() - time.perf_counter_ns()
         self.name = ""
+        self.ended = False
         self.session: Any = None
         self.user: Any = None
         self.tags: tuple[str, ...] = ()

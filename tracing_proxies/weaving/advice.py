@@ -1,4 +1,4 @@
-"""The advice around every traced call: the one piece of our code on the application's hot path."""
+"""The join point, and the advice around its calls in wrapt's form."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import attach, detach
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.registry.pointcut import Target
+from tracing_proxies.weaving.internal import cut_frame, internal
 from tracing_proxies.weaving.stream_objects import proceed_with
 from tracing_proxies.weaving.streams import CONTINUES
 
-Advice = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
+_continues = CONTINUES.get
 
 
 class JoinPoint:
@@ -21,73 +23,90 @@ class JoinPoint:
 
     Args:
         target: its name.
-        function: the raw function.
+        function: the raw function, which the callable is known by.
+        recorder: starts and ends the spans.
         lazy: whether a call only makes a coroutine or generator.
-        bound: whether the first parameter is the instance or class.
+        bound: whether the first argument is the instance or class.
+        call: what a call is handed on to, if that is not the function itself.
     """
 
-    __slots__ = ("bound", "entry", "function", "lazy", "recipe", "target")
+    __slots__ = ("begin", "bound", "call", "entry", "function", "lazy", "raw", "recipe", "target")
 
-    def __init__(self, target: Target, function: Any, *, lazy: bool, bound: bool) -> None:
+    def __init__(
+        self, target: Target, function: Any, recorder: Recorder, *, lazy: bool, bound: bool, call: Any = None
+    ) -> None:
         self.target = target
         self.function = function
+        self.begin = recorder.begin
         self.lazy = lazy
         self.bound = bound
+        self.call = function if call is None else call
         self.entry: Any = None  # what was put into the namespace; None where the entry stays as it is
+        self.raw: Any = None  # what had stood there
         self.recipe: Recipe | None = None
 
 
-def make_advice(join_point: JoinPoint, recorder: Recorder) -> Advice:
-    """Make the function that runs around each call of a join point.
+def wrap(point: JoinPoint) -> Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]:
+    """Make the same advice in wrapt's form, for descriptors that bind in a way of their own."""
 
-    The target is called exactly once whatever happens in between; its result, or what it raises, passes unchanged.
-    """
-    begin = recorder.begin
-    function = join_point.function
-    bound = join_point.bound
-    continues = CONTINUES
-
+    @internal
     def advice(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         __tracebackhide__ = True
-        recipe = join_point.recipe
-        if recipe is None:
-            return wrapped(*args, **kwargs)
-        # Bound methods hand the instance over as the first argument, as they do to a function.
-        given = args
-        if bound and instance is None and args:
-            instance, given = args[0], args[1:]
-        if join_point.lazy:
-            result = wrapped(*args, **kwargs)
-            proceed = continues.get(id(type(result)))
-            if proceed is None:
-                return result
-            opener = partial(begin, recipe, function, instance, given, kwargs)
-            return proceed(result, opener, None, recipe, _folding(recipe, instance, given, kwargs))
-        recording = begin(recipe, function, instance, given, kwargs)
-        if recording is None:
-            return wrapped(*args, **kwargs)
+        recipe = point.recipe
+        recording = None if recipe is None else point.begin(recipe, point.function, instance, args, kwargs)
+        if recipe is None or recording is None:
+            try:
+                return wrapped(*args, **kwargs)
+            except BaseException as exc:
+                cut_frame(exc)
+                raise
         token = attach(recording.context)
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as exc:
             detach(token)
             recording.fail(exc)
+            cut_frame(exc)
             raise
         detach(token)
-        proceed = continues.get(id(type(result)))
+        proceed = _continues(id(type(result)))
         if proceed is None and recipe.fold is not None:
             proceed = proceed_with(type(result))
-        # A stream that the call was given is the caller's, who reads it elsewhere, too: handed on as the same object.
-        if proceed is not None and not any(result is value for value in (*args, *kwargs.values())):
-            return proceed(result, None, recording, recipe, _folding(recipe, instance, given, kwargs))
+        if proceed is not None:
+            return go_on(proceed, point, recipe, recording, result, instance, args, kwargs)
         recording.finish(result)
         return result
 
     return advice
 
 
-def _folding(recipe: Recipe, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any] | None:
-    fold = recipe.fold
-    if fold is None:
-        return None
-    return lambda: fold(instance, recipe.bind(args, kwargs))
+def go_on(
+    proceed: Any,
+    point: JoinPoint,
+    recipe: Recipe,
+    recording: Any,
+    result: Any,
+    instance: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Let a result whose work is done later, a coroutine or stream, go on under its span.
+
+    Returns:
+        What stands for the result, of the same kind.
+    """
+    if recording is not None and any(result is value for value in (instance, *args, *kwargs.values())):
+        recording.finish(result)  # the caller's own stream, which it reads itself: handed on as the same object
+        return result
+    try:
+        fold = recipe.fold
+        folding = None if fold is None else lambda: fold(instance, recipe.bind(args, kwargs))
+        opener = None
+        if recording is None:
+            opener = partial(point.begin, recipe, point.function, instance, args, kwargs)
+        return proceed(result, opener, recording, recipe, folding)
+    except Exception as exc:
+        contain("stream", exc)
+        if recording is not None:
+            recording.finish(None)
+        return result

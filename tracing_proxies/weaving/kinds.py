@@ -11,9 +11,9 @@ import attrs
 
 from tracing_proxies.recording.scope import starts_lazily
 from tracing_proxies.registry.fields import mro_of
-from tracing_proxies.weaving.advice import Advice
+from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.candidates import is_bound_by, is_callable, is_class, is_method
-from tracing_proxies.weaving.proxies import PROXY, is_woven, raw_of, weave_callable
+from tracing_proxies.weaving.proxies import PROXY, is_woven, point_of, raw_of, weave_callable
 
 _GETTERS = ("func", "fget")
 
@@ -26,17 +26,19 @@ class Shape:
         function: the raw function, by which the entry is known.
         bound: whether its first parameter is the instance or class.
         lazy: whether a call only makes a coroutine or generator.
-        build: makes the new entry; None where the entry stays and ``install`` does the work.
+        build: makes the new entry for a join point; None where the entry stays and ``install`` does the work.
         install: puts the advice behind an entry that must stay as it is; returns how to take it back.
+        call: what a call is handed on to, if that is not the function itself.
         named: whether only a pattern that writes out the name reaches it (properties run on mere reading).
     """
 
     function: Any
     bound: bool
     lazy: bool = False
-    build: Callable[[Advice], Any] | None = None
-    install: Callable[[Advice], Callable[[], None]] | None = None
+    build: Callable[[JoinPoint], Any] | None = None
+    install: Callable[[JoinPoint], Callable[[], None]] | None = None
     named: bool = False
+    call: Any = None
 
 
 Container = Callable[[Any, bool], Shape | None]
@@ -85,11 +87,7 @@ def _wrapped(raw: Any, bound: bool, *, named: bool = False) -> Shape:
     """Put a proxy in the entry's place."""
     function = raw if named else _innermost(raw)
     return Shape(
-        function,
-        bound,
-        starts_lazily(raw),
-        build=lambda advice: _entered(weave_callable(raw, advice), raw),
-        named=named,
+        function, bound, starts_lazily(raw), build=lambda point: weave_callable(raw, point), named=named, call=raw
     )
 
 
@@ -99,13 +97,8 @@ def _held_by_class(raw: Any) -> Shape | None:
     inner = shape_of(raw.__func__, kind is classmethod, {})
     if inner is None or inner.build is None:
         return None
-    build_inner = inner.build
-
-    def build(advice: Advice) -> Any:
-        woven = build_inner(advice)
-        return _copied(raw, kind, _entered(woven, raw))
-
-    return Shape(inner.function, kind is classmethod, inner.lazy, build=build, named=inner.named)
+    make = inner.build
+    return attrs.evolve(inner, build=lambda point: _copied(raw, kind, make(point)), bound=kind is classmethod)
 
 
 def _property(raw: property) -> Shape:
@@ -114,18 +107,16 @@ def _property(raw: property) -> Shape:
     kind: Any = type(raw)
     plain = kind.__init__ is property.__init__ and kind.__new__ is property.__new__
 
-    def build(advice: Advice) -> Any:
-        woven = weave_callable(getter, advice)
+    def build(point: JoinPoint) -> Any:
+        woven = weave_callable(getter, point)
         if plain:  # its own way to do it keeps the name for its messages, and where its text comes from
             made = property.getter(raw, woven)
             if kind is not property:
                 vars(made).update(vars(raw))
-        else:
-            made = _copied(raw, property, woven, raw.fset, raw.fdel, raw.__doc__)
-        _entered(woven, raw)
-        return made
+            return made
+        return _copied(raw, property, woven, raw.fset, raw.fdel, raw.__doc__)
 
-    return Shape(_innermost(getter), True, starts_lazily(getter), build=build, named=True)
+    return Shape(_innermost(getter), True, starts_lazily(getter), build=build, named=True, call=getter)
 
 
 def _swapped(raw: Any, attribute: str | None, *, named: bool = False) -> Shape | None:
@@ -139,8 +130,8 @@ def _swapped(raw: Any, attribute: str | None, *, named: bool = False) -> Shape |
         return None
     build = shape.build
 
-    def install(advice: Advice) -> Callable[[], None]:
-        woven = fields[attribute] = build(advice)
+    def install(point: JoinPoint) -> Callable[[], None]:
+        woven = fields[attribute] = build(point)
 
         def take_back() -> None:
             if fields.get(attribute) is woven:
@@ -148,7 +139,7 @@ def _swapped(raw: Any, attribute: str | None, *, named: bool = False) -> Shape |
 
         return take_back
 
-    return Shape(shape.function, shape.bound, shape.lazy, install=install, named=named)
+    return attrs.evolve(shape, build=None, install=install, named=named)
 
 
 def _getter_within(raw: Any) -> str | None:
@@ -172,7 +163,7 @@ def _copied(raw: Any, base: Any, *args: Any) -> Any:
     kind = type(raw)
     made = base.__new__(kind)
     base.__init__(made, *args)
-    fields, inner = _fields_of(made), raw_of(args[0])
+    fields, inner = _fields_of(made), raw_of(args[0]) if is_woven(args[0]) else None
     fields.clear()
     fields.update({name: args[0] if value is inner else value for name, value in _fields_of(raw).items()})
     return made
@@ -190,23 +181,24 @@ def _is_a(kind: type, base: type) -> bool:
     return any(known is base for known in mro_of(kind))
 
 
-def _entered(woven: Any, raw: Any) -> Any:
-    """Note on a proxy which entry it was made for."""
-    if is_woven(woven):
-        woven._self_tp_entry = raw
-    return woven
-
-
 def unwoven(raw: Any) -> Any:
     """Return what an entry was before it was woven, or the entry itself if it is not of ours.
 
     A class decorator that builds a second class (`attrs.define`, `dataclass(slots=True)`) copies our entries into it.
     """
     kind = type(raw)
-    inner = raw
-    if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
-        inner = raw.__func__
-    elif _is_a(kind, property):
-        inner = raw.fget
-    entry = inner._self_tp_entry if is_woven(inner) and hasattr(inner, "_self_tp_entry") else raw
-    return entry if inner is raw or type(entry) is kind else raw
+    if is_woven(raw):
+        point = point_of(raw)
+        return point.raw if raw is point.entry else raw_of(raw)
+    base = next((base for base in (classmethod, staticmethod, property) if _is_a(kind, base)), None)
+    if base is None:
+        return raw
+    proxy = raw.fget if base is property else raw.__func__
+    if not is_woven(proxy):
+        return raw
+    if raw is point_of(proxy).entry:
+        return point_of(proxy).raw
+    # Made of ours by the application: `@Base.name.setter` in a subclass, for instance.
+    if base is property:
+        return property.getter(raw, raw_of(proxy))
+    return _copied(raw, base, raw_of(proxy))

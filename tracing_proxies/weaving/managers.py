@@ -55,12 +55,12 @@ class _Entered:
         value, self.value = self.value, None
         if recording is None:
             return
-        is_current = current() is recording.context
+        context = recording.context
         if exc is None:
             recording.finish(value)
         else:
             recording.fail(exc)
-        if is_current:
+        if current() is context:
             detach(self.token)
             restored = alive = current()
             while type(above := alive.get(SPAN_KEY)) is Span and above.stop is not None and above.outer is not None:

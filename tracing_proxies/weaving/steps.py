@@ -13,7 +13,7 @@ from typing import Any
 
 from opentelemetry.context import Context
 
-from tracing_proxies.recording.context import attach, current, detach, with_span
+from tracing_proxies.recording.context import attach, current, detach, with_own_span, with_span
 from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.recording.span import Span
 
@@ -34,7 +34,7 @@ class Steps:
         if outer is not self.outer:
             # The consumer has changed its own context meanwhile: the body sees that, with our span in it.
             self.outer = outer
-            self.inner = with_span(outer, self.span)
+            self.inner = with_own_span(outer, self.span) if type(self.span) is Span else with_span(outer, self.span)
         return attach(self.inner)
 
     def leave(self, token: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -10,18 +11,23 @@ from typing import Any
 
 from tracing_proxies.errors import Problem
 from tracing_proxies.failures import contain
+from tracing_proxies.recording.native import installed_library
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.policy import Policy, resolve_policy
 from tracing_proxies.weaving import candidates, unmatched
-from tracing_proxies.weaving.advice import JoinPoint, make_advice
+from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.aliases import find_aliases
 from tracing_proxies.weaving.finder import Finder
+from tracing_proxies.weaving.frameless import Frameless
+from tracing_proxies.weaving.frames import FrameSearch
 from tracing_proxies.weaving.kinds import Container, Shape, shape_of, unwoven
 from tracing_proxies.weaving.ledger import ABSENT, Ledger
 from tracing_proxies.weaving.subclasses import SubclassWatch
+
+_log = logging.getLogger("tracing_proxies")
 
 Owner = type | ModuleType
 
@@ -38,7 +44,10 @@ class Weaver:
         self.ledger = Ledger()
         self.containers: dict[type, Container] = {}
         self.join_points: dict[tuple[int, str], JoinPoint] = {}
+        self.refused: dict[Target, str] = {}
         self.aliases = 0
+        self._frames = FrameSearch()
+        self._frameless = Frameless()
         self._lock = threading.RLock()
         self._registry: Registry | None = None
         self._patterns: list[Pointcut] = []
@@ -90,6 +99,7 @@ class Weaver:
                     setattr(module, name, raw)
             self.ledger.undo()
             self.join_points.clear()
+            self.refused.clear()
             self._woven.clear()
             self._installed.clear()
             self._listeners.clear()
@@ -185,14 +195,23 @@ class Weaver:
             contain("weave", exc)
 
     def _weave_one(self, owner: Owner, name: str, raw: Any, shape: Shape, target: Target, policy: Policy) -> None:
-        point = JoinPoint(target, shape.function, lazy=shape.lazy, bound=shape.bound)
-        advice = make_advice(point, self.recorder)
+        if shape.install is None and self._frames.frames_above(
+            shape.function, owner if isinstance(owner, type) else None
+        ):
+            reason = self._frameless.refusal(shape.function)
+            if reason is not None:
+                self.refused[target] = reason
+                _log.warning("%s is not traced: %s", target, reason)
+                return
+            shape = Shape(shape.function, shape.bound, install=self._frameless.add)
+        point = JoinPoint(target, shape.function, self.recorder, lazy=shape.lazy, bound=shape.bound, call=shape.call)
         recipe = self._recipe(point, policy)
         if shape.install is not None:
-            self._installed.append(shape.install(advice))
+            self._installed.append(shape.install(point))
+            point.raw = raw
         elif shape.build is not None:
-            woven = shape.build(advice)
-            point.entry = woven
+            woven = shape.build(point)
+            point.entry, point.raw = woven, raw
             self.ledger.replace(owner, name, woven)
             if isinstance(owner, ModuleType):
                 self._woven[id(raw)] = (woven, raw)
@@ -200,14 +219,17 @@ class Weaver:
         self.join_points[id(owner), name] = point
 
     def _recipe(self, point: JoinPoint, policy: Policy) -> Recipe:
-        return Recipe(policy, point.function, point.target.qualname, bound=point.bound)
+        # What becomes of a framework's own spans is its preset's to say.
+        by_preset = any(rule.preset is not None for rule in policy.chain)
+        library = "" if by_preset else installed_library(point.target.module)
+        return Recipe(policy, point.function, point.target.qualname, bound=point.bound, library=library)
 
     def _stands(self, owner: Owner, name: str, raw: Any) -> bool:
         """Tell whether an entry is what we have put there; a reloaded module's functions are not."""
         if any(raw is woven for woven, _ in self._woven.values()):
             return True
         point = self.join_points.get((id(owner), name))
-        return point is not None and (point.entry is raw or point.entry is None)
+        return point is not None and (point.entry is raw or (point.entry is None and point.raw is raw))
 
     def _rebind_aliases(self) -> None:
         if not self._woven:

@@ -1,0 +1,110 @@
+"""A woven library's own OpenTelemetry spans and headers stay as untraced; the application's nest under ours."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry import trace as otel
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+
+from tests.weaving.support import woven
+from tracing_proxies.recording.native import installed_library
+
+SOURCE = """
+from opentelemetry import propagate
+
+tracer = None
+
+def serve(work=None):
+    with tracer.start_as_current_span("served"):
+        return handle(work)
+
+def handle(work=None):
+    headers = {}
+    propagate.inject(headers)
+    return headers, work() if work else None
+"""
+
+
+class Ended(SpanProcessor):
+    def __init__(self) -> None:
+        self.spans: list[ReadableSpan] = []
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self.spans.append(span)
+
+
+@pytest.fixture
+def ended() -> Ended:
+    return Ended()
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: Any, ended: Ended) -> Iterator[Any]:
+    provider = TracerProvider()
+    provider.add_span_processor(ended)
+    made = []
+
+    def make(name: str, folder: str) -> Any:
+        place = tmp_path / folder
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{name}.py").write_text(SOURCE)
+        monkeypatch.syspath_prepend(str(place))
+        module = importlib.import_module(name)
+        module.tracer = provider.get_tracer(name)
+        made.append(name)
+        return module
+
+    yield make
+    for name in made:
+        del sys.modules[name]
+    installed_library.cache_clear()
+
+
+def test_a_librarys_own_span_stays_a_root_and_sends_no_headers_of_ours(make: Any, ended: Ended) -> None:
+    library = make("native_library", "lib/site-packages")
+    with woven("native_library:*") as spans:
+        headers, _ = library.handle()
+        assert headers == {}
+        served, _ = library.serve()
+    [theirs] = ended.spans
+    assert theirs.parent is None
+    assert served["traceparent"].split("-")[1:3] == [
+        f"{theirs.context.trace_id:032x}",
+        f"{theirs.context.span_id:016x}",
+    ]
+    _, handle, serve = spans
+    # Our own tree is whole all the same.
+    assert (handle.parent_id, handle.trace) == (serve.span_id, serve.trace)
+
+
+def test_what_the_application_makes_itself_nests_under_ours(make: Any, ended: Ended) -> None:
+    application = make("native_application", "src")
+    with woven("native_application:*") as spans:
+        headers, _ = application.serve()
+    handle, serve = spans
+    [theirs] = ended.spans
+    assert theirs.parent is not None
+    assert theirs.parent.span_id == serve.span_id
+    assert handle.parent_id == theirs.context.span_id
+    assert headers["traceparent"].split("-")[2] == f"{handle.span_id:016x}"
+
+
+def test_what_the_application_does_within_a_library_nests_under_the_librarys_call(make: Any, ended: Ended) -> None:
+    library = make("native_library", "lib/site-packages")
+    tracer = make("native_application", "src").tracer
+
+    def work() -> None:
+        with tracer.start_as_current_span("work"):
+            assert otel.get_current_span().is_recording()
+
+    with woven("native_library:*") as spans:
+        library.handle(work)
+    [span], [theirs] = spans, ended.spans
+    assert theirs.parent is not None
+    assert (theirs.parent.trace_id, theirs.parent.span_id) == (span.trace.trace_id, span.span_id)

@@ -1,0 +1,105 @@
+"""Functions that look at their caller's frame are found statically, and refused where they cannot be woven."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from typing import Any
+
+import pytest
+
+from tests.weaving import callers
+from tests.weaving.support import woven
+from tracing_proxies.weaving import frameless
+from tracing_proxies.weaving.frames import FrameSearch
+
+LOOKING = [
+    "caller", "caller_by_name", "module_of_caller", "whole_stack", "extracted", "first_outside", "_two_up", "by_helper",
+    "by_a_helpers_helper", "failing", "factorial", "awaiting", "generating", "first_told", "second_told",
+]  # fmt: skip
+ALIKE = [
+    "own_frame", "own_frame_by_name", "callers_within", "stack", "uses_a_stack", "makes_a_type", "warning",
+    "warning_by_helper", "logging_caller",
+]  # fmt: skip
+NAME = callers.__name__
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_a_function_that_looks_at_its_callers_frame_is_found(name: str) -> None:
+    assert FrameSearch().frames_above(vars(callers)[name]) > 0
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_a_function_that_only_looks_alike_is_not(name: str) -> None:
+    assert FrameSearch().frames_above(vars(callers)[name]) == 0
+
+
+def test_what_a_method_calls_in_its_class_counts() -> None:
+    methods = vars(callers.Named)
+    assert [
+        FrameSearch().frames_above(methods[name], callers.Named) for name in ("__init__", "caller", "by_method")
+    ] == [
+        1,
+        1,
+        1,
+    ]
+    assert FrameSearch().frames_above(methods["_up"], callers.Named) == 2
+
+
+def test_a_function_that_looks_through_the_whole_stack_taints_whoever_calls_it() -> None:
+    deep = "import inspect\ndef deep():\n    return inspect.stack()\n"
+    source = deep + "def a():\n    return deep()\ndef b():\n    return a()\n"
+    module = type(sys)("tainted_module")
+    exec(source, vars(module))
+    sys.modules["tainted_module"] = module
+    try:
+        assert FrameSearch().frames_above(module.b) > 0
+    finally:
+        del sys.modules["tainted_module"]
+
+
+def test_where_it_cannot_be_woven_it_is_refused_aloud_and_works(monkeypatch: Any, caplog: Any) -> None:
+    monkeypatch.setattr(frameless, "monitoring", None)
+    with caplog.at_level(logging.WARNING), woven(f"{NAME}:caller", f"{NAME}:own_frame") as spans:
+        assert callers.caller() == "test_where_it_cannot_be_woven_it_is_refused_aloud_and_works"
+        callers.own_frame()
+    assert [span.name for span in spans] == ["own_frame"]
+    [record] = caplog.records
+    assert "caller is not traced: it looks at its caller's frame" in record.getMessage()
+
+
+def test_warnings_name_the_line_that_they_named_untraced() -> None:
+    with woven(f"{NAME}:warning", f"{NAME}:warning_by_helper") as spans, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        callers.warning()
+        callers.warning_by_helper()
+    assert {warning.filename for warning in caught} == {__file__}
+    assert caught[1].lineno == caught[0].lineno + 1
+    assert len(spans) == 2
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="logging counts every frame there")
+def test_log_records_name_the_line_that_they_named_untraced(caplog: Any) -> None:
+    with woven(f"{NAME}:logging_caller") as spans:
+        callers.logging_caller(logging.getLogger("callers"))
+    assert [record.filename for record in caplog.records] == ["test_frames.py"]
+    assert len(spans) == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the entry of a frame that raises again comes back there")
+def test_a_traceback_shows_the_frames_that_it_showed_untraced() -> None:
+    def names() -> list[str]:
+        try:
+            callers.first_outside.__call__(1)  # type: ignore[call-arg]
+        except TypeError as exc:
+            found, traceback = [], exc.__traceback__
+            while traceback is not None:
+                found.append(traceback.tb_frame.f_code.co_name)
+                traceback = traceback.tb_next
+            return found
+        raise AssertionError
+
+    untraced = names()
+    with woven(f"{NAME}:*"):
+        assert names() == untraced == ["names"]

@@ -1,0 +1,45 @@
+"""Leaves the OpenTelemetry spans that a woven library makes itself as they are without us.
+
+A library from the package index that is woven by rules of its own, without a preset, may make spans and send
+``traceparent`` headers. It must not find ours above: its spans would lose their place as roots, and its messages would
+carry headers that nobody has asked for. What the application does itself nests under ours, and of the spans of a
+framework that has a preset the preset decides.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from typing import Any
+
+_PASSED_OVER = sys.stdlib_module_names - {"__main__"} | {"tracing_proxies"}
+_PLACES = ("/site-packages/", "/dist-packages/")
+_MOST_FRAMES = 32
+
+
+@lru_cache(maxsize=1_024)
+def installed_library(module: str) -> str:
+    """Return the top-level name of a module that was installed from a package index, "" for the application's own."""
+    top = module.partition(".")[0]
+    found: Any = sys.modules.get(top)
+    places = [getattr(found, "__file__", None) or "", *getattr(found, "__path__", ())]
+    return top if any(part in str(place).replace("\\", "/") for place in places for part in _PLACES) else ""
+
+
+def asks_for_itself(library: str) -> bool:
+    """Tell whether it is a library's own code that has called OpenTelemetry, which has called us.
+
+    Other libraries in between are passed over, such as those that wrap OpenTelemetry; the application's code is not.
+    """
+    frame = sys._getframe(2)
+    for _ in range(_MOST_FRAMES):
+        name = frame.f_globals.get("__name__")
+        top = name.partition(".")[0] if type(name) is str else ""
+        if top == library:
+            return True
+        if not (top in _PASSED_OVER or installed_library(top)):
+            return False
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return False

@@ -1,0 +1,51 @@
+"""Keeps our own frames out of the application's sight: out of warnings, log records and tracebacks.
+
+``warnings.warn(stacklevel=…)``, and since Python 3.11 ``logging`` with ``stacklevel``, count frames but pass over those
+whose file name says that they belong to the import system; for them a wrapper's frame has to be such a one too. From a
+traceback a frame is taken by cutting off its entry where the exception passes through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import CodeType, FunctionType
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# What `warnings._is_internal_frame` looks for: "importlib" and "_bootstrap". Not the name of the real one, whose frames
+# the interpreter cuts out of the tracebacks of failed imports together with their neighbours.
+FILE = "<tracing_proxies, skipped as importlib._bootstrap is>"
+
+_traceback_of: Any = BaseException.__dict__["__traceback__"].__get__
+_set_traceback: Any = BaseException.__dict__["__traceback__"].__set__
+
+
+def internal(function: Function) -> Function:
+    """Make a function, and those that are defined in it, ones that counters of frames pass over; returns it."""
+    assert type(function) is FunctionType
+    function.__code__ = _renamed(function.__code__)
+    return function
+
+
+def all_internal(cls: type) -> type:
+    """Do the same for every function in the body of a class; returns the class."""
+    for entry in vars(cls).values():
+        if type(entry) is FunctionType:
+            internal(entry)
+    return cls
+
+
+def cut_frame(exc: BaseException) -> None:
+    """Take the catching frame's own entry off an exception's traceback; a bare ``raise`` must follow.
+
+    From Python 3.11 on the entry does not come back; 3.10 raises with the traceback that it has caught.
+    """
+    traceback = _traceback_of(exc)
+    if traceback is not None:
+        _set_traceback(exc, traceback.tb_next)
+
+
+def _renamed(code: CodeType) -> CodeType:
+    constants = tuple(_renamed(constant) if type(constant) is CodeType else constant for constant in code.co_consts)
+    return code.replace(co_filename=FILE, co_consts=constants)

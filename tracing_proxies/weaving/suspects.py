@@ -1,0 +1,72 @@
+"""The names by which a library's own code may reach a function that looks at frames: nearly always there are none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from tracing_proxies.registry.fields import mro_of, namespace_of
+from tracing_proxies.weaving.frame_code import names_in, own_need
+
+_NONE: frozenset[str] = frozenset()
+
+
+class Suspects:
+    """Keeps, by library, the names of functions that look at frames, and of all that call them by these names."""
+
+    def __init__(self) -> None:
+        self._modules = 0
+        self._seen: set[int] = set()
+        # By library: each function's names in it, and its code.
+        self._functions: dict[str, list[tuple[str, CodeType]]] = {}
+        self._looking: dict[str, set[str]] = {}
+        self._names: dict[str, frozenset[str]] = {}
+
+    def of(self, library: str) -> frozenset[str]:
+        """Return the names for one library, the modules counted in that have been loaded by now."""
+        if len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            self._names.clear()
+        names = self._names.get(library)
+        if names is None:
+            names = self._names[library] = self._find(library)
+        return names
+
+    def _find(self, library: str) -> frozenset[str]:
+        functions = self._functions.setdefault(library, [])
+        looking = self._looking.setdefault(library, set())
+        for name, module in list(sys.modules.items()):
+            if library_of(name) == library and type(module) is ModuleType and id(module) not in self._seen:
+                if getattr(module.__spec__, "_initializing", False):
+                    continue
+                self._seen.add(id(module))
+                new = list(_functions_of(module))
+                functions += new
+                looking.update(name for name, code in new if own_need(code))
+        if not looking:
+            return _NONE
+        found = set(looking)
+        left = [(name, names_in(code)) for name, code in functions if name not in found]
+        while callers := {name for name, called in left if not called.isdisjoint(found)}:
+            found |= callers
+            left = [(name, called) for name, called in left if name not in callers]
+        return frozenset(found)
+
+
+def library_of(module: Any) -> str:
+    """Return the top-level name of a module's name, "" for what is no name."""
+    return module.partition(".")[0] if type(module) is str else ""
+
+
+def _functions_of(module: ModuleType) -> Iterator[tuple[str, CodeType]]:
+    for name, raw in list(vars(module).items()):
+        if type(raw) is FunctionType:
+            yield name, raw.__code__
+        elif any(base is type for base in mro_of(type(raw))) and namespace_of(raw).get("__module__") == module.__name__:
+            for key, entry in list(namespace_of(raw).items()):
+                inner = entry.__func__ if type(entry) in (classmethod, staticmethod) else entry
+                if type(inner) is FunctionType:
+                    # A class is called by its own name.
+                    yield name if key in ("__init__", "__new__") else key, inner.__code__
