@@ -11,7 +11,7 @@ from tracing_proxies.recording.scope import starts_lazily
 from tracing_proxies.registry.model import Preset
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.kinds import Shape
-from tracing_proxies.weaving.proxies import WovenFunction
+from tracing_proxies.weaving.proxies import WovenFunction, is_woven, raw_of
 from tracing_proxies.weaving.weaver import Weaver
 
 _TOOLS = "strands.tools.decorator"
@@ -95,9 +95,9 @@ def _tool_shape(tool: Any, in_class: bool) -> Shape | None:
 
 
 def _raw(value: Any) -> Any:
-    if type(value) is MethodType and type(value.__func__) is WovenFunction:
-        return MethodType(value.__func__.__wrapped__, value.__self__)
-    return value.__wrapped__ if type(value) is WovenFunction else value
+    if type(value) is MethodType and is_woven(value.__func__):
+        return MethodType(raw_of(value.__func__), value.__self__)
+    return raw_of(value) if is_woven(value) else value
 
 
 def function_of(tool: Any) -> Any:

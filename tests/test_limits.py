@@ -17,6 +17,7 @@ import pytest
 from tests.weaving.support import make_registry
 from tests.weaving.twins import NAME, make_module, twins
 from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.weaving.proxies import raw_of
 from tracing_proxies.weaving.references import DEPTH, MOST_ITEMS
 from tracing_proxies.weaving.weaver import Weaver
 
@@ -86,7 +87,7 @@ def test_keys_stay_and_are_found() -> None:
 
 def test_a_proxy_is_a_function_by_every_question_but_its_bare_type() -> None:
     with twins(F, "f") as (_, traced, _spans):
-        f, raw = traced.f, traced.f.__wrapped__
+        f, raw = traced.f, raw_of(traced.f)
         assert type(f) is not types.FunctionType
         assert isinstance(f, types.FunctionType)
         assert inspect.isfunction(f)
@@ -95,10 +96,12 @@ def test_a_proxy_is_a_function_by_every_question_but_its_bare_type() -> None:
         assert hash(f) == hash(raw)
 
 
-def test_unwrapping_passes_the_tracing_by() -> None:
+def test_unwrapping_ends_at_a_proxy_as_at_a_function() -> None:
     with twins(F, "f") as (_, traced, spans):
-        assert inspect.unwrap(traced.f)() == traced.f.__wrapped__() == 1
-    assert spans == []
+        assert inspect.unwrap(traced.f) is traced.f
+        assert not hasattr(traced.f, "__wrapped__")
+        assert traced.f() == 1
+    assert len(spans) == 1
 
 
 def test_a_traced_call_takes_one_frame_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,18 +130,18 @@ def test_a_traced_call_takes_one_frame_more(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_patch_that_outlives_tracing_leaves_a_proxy_that_the_next_activation_takes_away() -> None:
-    with twins(F, "f") as (_, traced, spans):
-        raw = traced.f.__wrapped__
+    with twins(F, "f", undone=False) as (_, traced, spans):
+        raw = raw_of(traced.f)
         patch = mock.patch.object(traced, "f")
         patch.start()
     patch.stop()
     assert traced.f() == 1
     assert (spans, type(traced.f) is types.FunctionType) == ([], False)
-    assert traced.f.__wrapped__ is raw
+    assert raw_of(traced.f) is raw
 
 
 def test_a_wrapper_on_top_stays_with_our_proxy_within() -> None:
-    with twins(F, "f") as (_, traced, spans):
+    with twins(F, "f", undone=False) as (_, traced, spans):
         traced.f = on_top = functools.wraps(traced.f)(functools.partial(traced.f))
     assert traced.f is on_top
     assert traced.f() == 1

@@ -12,6 +12,7 @@ import pytest
 from tests.weaving.support import make_registry
 from tests.weaving.twins import NAME, make_module, twins
 from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.weaving.proxies import raw_of
 from tracing_proxies.weaving.weaver import Weaver
 
 SOURCE = """
@@ -274,7 +275,7 @@ armed = True
         module.TABLE["plain"](1)
         module.HELD[1](1)
         type.__getattribute__(module.Odd, "handler")(1)
-        assert dict.__getitem__(module.MINE, "f") is module.f.__wrapped__
+        assert dict.__getitem__(module.MINE, "f") is raw_of(module.f)
     assert len(spans) == 3
 
 
@@ -348,7 +349,7 @@ class A:
 def test_a_container_that_is_too_large_is_left_alone() -> None:
     source = SOURCE + "LARGE = [f] * 2000\n"
     with twins(source, "f") as (_, traced, _spans):
-        assert traced.LARGE[0] is traced.f.__wrapped__
+        assert traced.LARGE[0] is raw_of(traced.f)
 
 
 def test_circular_containers_end() -> None:

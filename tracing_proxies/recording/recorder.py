@@ -254,7 +254,8 @@ class Recorder:
             outcome.error_record(span, span.recipe, span.scope, exc)
         except Exception as error:
             contain("fail", error)
-        self._close(span)
+        finally:
+            self._close(span)  # also where the stack is too full to contain a failure
 
     def abandon(self, span: Span, reason: str) -> None:
         """Record that a stream was not read to its end, and let the span go."""

@@ -1,4 +1,4 @@
-"""The advice around every traced call: the one piece of our code on the application's hot path."""
+"""The join point, and the advice around its calls in wrapt's form."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.weaving.internal import cut_frame, internal
+from tracing_proxies.weaving.stream_objects import proceed_with
 from tracing_proxies.weaving.streams import CONTINUES
 
 _continues = CONTINUES.get
@@ -58,49 +59,6 @@ class JoinPoint:
         self.recipe: Recipe | None = None
 
 
-@internal
-def advise(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """Run around each call of a woven function, as the ``__call__`` of what stands for it.
-
-    The target is called exactly once whatever happens in between; its result, or what it raises, passes unchanged, and
-    without an entry of this frame in the traceback.
-    """
-    __tracebackhide__ = True
-    point = self._self_tp
-    recipe = point.recipe
-    recording = None
-    if recipe is not None and not point.lazy:
-        if point.bound and args:
-            recording = point.begin(recipe, point.function, args[0], args[1:], kwargs)
-        else:
-            recording = point.begin(recipe, point.function, None, args, kwargs)
-    if recording is None:
-        try:
-            result = point.call(*args, **kwargs)
-        except BaseException as exc:
-            cut_frame(exc)
-            raise
-        if recipe is None or not point.lazy:
-            return result
-    else:
-        token = attach(recording.context)
-        try:
-            result = point.call(*args, **kwargs)
-        except BaseException as exc:
-            detach(token)
-            recording.fail(exc)
-            cut_frame(exc)
-            raise
-        detach(token)
-    proceed = _continues(id(type(result)))
-    if proceed is not None:
-        instance, rest = (args[0], args[1:]) if point.bound and args else (None, args)
-        return go_on(proceed, point, recipe, recording, result, instance, rest, kwargs)
-    if recording is not None:
-        recording.finish(result)
-    return result
-
-
 def wrap(point: JoinPoint) -> Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]:
     """Make the same advice in wrapt's form, for descriptors that bind in a way of their own."""
 
@@ -125,6 +83,8 @@ def wrap(point: JoinPoint) -> Callable[[Any, Any, tuple[Any, ...], dict[str, Any
             raise
         detach(token)
         proceed = _continues(id(type(result)))
+        if proceed is None and recipe.fold is not None:
+            proceed = proceed_with(type(result))
         if proceed is not None:
             return go_on(proceed, point, recipe, recording, result, instance, args, kwargs)
         recording.finish(result)
@@ -148,6 +108,9 @@ def go_on(
     Returns:
         What stands for the result, of the same kind.
     """
+    if recording is not None and any(result is value for value in (instance, *args, *kwargs.values())):
+        recording.finish(result)  # the caller's own stream, which it reads itself: handed on as the same object
+        return result
     try:
         fold = recipe.fold
         folding = None if fold is None else lambda: fold(instance, recipe.bind(args, kwargs))

@@ -104,6 +104,11 @@ def is_method(raw: Any) -> bool:
     return not is_class(raw) and (_has(type(raw), "__get__") or _has(type(raw), "__call__"))
 
 
+def is_bound_by(kind: type) -> bool:
+    """Tell whether objects of a type bind to an instance that they are read from, as functions do."""
+    return _has(kind, "__get__")
+
+
 def home_of(raw: Any) -> str | None:
     """Return the module that a callable was defined in, as far as it can be told without running its code."""
     if type(raw) is FunctionType:

@@ -8,17 +8,14 @@ from types import FunctionType
 from typing import Any
 
 import attrs
-import wrapt
 
 from tracing_proxies.recording.scope import starts_lazily
 from tracing_proxies.registry.fields import mro_of
 from tracing_proxies.weaving.advice import JoinPoint
-from tracing_proxies.weaving.candidates import is_callable, is_class, is_method
-from tracing_proxies.weaving.proxies import WovenDescriptor, WovenFunction
+from tracing_proxies.weaving.candidates import is_bound_by, is_callable, is_class, is_method
+from tracing_proxies.weaving.proxies import PROXY, is_woven, point_of, raw_of, weave_callable
 
-_BOUND_ALIKE = (functools._lru_cache_wrapper,)  # binds as functions do
-_DESCRIPTORS = (functools.partialmethod, functools.singledispatchmethod)
-_FOREIGN_PROXY = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)  # of wrapt 2, or of wrapt 1
+_GETTERS = ("func", "fget")
 
 
 @attrs.frozen(eq=False)
@@ -65,62 +62,95 @@ def shape_of(raw: Any, in_class: bool, containers: dict[type, Container]) -> Sha
         if kind is held:
             return container(raw, in_class)
     if kind is FunctionType:
-        return Shape(raw, in_class, starts_lazily(raw), build=lambda point: WovenFunction(raw, point))
-    if kind is classmethod or kind is staticmethod:
-        return _method(raw, kind)
-    if kind is property:
-        return None if raw.fget is None else _property(raw)
-    if kind is functools.cached_property:
-        return _cached_property(raw)
+        return _wrapped(raw, in_class)
     if is_class(raw) or not is_method(raw):
         return None
-    if any(kind is known for known in _BOUND_ALIKE):
-        return Shape(_innermost(raw), in_class, build=lambda point: WovenFunction(raw, point), call=raw)
-    if any(kind is known for known in _DESCRIPTORS) or any(base is _FOREIGN_PROXY for base in mro_of(kind)):
-        return Shape(_innermost(raw), in_class, build=lambda point: WovenDescriptor(raw, point))
-    if is_callable(raw) and not in_class:
-        return Shape(raw, False, build=lambda point: WovenFunction(raw, point), named=True)
-    return None
-
-
-def _method(raw: Any, kind: Any) -> Shape | None:
-    inner = raw.__func__
-    shape = shape_of(inner, kind is classmethod, {})
-    if shape is None or shape.build is None:
+    if in_class:
+        if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
+            return _held_by_class(raw)
+        if _is_a(kind, property):
+            return None if raw.fget is None else _property(raw)
+        if kind is functools.partialmethod:
+            return _swapped(raw, "func")
+        if kind is functools.cached_property:
+            return _swapped(raw, "func", named=True)
+    elif not is_callable(raw):
         return None
-    make = shape.build
+    if kind is functools.singledispatchmethod or kind is functools._lru_cache_wrapper or _is_a(kind, PROXY):
+        return _wrapped(raw, in_class)
+    if is_callable(raw):
+        return _wrapped(raw, in_class and is_bound_by(kind), named=True)
+    return _swapped(raw, _getter_within(raw), named=True)
 
-    def build(point: JoinPoint) -> Any:
-        # A real one again: what it binds is ours.
-        woven = kind(make(point))
-        vars(woven).update(vars(raw))
-        if "__wrapped__" in vars(woven):
-            vars(woven)["__wrapped__"] = woven.__func__
-        return woven
 
-    return attrs.evolve(shape, build=build, bound=kind is classmethod, named=False)
+def _wrapped(raw: Any, bound: bool, *, named: bool = False) -> Shape:
+    """Put a proxy in the entry's place."""
+    function = raw if named else _innermost(raw)
+    return Shape(
+        function, bound, starts_lazily(raw), build=lambda point: weave_callable(raw, point), named=named, call=raw
+    )
+
+
+def _held_by_class(raw: Any) -> Shape | None:
+    """Make a class or static method anew, of the same type, around a woven function."""
+    kind = classmethod if _is_a(type(raw), classmethod) else staticmethod
+    inner = shape_of(raw.__func__, kind is classmethod, {})
+    if inner is None or inner.build is None:
+        return None
+    make = inner.build
+    return attrs.evolve(inner, build=lambda point: _copied(raw, kind, make(point)), bound=kind is classmethod)
 
 
 def _property(raw: property) -> Shape:
+    """Make a property anew around a woven getter; its setter and deleter stay."""
     getter: Any = raw.fget
+    kind: Any = type(raw)
+    plain = kind.__init__ is property.__init__ and kind.__new__ is property.__new__
 
-    def build(point: JoinPoint) -> property:
-        return property(WovenFunction(getter, point), raw.fset, raw.fdel, raw.__doc__)
-
-    return Shape(raw.fget, True, build=build, named=True)
-
-
-def _cached_property(raw: functools.cached_property[Any]) -> Shape:
     def build(point: JoinPoint) -> Any:
-        woven = functools.cached_property(WovenFunction(raw.func, point))
-        woven.attrname = raw.attrname
-        woven.__doc__ = raw.__doc__
-        return woven
+        woven = weave_callable(getter, point)
+        if plain:  # its own way to do it keeps the name for its messages, and where its text comes from
+            made = property.getter(raw, woven)
+            if kind is not property:
+                vars(made).update(vars(raw))
+            return made
+        return _copied(raw, property, woven, raw.fset, raw.fdel, raw.__doc__)
 
-    return Shape(raw.func, True, build=build, named=True)
+    return Shape(_innermost(getter), True, starts_lazily(getter), build=build, named=True, call=getter)
+
+
+def _swapped(raw: Any, attribute: str | None, *, named: bool = False) -> Shape | None:
+    """Put a proxy into a descriptor, which stays where it is."""
+    fields = _fields_of(raw)
+    held = fields.get(attribute) if attribute is not None else None
+    if attribute is None or held is None or is_woven(held):
+        return None
+    shape = shape_of(held, True, {})
+    if shape is None or shape.build is None:
+        return None
+    build = shape.build
+
+    def install(point: JoinPoint) -> Callable[[], None]:
+        woven = fields[attribute] = build(point)
+
+        def take_back() -> None:
+            if fields.get(attribute) is woven:
+                fields[attribute] = held
+
+        return take_back
+
+    return attrs.evolve(shape, build=None, install=install, named=named)
+
+
+def _getter_within(raw: Any) -> str | None:
+    """Find the one function that a descriptor of an unknown type keeps, a user's own cached property for instance."""
+    names = [name for name, value in _fields_of(raw).items() if type(value) is FunctionType]
+    return next((name for name in names if name in _GETTERS), names[0] if len(names) == 1 else None)
 
 
 def _innermost(raw: Any) -> Any:
+    if type(raw) is FunctionType:
+        return raw
     for name in ("func", "__wrapped__"):
         inner = getattr(raw, name, None)
         if type(inner) is FunctionType:
@@ -128,37 +158,55 @@ def _innermost(raw: Any) -> Any:
     return raw
 
 
+def _copied(raw: Any, base: Any, *args: Any) -> Any:
+    """Make an object of the same type by way of a base class's constructor, with the same attributes."""
+    kind = type(raw)
+    made = base.__new__(kind)
+    base.__init__(made, *args)
+    fields, inner = _fields_of(made), raw_of(args[0]) if is_woven(args[0]) else None
+    fields.clear()
+    fields.update({name: args[0] if value is inner else value for name, value in _fields_of(raw).items()})
+    return made
+
+
+def _fields_of(raw: Any) -> dict[str, Any]:
+    try:
+        fields = object.__getattribute__(raw, "__dict__")
+    except AttributeError:
+        return {}
+    return fields if type(fields) is dict else {}
+
+
+def _is_a(kind: type, base: type) -> bool:
+    return any(known is base for known in mro_of(kind))
+
+
 def unwoven(raw: Any) -> Any:
     """Return what an entry was before it was woven, or the entry itself if it is not of ours.
 
-    A class decorator that builds a second class (`attrs.define`, `dataclass(slots=True)`) copies our proxies into it.
+    A class decorator that builds a second class (`attrs.define`, `dataclass(slots=True)`) copies our entries into it.
     """
     proxy = proxy_of(raw)
     if proxy is None:
         return raw
-    point: JoinPoint = proxy._self_tp
+    point = point_of(proxy)
     if raw is point.entry:
         return point.raw
-    kind = type(raw)
-    if kind is property:  # a subclass's, made of ours by `@Base.name.setter`
-        return property(proxy.__wrapped__, raw.fset, raw.fdel, raw.__doc__)
-    if kind is functools.cached_property:
-        original: Any = functools.cached_property(proxy.__wrapped__)
-        original.attrname, original.__doc__ = raw.attrname, raw.__doc__
-        return original
-    return proxy.__wrapped__ if raw is proxy else kind(proxy.__wrapped__)
+    if raw is proxy:
+        return raw_of(raw)
+    # Made of ours by the application: `@Base.name.setter` in a subclass, for instance.
+    base = next((base for base in (classmethod, staticmethod) if _is_a(type(raw), base)), None)
+    return property.getter(raw, raw_of(proxy)) if base is None else _copied(raw, base, raw_of(proxy))
 
 
 def proxy_of(raw: Any) -> Any:
-    """Return the proxy that an entry is or holds, None if there is none of ours."""
-    kind = type(raw)
-    if kind is WovenFunction or kind is WovenDescriptor:
+    """Return the proxy of ours that an entry is, or that it holds as a class method, static method or property."""
+    if is_woven(raw):
         return raw
+    kind = type(raw)
     held: Any = None
-    if kind is classmethod or kind is staticmethod:
+    if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
         held = raw.__func__
-    elif kind is property:
+    elif _is_a(kind, property):
         held = raw.fget
-    elif kind is functools.cached_property:
-        held = raw.func
-    return held if type(held) is WovenFunction or type(held) is WovenDescriptor else None
+    return held if held is not None and is_woven(held) else None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Mapping
 from functools import partial
+from types import BuiltinFunctionType
 from typing import Any
 
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.kinds import proxy_of
 from tracing_proxies.weaving.ledger import Keeper
+from tracing_proxies.weaving.proxies import raw_of
 
 Pair = tuple[Any, Keeper]
 Reference = weakref.ref[JoinPoint]
@@ -45,7 +47,9 @@ class Points:
     def add(self, point: JoinPoint, owner: int, name: str) -> None:
         """Remember a join point: ``owner`` is the ``id`` of the class or namespace that holds it."""
         proxy = proxy_of(point.entry)
-        raws = {id(point.raw)} if proxy is None else {id(point.raw), id(proxy.__wrapped__)}
+        raws = {id(point.raw)} if proxy is None else {id(point.raw), id(raw_of(proxy))}
+        if type(point.raw) is BuiltinFunctionType:
+            raws = set()  # `size_of = len`: all the world holds it
         entries = {id(made) for made in (point.entry, proxy) if made is not None}
         self.added += 1
         reference = weakref.ref(point, partial(self._forget, self.added, raws, entries))
@@ -78,7 +82,7 @@ class Points:
         if point is None or point.raw is raw:
             return point
         proxy = proxy_of(point.entry)
-        return point if proxy is not None and proxy.__wrapped__ is raw else None
+        return point if proxy is not None and raw_of(proxy) is raw else None
 
     def woven(self, raw: Any) -> Pair | None:
         """Return what is to be held in place of a raw object, and what the change of it is to live with."""
@@ -95,7 +99,7 @@ class Points:
         point = self.of_entry(entry)
         if point is None:
             return None
-        return (point.raw if entry is point.entry else entry.__wrapped__), point.mutations
+        return (point.raw if entry is point.entry else raw_of(entry)), point.mutations
 
     @property
     def entries(self) -> Mapping[int, Reference]:

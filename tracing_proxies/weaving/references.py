@@ -18,6 +18,7 @@ from tracing_proxies.weaving.holders import is_plain_key, swap
 from tracing_proxies.weaving.kinds import proxy_of
 from tracing_proxies.weaving.ledger import Keeper, Ledger, put
 from tracing_proxies.weaving.points import Pair
+from tracing_proxies.weaving.proxies import raw_of
 
 DEPTH = 3
 MOST_ITEMS = 1_000
@@ -173,7 +174,7 @@ class Search:
     def _function(self, value: Any, home: dict[str, Any] | None) -> None:
         """Search the default arguments of a function, unless it is at home in another module; note its closure."""
         proxy = proxy_of(value)
-        function = value if proxy is None else proxy.__wrapped__
+        function = value if proxy is None else raw_of(proxy)
         if type(function) is not FunctionType:
             return
         registry = function.__dict__.get("registry")

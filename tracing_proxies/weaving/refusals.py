@@ -38,7 +38,8 @@ def reason_for(owner: Any, raw: Any, target: Target) -> str | None:
     in_c = any(type(raw) is kind for kind in _IN_C)
     if is_immutable(owner) and (in_c or any(type(raw) is kind for kind in _IN_PYTHON)):
         return f"cannot set attribute of immutable type {type_name(owner)!r}: it is written in C"
-    if in_c and not target.name.startswith("__"):
+    # A built-in function in a Python class's body is called like any other.
+    if in_c and type(raw) is not BuiltinFunctionType and not target.name.startswith("__"):
         return f"{target.name!r} is a method that is written in C"
     return None
 

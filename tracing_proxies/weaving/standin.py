@@ -21,7 +21,7 @@ class StandIn:
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        return type(self._tp_wrapped)
+        return self._tp_wrapped.__class__  # and not its type: it may be a stand-in itself
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tp_wrapped, name)

@@ -122,7 +122,11 @@ class Stream:
             recording.abandon(ABANDONED)
 
     def step(self, generator: Any, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Run one step of a generator."""
+        """Run one step of a generator, or of another iterator, whose every exception is its end.
+
+        Args:
+            generator: None for another iterator.
+        """
         __tracebackhide__ = True
         if not self.started:
             self.start()
@@ -138,7 +142,9 @@ class Stream:
             raise
         except BaseException as exc:
             self._leave(steps, token)
-            if generator.gi_frame is None:  # else it refused the step (it runs already, say), and goes on
+            if (
+                generator is None or generator.gi_frame is None
+            ):  # else it refused the step (it runs already, say), and goes on
                 self.fail(exc)
             raise
         self._leave(steps, token)
@@ -212,6 +218,10 @@ class Stream:
             self._leave(steps, token)
             if generator.ag_frame is None:
                 self.abandon()
+
+    def touch(self) -> None:
+        """Note that a step has ended now."""
+        self.left = _clock()
 
     def _leave(self, steps: Steps, token: Any) -> None:
         steps.leave(token)

@@ -16,6 +16,7 @@ from tracing_proxies.weaving.generators import TracedAsyncGenerator, TracedGener
 from tracing_proxies.weaving.managers import proceed_async_manager, proceed_manager
 from tracing_proxies.weaving.steps import Steps, run_in_steps
 from tracing_proxies.weaving.stream import ABANDONED, Opener, Stream
+from tracing_proxies.weaving.stream_objects import proceed_with
 
 Fold = Callable[[], Any] | None
 Continue = Callable[[Any, Opener | None, Recording | None, Recipe, Fold], Any]
@@ -27,12 +28,16 @@ class _Pending:
     One that is never awaited warns once, as it would untraced, and its span, if it has one already, does not stay open.
     """
 
-    __slots__ = ("begun", "body", "opener")
+    __slots__ = ("begun", "body", "fold", "opener", "recipe")
 
-    def __init__(self, body: Any, opener: Opener | None, begun: Recording | None) -> None:
+    def __init__(
+        self, body: Any, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Fold = None
+    ) -> None:
         self.body = body
         self.opener = opener
         self.begun = begun
+        self.recipe = recipe
+        self.fold = fold
 
     def start(self) -> tuple[Any, Recording | None]:
         """Hand the body over, with its span opened in the context of this first step."""
@@ -60,6 +65,10 @@ async def _drive(pending: _Pending) -> Any:
     except BaseException as exc:
         recording.fail(exc)
         raise
+    if pending.fold is not None:  # it answers streams: the span lasts as long as the stream that was awaited
+        proceed = _READS.get(id(type(result))) or proceed_with(type(result))
+        if proceed is not None:
+            return proceed(result, None, recording, pending.recipe, pending.fold)
     recording.finish(result)
     return result
 
@@ -72,7 +81,7 @@ def _drive_generator(pending: _Pending) -> Generator[Any, Any, Any]:
 
 
 def _proceed_coroutine(result: Any, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Fold) -> Any:
-    driver: Any = _drive(_Pending(result, opener, begun))
+    driver: Any = _drive(_Pending(result, opener, begun, recipe, fold))
     driver.__name__, driver.__qualname__ = result.__name__, result.__qualname__
     return driver
 
@@ -82,7 +91,7 @@ def _proceed_generator(result: Any, opener: Opener | None, begun: Recording | No
         begun.finish(result)  # somebody else's stream, under way already: the call has only handed it on
         return result
     if result.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE:
-        return _drive_generator(_Pending(result, opener, begun))
+        return _drive_generator(_Pending(result, opener, begun, recipe))
     return TracedGenerator(result, Stream(opener, begun, recipe, fold))
 
 
@@ -95,14 +104,18 @@ def _proceed_async_generator(
     return TracedAsyncGenerator(result, Stream(opener, begun, recipe, fold))
 
 
-# By id: a class whose metaclass defines `__eq__` may not be hashable, and hashing it would run the application's code.
-CONTINUES: dict[int, Continue] = {
-    id(types.CoroutineType): _proceed_coroutine,
+_READS: dict[int, Continue] = {
     id(types.GeneratorType): _proceed_generator,
     id(types.AsyncGeneratorType): _proceed_async_generator,
     # A traced call may return what another traced call made: both spans last as long as the stream.
     id(TracedGenerator): _proceed_generator,
     id(TracedAsyncGenerator): _proceed_async_generator,
+}
+
+# By id: a class whose metaclass defines `__eq__` may not be hashable, and hashing it would run the application's code.
+CONTINUES: dict[int, Continue] = {
+    id(types.CoroutineType): _proceed_coroutine,
+    **_READS,
     **proceed_manager,
     **proceed_async_manager,
 }
