@@ -94,6 +94,7 @@ class Runtime:
             "skipped_presets": [{"name": n, "reason": r} for n, r in self.registry.skipped_presets],
             "woven": len(targets),
             "aliases": self.weaver.aliases,
+            "out_of_reach": len(self.weaver.reach.beyond),
             "targets": sorted(map(str, targets)),
             "refused": [{"target": str(target), "reason": why} for target, why in self.weaver.refused.items()],
             "unmatched": [str(problem) for problem in self.weaver.unmatched()],
