@@ -110,7 +110,7 @@ _runtime: Runtime | None = None
 def activate(registry: str | Path | Registry | None = None, *, strict: bool | None = None) -> None:
     """Trace what a registry lists, from now on.
 
-    Calling it again with another registry goes over to that one; with the same, nothing changes.
+    Calling it again with another registry goes over to that one; with the same, what has been defined since is traced.
 
     Args:
         registry: a file or a parsed registry; None looks for ``TRACING_PROXIES_REGISTRY``, then for ``registry.yaml``
