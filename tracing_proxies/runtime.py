@@ -132,6 +132,8 @@ def activate(registry: str | Path | Registry | None = None, *, strict: bool | No
             _runtime = Runtime(parsed, os.environ)
         elif parsed is not _runtime.registry:
             _runtime.reload(parsed)
+        else:
+            _runtime.weaver.weave(parsed)
         problems = _runtime.weaver.unmatched()
         if problems and (failures.strict() if strict is None else strict):
             deactivate()
