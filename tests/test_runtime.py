@@ -109,6 +109,18 @@ def test_activating_twice_is_idempotent() -> None:
     assert len(spans) == 1
 
 
+def test_activating_again_looks_again_at_what_there_is_by_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = registry_from(PLAIN)
+    tracing_proxies.activate(registry)
+    with monkeypatch.context() as patch:
+        patch.setattr(sample, "plain", sample.plain.__wrapped__)
+        with capture_spans() as spans:
+            sample.plain(1)
+            tracing_proxies.activate(registry)
+            sample.plain(2)
+        assert [span.input["a"] for span in spans] == [2]
+
+
 def test_a_thousand_activations_leave_no_growth() -> None:
     original = sample.plain
     registry = registry_from(PLAIN)
@@ -128,6 +140,15 @@ def test_strict_activation_raises_for_a_rule_without_a_match() -> None:
     ):
         tracing_proxies.activate(registry_from(PLAIN.replace("plain", "plian")), strict=True)
     assert tracing_proxies.status()["active"] is False
+
+
+def test_status_names_what_is_refused_and_counts_what_is_out_of_reach() -> None:
+    text = PLAIN.replace(f"{M}:plain", f"[{M}:plain, 'datetime:date.*']")
+    tracing_proxies.activate(registry_from(text), strict=False)
+    found = tracing_proxies.status()
+    assert {"target": "datetime:date.today", "reason": found["refused"][0]["reason"]} in found["refused"]
+    assert "immutable type 'datetime.date'" in found["refused"][0]["reason"]
+    assert found["out_of_reach"] == 0
 
 
 def test_reload_goes_over_to_the_new_file_and_keeps_the_last_good_one(tmp_path: Path) -> None:

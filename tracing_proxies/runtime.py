@@ -94,6 +94,7 @@ class Runtime:
             "skipped_presets": [{"name": n, "reason": r} for n, r in self.registry.skipped_presets],
             "woven": len(targets),
             "aliases": self.weaver.aliases,
+            "out_of_reach": len(self.weaver.reach.beyond),
             "targets": sorted(map(str, targets)),
             "refused": [{"target": str(target), "reason": why} for target, why in self.weaver.refused.items()],
             "unmatched": [str(problem) for problem in self.weaver.unmatched()],
@@ -109,7 +110,7 @@ _runtime: Runtime | None = None
 def activate(registry: str | Path | Registry | None = None, *, strict: bool | None = None) -> None:
     """Trace what a registry lists, from now on.
 
-    Calling it again with another registry goes over to that one; with the same, nothing changes.
+    Calling it again with another registry goes over to that one; with the same, what has been defined since is traced.
 
     Args:
         registry: a file or a parsed registry; None looks for ``TRACING_PROXIES_REGISTRY``, then for ``registry.yaml``
@@ -131,6 +132,8 @@ def activate(registry: str | Path | Registry | None = None, *, strict: bool | No
             _runtime = Runtime(parsed, os.environ)
         elif parsed is not _runtime.registry:
             _runtime.reload(parsed)
+        else:
+            _runtime.weaver.weave(parsed)
         problems = _runtime.weaver.unmatched()
         if problems and (failures.strict() if strict is None else strict):
             deactivate()

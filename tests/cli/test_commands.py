@@ -116,6 +116,14 @@ def test_check_lists_what_each_rule_matches(folder: Path) -> None:
     assert "registry.yaml:3:5  1 target\n    shop:Agent.run\n" in done.stdout
 
 
+def test_check_names_what_a_rule_matches_and_cannot_be_traced(folder: Path) -> None:
+    rules = "version: 1\ntrace:\n  - match: [shop:work, 'datetime:date.*']\n"
+    (folder / "registry.yaml").write_text(rules)
+    found = json.loads(run(folder, "check", "--import", "--json").stdout)
+    assert "immutable type 'datetime.date'" in found["refused"]["datetime:date.today"]
+    assert "datetime:date.today is not traced: cannot set attribute" in run(folder, "check", "--import").stderr
+
+
 def test_status_tells_what_the_store_holds(folder: Path) -> None:
     run(folder, "run", "--", sys.executable, "main.py", "x")
     found = json.loads(run(folder, "status", "--json").stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -14,6 +15,7 @@ import textwrap
 import threading
 import traceback
 import types
+import weakref
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -374,8 +376,6 @@ def test_a_reload_is_woven_again_and_leaves_no_growth(make: Make) -> None:
     try:
         module = get("ar_again")
         importlib.reload(module)
-        import gc
-
         gc.collect()
         sizes = (len(weaver.ledger), len(list(weaver.points)))
         for _ in range(20):
@@ -445,6 +445,48 @@ def test_threads_that_import_at_once_all_get_woven_modules(make: Make) -> None:
             thread.join(30)
         assert failed == []
     assert len(spans) == 24
+
+
+def test_importing_while_tracing_begins_and_ends_neither_blocks_nor_fails(make: Make) -> None:
+    make(**{f"ar_busy{n}": f"{'import ar_busy' + str(n - 1) if n % 5 else ''}\n{WORK}" for n in range(40)})
+    failed: list[BaseException] = []
+    done = threading.Event()
+
+    def load() -> None:
+        try:
+            for n in range(40):
+                assert get(f"ar_busy{n}").work() == 2
+        except BaseException as exc:
+            failed.append(exc)
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=load)
+    weaver = Weaver(Recorder(lambda span: None))
+    registry = make_registry("ar_busy*:work")
+    thread.start()
+    while not done.is_set():
+        weaver.weave(registry)
+        weaver.undo()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert failed == []
+    weaver.undo()
+    assert all(type(get(f"ar_busy{n}").work) is types.FunctionType for n in range(40))
+    assert all(type(get(f"ar_busy{n}").__spec__) is importlib.machinery.ModuleSpec for n in range(40))
+
+
+def test_modules_that_are_held_weakly_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, lost = types.ModuleType("ar_weak"), types.ModuleType("ar_lost")
+    monkeypatch.setitem(sys.modules, "ar_weak", weakref.proxy(held))
+    monkeypatch.setitem(sys.modules, "ar_lost", weakref.proxy(lost))
+    del lost
+    gc.collect()
+    with woven("ar_weak:*", "ar_lost:*", "ar_none:*"):
+        gone = weakref.ref(held)
+        del held
+        gc.collect()
+        assert gone() is None
 
 
 def test_instances_that_exist_already_are_traced(make: Make) -> None:

@@ -141,6 +141,17 @@ def test_following_the_main_module_leaves_no_tool_behind(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(not FOLLOWED, reason="nothing follows the main module before Python 3.12")
+def test_a_main_module_that_no_rule_names_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "import sys, other\n"
+        "print('ran', (other.work(), [n for n in range(6) if sys.monitoring.get_tool(n)]) == (1, []))\n"
+    )
+    (tmp_path / "other.py").write_text("def work():\n    return 1\n")
+    (tmp_path / "registry.yaml").write_text("version: 1\ntrace:\n  - match: other:work\n")
+    assert run(tmp_path, PROGRAM, "run", "--", sys.executable, "app.py") == ["work"]
+
+
+@pytest.mark.skipif(not FOLLOWED, reason="nothing follows the main module before Python 3.12")
 def test_a_spawned_process_traces_the_functions_of_its_main_module(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(
         "import multiprocessing\n"

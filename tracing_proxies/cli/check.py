@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import attrs
 import click
 
 from tracing_proxies.diagnosis.application import import_modules
@@ -38,26 +41,38 @@ def check(registry: Path | None, importing: bool, as_json: bool) -> None:
     except RegistryError as error:
         problems += error.problems
         parsed = error.partial
-    matches: dict[str, list[str]] = {}
-    failed: dict[str, str] = {}
+    seen = Matches()
     if importing and parsed is not None:
         sys.path[:0] = [str(path.parent), os.getcwd()]
-        matches, unmatched, failed = match_rules(parsed)
-        problems += unmatched
+        seen = match_rules(parsed)
+        problems += seen.unmatched
     problems.sort(key=lambda problem: (problem.place.file, problem.place.line, problem.place.column))
     if as_json:
-        click.echo(json.dumps(_document(path, parsed, problems, matches, failed), indent=2))
+        click.echo(json.dumps(_document(path, parsed, problems, seen), indent=2))
     else:
-        _tell(path, parsed, problems, matches, failed, importing)
+        _tell(path, parsed, problems, seen, importing)
     raise SystemExit(1 if problems else 0)
 
 
-def match_rules(registry: Registry) -> tuple[dict[str, list[str]], list[Problem], dict[str, str]]:
-    """Import what the rules name, and weave it for a moment.
+@attrs.frozen
+class Matches:
+    """What the rules match.
 
-    Returns:
-        The targets of each rule by the rule's place, the pointcuts without any, and modules that failed to import.
+    Args:
+        targets: the targets of each rule, by the rule's place.
+        unmatched: the pointcuts without any.
+        not_imported: modules that failed to import, with what was raised.
+        refused: what a rule matches and cannot be traced, with the reason.
     """
+
+    targets: Mapping[str, list[str]] = MappingProxyType({})
+    unmatched: tuple[Problem, ...] = ()
+    not_imported: Mapping[str, str] = MappingProxyType({})
+    refused: Mapping[str, str] = MappingProxyType({})
+
+
+def match_rules(registry: Registry) -> Matches:
+    """Import what the rules name, and weave it for a moment."""
     failed = import_modules(registry)
     weaver = Weaver(Recorder(lambda span: None))
     install_adapters(registry, weaver)
@@ -69,7 +84,9 @@ def match_rules(registry: Registry) -> tuple[dict[str, list[str]], list[Problem]
             for rule in registry.rules
             if rule.preset is None
         }
-        return matches, find_unmatched(registry, targets, weaver.refused, pending=True), failed
+        unmatched = find_unmatched(registry, targets, weaver.refused, pending=True)
+        refused = {str(target): reason for target, reason in weaver.refused.items()}
+        return Matches(matches, tuple(unmatched), failed, refused)
     finally:
         weaver.undo()
 
@@ -78,8 +95,7 @@ def _document(
     path: Path,
     registry: Registry | None,
     problems: list[Problem],
-    matches: dict[str, list[str]],
-    failed: dict[str, str],
+    seen: Matches,
 ) -> dict[str, Any]:
     return {
         "registry": str(path),
@@ -95,8 +111,9 @@ def _document(
             }
             for p in problems
         ],
-        "matches": matches,
-        "not_imported": failed,
+        "matches": dict(seen.targets),
+        "refused": dict(seen.refused),
+        "not_imported": dict(seen.not_imported),
     }
 
 
@@ -104,18 +121,19 @@ def _tell(
     path: Path,
     registry: Registry | None,
     problems: list[Problem],
-    matches: dict[str, list[str]],
-    failed: dict[str, str],
+    seen: Matches,
     importing: bool,
 ) -> None:
-    for place, targets in matches.items():
+    for place, targets in seen.targets.items():
         click.echo(f"{place}  {len(targets)} target{'' if len(targets) == 1 else 's'}")
         for target in targets:
             click.echo(f"    {target}")
     if registry is not None:
         for name, reason in registry.skipped_presets:
             click.echo(f"preset {name} is left out: {reason}")
-    for name, reason in failed.items():
+    for name, reason in seen.refused.items():
+        click.echo(f"{name} is not traced: {reason}", err=True)
+    for name, reason in seen.not_imported.items():
         click.echo(f"cannot import {name}: {reason}", err=True)
     for problem in problems:
         click.echo(str(problem), err=True)

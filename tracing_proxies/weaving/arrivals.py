@@ -42,7 +42,7 @@ class Arrivals:
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._finder = Finder(listener.is_wanted, listener.module_begun, self._ended)
-        self._main = MainWatch(listener.consider_main)
+        self._main = MainWatch(listener.consider_main, self._wants_main)
         self.follows_main = False
 
     def begin(self) -> None:
@@ -52,7 +52,7 @@ class Arrivals:
             if type(name) is str and name != "__main__" and module is not None and self._listener.is_wanted(name):
                 self.approach(name, module)
         self.look_at_main()
-        if self._listener.is_wanted(main_name()) or self._listener.is_wanted("__main__") or self._main.is_to_come():
+        if self._wants_main() or self._main.is_to_come():
             self.follows_main = self._main.begin()
 
     def end(self) -> None:
@@ -76,6 +76,9 @@ class Arrivals:
         else:
             release(spec_of(module))
             self._listener.consider_module(name, module)
+
+    def _wants_main(self) -> bool:
+        return self._listener.is_wanted(main_name()) or self._listener.is_wanted("__main__")
 
     def _ended(self, name: str) -> None:
         module = sys.modules.get(name)

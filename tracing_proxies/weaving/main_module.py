@@ -26,10 +26,12 @@ class MainWatch:
 
     Args:
         look: called with the namespace.
+        wanted: tells whether the main module is of interest, once its body has begun and its name is known.
     """
 
-    def __init__(self, look: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, look: Callable[[dict[str, Any]], None], wanted: Callable[[], bool]) -> None:
         self._look = look
+        self._wanted = wanted
         self._tool: int | None = None
         self._codes: dict[CodeType, dict[str, Any]] = {}
 
@@ -90,10 +92,13 @@ class MainWatch:
                 entries = sys._getframe(1).f_globals
                 if _is_main(entries):
                     _monitoring.set_events(self._tool, 0)
-                    self._follow(code, entries)
+                    if self._wanted():
+                        self._follow(code, entries)
+                    else:
+                        self.end()
         except Exception as exc:
             contain("weave", exc)
-        return None if _monitoring is None else _monitoring.DISABLE
+        return None if self._tool is None else _monitoring.DISABLE
 
     def _reached(self, code: CodeType, line: int) -> Any:
         self._look_at(code)

@@ -46,6 +46,7 @@ class Reach:
 
     def search_all(self) -> None:
         """Search everything that is loaded."""
+        self.beyond.clear()
         search = self._begin()
         targets = self._points.targets()
         self._tops = {_top(target.module) for target in targets}

@@ -30,12 +30,22 @@ def find_unmatched(
     """
     problems = []
     loaded = _loaded()
+    by_name: dict[str, list[Target]] = {}
+    for target in targets:
+        by_name.setdefault(target.name, []).append(target)
     for rule in registry.rules:
         if rule.preset is not None:
             continue
         for pointcut, place in zip(rule.match, rule.places, strict=True):
-            modules = [entries for name, entries in loaded if pointcut.names_module(name)]
-            if (not modules and not pending) or any(_selects(pointcut, target) for target in targets):
+            # A thousand literal rules must not look at a thousand targets each.
+            possible = by_name.get(str(pointcut.name), ()) if pointcut.literal else targets
+            if any(_selects(pointcut, target) for target in possible):
+                continue
+            if pointcut.is_exact_module:
+                modules = [loaded[pointcut.module]] if pointcut.module in loaded else []
+            else:
+                modules = [entries for name, entries in loaded.items() if pointcut.names_module(name)]
+            if not modules and not pending:
                 continue
             reason = next((why for target, why in refused.items() if _selects(pointcut, target)), None)
             if reason is not None:
@@ -50,15 +60,15 @@ def find_unmatched(
     return problems
 
 
-def _loaded() -> list[tuple[str, dict[str, Any]]]:
-    """List the modules whose bodies have ended: what others will define nobody knows."""
-    found = []
+def _loaded() -> dict[str, dict[str, Any]]:
+    """List the namespaces of modules whose bodies have ended: what others will define nobody knows."""
+    found = {}
     for name, module in loaded_modules():
         if name in MAIN:
             if not bodies_of_main():
-                found += [(name, entries_of(module)), (main_name(), entries_of(module))]
+                found[name] = found[main_name()] = entries_of(module)
         elif not is_loading(module):
-            found.append((name, entries_of(module)))
+            found[name] = entries_of(module)
     return found
 
 

@@ -55,6 +55,9 @@ class Weaver:
         self._lock = threading.RLock()
         self._registry: Registry | None = None
         self._patterns: list[Pointcut] = []
+        self._exact: set[str] = set()
+        self._globs: list[Pointcut] = []
+        self._packages: set[str] = set()
         self._names_main = False
         self._listeners: dict[str, list[Callable[[ModuleType], None]]] = {}
         self._installed: list[Callable[[], None]] = []
@@ -90,7 +93,10 @@ class Weaver:
         with self._lock:
             self._registry = registry
             self._patterns = [pointcut for rule in registry.rules for pointcut in rule.match]
-            self._names_main = any(pointcut.module in MAIN for pointcut in self._patterns)
+            self._exact = {pointcut.module for pointcut in self._patterns if pointcut.is_exact_module}
+            self._globs = list({p.module: p for p in self._patterns if not p.is_exact_module}.values())
+            self._packages = {pointcut.module for pointcut in self._patterns if pointcut.literal}
+            self._names_main = not self._exact.isdisjoint(MAIN)
             self.refused.clear()
             for point in self.points:
                 policy = self._policy(point.target)
@@ -127,9 +133,14 @@ class Weaver:
 
     def is_wanted(self, name: str) -> bool:
         """Tell by a module's name whether it is to be reported when it is loaded."""
-        return name in self._listeners or any(
-            pointcut.names_module(name) or _may_export(pointcut, name) for pointcut in self._patterns
-        )
+        if name in self._listeners or name in self._exact or any(glob.names_module(name) for glob in self._globs):
+            return True
+        package = name.rpartition(".")[0]
+        while package:  # a name that a package exports lazily is defined below it
+            if package in self._packages:
+                return True
+            package = package.rpartition(".")[0]
+        return False
 
     def module_begun(self, name: str) -> None:
         """Learn that the body of a module runs: what it defines is woven when it ends."""
@@ -350,7 +361,7 @@ class Weaver:
         point = self.points.of_entry(raw)
         if point is None:
             return False
-        if isinstance(owner, type) and here is None and point.entry is raw:
+        if isinstance(owner, type) and point.entry is raw:
             # The class was built with it (a decorator's copy of a class, or `handler = f` in its body).
             self.ledger.note(owner, name, point.raw, raw, point.mutations)
             self.points.place(point, id(owner), name, target)
