@@ -97,8 +97,10 @@ def _held_by_class(raw: Any) -> Shape | None:
     inner = shape_of(raw.__func__, kind is classmethod, {})
     if inner is None or inner.build is None:
         return None
-    make = inner.build
-    return attrs.evolve(inner, build=lambda point: _copied(raw, kind, make(point)), bound=kind is classmethod)
+    make, named = inner.build, _is_a(type(raw.__func__), property)
+    return attrs.evolve(
+        inner, build=lambda point: _copied(raw, kind, make(point)), bound=kind is classmethod, named=named
+    )
 
 
 def _property(raw: property) -> Shape:
