@@ -18,6 +18,8 @@ from opentelemetry import trace as otel
 from opentelemetry.context import Context
 
 from tracing_proxies import runtime
+from tracing_proxies.adapters import uvicorn
+from tracing_proxies.adapters.replacing import replace
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, UNSAMPLED, attach, current, with_span
 from tracing_proxies.recording.recorder import Recorder
@@ -27,7 +29,6 @@ from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Preset
 from tracing_proxies.weaving.weaver import Weaver
 
-_OURS = "_tracing_proxies_carries"
 _EXIT_TIMEOUT = 2.0
 
 # Run by `exec` and without any import of ours in the pickle: where this package cannot be imported, the child is not
@@ -47,22 +48,23 @@ def install(weaver: Weaver, preset: Preset) -> None:
     """Wait for the modules that start processes and hand work to them; none is imported for it."""
 
     def on_spawn(module: ModuleType) -> None:
-        _replace(weaver, module, "get_preparation_data", _telling)
+        replace(weaver, module, "get_preparation_data", _telling)
 
     def on_process(module: ModuleType) -> None:
-        _replace(weaver, module.BaseProcess, "_bootstrap", _flushing)
+        replace(weaver, module.BaseProcess, "_bootstrap", _flushing)
 
     def on_futures(module: ModuleType) -> None:
-        _replace(weaver, module, "_WorkItem", _carrying_item)
+        replace(weaver, module, "_WorkItem", _carrying_item)
 
     def on_pool(module: ModuleType) -> None:
-        _replace(weaver, module.Pool, "apply_async", _carrying_apply)
-        _replace(weaver, module.Pool, "_guarded_task_generation", _carrying_tasks)
+        replace(weaver, module.Pool, "apply_async", _carrying_apply)
+        replace(weaver, module.Pool, "_guarded_task_generation", _carrying_tasks)
 
     weaver.on_module("multiprocessing.spawn", on_spawn)
     weaver.on_module("multiprocessing.process", on_process)
     weaver.on_module("concurrent.futures.process", on_futures)
     weaver.on_module("multiprocessing.pool", on_pool)
+    uvicorn.install(weaver)
 
 
 def begin_process(registry: str, carried: bytes) -> None:
@@ -81,14 +83,6 @@ def begin_work(carried: bytes, arguments: Any) -> Any:
     except Exception as exc:
         contain("processes", exc)
     return arguments
-
-
-def _replace(weaver: Weaver, owner: type | ModuleType, name: str, make: Any) -> None:
-    before = vars(owner)[name]
-    if _OURS not in vars(before):  # a reload installs once more
-        after = make(before)
-        setattr(after, _OURS, True)
-        weaver.ledger.replace(owner, name, after)
 
 
 def _telling(prepare: Any) -> Any:
@@ -206,7 +200,7 @@ def _described(span: Any) -> Any:
         return ("unsampled",)
     if type(span) is Span:
         trace = span.trace
-        shared = {name: getattr(trace, name) for name in ("weight", "name", "session", "user", "tags")}
+        shared = {name: getattr(trace, name) for name in ("weight", "name", "session", "user", "tags", "state")}
         return "ours", trace.trace_id, span.span_id, span.type, shared
     context = span.get_span_context()
     return ("foreign", context.trace_id, context.span_id, int(context.trace_flags)) if context.is_valid else None

@@ -19,6 +19,7 @@ ORDER = {
     "destinations": 5,
     "plugins": 5,
     "runtime": 6,
+    "diagnosis": 7,
     "viewer": 7,
     "testing": 7,
     "cli": 8,

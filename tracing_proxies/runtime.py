@@ -81,7 +81,7 @@ class Runtime:
 
     def status(self) -> dict[str, Any]:
         """Describe what is woven, what is under way and what went wrong, in plain values."""
-        points = list(self.weaver.join_points.values())
+        targets = self.weaver.targets()
         delivery, left_out = self.pipeline.status(), self.recorder.left_out
         # Calls that sampling leaves out make no span, so the pipeline has never seen them.
         delivery.update(produced=delivery["produced"] + left_out, sampled_out=delivery["sampled_out"] + left_out)
@@ -92,10 +92,10 @@ class Runtime:
             "stale": self.stale,
             "presets": [preset.name for preset in self.registry.presets],
             "skipped_presets": [{"name": n, "reason": r} for n, r in self.registry.skipped_presets],
-            "woven": sum(point.recipe is not None for point in points),
+            "woven": len(targets),
             "aliases": self.weaver.aliases,
-            "targets": sorted(str(point.target) for point in points if point.recipe is not None),
-            "refused": [{"target": str(t), "reason": reason} for t, reason in self.weaver.refused.items()],
+            "targets": sorted(map(str, targets)),
+            "refused": [{"target": str(target), "reason": why} for target, why in self.weaver.refused.items()],
             "unmatched": [str(problem) for problem in self.weaver.unmatched()],
             "open": len(self.recorder.open),
             "delivery": delivery,

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +25,7 @@ APPS = Path(__file__).parent / "apps"
 PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
 REGISTRY = """
 version: 1
-use: [threads, processes]
+use: [threads, processes, http]
 export: { local: { path: traces.db } }
 trace:
   - match: goods:*
@@ -39,6 +44,8 @@ if __name__ == "__main__":
     main(*sys.argv[1:])
 """
 ACTIVATE = "import tracing_proxies; tracing_proxies.activate()"
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 WAYS = ["run", "top", "guarded"]
 """Started by `tracing-proxies run`, activated at the top of the main module, activated below its guard."""
@@ -80,6 +87,36 @@ class App:
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
+    @contextmanager
+    def serve(self, way: str, *arguments: str, path: str = "/ready") -> Iterator[Server]:
+        """Run a server until it answers, and stop it in the end; its arguments may hold ``{port}``.
+
+        Yields:
+            The server. It must have ended by its own means, without a word of ours on its error output.
+        """
+        port = free_port()
+        log = (self.folder / "server.log").open("w")
+        process = subprocess.Popen(
+            self.command(way, *(argument.format(port=port) for argument in arguments)),
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        server = Server(process, f"http://127.0.0.1:{port}", self.folder / "server.log")
+        try:
+            wait_until(lambda: server.answers(path), server.log)
+            yield server
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            log.close()
+        assert "tracing" not in server.log().replace(str(self.folder), "").replace("tracing-proxies run", "")
+
     def spans(self, name: str | None = None) -> list[dict[str, Any]]:
         """Return what the store holds, in the order of the starts."""
         try:
@@ -97,6 +134,53 @@ class App:
         assert len(above) <= 1
         assert all(row["trace_id"] == span["trace_id"] for row in above)
         return above[0] if above else None
+
+
+class Server:
+    """A server in a process group of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+        self.process = process
+        self.url = url
+        self._log = log
+
+    def log(self) -> str:
+        """Return what it has printed."""
+        return self._log.read_text()
+
+    def get(self, path: str, **headers: str) -> Any:
+        """Ask it over a connection of its own, and read the answer's JSON."""
+        request = urllib.request.Request(self.url + path, headers=headers)
+        with _OPENER.open(request, timeout=20) as answer:
+            return json.loads(answer.read())
+
+    def tells(self, path: str, expected: Any) -> bool:
+        """Tell whether it gives an answer, which it may not do while it restarts."""
+        return self.answers(path) and self.get(path) == expected
+
+    def answers(self, path: str) -> bool:
+        """Tell whether it answers yet."""
+        try:
+            self.get(path)
+        except OSError:
+            assert self.process.poll() is None, self.log()
+            return False
+        return True
+
+
+def free_port() -> int:
+    """Find a port of the loopback that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], explain: Callable[[], str] = str, timeout: float = 30.0) -> None:
+    """Wait for a condition; the timeout is only a bound for a broken test."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.05)
 
 
 @pytest.fixture

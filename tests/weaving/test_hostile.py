@@ -21,6 +21,7 @@ from tests.weaving import odd
 from tests.weaving.support import make_registry, woven
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.testing import capture_spans, registry_from
+from tracing_proxies.weaving.reach import Reach
 from tracing_proxies.weaving.weaver import Weaver
 
 M = odd.__name__
@@ -209,7 +210,7 @@ def test_an_activation_that_fails_leaves_nothing_woven(monkeypatch: Any) -> None
     def fail(self: Any) -> None:
         raise RuntimeError("ours")
 
-    monkeypatch.setattr(Weaver, "_rebind_aliases", fail)
+    monkeypatch.setattr(Reach, "search_all", fail)
     with pytest.raises(RuntimeError, match="ours"):
         tracing_proxies.activate(
             registry_from(f"version: 1\nexport: {{ discard: {{}} }}\ntrace:\n  - match: {M}:leaf\n")

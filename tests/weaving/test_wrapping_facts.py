@@ -25,7 +25,7 @@ from fastapi.testclient import TestClient
 
 from tests.weaving.support import woven
 from tests.weaving.twins import NAME, outcome, twins
-from tracing_proxies.weaving.proxies import is_woven
+from tracing_proxies.weaving.proxies import is_woven, raw_of
 
 SOURCE = """
     import abc, contextlib, functools
@@ -245,14 +245,15 @@ def test_a_method_named_at_its_heir_and_at_its_owner_is_woven_once() -> None:
 
 
 def test_an_attribute_that_is_set_while_woven_stays_on_the_function() -> None:
-    with twins("def f():\n    return 1\nraw = [f]\n", "f") as (_, traced, _spans):
+    with twins("def f():\n    return 1\n", "f") as (_, traced, _spans):
+        raw = raw_of(traced.f)
         traced.f.mark = "set"
-        assert traced.raw[0].mark == "set"
-        assert traced.f == traced.raw[0]
-        assert hash(traced.f) == hash(traced.raw[0])
-        assert traced.f is not traced.raw[0]
+        assert raw.mark == "set"
+        assert traced.f == raw
+        assert hash(traced.f) == hash(raw)
+        assert traced.f is not raw
         del traced.f.mark
-        assert not hasattr(traced.raw[0], "mark")
+        assert not hasattr(raw, "mark")
 
 
 def test_a_method_that_the_application_has_decorated_by_wrapt_is_traced_and_stays_theirs() -> None:

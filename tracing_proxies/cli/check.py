@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import pkgutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tracing_proxies.diagnosis.application import import_modules
 from tracing_proxies.errors import Problem, RegistryError
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.recorder import Recorder
@@ -59,48 +58,20 @@ def match_rules(registry: Registry) -> tuple[dict[str, list[str]], list[Problem]
     Returns:
         The targets of each rule by the rule's place, the pointcuts without any, and modules that failed to import.
     """
-    failed = _import_modules(registry)
+    failed = import_modules(registry)
     weaver = Weaver(Recorder(lambda span: None))
     install_adapters(registry, weaver)
     weaver.weave(registry)
     try:
-        targets = [point.target for point in weaver.join_points.values()]
+        targets = weaver.targets()
         matches = {
             str(rule.place): sorted(str(target) for target in targets if rule.selects(target))
             for rule in registry.rules
             if rule.preset is None
         }
-        return matches, find_unmatched(registry, targets, pending=True), failed
+        return matches, find_unmatched(registry, targets, weaver.refused, pending=True), failed
     finally:
         weaver.undo()
-
-
-def _import_modules(registry: Registry) -> dict[str, str]:
-    failed: dict[str, str] = {}
-    for rule in registry.rules:
-        if rule.preset is not None:
-            continue
-        for pointcut in rule.match:
-            stem = pointcut.module.split("*")[0].rstrip(".") if "*" in pointcut.module else pointcut.module
-            if "*" in pointcut.module:
-                stem = stem if pointcut.module.startswith(stem + ".") else stem.rpartition(".")[0]
-            _import(stem, failed)
-            if "*" in pointcut.module and stem in sys.modules:
-                for found in pkgutil.walk_packages(
-                    getattr(sys.modules[stem], "__path__", []), stem + ".", lambda _: None
-                ):
-                    if pointcut.names_module(found.name):
-                        _import(found.name, failed)
-    return failed
-
-
-def _import(name: str, failed: dict[str, str]) -> None:
-    if not name or name in failed:
-        return
-    try:
-        importlib.import_module(name)
-    except Exception as error:
-        failed[name] = f"{type(error).__name__}: {error}"
 
 
 def _document(

@@ -17,6 +17,8 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 SPAN_KEY = _SPAN_KEY
 OWN_KEY = "tracing-proxies-span"
+SUPPRESSION_KEYS = (api._SUPPRESS_INSTRUMENTATION_KEY, api._SUPPRESS_HTTP_INSTRUMENTATION_KEY)
+"""What stands in the context of exporters, whose own requests are no part of any trace."""
 _runtime = api._RUNTIME_CONTEXT
 
 if type(_runtime) is ContextVarsRuntimeContext:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ def error_record(span: Span, recipe: Recipe, scope: CallScope | None, exc: BaseE
     """Write onto a span what its call raised."""
     if isinstance(exc, _CONTROL_FLOW):
         return
-    if isinstance(exc, asyncio.CancelledError):
+    if _is_cancellation(exc):
         span.level = "WARNING"
         span.status_message = "cancelled"
         span.metadata["outcome"] = "cancelled"
@@ -140,6 +141,12 @@ def _late_values(span: Span, recipe: Recipe, scope: CallScope) -> None:
         span.status_message = _text(found)
     if recipe.model is not None and (found := recipe.model(scope)) is not MISSING:
         span.model = render(found)
+
+
+def _is_cancellation(exc: BaseException) -> bool:
+    # Without an import: what raises it has imported it.
+    trio_cancelled = getattr(sys.modules.get("trio"), "Cancelled", ())
+    return isinstance(exc, (asyncio.CancelledError, trio_cancelled))
 
 
 def _message(exc: BaseException) -> str:

@@ -110,7 +110,7 @@ class Recorder:
                 trace = _new(Trace)
                 trace.trace_id = _bits(128) or new_trace_id()
                 trace.weight = 1.0
-                trace.session = trace.user = None
+                trace.session = trace.user = trace.state = None
                 trace.tags = ()
                 trace.ended = False
                 trace.name = name
@@ -344,6 +344,7 @@ class Recorder:
             return own, own.trace, own.span_id, context  # a root only because it could not see ours
         if trace is None:
             trace = Trace(context.trace_id)
+            trace.state = context.trace_state
         return None, trace, context.span_id, context
 
     def _adopt(

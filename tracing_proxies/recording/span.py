@@ -140,10 +140,14 @@ class Span(api.Span):
     def get_span_context(self) -> SpanContext:
         if self.library and asks_for_itself(self.library):
             return self.foreign or INVALID_SPAN_CONTEXT
+        return self.own_context()
+
+    def own_context(self) -> SpanContext:
+        """Return its ids whoever asks; ``get_span_context`` may hide them from the library that it is a call of."""
         if self.stop is None and not self.trace.ended:
             self.recorder.traces[self.trace.trace_id] = self.trace  # somebody else's spans may come below
         flags = TraceFlags(TraceFlags.SAMPLED)
-        return SpanContext(self.trace.trace_id, self.span_id, is_remote=False, trace_flags=flags)
+        return SpanContext(self.trace.trace_id, self.span_id, False, flags, self.trace.state)
 
     def is_recording(self) -> bool:
         return self.stop is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from opentelemetry.trace import TraceState
+
 
 class Trace:
     """One trace in this process: its id, whether it is kept, and what stands on every one of its spans.
@@ -16,9 +18,10 @@ class Trace:
             jump of the wall clock never turns a duration around.
         name: of its first span.
         ended: whether its first span in this process has ended.
+        state: what other tracing systems have said about it (W3C ``tracestate``), passed on unchanged.
     """
 
-    __slots__ = ("ended", "name", "offset", "session", "tags", "trace_id", "user", "weight")
+    __slots__ = ("ended", "name", "offset", "session", "state", "tags", "trace_id", "user", "weight")
 
     def __init__(self, trace_id: int, weight: float = 1.0) -> None:
         self.trace_id = trace_id
@@ -29,6 +32,7 @@ class Trace:
         self.session: Any = None
         self.user: Any = None
         self.tags: tuple[str, ...] = ()
+        self.state: TraceState | None = None
 
     def add_tags(self, tags: tuple[str, ...]) -> None:
         """Add tags, each once, in the order in which they come."""

@@ -30,7 +30,19 @@ class JoinPoint:
         call: what a call is handed on to, if that is not the function itself.
     """
 
-    __slots__ = ("begin", "bound", "call", "entry", "function", "lazy", "raw", "recipe", "target")
+    __slots__ = (
+        "__weakref__",
+        "begin",
+        "bound",
+        "call",
+        "entry",
+        "function",
+        "lazy",
+        "mutations",
+        "raw",
+        "recipe",
+        "target",
+    )
 
     def __init__(
         self, target: Target, function: Any, recorder: Recorder, *, lazy: bool, bound: bool, call: Any = None
@@ -43,6 +55,7 @@ class JoinPoint:
         self.call = function if call is None else call
         self.entry: Any = None  # what was put into the namespace; None where the entry stays as it is
         self.raw: Any = None  # what had stood there
+        self.mutations: dict[int, Any] = {}  # wherever the entry has been put, for as long as it lives
         self.recipe: Recipe | None = None
 
 

@@ -7,26 +7,41 @@ only types are asked here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
-from tracing_proxies.registry.fields import mro_of, namespace_of
+import attrs
+
+from tracing_proxies.registry.fields import module_of, mro_of, namespace_of, qualname_of
 from tracing_proxies.registry.pointcut import ClassRef, Target
+from tracing_proxies.weaving.modules import main_name, public_name
 
 
 def class_ref(cls: type) -> ClassRef:
     """Describe a class by name: its module, its path, and the public methods in its own namespace."""
     public = frozenset(name for name, raw in namespace_of(cls).items() if not name.startswith("_") and is_method(raw))
-    return ClassRef(str(cls.__module__), cls.__qualname__, public)
+    return ClassRef(module_of_class(cls), qualname_of(cls), public)
 
 
 def class_targets(cls: type) -> Iterator[tuple[str, Any, Target]]:
     """Yield the entries of a class with the targets that they are: name, raw entry, target."""
     ancestry = ancestry_of(cls)
-    module, path = str(cls.__module__), cls.__qualname__
+    module, path = module_of_class(cls), qualname_of(cls)
     for name, raw in list(namespace_of(cls).items()):
         if is_method(raw):
             yield name, raw, Target(module, path, name, ancestry)
+
+
+def module_of_class(cls: type) -> str:
+    """Return the name that rules know a class's module by."""
+    return public_name(str(module_of(cls)))
+
+
+def as_main(target: Target) -> Target:
+    """Describe a target of the main module by the name that the module has while it runs."""
+    name = main_name()
+    ancestry = tuple(attrs.evolve(ref, module="__main__") if ref.module == name else ref for ref in target.ancestry)
+    return Target("__main__" if target.module == name else target.module, target.path, target.name, ancestry)
 
 
 def ancestry_of(cls: type) -> tuple[ClassRef, ...]:
@@ -34,16 +49,18 @@ def ancestry_of(cls: type) -> tuple[ClassRef, ...]:
     return tuple(class_ref(base) for base in mro_of(cls) if base is not object)
 
 
-def module_targets(module: ModuleType) -> Iterator[tuple[str, Any, Target]]:
-    """Yield the functions that a module defines itself, not those that it imports."""
-    for name, raw in list(vars(module).items()):
-        if is_callable(raw) and home_of(raw) == module.__name__:
-            yield name, raw, Target(module.__name__, None, name)
+def module_targets(entries: dict[str, Any]) -> Iterator[tuple[str, Any, Target]]:
+    """Yield the functions that a module defines itself, not those that it imports, from its namespace."""
+    home = entries.get("__name__")
+    for name, raw in list(entries.items()):
+        if is_callable(raw) and home_of(raw) == home and type(name) is str:
+            yield name, raw, Target(public_name(str(home)), None, name)
 
 
-def module_classes(module: ModuleType) -> Iterator[type]:
-    """Yield the classes that a module defines, nested ones after those that hold them."""
-    waiting = [raw for raw in list(vars(module).values()) if is_class(raw) and _is_defined_in(raw, module)]
+def module_classes(entries: dict[str, Any]) -> Iterator[type]:
+    """Yield the classes that a module defines, nested ones after those that hold them, from its namespace."""
+    home = entries.get("__name__")
+    waiting = [raw for raw in list(entries.values()) if is_class(raw) and _is_defined_in(raw, home)]
     seen: set[int] = set()
     while waiting:
         cls = waiting.pop(0)
@@ -54,14 +71,14 @@ def module_classes(module: ModuleType) -> Iterator[type]:
         waiting += [
             raw
             for raw in list(namespace_of(cls).values())
-            if is_class(raw) and _is_defined_in(raw, module) and raw.__qualname__.startswith(cls.__qualname__ + ".")
+            if is_class(raw) and _is_defined_in(raw, home) and qualname_of(raw).startswith(qualname_of(cls) + ".")
         ]
 
 
-def find_class(module: ModuleType, path: str) -> type | None:
-    """Find a class in a module by its path, without running a module's ``__getattr__``."""
+def find_class(entries: dict[str, Any], path: str) -> type | None:
+    """Find a class in a module's namespace by its path, without running a module's ``__getattr__``."""
     first, *others = path.split(".")
-    found = vars(module).get(first)
+    found = entries.get(first)
     for segment in others:
         found = namespace_of(found).get(segment) if is_class(found) else None
     return found if is_class(found) else None
@@ -108,8 +125,9 @@ def home_of(raw: Any) -> str | None:
     return wrapped.__module__ if type(wrapped) is FunctionType else None
 
 
-def _is_defined_in(cls: type, module: ModuleType) -> bool:
-    return bool(namespace_of(cls).get("__module__") == module.__name__)
+def _is_defined_in(cls: type, home: Any) -> bool:
+    named = module_of(cls)
+    return type(named) is str and named == home
 
 
 def _has(kind: type, name: str) -> bool:

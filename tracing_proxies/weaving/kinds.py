@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import attrs
@@ -66,6 +66,8 @@ def shape_of(raw: Any, in_class: bool, containers: dict[type, Container]) -> Sha
     if is_class(raw) or not is_method(raw):
         return None
     if in_class:
+        if kind is BuiltinFunctionType:
+            return None  # other classes and modules hold the same object, under the same name or another
         if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
             return _held_by_class(raw)
         if _is_a(kind, property):
@@ -183,24 +185,31 @@ def _is_a(kind: type, base: type) -> bool:
     return any(known is base for known in mro_of(kind))
 
 
+def proxy_of(raw: Any) -> Any:
+    """Return the proxy that an entry is or holds, None if there is none of ours."""
+    kind = type(raw)
+    held = raw
+    if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
+        held = raw.__func__
+    elif _is_a(kind, property):
+        held = raw.fget
+    return held if is_woven(held) else None
+
+
 def unwoven(raw: Any) -> Any:
     """Return what an entry was before it was woven, or the entry itself if it is not of ours.
 
     A class decorator that builds a second class (`attrs.define`, `dataclass(slots=True)`) copies our entries into it.
     """
-    kind = type(raw)
-    if is_woven(raw):
-        point = point_of(raw)
-        return point.raw if raw is point.entry else raw_of(raw)
-    base = next((base for base in (classmethod, staticmethod, property) if _is_a(kind, base)), None)
-    if base is None:
+    proxy = proxy_of(raw)
+    if proxy is None:
         return raw
-    proxy = raw.fget if base is property else raw.__func__
-    if not is_woven(proxy):
-        return raw
-    if raw is point_of(proxy).entry:
-        return point_of(proxy).raw
+    point = point_of(proxy)
+    if raw is point.entry:
+        return point.raw
     # Made of ours by the application: `@Base.name.setter` in a subclass, for instance.
-    if base is property:
+    if raw is proxy:
+        return raw_of(proxy)
+    if _is_a(type(raw), property):
         return property.getter(raw, raw_of(proxy))
-    return _copied(raw, base, raw_of(proxy))
+    return _copied(raw, classmethod if _is_a(type(raw), classmethod) else staticmethod, raw_of(proxy))

@@ -1,43 +1,90 @@
-"""Every change that weaving makes to the application's namespaces, so that it can be taken back exactly."""
+"""Every change that weaving makes to what the application holds, so that it can be taken back exactly."""
 
 from __future__ import annotations
 
+import itertools
+import weakref
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-import attrs
-
 from tracing_proxies.failures import contain
+from tracing_proxies.registry.fields import namespace_of
+from tracing_proxies.weaving.holders import swap
+from tracing_proxies.weaving.modules import entries_of, is_module
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "<absent>"})()
 
+Owner = type | ModuleType | dict[str, Any]
 
-@attrs.frozen(eq=False)
+
 class Mutation:
-    """One replaced entry: what stood raw in the owner's ``__dict__`` before, and what we put there."""
+    """One replaced entry: what stood raw in a namespace or container before, and what we put there.
 
-    owner: type | ModuleType
-    name: str
-    before: Any
-    after: Any
+    Args:
+        owner: the class; or the dict of a module's namespace; or the container.
+        name: the key in the namespace, None for a container.
+    """
+
+    __slots__ = ("__weakref__", "_owner", "after", "before", "name")
+
+    def __init__(self, owner: Callable[[], Any], name: str | None, before: Any, after: Any) -> None:
+        self._owner = owner
+        self.name = name
+        self.before = before
+        self.after = after
+
+    @property
+    def owner(self) -> Any:
+        """What was changed; None if it is gone."""
+        return self._owner()
+
+    def take_back(self) -> bool:
+        """Put back what stood before.
+
+        Returns:
+            False if something else stands there by now, which is left alone.
+        """
+        owner = self._owner()
+        if owner is None:
+            return True
+        if self.name is None:
+            return swap(owner, self.after, self.before)
+        now = _read(owner, self.name)
+        if now is self.before:  # somebody, a mock.patch around us for instance, has put it back already
+            return True
+        if now is not self.after:
+            return False
+        put(owner, self.name, self.before)
+        return True
+
+
+Keeper = dict[int, Mutation]
 
 
 class Ledger:
-    """Replaces entries of classes and modules, and puts the raw entries back in reverse order."""
+    """Replaces entries of classes, modules and containers, and puts the raw entries back in reverse order.
+
+    Whoever passes a ``keeper`` owns the mutations in it: the ledger itself refers to them, and to classes, weakly, so
+    that a class which the application drops is freed together with what we know of it.
+    """
 
     def __init__(self) -> None:
-        self._mutations: list[Mutation] = []
+        self._serials = itertools.count()
+        self._log: dict[int, weakref.ref[Mutation]] = {}
+        self._kept: Keeper = {}
 
     def __len__(self) -> int:
-        return len(self._mutations)
+        return len(self._log)
 
-    def replace(self, owner: type | ModuleType, name: str, after: Any) -> Mutation:
+    def replace(self, owner: Owner, name: str, after: Any, keeper: Keeper | None = None) -> Mutation:
         """Put an entry into a namespace, and remember the raw one.
 
         Args:
-            owner: the class or module.
+            owner: the class, module, or namespace of a module.
             name: the key in its ``__dict__``; it may be absent there.
             after: the new entry, stored as it is.
+            keeper: what the mutation lives with; the ledger itself if nothing is named.
 
         Returns:
             The mutation, as it was recorded.
@@ -45,14 +92,20 @@ class Ledger:
         Raises:
             TypeError: the owner is a C type, which refuses new entries.
         """
-        mutation = Mutation(owner, name, vars(owner).get(name, ABSENT), after)
-        setattr(owner, name, after)
-        self._mutations.append(mutation)
-        return mutation
+        held = entries_of(owner) if is_module(owner) else owner
+        before = _read(held, name)
+        put(held, name, after)
+        return self.note(held, name, before, after, keeper)
 
-    def covers(self, owner: type | ModuleType, name: str) -> bool:
-        """Tell whether an entry is one that ``undo`` restores."""
-        return any(mutation.owner is owner and mutation.name == name for mutation in self._mutations)
+    def note(self, owner: Any, name: str | None, before: Any, after: Any, keeper: Keeper | None = None) -> Mutation:
+        """Record a change that has been made already."""
+        serial = next(self._serials)
+        kept = self._kept if keeper is None else keeper
+        reference = _reference(owner, lambda _: kept.pop(serial, None))
+        mutation = kept[serial] = Mutation(reference, name, before, after)
+        log = self._log
+        log[serial] = weakref.ref(mutation, lambda _: log.pop(serial, None))
+        return mutation
 
     def undo(self) -> list[Mutation]:
         """Restore every namespace, last change first.
@@ -62,20 +115,47 @@ class Ledger:
             library's wrapper, for instance); the caller makes those pass through.
         """
         covered: list[Mutation] = []
-        while self._mutations:
-            mutation = self._mutations.pop()
-            now = vars(mutation.owner).get(mutation.name, ABSENT)
-            if now is mutation.before:  # somebody, a mock.patch around us for instance, has put it back already
-                continue
-            if now is not mutation.after:
-                covered.append(mutation)
+        mutations = [reference() for _, reference in sorted(self._log.items(), reverse=True)]
+        self._log.clear()
+        self._kept.clear()
+        for mutation in mutations:
+            if mutation is None:
                 continue
             try:
-                if mutation.before is ABSENT:
-                    delattr(mutation.owner, mutation.name)
-                else:
-                    setattr(mutation.owner, mutation.name, mutation.before)
+                if not mutation.take_back():
+                    covered.append(mutation)
             except Exception as exc:  # one namespace that refuses must not keep the others from being restored
                 contain("undo", exc)
                 covered.append(mutation)
         return covered
+
+
+def put(owner: Any, name: str, entry: Any) -> None:
+    """Store an entry in a class or a module's namespace, or remove it, without running a ``__setattr__``."""
+    if type(owner) is dict:
+        if entry is ABSENT:
+            owner.pop(name, None)
+        else:
+            owner[name] = entry
+        return
+    try:
+        if entry is ABSENT:
+            type.__delattr__(owner, name)
+        else:
+            type.__setattr__(owner, name, entry)
+    except TypeError:  # a metaclass written in C (ctypes) insists on its own way; a C type refuses once more
+        if entry is ABSENT:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, entry)
+
+
+def _read(owner: Any, name: str) -> Any:
+    return (owner if type(owner) is dict else namespace_of(owner)).get(name, ABSENT)
+
+
+def _reference(owner: Any, gone: Callable[[Any], Any]) -> Callable[[], Any]:
+    try:
+        return weakref.ref(owner, gone)
+    except TypeError:  # containers cannot be referred to weakly
+        return lambda: owner

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tracing_proxies.failures import contain
-from tracing_proxies.weaving.ledger import ABSENT, Ledger
+from tracing_proxies.registry.fields import namespace_of
+from tracing_proxies.weaving.ledger import ABSENT, Keeper, Ledger
 
 
 class SubclassWatch:
@@ -21,15 +22,16 @@ class SubclassWatch:
     def __init__(self, ledger: Ledger, found: Callable[[type], None]) -> None:
         self._ledger = ledger
         self._found = found
-        self._watched: dict[int, type] = {}
+        self._watched: dict[int, weakref.ref[type]] = {}
         # By id, since a metaclass may forbid hashing; with a reference, since a new class may get a dead one's id.
         self._reported: dict[int, weakref.ref[type]] = {}
 
     def watch(self, base: type) -> None:
         """Report the subclasses of a class, and those that are defined from now on."""
-        if id(base) in self._watched:
+        if self._is_watched(base):
             return
-        self._watched[id(base)] = base
+        key = id(base)
+        self._watched[key] = weakref.ref(base, lambda gone: _drop(self._watched, key, gone))
         try:
             self._hook(base)
         except Exception as exc:  # a class that refuses new attributes; its subclasses are found by sweeping
@@ -38,8 +40,10 @@ class SubclassWatch:
 
     def sweep(self) -> None:
         """Look again, for classes whose own ``__init_subclass__`` does not call ``super()``."""
-        for base in list(self._watched.values()):
-            self._walk(base)
+        for reference in list(self._watched.values()):
+            base = reference()
+            if base is not None:
+                self._walk(base)
 
     def forget(self) -> None:
         """Report nothing any more."""
@@ -54,19 +58,26 @@ class SubclassWatch:
                 self._report(cls)
             waiting += type.__subclasses__(cls)
 
+    def _is_watched(self, base: type) -> bool:
+        reference = self._watched.get(id(base))
+        return reference is not None and reference() is base
+
     def _is_reported(self, cls: type) -> bool:
         reference = self._reported.get(id(cls))
         return reference is not None and reference() is cls
 
     def _report(self, cls: type) -> None:
-        self._reported[id(cls)] = weakref.ref(cls)
+        key = id(cls)
+        self._reported[key] = weakref.ref(cls, lambda gone: _drop(self._reported, key, gone))
         try:
             self._found(cls)
         except Exception as exc:  # within a class statement of the application
             contain("weave", exc)
 
     def _hook(self, base: type) -> None:
-        before = vars(base).get("__init_subclass__", ABSENT)
+        before = namespace_of(base).get("__init_subclass__", ABSENT)
+        watch = self
+        keeper: Keeper = {}  # lives with the hook, and the hook with its class
 
         # A plain classmethod: through a wrapt proxy the new class would arrive as None.
         def __init_subclass__(cls: Any, /, **kwargs: Any) -> None:
@@ -75,7 +86,13 @@ class SubclassWatch:
                 super(base, cls).__init_subclass__(**kwargs)  # type: ignore[arg-type]
             else:
                 before.__get__(None, cls)(**kwargs)
-            if id(base) in self._watched:
-                self._report(cls)
+            if keeper and watch._is_watched(base):
+                watch._report(cls)
 
-        self._ledger.replace(base, "__init_subclass__", classmethod(__init_subclass__))
+        hook: Any = classmethod(__init_subclass__)
+        self._ledger.replace(base, "__init_subclass__", hook, keeper)
+
+
+def _drop(known: dict[int, weakref.ref[type]], key: int, gone: weakref.ref[type]) -> None:
+    if known.get(key) is gone:
+        del known[key]

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from types import ModuleType
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 from tracing_proxies.errors import Problem
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.weaving import candidates
+from tracing_proxies.weaving.main_module import bodies_of_main
+from tracing_proxies.weaving.modules import MAIN, entries_of, is_loading, loaded_modules, main_name
 
 CODE = "TP203"
+_NONE: Final[Mapping[Target, str]] = MappingProxyType({})
 
 
-def find_unmatched(registry: Registry, targets: Sequence[Target], *, pending: bool = False) -> list[Problem]:
+def find_unmatched(
+    registry: Registry, targets: Sequence[Target], refused: Mapping[Target, str] = _NONE, *, pending: bool = False
+) -> list[Problem]:
     """Report the pointcuts of the user's rules that select none of the woven targets.
 
     Args:
         targets: what is woven.
+        refused: what cannot be, with the reason.
         pending: whether to report those as well whose module is not loaded.
     """
     problems = []
+    loaded = _loaded()
     for rule in registry.rules:
         if rule.preset is not None:
             continue
         for pointcut, place in zip(rule.match, rule.places, strict=True):
-            modules = [module for module in _loaded() if pointcut.names_module(module.__name__)]
+            modules = [entries for name, entries in loaded if pointcut.names_module(name)]
             if (not modules and not pending) or any(_selects(pointcut, target) for target in targets):
+                continue
+            reason = next((why for target, why in refused.items() if _selects(pointcut, target)), None)
+            if reason is not None:
+                problems.append(Problem(CODE, f"{pointcut.text!r} cannot be traced: {reason}.", place))
                 continue
             known = [text for module in modules[:50] for text in _names(module)]
             suggestion = nearest(pointcut.text, known)
@@ -39,12 +50,22 @@ def find_unmatched(registry: Registry, targets: Sequence[Target], *, pending: bo
     return problems
 
 
-def _loaded() -> list[ModuleType]:
-    return [module for module in list(sys.modules.values()) if type(module) is ModuleType]
+def _loaded() -> list[tuple[str, dict[str, Any]]]:
+    """List the modules whose bodies have ended: what others will define nobody knows."""
+    found = []
+    for name, module in loaded_modules():
+        if name in MAIN:
+            if not bodies_of_main():
+                found += [(name, entries_of(module)), (main_name(), entries_of(module))]
+        elif not is_loading(module):
+            found.append((name, entries_of(module)))
+    return found
 
 
 def _selects(pointcut: Pointcut, target: Target) -> bool:
     if pointcut.matches(target):
+        return True
+    if pointcut.module in MAIN and pointcut.matches(candidates.as_main(target)):
         return True
     # An inherited method is woven at the class that defines it, under the name of either.
     return (
@@ -54,9 +75,9 @@ def _selects(pointcut: Pointcut, target: Target) -> bool:
     )
 
 
-def _names(module: ModuleType) -> Iterator[str]:
-    for _, _, target in candidates.module_targets(module):
+def _names(entries: dict[str, Any]) -> Iterator[str]:
+    for _, _, target in candidates.module_targets(entries):
         yield str(target)
-    for cls in candidates.module_classes(module):
+    for cls in candidates.module_classes(entries):
         for _, _, target in candidates.class_targets(cls):
             yield str(target)

@@ -14,22 +14,26 @@ from tracing_proxies.failures import contain
 from tracing_proxies.recording.native import installed_library
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.recording.span import Span
+from tracing_proxies.registry.fields import namespace_of, qualname_of
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.policy import Policy, resolve_policy
-from tracing_proxies.weaving import candidates, unmatched
+from tracing_proxies.weaving import candidates, refusals, unmatched
 from tracing_proxies.weaving.advice import JoinPoint
-from tracing_proxies.weaving.aliases import find_aliases
-from tracing_proxies.weaving.finder import Finder
+from tracing_proxies.weaving.arrivals import Arrivals
 from tracing_proxies.weaving.frameless import Frameless
 from tracing_proxies.weaving.frames import FrameSearch
 from tracing_proxies.weaving.kinds import Container, Shape, shape_of, unwoven
-from tracing_proxies.weaving.ledger import ABSENT, Ledger
+from tracing_proxies.weaving.ledger import ABSENT, Ledger, put
+from tracing_proxies.weaving.modules import MAIN, entries_of, is_loading, is_module, main_name, public_name
+from tracing_proxies.weaving.points import Points
+from tracing_proxies.weaving.reach import Reach
 from tracing_proxies.weaving.subclasses import SubclassWatch
 
 _log = logging.getLogger("tracing_proxies")
 
-Owner = type | ModuleType
+Owner = type | dict[str, Any]
 
 
 class Weaver:
@@ -42,26 +46,36 @@ class Weaver:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.ledger = Ledger()
+        self.points = Points()
+        self.reach = Reach(self.points, self.ledger)
         self.containers: dict[type, Container] = {}
-        self.join_points: dict[tuple[int, str], JoinPoint] = {}
         self.refused: dict[Target, str] = {}
-        self.aliases = 0
         self._frames = FrameSearch()
         self._frameless = Frameless()
         self._lock = threading.RLock()
         self._registry: Registry | None = None
         self._patterns: list[Pointcut] = []
+        self._names_main = False
         self._listeners: dict[str, list[Callable[[ModuleType], None]]] = {}
         self._installed: list[Callable[[], None]] = []
-        self._woven: dict[int, tuple[Any, Any]] = {}
-        self._finder = Finder(self._is_wanted, self._module_loaded)
+        self._behind: list[JoinPoint] = []
+        self._arrivals = Arrivals(self)
         self._subclasses = SubclassWatch(self.ledger, self._class_defined)
+
+    @property
+    def aliases(self) -> int:
+        """How many references elsewhere hold now what is woven."""
+        return self.reach.changed
+
+    def targets(self) -> list[Target]:
+        """List what is traced."""
+        return self.points.targets()
 
     def on_module(self, name: str, listener: Callable[[ModuleType], None]) -> None:
         """Call ``listener`` with a module once it is loaded, at once if it is already."""
         self._listeners.setdefault(name, []).append(listener)
         module = sys.modules.get(name)
-        if module is not None and not _is_loading(module):
+        if module is not None and is_module(module) and not is_loading(module):
             self._tell(listener, module)
 
     def on_undo(self, action: Callable[[], None]) -> None:
@@ -76,55 +90,109 @@ class Weaver:
         with self._lock:
             self._registry = registry
             self._patterns = [pointcut for rule in registry.rules for pointcut in rule.match]
-            for point in self.join_points.values():
-                policy = resolve_policy(registry, point.target)
+            self._names_main = any(pointcut.module in MAIN for pointcut in self._patterns)
+            self.refused.clear()
+            for point in self.points:
+                policy = self._policy(point.target)
                 point.recipe = self._recipe(point, policy) if policy is not None else None
-            self._finder.install()
-            for name, module in list(sys.modules.items()):
-                if type(module) is ModuleType and self._is_wanted(name) and not _is_loading(module):
-                    self._consider_module(module)
-            self._rebind_aliases()
+            self._arrivals.begin()
+            if not self._arrivals.follows_main and self._look_at_main not in self.recorder.observers:
+                self.recorder.observers.append(self._look_at_main)
+            self.reach.search_all()
 
     def undo(self) -> None:
         """Take everything back; what something else has been put over since passes through from now on."""
         with self._lock:
-            self._finder.remove()
-            for point in self.join_points.values():
+            self._arrivals.end()
+            self._look_no_more()
+            for point in self.points:
                 point.recipe = None
             for action in reversed(self._installed):
                 action()
-            for module, name, identity in list(find_aliases({id(woven): woven for woven, _ in self._woven.values()})):
-                raw = next((raw for woven, raw in self._woven.values() if id(woven) == identity), ABSENT)
-                if vars(module).get(name) is not raw and not self.ledger.covers(module, name):
-                    setattr(module, name, raw)
             self.ledger.undo()
-            self.join_points.clear()
-            self.refused.clear()
-            self._woven.clear()
+            self.reach.restore_all()
+            self.points.clear()
             self._installed.clear()
+            self._behind.clear()
             self._listeners.clear()
             self._subclasses.forget()
+            self.refused.clear()
             self._registry = None
-            self.aliases = 0
 
     def unmatched(self) -> list[Problem]:
         """Report the pointcuts that select nothing although their module is loaded."""
         if self._registry is None:
             return []
-        return unmatched.find_unmatched(self._registry, [point.target for point in self.join_points.values()])
+        return unmatched.find_unmatched(self._registry, self.points.targets(), self.refused)
 
-    def _is_wanted(self, name: str) -> bool:
-        return name in self._listeners or any(pointcut.names_module(name) for pointcut in self._patterns)
+    def is_wanted(self, name: str) -> bool:
+        """Tell by a module's name whether it is to be reported when it is loaded."""
+        return name in self._listeners or any(
+            pointcut.names_module(name) or _may_export(pointcut, name) for pointcut in self._patterns
+        )
 
-    def _module_loaded(self, module: ModuleType) -> None:
+    def module_begun(self, name: str) -> None:
+        """Learn that the body of a module runs: what it defines is woven when it ends."""
+        with self._lock:
+            self.reach.begun(name)
+
+    def module_loaded(self, name: str) -> None:
+        """Weave what a module holds that has just been loaded, and let the others hold it."""
         with self._lock:
             if self._registry is None:
                 return
-            for listener in self._listeners.get(module.__name__, ()):
-                self._tell(listener, module)
-            self._consider_module(module)
+            module = sys.modules.get(name)
+            if module is not None:
+                if is_module(module):
+                    for listener in self._listeners.get(name, ()):
+                        self._tell(listener, module)
+                self.consider_module(name, module)
+            fresh = self.reach.fresh()
+            for other, found in fresh:  # those that came without our hearing of it
+                if other != name and self.is_wanted(other):
+                    self._arrivals.approach(other, found)
             self._subclasses.sweep()
-            self._rebind_aliases()
+            self.reach.search_arrived(name, module, fresh)
+
+    def consider_module(self, name: str, module: Any) -> None:
+        """Weave what a module holds of the targets.
+
+        Args:
+            module: what stands in ``sys.modules``; a module may have put an object in its own place.
+        """
+        with self._lock:
+            try:
+                if self._registry is None:
+                    return
+                if is_module(module):
+                    self._consider_entries(entries_of(module))
+                    return
+                cls = type(module)
+                if candidates.module_of_class(cls) == name:
+                    self._consider_class(cls)
+            except Exception as exc:
+                contain("weave", exc)
+
+    def consider_main(self, entries: dict[str, Any]) -> None:
+        """Weave what the main module has defined so far."""
+        with self._lock:
+            try:
+                known = self.points.added
+                if self._registry is not None:
+                    self._consider_entries(entries)
+                if self.points.added != known:
+                    self.reach.search_entries("__main__", entries)
+            except Exception as exc:
+                contain("weave", exc)
+
+    def _look_at_main(self, span: Span) -> None:
+        """Use the end of the first span as the sign that the main module has defined something and runs it."""
+        self._look_no_more()
+        self._arrivals.look_at_main()
+
+    def _look_no_more(self) -> None:
+        if self._look_at_main in self.recorder.observers:
+            self.recorder.observers.remove(self._look_at_main)
 
     def _class_defined(self, cls: type) -> None:
         with self._lock:
@@ -137,62 +205,105 @@ class Weaver:
         except Exception as exc:
             contain("adapter", exc)
 
-    def _consider_module(self, module: ModuleType) -> None:
-        try:
-            self._consider_all(module)
-        except Exception as exc:
-            contain("weave", exc)
+    def _consider_entries(self, entries: dict[str, Any]) -> None:
+        name = public_name(str(entries.get("__name__")))
+        patterns = [pointcut for pointcut in self._patterns if self._names(pointcut, name)]
+        if patterns:
+            for key, raw, target in candidates.module_targets(entries):
+                self._consider(entries, key, raw, target)
+            for cls in candidates.module_classes(entries):
+                self._consider_class(cls)
+                homes = (name, "__main__") if name == main_name() else (name,)
+                if any(p.subclasses and p.is_base(home, qualname_of(cls)) for p in patterns for home in homes):
+                    self._subclasses.watch(cls)
+            for pointcut in patterns:
+                if pointcut.literal:
+                    self._consider_literal(entries, name, pointcut)
+        for pointcut in self._patterns:
+            if _may_export(pointcut, name):
+                self._consider_exported(entries, name, pointcut)
 
-    def _consider_all(self, module: ModuleType) -> None:
-        patterns = [pointcut for pointcut in self._patterns if pointcut.names_module(module.__name__)]
-        if not patterns:
-            return
-        for name, raw, target in candidates.module_targets(module):
-            self._consider(module, name, raw, target)
-        for cls in candidates.module_classes(module):
-            self._consider_class(cls)
-            if any(p.subclasses and p.is_base(cls.__module__, cls.__qualname__) for p in patterns):
-                self._subclasses.watch(cls)
-        for pointcut in patterns:
-            if pointcut.literal:
-                self._consider_literal(module, pointcut)
+    def _names(self, pointcut: Pointcut, module: str) -> bool:
+        return pointcut.names_module(module) or (pointcut.module in MAIN and module == main_name())
 
     def _consider_class(self, cls: type) -> None:
+        known = self.points.added
         for name, raw, target in candidates.class_targets(cls):
             self._consider(cls, name, raw, target)
+        if self.points.added != known:
+            self.reach.search_class(cls)  # other names in its body for the same function
 
-    def _consider_literal(self, module: ModuleType, pointcut: Pointcut) -> None:
+    def _consider_literal(self, entries: dict[str, Any], module: str, pointcut: Pointcut) -> None:
         """Resolve a name that a module imports, or a class inherits, to where it is defined."""
         name = str(pointcut.name)
         if pointcut.cls is None:
-            raw = vars(module).get(name, ABSENT)
-            if raw is not ABSENT and candidates.home_of(raw) != module.__name__:
-                self._consider(module, name, raw, Target(module.__name__, None, name))
+            raw = entries.get(name, ABSENT)
+            if raw is not ABSENT and candidates.home_of(raw) != entries.get("__name__"):
+                self._consider(entries, name, raw, Target(module, None, name))
             return
-        cls = candidates.find_class(module, pointcut.cls)
+        cls = candidates.find_class(entries, pointcut.cls)
         owner = candidates.defining_class(cls, name) if cls is not None else None
-        if cls is not None and owner is not None and owner is not cls and owner is not object:
-            target = Target(module.__name__, pointcut.cls, name, candidates.ancestry_of(cls))
-            self._consider(owner, name, vars(owner)[name], target)
+        if cls is None or owner is None or owner is object:
+            return
+        if owner is not cls or candidates.module_of_class(cls) != module:
+            target = Target(module, pointcut.cls, name, candidates.ancestry_of(cls))
+            self._consider(owner, name, namespace_of(owner)[name], target)
+
+    def _consider_exported(self, entries: dict[str, Any], module: str, pointcut: Pointcut) -> None:
+        """Resolve a name that a package exports lazily (PEP 562) to the module below it that defines it."""
+        package = sys.modules.get(pointcut.module)
+        if package is None or not is_module(package):
+            return
+        exported = entries_of(package)
+        first = (pointcut.cls or str(pointcut.name)).partition(".")[0]
+        if first in exported or "__getattr__" not in exported:
+            return
+        name = str(pointcut.name)
+        if pointcut.cls is None:
+            raw = entries.get(name, ABSENT)
+            if raw is not ABSENT and candidates.home_of(raw) == entries.get("__name__"):
+                self._consider(entries, name, raw, Target(pointcut.module, None, name))
+            return
+        cls = candidates.find_class(entries, pointcut.cls)
+        if cls is not None and candidates.module_of_class(cls) == module and name in namespace_of(cls):
+            target = Target(pointcut.module, pointcut.cls, name, candidates.ancestry_of(cls))
+            self._consider(cls, name, namespace_of(cls)[name], target)
 
     def _consider(self, owner: Owner, name: str, raw: Any, target: Target) -> None:
-        if self._registry is None or self._stands(owner, name, raw):
+        if self._registry is None or self._stands(owner, name, raw, target):
             return
         original = unwoven(raw)
         if original is not raw:
             # Copied from a class that is woven: the ledger is to know what would stand here without us.
-            setattr(owner, name, original)
+            put(owner, name, original)
             raw = original
-        policy = resolve_policy(self._registry, target)
+        policy = self._policy(target)
         if policy is None:
             return
         try:
+            reason = refusals.reason_for(owner, raw, target)
+            if reason is not None:
+                self.refused[target] = reason
+                return
             shape = shape_of(raw, isinstance(owner, type), self.containers)
             if shape is None or (shape.named and not _is_written_out(policy, target)):
                 return
-            self._weave_one(owner, name, raw, shape, target, policy)
+            if not self._share(owner, name, raw, target, policy):
+                self._weave_one(owner, name, raw, shape, target, policy)
         except Exception as exc:
             contain("weave", exc)
+
+    def _share(self, owner: Owner, name: str, raw: Any, target: Target, policy: Policy) -> bool:
+        """Put what stands for a function already where another name for it stands, if the same rules hold for both."""
+        point = self.points.of_raw(raw)
+        if point is None or point.raw is not raw or point.recipe is None:
+            return False
+        if point.entry is not None:
+            if point.recipe.policy is not policy:
+                return False
+            self.ledger.replace(owner, name, point.entry, point.mutations)
+        self.points.place(point, id(owner), name, target)
+        return True
 
     def _weave_one(self, owner: Owner, name: str, raw: Any, shape: Shape, target: Target, policy: Policy) -> None:
         if shape.install is None and self._frames.frames_above(
@@ -206,17 +317,15 @@ class Weaver:
             shape = Shape(shape.function, shape.bound, install=self._frameless.add)
         point = JoinPoint(target, shape.function, self.recorder, lazy=shape.lazy, bound=shape.bound, call=shape.call)
         recipe = self._recipe(point, policy)
+        point.raw = raw
         if shape.install is not None:
             self._installed.append(shape.install(point))
-            point.raw = raw
+            self._behind.append(point)
         elif shape.build is not None:
-            woven = shape.build(point)
-            point.entry, point.raw = woven, raw
-            self.ledger.replace(owner, name, woven)
-            if isinstance(owner, ModuleType):
-                self._woven[id(raw)] = (woven, raw)
+            point.entry = shape.build(point)
+            self.ledger.replace(owner, name, point.entry, point.mutations)
         point.recipe = recipe
-        self.join_points[id(owner), name] = point
+        self.points.add(point, id(owner), name)
 
     def _recipe(self, point: JoinPoint, policy: Policy) -> Recipe:
         # What becomes of a framework's own spans is its preset's to say.
@@ -224,23 +333,33 @@ class Weaver:
         library = "" if by_preset else installed_library(point.target.module)
         return Recipe(policy, point.function, point.target.qualname, bound=point.bound, library=library)
 
-    def _stands(self, owner: Owner, name: str, raw: Any) -> bool:
+    def _policy(self, target: Target) -> Policy | None:
+        registry = self._registry
+        if registry is None:
+            return None
+        policy = resolve_policy(registry, target)
+        if policy is None and self._names_main:
+            return resolve_policy(registry, candidates.as_main(target))
+        return policy
+
+    def _stands(self, owner: Owner, name: str, raw: Any, target: Target) -> bool:
         """Tell whether an entry is what we have put there; a reloaded module's functions are not."""
-        if any(raw is woven for woven, _ in self._woven.values()):
+        here = self.points.at(id(owner), name)
+        if here is not None and (here.entry is raw or (here.entry is None and here.raw is raw)):
             return True
-        point = self.join_points.get((id(owner), name))
-        return point is not None and (point.entry is raw or (point.entry is None and point.raw is raw))
+        point = self.points.of_entry(raw)
+        if point is None:
+            return False
+        if isinstance(owner, type) and here is None and point.entry is raw:
+            # The class was built with it (a decorator's copy of a class, or `handler = f` in its body).
+            self.ledger.note(owner, name, point.raw, raw, point.mutations)
+            self.points.place(point, id(owner), name, target)
+        return True
 
-    def _rebind_aliases(self) -> None:
-        if not self._woven:
-            return
-        for module, name, identity in list(find_aliases({key: raw for key, (_, raw) in self._woven.items()})):
-            self.ledger.replace(module, name, self._woven[identity][0])
-            self.aliases += 1
 
-
-def _is_loading(module: ModuleType) -> bool:
-    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+def _may_export(pointcut: Pointcut, module: str) -> bool:
+    """Tell whether a module lies below the package that a literal pointcut names."""
+    return pointcut.literal and module.startswith(pointcut.module + ".")
 
 
 def _is_written_out(policy: Policy, target: Target) -> bool:

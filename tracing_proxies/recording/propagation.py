@@ -1,0 +1,120 @@
+"""The current span in HTTP headers: W3C Trace Context (https://www.w3.org/TR/trace-context/), read and written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanContext, TraceFlags, TraceState
+
+from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSION_KEYS
+from tracing_proxies.recording.ids import span_hex, trace_hex
+from tracing_proxies.recording.span import Span
+
+TRACEPARENT = "traceparent"
+TRACESTATE = "tracestate"
+
+_PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_LONGEST_PARENT = 512
+_FORBIDDEN_VERSION = "ff"
+_NAME = r"[a-z][_0-9a-z\-*/]{0,255}|[a-z0-9][_0-9a-z\-*/]{0,240}@[a-z][_0-9a-z\-*/]{0,13}"
+_MEMBER = re.compile(rf"({_NAME})=([\x20-\x2b\x2d-\x3c\x3e-\x7e]{{0,255}}[\x21-\x2b\x2d-\x3c\x3e-\x7e])")
+_MOST_MEMBERS = 32
+_LONGEST_STATE = 512
+_LARGE_MEMBER = 128
+
+
+def read_headers(parents: Sequence[str], states: Sequence[str] = ()) -> SpanContext | None:
+    """Read the span that a request came from.
+
+    Args:
+        parents: the values of all its ``traceparent`` headers.
+        states: the values of its ``tracestate`` headers, in their order.
+
+    Returns:
+        The remote span's context; None unless there is exactly one valid ``traceparent``. An invalid ``tracestate`` is
+        left out (section 3.3: it never affects how ``traceparent`` is read).
+    """
+    if len(parents) != 1 or len(parents[0]) > _LONGEST_PARENT:
+        return None
+    found = _PARENT.fullmatch(parents[0].strip(" \t"))
+    if found is None:
+        return None
+    version, trace_id, span_id, flags, more = found.groups()
+    # A later version may say more behind the four fields that this one knows; version 00 ends there.
+    if version == _FORBIDDEN_VERSION or (version == "00" and more is not None):
+        return None
+    told = SpanContext(
+        int(trace_id, 16),
+        int(span_id, 16),
+        is_remote=True,
+        trace_flags=TraceFlags(int(flags, 16) & TraceFlags.SAMPLED),
+        trace_state=read_state(states),
+    )
+    return told if told.is_valid else None
+
+
+def read_state(states: Sequence[str]) -> TraceState:
+    """Read what other tracing systems have said about a trace, to be passed on unchanged.
+
+    Args:
+        states: the values of the ``tracestate`` headers, in their order.
+
+    Returns:
+        Its members in their order, within 512 characters (section 3.3.1.5: large members are left out first, then those
+        at the end); nothing at all if any of it is invalid.
+    """
+    members: dict[str, str] = {}
+    for text in ",".join(states).split(",") if states else ():
+        member = text.strip(" \t")
+        if not member:
+            continue
+        found = _MEMBER.fullmatch(member)
+        if found is None or found[1] in members or len(members) == _MOST_MEMBERS:
+            return TraceState()
+        members[found[1]] = found[2]
+    return TraceState(_shortened(list(members.items())))
+
+
+def write_headers(context: Context) -> dict[str, str]:
+    """Write the current span of a context as headers.
+
+    Returns:
+        ``traceparent``, and ``tracestate`` where the trace has one; nothing if no span is current, if sampling has left
+        it out, or if instrumentation is suppressed.
+    """
+    span = context.get(SPAN_KEY)
+    if span is None or any(context.get(key) for key in SUPPRESSION_KEYS):
+        return {}
+    told = context_of(span)
+    if not told.is_valid:
+        return {}
+    flags = int(told.trace_flags) & 0xFF
+    headers = {TRACEPARENT: f"00-{trace_hex(told.trace_id)}-{span_hex(told.span_id)}-{flags:02x}"}
+    if told.trace_state:
+        headers[TRACESTATE] = told.trace_state.to_header()
+    return headers
+
+
+def context_of(span: Any) -> SpanContext:
+    """Return the ids of a span, whosever it is."""
+    told: SpanContext = span.own_context() if type(span) is Span else span.get_span_context()
+    return told
+
+
+def _shortened(members: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    def length(name: str, value: str) -> int:
+        return len(name) + len(value) + 2
+
+    excess = sum(length(*member) for member in members) - 1 - _LONGEST_STATE
+    for large in (True, False):
+        for index in range(len(members) - 1, -1, -1):
+            if excess <= 0:
+                return members
+            size = length(*members[index])
+            if not large or size - 1 > _LARGE_MEMBER:
+                excess -= size
+                del members[index]
+    return members

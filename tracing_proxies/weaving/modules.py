@@ -1,0 +1,56 @@
+"""Reads modules without running their code: a lazy module loads when it is asked for anything."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import PurePath
+from types import ModuleType
+from typing import Any
+
+from tracing_proxies.registry.fields import mro_of
+
+_entries_of: Any = vars(ModuleType)["__dict__"].__get__
+MAIN = ("__main__", "__mp_main__")  # the latter is what multiprocessing calls it in a spawned process
+
+
+def is_module(found: Any) -> bool:
+    """Tell whether an object is a module, whatever it says of itself."""
+    return any(base is ModuleType for base in mro_of(type(found)))
+
+
+def entries_of(module: Any) -> dict[str, Any]:
+    """Return a module's namespace."""
+    entries: dict[str, Any] = _entries_of(module)
+    return entries
+
+
+def spec_of(module: Any) -> Any:
+    """Return a module's spec, None if it has none."""
+    return entries_of(module).get("__spec__")
+
+
+def is_loading(module: Any) -> bool:
+    """Tell whether a module's body is still running, in this thread or another."""
+    return bool(getattr(spec_of(module), "_initializing", False))
+
+
+def loaded_modules() -> list[tuple[str, Any]]:
+    """List the modules that are there, with the names that they are imported by."""
+    return [(name, module) for name, module in list(sys.modules.items()) if type(name) is str and is_module(module)]
+
+
+def main_name() -> str:
+    """Return what the main module would be called if it were imported: ``app`` for ``python app.py``."""
+    main = sys.modules.get("__main__")
+    if main is None or not is_module(main):
+        return "__main__"
+    named = getattr(spec_of(main), "name", None)
+    if type(named) is str and named not in MAIN:
+        return named
+    file = entries_of(main).get("__file__")
+    return PurePath(file).stem if type(file) is str else "__main__"
+
+
+def public_name(module: str) -> str:
+    """Return the name that rules know a module by."""
+    return main_name() if module in MAIN else module
