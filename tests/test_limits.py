@@ -130,7 +130,7 @@ def test_a_traced_call_takes_one_frame_more(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_patch_that_outlives_tracing_leaves_a_proxy_that_the_next_activation_takes_away() -> None:
-    with twins(F, "f", undone=False) as (_, traced, spans):
+    with twins(F, "f", exact=False) as (_, traced, spans):
         raw = raw_of(traced.f)
         patch = mock.patch.object(traced, "f")
         patch.start()
@@ -141,7 +141,7 @@ def test_a_patch_that_outlives_tracing_leaves_a_proxy_that_the_next_activation_t
 
 
 def test_a_wrapper_on_top_stays_with_our_proxy_within() -> None:
-    with twins(F, "f", undone=False) as (_, traced, spans):
+    with twins(F, "f", exact=False) as (_, traced, spans):
         traced.f = on_top = functools.wraps(traced.f)(functools.partial(traced.f))
     assert traced.f is on_top
     assert traced.f() == 1

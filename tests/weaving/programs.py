@@ -257,7 +257,7 @@ def _step(classes: list[str]) -> Any:
         st.tuples(st.just("read"), which, names),
         st.tuples(st.just("write"), which, names, values),
         st.tuples(st.just("delete"), which, names),
-        st.tuples(st.just("write_on_class"), which, names, names),
+        st.tuples(st.just("write_on_class"), which, names, values),
         st.tuples(st.just("delete_on_class"), which, names),
         st.tuples(st.just("compare"), which, names, which, names),
         st.tuples(st.just("compare_on_class"), which, names, which, names),

@@ -99,19 +99,24 @@ class Run:
     def delete(self, name: str, member: str) -> Any:
         delattr(self.instance(name), member)
 
-    def write_on_class(self, name: str, member: str, other: str) -> Any:
-        setattr(self.class_of(name), member, inspect.getattr_static(self.class_of(name), other))
+    def write_on_class(self, name: str, member: str, value: Any) -> Any:
+        def replacement(*args: Any, **kwargs: Any) -> Any:
+            return "replaced", value, args[1:], kwargs
+
+        setattr(self.class_of(name), member, replacement)
 
     def delete_on_class(self, name: str, member: str) -> Any:
         delattr(self.class_of(name), member)
 
     def compare(self, first: str, member: str, second: str, other: str) -> Any:
         one, two = getattr(self.instance(first), member), getattr(self.instance(second), other)
-        return one == two, two == one, one is two, one in [two], _same_hash(one, two)
+        # Not the identity of two names for one object: each is an entry, and a proxy, of its own.
+        same = member == other and one is two
+        return one == two, two == one, same, one in [two], _same_hash(one, two)
 
     def compare_on_class(self, first: str, member: str, second: str, other: str) -> Any:
         one, two = getattr(self.class_of(first), member), getattr(self.class_of(second), other)
-        return one == two, one is two, one != two, _same_hash(one, two)
+        return one == two, member == other and one is two, one != two, _same_hash(one, two)
 
     def look(self, name: str, member: str) -> Any:
         return [

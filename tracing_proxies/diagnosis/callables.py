@@ -10,6 +10,7 @@ from typing import Any
 from tracing_proxies.diagnosis.finding import NOTE, Finding
 from tracing_proxies.registry.fields import module_of, mro_of, type_name
 from tracing_proxies.weaving.advice import JoinPoint
+from tracing_proxies.weaving.proxies import raw_of
 from tracing_proxies.weaving.weaver import Weaver
 
 _MOST = 20
@@ -53,7 +54,7 @@ def layers_of(raw: Any) -> list[str]:
             layer = f"{layer} (functools.wraps)"
         elif any(base.__name__ == "ObjectProxy" and base.__module__ in _WRAPT for base in mro_of(type(current))):
             wrapper = getattr(current, "_self_wrapper", None)
-            inner, layer = current.__wrapped__, f"{getattr(wrapper, '__module__', 'somebody')} (wrapt)"
+            inner, layer = raw_of(current), f"{getattr(wrapper, '__module__', 'somebody')} (wrapt)"
         else:
             break
         if inner is None:

@@ -126,7 +126,10 @@ class Span(api.Span):
         """End the span with what its call raised."""
         if self.stop is None:
             self.stop = _clock()
-            self.recorder.fail(self, exc)
+            try:
+                self.recorder.fail(self, exc)
+            except RecursionError:  # the stack is full: no room to record it, nor for one more call
+                self.recorder.open.pop(self.span_id, None)
 
     def abandon(self, reason: str) -> None:
         """End the span of a stream that was closed or dropped before it was exhausted."""

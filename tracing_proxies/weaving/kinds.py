@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import attrs
@@ -66,6 +66,8 @@ def shape_of(raw: Any, in_class: bool, containers: dict[type, Container]) -> Sha
     if is_class(raw) or not is_method(raw):
         return None
     if in_class:
+        if kind is BuiltinFunctionType:
+            return None  # other classes and modules hold the same object, under the same name or another
         if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
             return _held_by_class(raw)
         if _is_a(kind, property):
@@ -97,8 +99,10 @@ def _held_by_class(raw: Any) -> Shape | None:
     inner = shape_of(raw.__func__, kind is classmethod, {})
     if inner is None or inner.build is None:
         return None
-    make = inner.build
-    return attrs.evolve(inner, build=lambda point: _copied(raw, kind, make(point)), bound=kind is classmethod)
+    make, named = inner.build, _is_a(type(raw.__func__), property)
+    return attrs.evolve(
+        inner, build=lambda point: _copied(raw, kind, make(point)), bound=kind is classmethod, named=named
+    )
 
 
 def _property(raw: property) -> Shape:
@@ -181,6 +185,17 @@ def _is_a(kind: type, base: type) -> bool:
     return any(known is base for known in mro_of(kind))
 
 
+def proxy_of(raw: Any) -> Any:
+    """Return the proxy that an entry is or holds, None if there is none of ours."""
+    kind = type(raw)
+    held = raw
+    if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
+        held = raw.__func__
+    elif _is_a(kind, property):
+        held = raw.fget
+    return held if is_woven(held) else None
+
+
 def unwoven(raw: Any) -> Any:
     """Return what an entry was before it was woven, or the entry itself if it is not of ours.
 
@@ -192,21 +207,9 @@ def unwoven(raw: Any) -> Any:
     point = point_of(proxy)
     if raw is point.entry:
         return point.raw
-    if raw is proxy:
-        return raw_of(raw)
     # Made of ours by the application: `@Base.name.setter` in a subclass, for instance.
-    base = next((base for base in (classmethod, staticmethod) if _is_a(type(raw), base)), None)
-    return property.getter(raw, raw_of(proxy)) if base is None else _copied(raw, base, raw_of(proxy))
-
-
-def proxy_of(raw: Any) -> Any:
-    """Return the proxy of ours that an entry is, or that it holds as a class method, static method or property."""
-    if is_woven(raw):
-        return raw
-    kind = type(raw)
-    held: Any = None
-    if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
-        held = raw.__func__
-    elif _is_a(kind, property):
-        held = raw.fget
-    return held if held is not None and is_woven(held) else None
+    if raw is proxy:
+        return raw_of(proxy)
+    if _is_a(type(raw), property):
+        return property.getter(raw, raw_of(proxy))
+    return _copied(raw, classmethod if _is_a(type(raw), classmethod) else staticmethod, raw_of(proxy))
