@@ -140,9 +140,6 @@ def begin_served(
     _rename(span, f"{method} {path[:_LONGEST_PATH]}")
     span.metadata["http.method"] = method
     span.metadata["url.path"] = path[:_LONGEST_PATH]
-    if span.parent is None:
-        # For the spans of the application's own OpenTelemetry below, and what is traced below those.
-        active.recorder.traces.setdefault(span.trace.trace_id, span.trace)
     return Served(origin, span, method)
 
 

@@ -353,12 +353,20 @@ def test_concurrent_tasks_carry_each_its_own_span(echo: Echo, spans: list[Captur
 
 
 def test_a_thread_without_a_span_sends_nothing_of_another_threads(echo: Echo, spans: list[CapturedSpan]) -> None:
+    go = threading.Event()
+
     def ask() -> None:
-        thread = threading.Thread(target=by_requests, args=(echo.url,))
-        thread.start()
+        go.wait()
+        by_requests(echo.url)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+
+    def let_go() -> None:
+        go.set()
         thread.join()
 
-    outer(ask)
+    outer(let_go)
     assert echo.parents == [[]]
 
 
