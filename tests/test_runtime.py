@@ -18,6 +18,7 @@ import tracing_proxies
 from tests.weaving import sample
 from tracing_proxies.errors import RegistryError
 from tracing_proxies.testing import capture_spans, registry_from
+from tracing_proxies.weaving.proxies import raw_of
 
 M = "tests.weaving.sample"
 PLAIN = f"version: 1\nexport: {{ discard: {{}} }}\ntrace:\n  - match: {M}:plain\n"
@@ -113,7 +114,7 @@ def test_activating_again_looks_again_at_what_there_is_by_now(monkeypatch: pytes
     registry = registry_from(PLAIN)
     tracing_proxies.activate(registry)
     with monkeypatch.context() as patch:
-        patch.setattr(sample, "plain", sample.plain.__wrapped__)
+        patch.setattr(sample, "plain", raw_of(sample.plain))
         with capture_spans() as spans:
             sample.plain(1)
             tracing_proxies.activate(registry)

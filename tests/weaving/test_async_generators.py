@@ -219,9 +219,10 @@ def test_trio_reads_closes_and_finalises_a_traced_async_generator(capfd: Any) ->
     """
 
     async def main(module: Any, log: list[Any]) -> None:
+        log_of_children: list[Any] = []  # of its own: trio runs tasks, and finalises, in an order of chance
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(module.child, log)
-            nursery.start_soon(module.child, log)
+            nursery.start_soon(module.child, log_of_children)
+            nursery.start_soon(module.child, log_of_children)
         async for number in module.numbers(log):
             log.append(number)
         kept = module.numbers(log)

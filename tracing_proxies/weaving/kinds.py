@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import BuiltinFunctionType, FunctionType
+from types import FunctionType
 from typing import Any
 
 import attrs
@@ -66,8 +66,6 @@ def shape_of(raw: Any, in_class: bool, containers: dict[type, Container]) -> Sha
     if is_class(raw) or not is_method(raw):
         return None
     if in_class:
-        if kind is BuiltinFunctionType:
-            return None  # other classes and modules hold the same object, under the same name or another
         if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
             return _held_by_class(raw)
         if _is_a(kind, property):
