@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import warnings
@@ -11,6 +12,7 @@ import pytest
 
 from tests.weaving import callers
 from tests.weaving.support import woven
+from tests.weaving.twins import twins
 from tracing_proxies.weaving import frameless
 from tracing_proxies.weaving.frames import FrameSearch
 
@@ -103,3 +105,90 @@ def test_a_traceback_shows_the_frames_that_it_showed_untraced() -> None:
     untraced = names()
     with woven(f"{NAME}:*"):
         assert names() == untraced == ["names"]
+
+
+RAISING = """
+    import asyncio, contextlib, warnings
+
+    def function():
+        raise ValueError("x")
+    def generator():
+        yield 1
+        raise ValueError("x")
+    async def coroutine():
+        await asyncio.sleep(0)
+        raise ValueError("x")
+    async def async_generator():
+        yield 1
+        raise ValueError("x")
+    @contextlib.contextmanager
+    def manager():
+        yield
+        raise ValueError("x")
+    @contextlib.asynccontextmanager
+    async def async_manager():
+        yield
+        raise ValueError("x")
+    def warner():
+        warnings.warn("w", stacklevel=2)
+        yield 1
+    @contextlib.contextmanager
+    def warning_manager():
+        warnings.warn("w", stacklevel=3)
+        yield
+"""
+
+
+async def async_read(stream: Any) -> None:
+    async for _ in stream:
+        pass
+
+
+async def async_enter(manager: Any) -> None:
+    async with manager:
+        pass
+
+
+def enter(manager: Any) -> None:
+    with manager:
+        pass
+
+
+WAYS = {
+    "function": lambda m: m.function(),
+    "generator": lambda m: list(m.generator()),
+    "sent": lambda m: [(stream := m.generator()), stream.send(None), stream.send(2)],
+    "thrown": lambda m: [(stream := m.generator()), next(stream), stream.throw(KeyError("k"))],
+    "refused": lambda m: m.generator().send(1),
+    "coroutine": lambda m: asyncio.run(m.coroutine()),
+    "async_generator": lambda m: asyncio.run(async_read(m.async_generator())),
+    "manager": lambda m: enter(m.manager()),
+    "async_manager": lambda m: asyncio.run(async_enter(m.async_manager())),
+    "wrong_arguments": lambda m: m.coroutine(1),
+}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the entry of a frame that raises again comes back there")
+@pytest.mark.parametrize("way", WAYS)
+def test_a_traceback_of_any_kind_shows_the_frames_that_it_showed_untraced(way: str) -> None:
+    def frames(module: Any) -> list[str]:
+        with pytest.raises((ValueError, KeyError, TypeError)) as caught:
+            WAYS[way](module)
+        return [entry.name for entry in caught.traceback]
+
+    with twins(RAISING, "*") as (untraced, traced, _):
+        expected = frames(untraced)
+        assert frames(traced) == expected
+
+
+def test_a_warning_within_a_stream_or_manager_names_the_line_that_it_named_untraced() -> None:
+    def lines(module: Any) -> list[tuple[str, int]]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            list(module.warner())
+            enter(module.warning_manager())
+        return [(warning.filename, warning.lineno) for warning in caught]
+
+    with twins(RAISING, "*") as (untraced, traced, _):
+        expected = lines(untraced)
+        assert lines(traced) == expected

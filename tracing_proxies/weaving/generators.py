@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracing_proxies.weaving.internal import all_internal, cut_frame
 from tracing_proxies.weaving.standin import StandIn
 
 
+@all_internal
 class TracedGenerator(StandIn):
     """A generator whose steps run under its span."""
 
@@ -18,27 +20,44 @@ class TracedGenerator(StandIn):
     def __next__(self) -> Any:
         __tracebackhide__ = True
         generator = self._tp_wrapped
-        return self._tp_state.step(generator, generator.__next__)
+        try:
+            return self._tp_state.step(generator, generator.__next__)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     # The arguments go on as they came: what does not fit is refused by the generator, in its own words.
     def send(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         generator = self._tp_wrapped
-        return self._tp_state.step(generator, generator.send, *args, **kwargs)
+        try:
+            return self._tp_state.step(generator, generator.send, *args, **kwargs)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     def throw(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         generator = self._tp_wrapped
-        return self._tp_state.step(generator, generator.throw, *args, **kwargs)
+        try:
+            return self._tp_state.step(generator, generator.throw, *args, **kwargs)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     def close(self) -> Any:
         __tracebackhide__ = True
-        return self._tp_state.close(self._tp_wrapped)
+        try:
+            return self._tp_state.close(self._tp_wrapped)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     def __del__(self) -> None:
         self._tp_state.drop()
 
 
+@all_internal
 class TracedAsyncGenerator(StandIn):
     """An async generator whose steps run under its span.
 
@@ -67,6 +86,7 @@ class TracedAsyncGenerator(StandIn):
         self._tp_state.drop()
 
 
+@all_internal
 class _Step(StandIn):
     """The awaitable of one step of an async generator; like the interpreter's own it is no coroutine."""
 
@@ -82,24 +102,41 @@ class _Step(StandIn):
     def __next__(self) -> Any:
         __tracebackhide__ = True
         stream, generator = self._tp_state
-        return stream.async_step(generator, self._last, self._tp_wrapped.__next__)
+        try:
+            return stream.async_step(generator, self._last, self._tp_wrapped.__next__)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     def send(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         stream, generator = self._tp_state
-        return stream.async_step(generator, self._last, self._tp_wrapped.send, *args, **kwargs)
+        try:
+            return stream.async_step(generator, self._last, self._tp_wrapped.send, *args, **kwargs)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     def throw(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         stream, generator = self._tp_state
-        return stream.async_step(generator, self._last, self._tp_wrapped.throw, *args, **kwargs)
+        try:
+            return stream.async_step(generator, self._last, self._tp_wrapped.throw, *args, **kwargs)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     def close(self) -> Any:
         __tracebackhide__ = True
         stream, generator = self._tp_state
-        return stream.async_close(generator, self._tp_wrapped)
+        try:
+            return stream.async_close(generator, self._tp_wrapped)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
 
+@all_internal
 class _LastStep(_Step):
     """The awaitable of ``aclose``."""
 

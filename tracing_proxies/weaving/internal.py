@@ -37,13 +37,15 @@ def all_internal(cls: type) -> type:
 
 
 def cut_frame(exc: BaseException) -> None:
-    """Take the catching frame's own entry off an exception's traceback; a bare ``raise`` must follow.
+    """Take the entries of our frames off the head of an exception's traceback; a bare ``raise`` must follow.
 
-    From Python 3.11 on the entry does not come back; 3.10 raises with the traceback that it has caught.
+    The head is the frame that catches: the outermost one of ours has to. From Python 3.11 on the entries do not come
+    back; 3.10 raises with the traceback that it has caught.
     """
     traceback = _traceback_of(exc)
-    if traceback is not None:
-        _set_traceback(exc, traceback.tb_next)
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == FILE:
+        traceback = traceback.tb_next
+    _set_traceback(exc, traceback)
 
 
 def _renamed(code: CodeType) -> CodeType:

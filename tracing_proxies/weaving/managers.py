@@ -16,6 +16,7 @@ from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.recording.span import Span
+from tracing_proxies.weaving.internal import all_internal, cut_frame
 from tracing_proxies.weaving.standin import StandIn
 
 
@@ -80,6 +81,7 @@ class _Entered:
             recording.recorder.discard(recording)
 
 
+@all_internal
 class _TracedManager(StandIn):
     """What both kinds have in common: used as a decorator, each call of the function has a span of its own."""
 
@@ -101,6 +103,7 @@ class _TracedManager(StandIn):
         self._tp_state.drop()
 
 
+@all_internal
 class TracedContextManager(_TracedManager):
     """A context manager under its span."""
 
@@ -109,14 +112,16 @@ class TracedContextManager(_TracedManager):
     def __enter__(self) -> Any:
         __tracebackhide__ = True
         entered = self._tp_state
-        if not entered.begin(self._tp_wrapped):
-            return self._tp_wrapped.__enter__()
+        first = entered.begin(self._tp_wrapped)
         try:
-            entered.value = self._tp_wrapped.__enter__()
+            value = self._tp_wrapped.__enter__()
         except BaseException as exc:
-            entered.end(exc)
+            if first:
+                entered.end(exc)
+            cut_frame(exc)
             raise
-        return entered.value
+        entered.value = value
+        return value
 
     def __exit__(self, kind: Any, exc: Any, traceback: Any) -> Any:
         __tracebackhide__ = True
@@ -125,11 +130,13 @@ class TracedContextManager(_TracedManager):
             suppressed = self._tp_wrapped.__exit__(kind, exc, traceback)
         except BaseException as error:
             entered.end(error)
+            cut_frame(error)
             raise
         entered.end(None if suppressed else exc)
         return suppressed
 
 
+@all_internal
 class TracedAsyncContextManager(_TracedManager):
     """An async context manager under its span."""
 
@@ -138,14 +145,16 @@ class TracedAsyncContextManager(_TracedManager):
     async def __aenter__(self) -> Any:
         __tracebackhide__ = True
         entered = self._tp_state
-        if not entered.begin(self._tp_wrapped):
-            return await self._tp_wrapped.__aenter__()
+        first = entered.begin(self._tp_wrapped)
         try:
-            entered.value = await self._tp_wrapped.__aenter__()
+            value = await self._tp_wrapped.__aenter__()
         except BaseException as exc:
-            entered.end(exc)
+            if first:
+                entered.end(exc)
+            cut_frame(exc)
             raise
-        return entered.value
+        entered.value = value
+        return value
 
     async def __aexit__(self, kind: Any, exc: Any, traceback: Any) -> Any:
         __tracebackhide__ = True
@@ -154,6 +163,7 @@ class TracedAsyncContextManager(_TracedManager):
             suppressed = await self._tp_wrapped.__aexit__(kind, exc, traceback)
         except BaseException as error:
             entered.end(error)
+            cut_frame(error)
             raise
         entered.end(None if suppressed else exc)
         return suppressed

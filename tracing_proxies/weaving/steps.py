@@ -16,6 +16,7 @@ from opentelemetry.context import Context
 from tracing_proxies.recording.context import attach, current, detach, with_own_span, with_span
 from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.recording.span import Span
+from tracing_proxies.weaving.internal import internal
 
 
 class Steps:
@@ -44,6 +45,7 @@ class Steps:
 
 
 @types.coroutine
+@internal
 def run_in_steps(body: Any, steps: Steps) -> Generator[Any, Any, Any]:
     """Await a coroutine or awaitable step by step.
 

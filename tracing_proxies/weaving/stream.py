@@ -11,6 +11,7 @@ from tracing_proxies.recording.capture import snapshot
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.recording.span import Span
+from tracing_proxies.weaving.internal import all_internal
 from tracing_proxies.weaving.steps import Steps
 
 Opener = Callable[[], Recording | None]
@@ -39,6 +40,7 @@ class ItemFold:
         return [*self._items, f"<{self._more:,} more items>"] if self._more else self._items
 
 
+@all_internal
 class Stream:
     """The recording of one stream: started at its first step, ended once.
 

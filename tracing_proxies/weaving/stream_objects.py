@@ -15,6 +15,7 @@ from typing import Any
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.registry.fields import mro_of, namespace_of
+from tracing_proxies.weaving.internal import all_internal, cut_frame, internal
 from tracing_proxies.weaving.standin import StandIn
 from tracing_proxies.weaving.steps import run_in_steps
 from tracing_proxies.weaving.stream import Opener, Stream
@@ -41,6 +42,7 @@ def _proceed(
     return _class_for(type(result))(result, Stream(opener, begun, recipe, fold))
 
 
+@all_internal
 class _StreamObject(StandIn):
     """What the proxies of all classes have in common; `_TRACED` and forwarders are added as the class has them."""
 
@@ -50,6 +52,7 @@ class _StreamObject(StandIn):
         self._tp_state.drop()
 
 
+@all_internal
 class _Iteration(StandIn):
     """An iterator that a stream object has made; the stream is not over while somebody holds it."""
 
@@ -60,9 +63,14 @@ class _Iteration(StandIn):
 
     def __next__(self) -> Any:
         __tracebackhide__ = True
-        return self._tp_state._tp_state.step(None, self._tp_wrapped.__next__)
+        try:
+            return self._tp_state._tp_state.step(None, self._tp_wrapped.__next__)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
 
+@all_internal
 class _AsyncIteration(StandIn):
     """The same of an async one."""
 
@@ -75,25 +83,34 @@ class _AsyncIteration(StandIn):
         return _await_step(self._tp_state._tp_state, self._tp_wrapped.__anext__())
 
 
+@internal
 def _iter(self: Any) -> Any:
     iterator = self._tp_wrapped.__iter__()
     return self if iterator is self._tp_wrapped else _Iteration(iterator, self)
 
 
+@internal
 def _next(self: Any) -> Any:
     __tracebackhide__ = True
-    return self._tp_state.step(None, self._tp_wrapped.__next__)
+    try:
+        return self._tp_state.step(None, self._tp_wrapped.__next__)
+    except BaseException as exc:
+        cut_frame(exc)
+        raise
 
 
+@internal
 def _aiter(self: Any) -> Any:
     iterator = self._tp_wrapped.__aiter__()
     return self if iterator is self._tp_wrapped else _AsyncIteration(iterator, self)
 
 
+@internal
 def _anext(self: Any) -> Any:
     return _await_step(self._tp_state, self._tp_wrapped.__anext__())
 
 
+@internal
 async def _await_step(stream: Stream, awaitable: Any) -> Any:
     __tracebackhide__ = True
     if not stream.started:
@@ -103,44 +120,60 @@ async def _await_step(stream: Stream, awaitable: Any) -> Any:
     try:
         # An awaitable that is no coroutine may lack `send`; what it does is then not below the span.
         item = await (awaitable if steps is None or not hasattr(body, "send") else run_in_steps(body, steps))
-    except StopAsyncIteration:
+    except StopAsyncIteration as stop:
         stream.finish()
+        cut_frame(stop)
         raise
     except BaseException as exc:
         stream.fail(exc)
+        cut_frame(exc)
         raise
     stream.touch()
     stream.add(item)
     return item
 
 
+@internal
 def _enter(self: Any) -> Any:
-    entered = self._tp_wrapped.__enter__()
+    try:
+        entered = self._tp_wrapped.__enter__()
+    except BaseException as exc:
+        cut_frame(exc)
+        raise
     return self if entered is self._tp_wrapped else entered
 
 
+@internal
 def _exit(self: Any, kind: Any, exc: Any, traceback: Any) -> Any:
     __tracebackhide__ = True
     try:
         suppressed = self._tp_wrapped.__exit__(kind, exc, traceback)
     except BaseException as error:
         self._tp_state.fail(error)
+        cut_frame(error)
         raise
     _left(self._tp_state, exc, suppressed)
     return suppressed
 
 
+@internal
 async def _aenter(self: Any) -> Any:
-    entered = await self._tp_wrapped.__aenter__()
+    try:
+        entered = await self._tp_wrapped.__aenter__()
+    except BaseException as exc:
+        cut_frame(exc)
+        raise
     return self if entered is self._tp_wrapped else entered
 
 
+@internal
 async def _aexit(self: Any, kind: Any, exc: Any, traceback: Any) -> Any:
     __tracebackhide__ = True
     try:
         suppressed = await self._tp_wrapped.__aexit__(kind, exc, traceback)
     except BaseException as error:
         self._tp_state.fail(error)
+        cut_frame(error)
         raise
     _left(self._tp_state, exc, suppressed)
     return suppressed
@@ -153,9 +186,14 @@ def _left(stream: Stream, exc: BaseException | None, suppressed: Any) -> None:
         stream.fail(exc)
 
 
+@internal
 def _closing(name: str) -> Any:
     def close(self: Any, *args: Any, **kwargs: Any) -> Any:
-        closed = getattr(self._tp_wrapped, name)(*args, **kwargs)
+        try:
+            closed = getattr(self._tp_wrapped, name)(*args, **kwargs)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
         if inspect.iscoroutine(closed):
             return _close_later(closed, self)
         self._tp_state.abandon()
@@ -164,8 +202,13 @@ def _closing(name: str) -> Any:
     return close
 
 
+@internal
 async def _close_later(closing: Any, proxy: Any) -> Any:
-    closed = await closing
+    try:
+        closed = await closing
+    except BaseException as exc:
+        cut_frame(exc)
+        raise
     proxy._tp_state.abandon()
     return closed
 
@@ -204,8 +247,13 @@ def _class_for(kind: type) -> Any:
     return made
 
 
+@internal
 def _forward(name: str) -> Any:
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self._tp_wrapped, name)(*args, **kwargs)
+        try:
+            return getattr(self._tp_wrapped, name)(*args, **kwargs)
+        except BaseException as exc:
+            cut_frame(exc)
+            raise
 
     return forward

@@ -13,6 +13,7 @@ from typing import Any
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.weaving.generators import TracedAsyncGenerator, TracedGenerator
+from tracing_proxies.weaving.internal import cut_frame, internal
 from tracing_proxies.weaving.managers import proceed_async_manager, proceed_manager
 from tracing_proxies.weaving.steps import Steps, run_in_steps
 from tracing_proxies.weaving.stream import ABANDONED, Opener, Stream
@@ -52,19 +53,24 @@ class _Pending:
             self.begun.abandon(ABANDONED)
 
 
+@internal
 async def _drive(pending: _Pending) -> Any:
     __tracebackhide__ = True
     body, recording = pending.start()
-    if recording is None:
-        return await body
     try:
-        result = await run_in_steps(body, Steps(recording))
-    except GeneratorExit:
-        recording.abandon(ABANDONED)
+        result = await (body if recording is None else run_in_steps(body, Steps(recording)))
+    except GeneratorExit as exc:
+        if recording is not None:
+            recording.abandon(ABANDONED)
+        cut_frame(exc)
         raise
     except BaseException as exc:
-        recording.fail(exc)
+        if recording is not None:
+            recording.fail(exc)
+        cut_frame(exc)
         raise
+    if recording is None:
+        return result
     if pending.fold is not None:  # it answers streams: the span lasts as long as the stream that was awaited
         proceed = _READS.get(id(type(result))) or proceed_with(type(result))
         if proceed is not None:
@@ -74,10 +80,15 @@ async def _drive(pending: _Pending) -> Any:
 
 
 @types.coroutine
+@internal
 def _drive_generator(pending: _Pending) -> Generator[Any, Any, Any]:
     """Run a generator-based coroutine (`types.coroutine`), which stays one."""
     __tracebackhide__ = True
-    return (yield from _drive(pending).__await__())
+    try:
+        return (yield from _drive(pending).__await__())
+    except BaseException as exc:
+        cut_frame(exc)
+        raise
 
 
 def _proceed_coroutine(result: Any, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Fold) -> Any:
