@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-weaving bench downstream lint clean
+.PHONY: demo test test-weaving bench downstream downstream-part lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -23,6 +23,9 @@ test-weaving: $(VENV)/.ready  ## run the tests of weaving only: make test-weavin
 
 downstream: $(VENV)/.ready  ## run other libraries' own tests, untraced and with all of their public callables woven
 	$(BIN)/python -m tests.downstream $(LIBRARIES)
+
+downstream-part: $(VENV)/.ready  ## run a small part of them, as the continuous integration does
+	$(BIN)/python -m tests.downstream --part --plain-runs 1 --no-reference --work build/part$(subst .venv,,$(VENV)) $(LIBRARIES)
 
 bench: $(VENV)/.ready  ## measure what a call costs, and write perf/report.md and perf/report.json
 	$(BIN)/python -m perf

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from tracing_proxies.recording.context import attach, current, detach
 from tracing_proxies.weaving.internal import all_internal, cut_frame
 from tracing_proxies.weaving.standin import StandIn
+
+_clock = time.perf_counter_ns
 
 
 @all_internal
@@ -19,12 +23,31 @@ class TracedGenerator(StandIn):
 
     def __next__(self) -> Any:
         __tracebackhide__ = True
-        generator = self._tp_wrapped
+        stream, generator = self._tp_state, self._tp_wrapped
+        steps = stream.steps
+        if steps is None:
+            try:
+                return stream.step(generator, generator.__next__)
+            except BaseException as exc:
+                cut_frame(exc)
+                raise
+        # `Stream.step` in one function, for streams of many items: 0.9 us an item, not 1.8.
+        outer = current()
+        if outer is not steps.outer:
+            steps.move(outer)
+        token = attach(steps.inner)
         try:
-            return self._tp_state.step(generator, generator.__next__)
+            item = next(generator)
         except BaseException as exc:
+            steps.leave(token)
+            stream.end_step(generator, exc)
             cut_frame(exc)
             raise
+        steps.inner = current()
+        detach(token)
+        stream.left = _clock()
+        stream.add(item)
+        return item
 
     # The arguments go on as they came: what does not fit is refused by the generator, in its own words.
     def send(self, *args: Any, **kwargs: Any) -> Any:

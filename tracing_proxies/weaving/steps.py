@@ -33,10 +33,14 @@ class Steps:
         """Make the body's context current; returns the token for ``leave``."""
         outer = current()
         if outer is not self.outer:
-            # The consumer has changed its own context meanwhile: the body sees that, with our span in it.
+            self.move(outer)
+        return attach(self.inner)
+
+    def move(self, outer: Context) -> None:
+        """Follow the consumer, who has changed its own context meanwhile: the body sees that, with our span in it."""
+        if outer is not self.outer:
             self.outer = outer
             self.inner = with_own_span(outer, self.span) if type(self.span) is Span else with_span(outer, self.span)
-        return attach(self.inner)
 
     def leave(self, token: Any) -> None:
         """Keep what the body has made current, and restore the consumer's context."""

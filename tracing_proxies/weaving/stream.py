@@ -80,7 +80,8 @@ class Stream:
     def add(self, item: Any) -> None:
         """Take an item; the fold may say that it was the last one that counts."""
         try:
-            if self.fold is not None and self.fold.add(item):
+            fold = self.fold
+            if fold is not None and fold.add(item):
                 self.finish()
         except Exception as exc:
             contain("fold", exc)
@@ -138,20 +139,21 @@ class Stream:
         token = steps.enter()
         try:
             item = method(*args, **kwargs)
-        except StopIteration:
-            self._leave(steps, token)
-            self.finish()
-            raise
         except BaseException as exc:
-            self._leave(steps, token)
-            if (
-                generator is None or generator.gi_frame is None
-            ):  # else it refused the step (it runs already, say), and goes on
-                self.fail(exc)
+            steps.leave(token)
+            self.end_step(generator, exc)
             raise
         self._leave(steps, token)
         self.add(item)
         return item
+
+    def end_step(self, generator: Any, exc: BaseException) -> None:
+        """Take note of a step that ended in an exception, which is nearly always the end of the stream."""
+        self.left = _clock()
+        if isinstance(exc, StopIteration):
+            self.finish()
+        elif generator is None or generator.gi_frame is None:
+            self.fail(exc)  # else it refused the step (it runs already, say), and goes on
 
     def close(self, generator: Any) -> Any:
         """Close a generator."""
