@@ -192,3 +192,23 @@ def test_a_warning_within_a_stream_or_manager_names_the_line_that_it_named_untra
     with twins(RAISING, "*") as (untraced, traced, _):
         expected = lines(untraced)
         assert lines(traced) == expected
+
+
+def test_a_search_for_the_first_frame_outside_of_a_package_passes_over_ours() -> None:
+    source = """
+        import os, sys
+
+        def by_name():
+            frame = sys._getframe()
+            while frame.f_globals["__name__"] == __name__:
+                frame = frame.f_back
+            return frame.f_code.co_name
+
+        registry = {"name": by_name}
+
+        def log(how):
+            return registry[how]()
+    """
+    with twins(source, "log") as (untraced, traced, spans):
+        assert traced.log("name") == untraced.log("name")
+    assert len(spans) == 1

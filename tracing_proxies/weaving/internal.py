@@ -2,11 +2,14 @@
 
 ``warnings.warn(stacklevel=…)``, and since Python 3.11 ``logging`` with ``stacklevel``, count frames but pass over those
 whose file name says that they belong to the import system; for them a wrapper's frame has to be such a one too. From a
-traceback a frame is taken by cutting off its entry where the exception passes through.
+traceback a frame is taken by cutting off its entry where the exception passes through. And the frame around a woven
+function passes for one of that function's module.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any, TypeVar
@@ -28,6 +31,21 @@ def internal(function: Function) -> Function:
     return function
 
 
+def as_of(function: Any, module: str) -> FunctionType:
+    """Copy a function of ours so that its frames pass for those of another module.
+
+    Code that looks for the first frame outside of its own package, as loggers do to name their caller, goes by the name
+    of a frame's module, or by the folder of its file; for it the frame around a woven function has to be inside.
+    """
+    file = getattr(sys.modules.get(module), "__file__", None)
+    folder = os.path.dirname(file) if type(file) is str else ""
+    code = function.__code__.replace(co_filename=os.path.join(folder, FILE))
+    names = {"__name__": module, "__file__": file, "__package__": module.rpartition(".")[0]}
+    return FunctionType(
+        code, {**function.__globals__, **names}, function.__name__, function.__defaults__, function.__closure__
+    )
+
+
 def all_internal(cls: type) -> type:
     """Do the same for every function in the body of a class; returns the class."""
     for entry in vars(cls).values():
@@ -43,7 +61,7 @@ def cut_frame(exc: BaseException) -> None:
     back; 3.10 raises with the traceback that it has caught.
     """
     traceback = _traceback_of(exc)
-    while traceback is not None and traceback.tb_frame.f_code.co_filename == FILE:
+    while traceback is not None and traceback.tb_frame.f_code.co_filename.endswith(FILE):
         traceback = traceback.tb_next
     _set_traceback(exc, traceback)
 

@@ -27,7 +27,7 @@ from tracing_proxies.recording.context import attach, detach
 from tracing_proxies.registry.fields import mro_of, namespace_of
 from tracing_proxies.weaving.advice import JoinPoint, go_on, wrap
 from tracing_proxies.weaving.candidates import is_bound_by
-from tracing_proxies.weaving.internal import cut_frame, internal
+from tracing_proxies.weaving.internal import as_of, cut_frame, internal
 from tracing_proxies.weaving.stream_objects import proceed_with
 from tracing_proxies.weaving.streams import CONTINUES
 
@@ -85,7 +85,7 @@ def weave_callable(raw: Any, point: JoinPoint) -> Any:
     """
     kind = type(raw)
     if kind is FunctionType:
-        return WovenFunction(raw, point)
+        return _function_class(point.target.module)(raw, point)
     base: Any = WovenDescriptor if is_bound_by(kind) else WovenObject
     if kind is functools._lru_cache_wrapper:  # binds as functions do
         base = WovenFunction
@@ -275,6 +275,18 @@ for _kind in (WovenFunction, WovenBinding):
         setattr(_kind, _name, _value)
     for _name in _ABSENT:  # None says that a class takes no part in a protocol: else functions would pass for iterable
         setattr(_kind, _name, None)
+
+
+_classes: dict[str, Any] = {}
+
+
+def _function_class(module: str) -> Any:
+    """Return the class for the functions of one module, in which the advice's frame is one of that module's."""
+    made = _classes.get(module)
+    if made is None:
+        namespace = {**_ANNOTATIONS, "__slots__": (), "__call__": as_of(advise, module)}
+        made = _classes[module] = type("function", (WovenFunction,), namespace)
+    return made
 
 
 def _never_called(*args: Any) -> Any:
