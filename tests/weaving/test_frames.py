@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import sys
 import warnings
@@ -212,3 +213,14 @@ def test_a_search_for_the_first_frame_outside_of_a_package_passes_over_ours() ->
     with twins(source, "log") as (untraced, traced, spans):
         assert traced.log("name") == untraced.log("name")
     assert len(spans) == 1
+
+
+def test_a_helper_that_looks_is_known_when_its_module_has_just_been_loaded(tmp_path: Any, monkeypatch: Any) -> None:
+    (tmp_path / "looking_library.py").write_text(
+        "import sys\ndef _helper():\n    return sys._getframe(2).f_code.co_name\ndef ask():\n    return _helper()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with woven("looking_library:*"):
+        module = importlib.import_module("looking_library")
+        assert module.ask() == "test_a_helper_that_looks_is_known_when_its_module_has_just_been_loaded"
+    del sys.modules["looking_library"]

@@ -24,6 +24,10 @@ class FrameSearch:
     def __init__(self) -> None:
         self._suspects = Suspects()
 
+    def arrived(self, module: str) -> None:
+        """Look at the functions of a module whose body has just ended."""
+        self._suspects.arrived(module)
+
     def frames_above(self, function: Any, owner: type | None = None) -> int:
         """Count how many frames above its own a function looks, itself or in what it calls within its library.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tracing_proxies.registry.fields import mro_of, namespace_of
 from tracing_proxies.weaving.frame_code import names_in, own_need
+from tracing_proxies.weaving.modules import is_loading
 
 _NONE: frozenset[str] = frozenset()
 
@@ -18,11 +19,17 @@ class Suspects:
 
     def __init__(self) -> None:
         self._modules = 0
+        self._arrived: set[str] = set()
         self._seen: set[int] = set()
         # By library: each function's names in it, and its code.
         self._functions: dict[str, list[tuple[str, CodeType]]] = {}
         self._looking: dict[str, set[str]] = {}
         self._names: dict[str, frozenset[str]] = {}
+
+    def arrived(self, module: str) -> None:
+        """Count a module in whose body has just ended, although it is still marked as loading."""
+        self._arrived.add(module)
+        self._names.pop(library_of(module), None)
 
     def of(self, library: str) -> frozenset[str]:
         """Return the names for one library, the modules counted in that have been loaded by now."""
@@ -39,7 +46,7 @@ class Suspects:
         looking = self._looking.setdefault(library, set())
         for name, module in list(sys.modules.items()):
             if library_of(name) == library and type(module) is ModuleType and id(module) not in self._seen:
-                if getattr(module.__spec__, "_initializing", False):
+                if is_loading(module) and name not in self._arrived:
                     continue
                 self._seen.add(id(module))
                 new = list(_functions_of(module))

@@ -176,6 +176,7 @@ class Weaver:
                 if self._registry is None:
                     return
                 if is_module(module):
+                    self._frames.arrived(name)
                     self._consider_entries(entries_of(module))
                     return
                 cls = type(module)
