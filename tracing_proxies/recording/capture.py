@@ -11,6 +11,7 @@ import decimal
 import pathlib
 import types
 import uuid
+import weakref
 import zoneinfo
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
@@ -21,7 +22,7 @@ from typing import Any
 import attrs
 
 from tracing_proxies.failures import contain
-from tracing_proxies.registry.fields import module_of, mro_of, namespace_of, type_name
+from tracing_proxies.registry.fields import module_of, mro_of, namespace_of, qualname_of, type_name
 
 # Everything is looked up by the id of its type: hashing a class may run its metaclass's code.
 _ATOMS = frozenset(map(id, (int, float, bool, type(None), complex)))
@@ -80,6 +81,9 @@ def snapshot(value: Any, limits: Limits = DEFAULT_LIMITS) -> Any:
         return value if kind is not int else _integer(value)
     if kind is dict and _is_flat(value, limits):
         return value.copy()
+    known = _known.get(id(kind))
+    if known is not None and known[0]() is kind and type(known[1]) is str:
+        return known[1]
     try:
         return _Copy(limits).take(value, 0)
     except Exception as exc:
@@ -87,19 +91,33 @@ def snapshot(value: Any, limits: Limits = DEFAULT_LIMITS) -> Any:
         return f"<{type_name(kind)}>"
 
 
-def are_atoms(values: tuple[Any, ...], limits: Limits) -> bool:
-    """Tell whether all values are short texts and small numbers, which need no copy."""
+def flat_copy(values: tuple[Any, ...], limits: Limits) -> tuple[Any, ...] | None:
+    """Copy arguments that are short texts, small numbers and objects of unknown types: most calls have no others.
+
+    Returns:
+        The very tuple where nothing in it has to be replaced; None where something has to be copied item by item.
+    """
     left = limits.max_bytes
+    replaced: list[Any] | None = None
+    at = 0
     for item in values:
         kind = type(item)
         if kind is str:
             left -= len(item)
         elif kind is int:
             if not -_INT64 <= item < _INT64:
-                return False
+                return None
         elif kind is not float and kind is not bool and item is not None:
-            return False
-    return left >= 0 and len(values) <= limits.max_items
+            known = _known.get(id(kind))
+            if known is None or type(known[1]) is not str or known[0]() is not kind:
+                return None
+            if replaced is None:
+                replaced = list(values)
+            replaced[at] = known[1]
+        at += 1
+    if left < 0 or at > limits.max_items:
+        return None
+    return values if replaced is None else tuple(replaced)
 
 
 def _is_flat(value: dict[Any, Any], limits: Limits) -> bool:
@@ -197,15 +215,15 @@ class _Copy:
         return copied
 
     def model(self, value: Any, kind: type, depth: int) -> Any:
-        mro = mro_of(kind)
-        if any(base is Enum for base in mro):
+        known = _known.get(id(kind))
+        how = known[1] if known is not None and known[0]() is kind else _learn(kind)
+        if type(how) is str:
+            return how
+        if how is _ENUM:
             return self.take(object.__getattribute__(value, "_value_"), depth)
-        module = module_of(kind)
-        if type(module) is str and (module, kind.__qualname__) in _ARRAYS:
+        if how is _ARRAY:
             return f"<{type_name(kind)} shape={tuple(value.shape)} dtype={value.dtype}>"
-        fields = model_fields(kind)
-        if fields is None:
-            return f"<{type_name(kind)}>"
+        fields: tuple[str, ...] = how if type(how) is tuple else model_fields(kind) or ()
         if depth >= self.limits.max_depth:
             return "<depth>"
         self.open.add(id(value))
@@ -213,6 +231,33 @@ class _Copy:
             return self.pairs(islice(_field_values(value, kind, fields), self.limits.max_items), depth)
         finally:
             self.open.discard(id(value))
+
+
+# How a type is recorded: its marker, its fields, or one of the signs below. By id, since hashing a class may run its
+# metaclass's code; the reference tells a class from a later one at the same address. Reading a class's namespaces anew
+# for each value would cost 20 us, not 0.1.
+_known: dict[int, tuple[weakref.ref[type], Any]] = {}
+_MOST_KNOWN = 4_096
+_ENUM, _ARRAY, _PYDANTIC = object(), object(), object()
+
+
+def _learn(kind: type) -> Any:
+    mro = mro_of(kind)
+    module = module_of(kind)
+    how: Any
+    if any(base is Enum for base in mro):
+        how = _ENUM
+    elif type(module) is str and (module, qualname_of(kind)) in _ARRAYS:
+        how = _ARRAY
+    elif any("__pydantic_fields__" in namespace_of(base) for base in mro):
+        how = _PYDANTIC  # which may complete its fields later
+    else:
+        fields = model_fields(kind)
+        how = f"<{type_name(kind)}>" if fields is None else fields
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[id(kind)] = (weakref.ref(kind), how)
+    return how
 
 
 def model_fields(kind: type) -> tuple[str, ...] | None:
