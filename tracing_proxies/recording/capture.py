@@ -14,7 +14,7 @@ import uuid
 import weakref
 import zoneinfo
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from itertools import islice
 from typing import Any
@@ -79,7 +79,7 @@ def snapshot(value: Any, limits: Limits = DEFAULT_LIMITS) -> Any:
         return value
     if kind is int or kind is bool or value is None or kind is float:
         return value if kind is not int else _integer(value)
-    if kind is dict and _is_flat(value, limits):
+    if kind is dict and is_flat(value, limits):
         return value.copy()
     known = _known.get(id(kind))
     if known is not None and known[0]() is kind and type(known[1]) is str:
@@ -120,7 +120,7 @@ def flat_copy(values: tuple[Any, ...], limits: Limits) -> tuple[Any, ...] | None
     return values if replaced is None else tuple(replaced)
 
 
-def _is_flat(value: dict[Any, Any], limits: Limits) -> bool:
+def is_flat(value: Mapping[Any, Any], limits: Limits) -> bool:
     """Tell whether a dict holds only short texts and small numbers: most do, and are copied at once (0.3 us, not 3)."""
     if len(value) > limits.max_items:
         return False

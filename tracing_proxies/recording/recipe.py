@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tracing_proxies.recording.capture import Limits
-from tracing_proxies.recording.scope import Binder, make_binder, positional_names
+from tracing_proxies.recording.capture import Limits, flat_copy
+from tracing_proxies.recording.scope import Binder, defaults_of, make_binder, positional_names
 from tracing_proxies.registry.policy import Policy
 from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value, paths_of
@@ -33,6 +33,7 @@ class Recipe:
         "error_when",
         "fold",
         "function",
+        "has_flat_defaults",
         "input",
         "is_plain",
         "late_metadata",
@@ -73,6 +74,8 @@ class Recipe:
         self.capture_output = policy.capture_output
         limits = policy.limits
         self.limits = Limits(limits.max_bytes, limits.max_items, limits.max_depth)
+        defaults = defaults_of(self.bind)
+        self.has_flat_defaults = flat_copy(defaults, self.limits) is defaults
         self.input = policy.input
         self.output = policy.output
         self.metadata = tuple((key, value) for key, value in policy.metadata.items() if not is_late(value))

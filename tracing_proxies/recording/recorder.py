@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanContext
 
 from tracing_proxies.failures import contain
 from tracing_proxies.recording import outcome
-from tracing_proxies.recording.capture import flat_copy, snapshot
+from tracing_proxies.recording.capture import flat_copy, is_flat, snapshot
 from tracing_proxies.recording.context import (
     OWN_KEY,
     SPAN_KEY,
@@ -137,12 +137,11 @@ class Recorder:
             else:
                 span.context = Context({**context, SPAN_KEY: span}) if context else Context({SPAN_KEY: span})
             if recipe.capture_input:
-                names = recipe.names
-                copied = None
-                if names is not None and not kwargs and len(args) == len(names):
-                    copied = flat_copy(args, recipe.limits)
-                if copied is not None:
+                copied = flat_copy(args, recipe.limits)
+                if copied is not None and (not kwargs or is_flat(kwargs, recipe.limits)):
                     span.arguments = copied
+                    if kwargs:
+                        span.keywords = kwargs
                 else:
                     span.input = snapshot(recipe.bind(args, kwargs), recipe.limits)
             self.open[span_id] = span

@@ -54,6 +54,11 @@ def make_binder(function: Any, *, bound: bool) -> Binder:
     return partial(_bind, names, order, defaults, rest)
 
 
+def defaults_of(binder: Binder) -> tuple[Any, ...]:
+    """Return the default values that a binder fills in."""
+    return tuple(binder.args[2].values()) if isinstance(binder, partial) else ()
+
+
 def positional_names(function: Any, *, bound: bool) -> tuple[str, ...] | None:
     """Name the parameters of a function for calls that give all of them by position.
 

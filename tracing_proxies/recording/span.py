@@ -37,7 +37,7 @@ class Span(api.Span):
         parent: the span above, as long as this one is open.
         waiting_for: the raw function whose own rule takes this span over when it is called (see ``adopt``).
         foreign: what the next span above it is that another library has made.
-        arguments: positional arguments that need no copy; the worker gives them their names.
+        arguments, keywords: what was passed, where it needed no copy; the worker gives it its names.
         settled: whether its result has been recorded by the call that took it over.
     """
 
@@ -55,6 +55,7 @@ class Span(api.Span):
     app_root = True
     weight = 1.0
     arguments: tuple[Any, ...] | None = None
+    keywords: Mapping[str, Any] | None = None
     _input: Any = None
     _metadata: dict[str, Any] | None = None
     name = ""
@@ -92,12 +93,17 @@ class Span(api.Span):
     @property
     def input(self) -> Any:
         """The copied arguments by name, or what the rule records in their place."""
-        arguments, names = self.arguments, self.recipe.names
-        return self._input if arguments is None or names is None else dict(zip(names, arguments, strict=False))
+        arguments, recipe = self.arguments, self.recipe
+        if arguments is None:
+            return self._input
+        if self.keywords is None and recipe.names is not None and len(arguments) == len(recipe.names):
+            return dict(zip(recipe.names, arguments, strict=True))
+        bound = recipe.bind(arguments, self.keywords or {})
+        return bound if recipe.has_flat_defaults else snapshot(bound, recipe.limits)
 
     @input.setter
     def input(self, value: Any) -> None:
-        self._input, self.arguments = value, None
+        self._input, self.arguments, self.keywords = value, None, None
 
     @property
     def metadata(self) -> dict[str, Any]:
