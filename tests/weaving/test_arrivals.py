@@ -15,6 +15,7 @@ import textwrap
 import threading
 import traceback
 import types
+import warnings
 import weakref
 import zipfile
 from collections.abc import Callable, Iterator
@@ -518,3 +519,23 @@ def test_what_is_written_in_c_is_refused_with_the_reason(pattern: str, reason: s
         assert reason in problem.message
     finally:
         weaver.undo()
+
+
+def test_a_warning_that_a_reloaded_body_gives_names_the_caller_that_it_named_untraced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "warning_body.py").write_text("import warnings\nwarnings.warn('old', stacklevel=2)\ndef f(): pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def places() -> list[str]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            import warning_body  # type: ignore[import-not-found]
+
+            importlib.reload(warning_body)
+        del sys.modules["warning_body"]
+        return [warning.filename for warning in caught]
+
+    untraced = places()
+    with woven("warning_body:*"):
+        assert places() == untraced

@@ -17,7 +17,7 @@ import wrapt
 
 from tracing_proxies.failures import contain
 from tracing_proxies.registry.fields import namespace_of
-from tracing_proxies.weaving.internal import cut_frame, internal
+from tracing_proxies.weaving.internal import all_internal, cut_frame, internal
 from tracing_proxies.weaving.modules import entries_of
 
 Told = Callable[[str], None]
@@ -25,6 +25,7 @@ Told = Callable[[str], None]
 _classes: dict[type, type] = {}
 
 
+@all_internal
 class Finder:
     """Stands first in ``sys.meta_path``, lets the others find a module, and listens to its loading.
 
@@ -148,6 +149,7 @@ def _set_mark(spec: Any, value: bool) -> None:
 _mark = property(_is_marked, _set_mark)
 
 
+@all_internal
 class _Loader(wrapt.ObjectProxy):  # type: ignore[misc,type-arg,unused-ignore]
     """A loader that gives way to the real one before the module's body runs."""
 
