@@ -36,3 +36,21 @@ def test_strict_mode_raises_what_was_contained(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("TRACING_PROXIES_STRICT", "1")
     with pytest.raises(ValueError, match="broken"):
         failures.contain("capture", ValueError("broken"))
+
+
+def test_a_log_handler_that_fails_is_counted_and_keeps_nothing_from_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRACING_PROXIES_STRICT", raising=False)
+    failures.reset()
+
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError("full")
+
+    handler = Broken()
+    logging.getLogger("tracing_proxies").addHandler(handler)
+    try:
+        failures.contain("sample", ValueError("x"))
+    finally:
+        logging.getLogger("tracing_proxies").removeHandler(handler)
+    assert failures.counts() == {"sample": 1, "log": 1}
+    failures.reset()

@@ -46,11 +46,15 @@ def contain(reason: str, exc: BaseException) -> None:
         if due:
             _logged[reason] = now
     if due:
-        _log.warning(
-            "tracing failed in %s (%s); the application goes on, this span may be incomplete",
-            reason,
-            type(exc).__name__,
-        )
+        try:
+            _log.warning(
+                "tracing failed in %s (%s); the application goes on, this span may be incomplete",
+                reason,
+                type(exc).__name__,
+            )
+        except Exception:  # a handler of the application's own, or an interpreter that it has changed
+            with _lock:
+                _counts["log"] += 1
     if strict():
         raise exc
 

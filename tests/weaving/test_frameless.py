@@ -61,7 +61,7 @@ def test_arguments_are_recorded_as_with_a_proxy() -> None:
         callers.caller(1, 2, 3, key="k", other="o")
         callers.caller()
     assert [span.input for span in spans] == [
-        {"extra": 1, "rest": [2, 3], "key": "k", "other": "o"},
+        {"extra": 1, "rest": (2, 3), "key": "k", "other": "o"},
         {"extra": 0, "key": ""},
     ]
 
@@ -84,6 +84,15 @@ def test_an_exception_passes_and_marks_the_span() -> None:
     assert span.level == "ERROR"
     assert "test_an_exception_passes" in span.status_message
     assert otel.get_current_span() is otel.INVALID_SPAN
+
+
+def test_an_interpreter_without_a_way_to_frames_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    with woven(f"{NAME}:caller") as spans:
+        monkeypatch.delattr(sys, "_getframe")
+        with pytest.raises(AttributeError, match="_getframe"):
+            callers.caller()
+        monkeypatch.undo()
+    assert [span.level for span in spans] == ["ERROR"]
 
 
 def test_recursion_and_nesting_make_a_tree() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 _PASSED_OVER = sys.stdlib_module_names - {"__main__"} | {"tracing_proxies"}
 _PLACES = ("/site-packages/", "/dist-packages/")
 _MOST_FRAMES = 32
+_getframe = sys._getframe
 
 
 @lru_cache(maxsize=1_024)
@@ -31,7 +32,7 @@ def asks_for_itself(library: str) -> bool:
 
     Other libraries in between are passed over, such as those that wrap OpenTelemetry; the application's code is not.
     """
-    frame = sys._getframe(2)
+    frame = _getframe(2)
     for _ in range(_MOST_FRAMES):
         name = frame.f_globals.get("__name__")
         top = name.partition(".")[0] if type(name) is str else ""

@@ -20,6 +20,7 @@ from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.steps import Steps
 from tracing_proxies.weaving.stream import ABANDONED
 
+_getframe = sys._getframe  # applications delete it, to try what they do without it
 _STREAMS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _TOOL_IDS = (4, 3, 5)  # 0 to 2 are for debuggers, coverage and profilers
 
@@ -105,7 +106,7 @@ class Frameless:
         if entry is None:
             return
         try:
-            self._start(entry[1], code, sys._getframe(1))
+            self._start(entry[1], code, _getframe(1))
         except Exception as exc:
             contain("frameless", exc)
 
@@ -124,14 +125,14 @@ class Frameless:
             self._running[id(frame)] = _Call(code, recording)
 
     def _returned(self, code: CodeType, offset: int, result: Any) -> None:
-        call = self._running.pop(id(sys._getframe(1)), None)
+        call = self._running.pop(id(_getframe(1)), None)
         if call is not None:
             self._end(call, lambda: call.recording.finish(result))
 
     def _unwound(self, code: CodeType, offset: int, exc: BaseException) -> None:
         if not self._running:
             return
-        call = self._running.pop(id(sys._getframe(1)), None)
+        call = self._running.pop(id(_getframe(1)), None)
         if call is None:
             return
         if isinstance(exc, GeneratorExit):
@@ -140,14 +141,14 @@ class Frameless:
             self._end(call, lambda: call.recording.fail(exc))
 
     def _yielded(self, code: CodeType, offset: int, value: Any) -> None:
-        call = self._running.get(id(sys._getframe(1)))
+        call = self._running.get(id(_getframe(1)))
         if call is not None:
             call.leave()
 
     def _resumed(self, code: CodeType, offset: int, exc: BaseException | None = None) -> None:
         if not self._running:
             return
-        call = self._running.get(id(sys._getframe(1)))
+        call = self._running.get(id(_getframe(1)))
         if call is not None:
             call.enter()
 

@@ -18,6 +18,7 @@ from tracing_proxies.weaving.modules import MAIN, entries_of, is_module
 
 _NAME = "tracing_proxies.main"
 _FREE_IDS = (4, 3)  # the others are meant for debuggers, coverage, profilers and optimisers
+_getframe = sys._getframe  # applications delete it, to try what they do without it
 _monitoring: Any = getattr(sys, "monitoring", None)
 
 
@@ -89,7 +90,7 @@ class MainWatch:
         # Every function that starts before the main module does; each only once.
         try:
             if code.co_name == "<module>" and self._tool is not None:
-                entries = sys._getframe(1).f_globals
+                entries = _getframe(1).f_globals
                 if _is_main(entries):
                     _monitoring.set_events(self._tool, 0)
                     if self._wanted():
