@@ -1,0 +1,201 @@
+"""One library: its sources with their tests, an environment of its own, and one run of its suite."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import attrs
+import yaml
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+MODES = ("plain", "woven", "reference")
+_TIMEOUT = 1_800.0  # seconds, for one run of a suite
+
+
+@attrs.frozen
+class Library:
+    """One entry of ``libraries.yaml``."""
+
+    name: str
+    sdist: str
+    weave: tuple[str, ...]
+    pytest: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    part: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Run:
+    """What one run of a suite came to: the outcome and the failure's text by test, and the plugin's report."""
+
+    outcomes: dict[str, str]
+    texts: dict[str, str]
+    report: dict[str, Any]
+    ended: bool
+
+    @property
+    def passed(self) -> set[str]:
+        """The tests that passed."""
+        return {test for test, outcome in self.outcomes.items() if outcome == "passed"}
+
+
+def load(path: Path = HERE / "libraries.yaml") -> list[Library]:
+    """Read a list of libraries."""
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return [Library(name=name, **{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()})
+            for name, entry in entries.items()]  # fmt: skip
+
+
+class Suite:
+    """A library, made ready to be tested.
+
+    Args:
+        work: a folder for sources, environment and results.
+        python: the interpreter to make the environment with.
+    """
+
+    def __init__(self, library: Library, work: Path, python: str) -> None:
+        self.library = library
+        self.folder = work.absolute() / library.name
+        self.python = python
+
+    @property
+    def source(self) -> Path:
+        """The unpacked source distribution."""
+        return next(path for path in (self.folder / "source").iterdir() if path.is_dir())
+
+    def prepare(self) -> None:
+        """Fetch and install, unless that has been done for this very entry."""
+        marker = self.folder / "ready"
+        wanted = repr(self.library)
+        if marker.exists() and marker.read_text(encoding="utf-8") == wanted:
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self._call(self.python, "-m", "venv", "env")
+        extras = re.search(r"\[.*\]", self.library.sdist)
+        requirement = self.library.sdist.replace(extras[0], "") if extras else self.library.sdist
+        pip = ("env/bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check")
+        self._call(*pip, "download", "--no-deps", "--no-binary", ":all:", "-d", "sdist", requirement)
+        archive = next((self.folder / "sdist").glob("*.tar.gz"))
+        with tarfile.open(archive) as tar:
+            tar.extractall(self.folder / "source", filter="data")
+        # pytest takes the nearest settings above: a library that has none would get ours.
+        (self.folder / "source" / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        here = f"{self.source}{extras[0] if extras else ''}"
+        self._call(*pip, "install", here, *self.library.needs, "-e", str(ROOT))
+        marker.write_text(wanted, encoding="utf-8")
+
+    def run(self, mode: str, *, part: bool = False) -> Run:
+        """Run the suite once.
+
+        Args:
+            mode: one of ``MODES``.
+            part: whether to run the small part only.
+        """
+        out = self.folder / mode
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        registry = out / "registry.yaml"
+        registry.write_text(self._registry(), encoding="utf-8")
+        registry.chmod(0o600)
+        environ = {
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("TRACING_PROXIES", "LANGFUSE"))
+            },
+            "PYTHONPATH": str(HERE / "inside"),
+            "PYTHONHASHSEED": "0",
+            "DOWNSTREAM_MODE": mode,
+            "DOWNSTREAM_OUT": str(out),
+            "DOWNSTREAM_WEAVE": ",".join(self.library.weave),
+            "DOWNSTREAM_REGISTRY": str(registry),
+        }
+        arguments = list(self.library.part if part and self.library.part else self.library.pytest)
+        command = [
+            "../../env/bin/python",
+            "-m",
+            "pytest",
+            "-p",
+            "downstream_plugin",
+            "-p",
+            "no:cacheprovider",
+            *arguments,
+        ]
+        with (out / "output.txt").open("w") as output:
+            child = subprocess.Popen(
+                command,
+                cwd=self.source,
+                env=environ,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(_TIMEOUT)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        return _read(out)
+
+    def _registry(self) -> str:
+        matches = []
+        # By files, and by pattern for modules that are made without one.
+        for module in [*self._modules(), *(f"{package}.**" for package in self.library.weave)]:
+            matches += [f"{module}:*", *(f"{module}:{'*.' * depth}*" for depth in (1, 2, 3))]
+        leave = [f"{module}:{path}" for module in self.library.leave for path in ("*", "*.*", "*.*.*")]
+        registry = {
+            "version": 1,
+            "service": {"name": "downstream"},
+            "sampling": {"budget": "unlimited"},
+            "export": {"discard": {}},
+            "defaults": {"nested": "child", "capture": {"input": True, "output": True}},
+            "trace": [{"match": matches, **({"except": leave} if leave else {})}],
+        }
+        return yaml.safe_dump(registry, sort_keys=False)
+
+    def _modules(self) -> list[str]:
+        """Name the modules by their files: a pattern does not reach private ones, but their functions may be public."""
+        site = next((self.folder / "env" / "lib").glob("python3*")) / "site-packages"
+        found = []
+        for package in self.library.weave:
+            base = site / package
+            files = sorted(base.rglob("*.py")) if base.is_dir() else [site / f"{package}.py"]
+            for file in files:
+                parts = file.relative_to(site).with_suffix("").parts
+                name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+                if all(part.isidentifier() for part in parts) and ".tests" not in name:
+                    found.append(name)
+        return found
+
+    def _call(self, *command: str) -> None:
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{self.library.name}: {' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+
+
+def _read(out: Path) -> Run:
+    outcomes: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    journal = out / "tests.jsonl"  # missing where the interpreter did not get as far as the plugin
+    for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
+        entry = json.loads(line)
+        if outcomes.get(entry["test"]) != "failed":
+            outcomes[entry["test"]] = entry["outcome"]
+            texts[entry["test"]] = entry["text"]
+    report = out / "report.json"
+    ended = report.exists()
+    return Run(outcomes, texts, json.loads(report.read_text(encoding="utf-8")) if ended else {}, ended)
