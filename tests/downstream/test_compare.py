@@ -9,7 +9,7 @@ from tests.downstream.suite import HERE, Run, load
 
 
 def run(outcomes: dict[str, str], *, ended: bool = True, **report: Any) -> Run:
-    return Run(outcomes, {test: "why" for test in outcomes}, {"cpu": 1.0, "wall": 1.0, **report}, ended)
+    return Run(outcomes, dict.fromkeys(outcomes, "why"), {"cpu": 1.0, "wall": 1.0, **report}, ended)
 
 
 def test_only_a_test_that_passes_in_every_plain_run_counts() -> None:
@@ -19,7 +19,7 @@ def test_only_a_test_that_passes_in_every_plain_run_counts() -> None:
 
 
 def test_a_test_that_fails_errs_is_skipped_or_vanishes_woven_is_newly_failing() -> None:
-    plain = [run({test: "passed" for test in "abc"})]
+    plain = [run(dict.fromkeys("abc", "passed"))]
     verdict = compare("x", plain, run({"a": "failed", "b": "skipped"}), None)
     assert list(verdict.newly_failing) == ["a", "b", "c"]
     assert verdict.newly_failing["c"] == "not run"
