@@ -24,6 +24,7 @@ from tracing_proxies.recording.context import (
     with_own_span,
     with_span,
 )
+from tracing_proxies.recording.handles import NEVER_RECORDED, Adoption, Recording, Unsampled
 from tracing_proxies.recording.ids import new_span_id, new_trace_id
 from tracing_proxies.recording.ids import random_bits as _bits
 from tracing_proxies.recording.recipe import Recipe
@@ -94,7 +95,7 @@ class Recorder:
             parent = context.get(SPAN_KEY)
             if recipe.sample <= 0.0 and parent is None:
                 next(self._left_out)
-                return Unsampled(with_span(context, UNSAMPLED)) if context else _UNSAMPLED
+                return Unsampled(with_span(context, UNSAMPLED)) if context else NEVER_RECORDED
             if not recipe.is_plain or (
                 parent is not None and (type(parent) is not Span or parent.waiting_for is not None)
             ):
@@ -187,7 +188,7 @@ class Recorder:
         if trace is None or (recipe.root and parent is not None):
             started = self._start_trace(recipe, parent)
             if started is None:
-                return Unsampled(with_span(context, UNSAMPLED)) if context else _UNSAMPLED
+                return Unsampled(with_span(context, UNSAMPLED)) if context else NEVER_RECORDED
             trace, parent, parent_id = started, None, None
         elif recipe.sample < 1.0:
             thinned = self._thin(recipe)
@@ -379,63 +380,6 @@ class Recorder:
                 return True
             above = above.parent
         return False
-
-
-class Adoption:
-    """A call whose own rule has taken over the span that a framework's call around it had opened."""
-
-    __slots__ = ("context", "recipe", "scope", "span")
-
-    def __init__(self, span: Span, recipe: Recipe, scope: CallScope) -> None:
-        self.span = span
-        self.context = span.context
-        self.recipe = recipe
-        self.scope = scope
-
-    def finish(self, result: Any) -> None:
-        """Record the result; the span ends with the call that opened it."""
-        try:
-            outcome.end_record(self.span, self.recipe, self.scope, result)
-        except Exception as exc:
-            contain("finish", exc)
-        self.span.settled = True
-
-    def fail(self, exc: BaseException) -> None:
-        """Record what was raised; the span ends with the call that opened it."""
-        try:
-            outcome.error_record(self.span, self.recipe, self.scope, exc)
-        except Exception as error:
-            contain("fail", error)
-        self.span.settled = True
-
-    def abandon(self, reason: str) -> None:
-        """Record that a stream was not read to its end."""
-        self.span.metadata["outcome"] = reason
-        self.span.settled = True
-
-
-class Unsampled:
-    """A call that sampling has left out, and with it everything below."""
-
-    __slots__ = ("context", "span")
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        self.span = UNSAMPLED
-
-    def finish(self, result: Any) -> None:
-        """Record nothing."""
-
-    def fail(self, exc: BaseException) -> None:
-        """Record nothing."""
-
-    def abandon(self, reason: str) -> None:
-        """Record nothing."""
-
-
-_UNSAMPLED = Unsampled(Context({SPAN_KEY: UNSAMPLED}))  # where nothing else is current, one serves all calls
-
-Recording = Span | Adoption | Unsampled
 
 
 def _demote_inner_generation(span: Span) -> None:

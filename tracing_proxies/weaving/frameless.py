@@ -15,7 +15,7 @@ from typing import Any
 
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import attach, detach
-from tracing_proxies.recording.recorder import Recording
+from tracing_proxies.recording.handles import Recording
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.steps import Steps
 from tracing_proxies.weaving.stream import ABANDONED

@@ -13,8 +13,8 @@ from typing import Any
 from opentelemetry.context import Context
 
 from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach
+from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
-from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.recording.span import Span
 from tracing_proxies.weaving.internal import all_internal, cut_frame
 from tracing_proxies.weaving.standin import StandIn

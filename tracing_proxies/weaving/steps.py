@@ -14,7 +14,7 @@ from typing import Any
 from opentelemetry.context import Context
 
 from tracing_proxies.recording.context import attach, current, detach, with_own_span, with_span
-from tracing_proxies.recording.recorder import Recording
+from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.span import Span
 from tracing_proxies.weaving.internal import internal
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.capture import snapshot
+from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
-from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.recording.span import Span
 from tracing_proxies.weaving.internal import all_internal
 from tracing_proxies.weaving.steps import Steps

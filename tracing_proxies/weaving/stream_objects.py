@@ -12,8 +12,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
-from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.registry.fields import mro_of, namespace_of
 from tracing_proxies.weaving.internal import all_internal, cut_frame, internal
 from tracing_proxies.weaving.standin import StandIn

@@ -10,8 +10,8 @@ import types
 from collections.abc import Callable, Generator
 from typing import Any
 
+from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
-from tracing_proxies.recording.recorder import Recording
 from tracing_proxies.weaving.generators import TracedAsyncGenerator, TracedGenerator
 from tracing_proxies.weaving.internal import cut_frame, internal
 from tracing_proxies.weaving.managers import proceed_async_manager, proceed_manager
