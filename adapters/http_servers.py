@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -22,13 +23,13 @@ def install(weaver: Weaver) -> None:
         replace(weaver, module.Starlette, "__call__", _serving_asgi)
 
     def on_starlette_routing(module: ModuleType) -> None:
-        replace(weaver, module.Route, "handle", _naming_route)
-        replace(weaver, module.WebSocketRoute, "handle", _naming_route)
-        replace(weaver, module.Mount, "handle", _naming_mount)
+        replace(weaver, module.Route, "handle", functools.partial(_naming, _name_route))
+        replace(weaver, module.WebSocketRoute, "handle", functools.partial(_naming, _name_route))
+        replace(weaver, module.Mount, "handle", functools.partial(_naming, _name_mount))
 
     def on_fastapi_routing(module: ModuleType) -> None:
         if "handle" in vars(module.APIRoute):  # its older versions inherit it
-            replace(weaver, module.APIRoute, "handle", _naming_route)
+            replace(weaver, module.APIRoute, "handle", functools.partial(_naming, _name_route))
 
     def on_flask(module: ModuleType) -> None:
         # Both: middleware may wrap the one before tracing begins, or be wrapped around the other.
@@ -72,26 +73,11 @@ def _serving_wsgi(call: Any) -> Any:
 
 
 @internal
-def _naming_route(handle: Any) -> Any:
+def _naming(name: Callable[[Any, Any], None], handle: Any) -> Any:
     @functools.wraps(handle)
     async def naming(self: Any, scope: Any, receive: Any, send: Any) -> None:
         __tracebackhide__ = True
-        _name_route(self, scope)
-        try:
-            await handle(self, scope, receive, send)
-        except BaseException as exc:
-            cut_frame(exc)
-            raise
-
-    return naming
-
-
-@internal
-def _naming_mount(handle: Any) -> Any:
-    @functools.wraps(handle)
-    async def naming(self: Any, scope: Any, receive: Any, send: Any) -> None:
-        __tracebackhide__ = True
-        _name_mount(self)
+        name(self, scope)
         try:
             await handle(self, scope, receive, send)
         except BaseException as exc:
@@ -129,7 +115,7 @@ def _name_route(route: Any, scope: Any) -> None:
         contain("http", exc)
 
 
-def _name_mount(mount: Any) -> None:
+def _name_mount(mount: Any, scope: Any) -> None:
     served = being_served()
     if served is None:
         return

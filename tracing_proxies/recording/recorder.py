@@ -230,7 +230,7 @@ class Recorder:
                 if not span.settled:
                     outcome.end_record(span, recipe, span.scope, result)
             elif recipe.capture_output and result is not None:
-                span.output = result if type(result) is bool else snapshot(result, recipe.limits)
+                span.output = snapshot(result, recipe.limits)
         except Exception as exc:
             contain("finish", exc)
         if self.observers or not recipe.is_plain or span.dropped is not None:
