@@ -35,6 +35,7 @@ from tracing_proxies.sampling.rule import keeps
 
 _MOST_ANCESTORS = 256
 _new: Any = object.__new__
+_put: Any = dict.__setitem__
 _clock = time.perf_counter_ns
 _wall_clock = time.time_ns
 
@@ -136,7 +137,8 @@ class Recorder:
                 span.library = recipe.library
                 span.context = with_own_span(context, span)
             else:
-                span.context = Context({**context, SPAN_KEY: span}) if context else Context({SPAN_KEY: span})
+                span.context = copied_context = Context(context)
+                _put(copied_context, SPAN_KEY, span)  # as `with_span` does
             if recipe.capture_input:
                 copied = flat_copy(args, recipe.limits)
                 if copied is not None and (not kwargs or is_flat(kwargs, recipe.limits)):
