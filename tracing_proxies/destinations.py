@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from tracing_proxies.delivery.sinks.discard import DiscardSink
 from tracing_proxies.delivery.sinks.langfuse import LangfuseSink
 from tracing_proxies.delivery.sinks.local import LocalSink
-from tracing_proxies.delivery.sinks.protocol import Sink
+from tracing_proxies.delivery.sinks.protocol import Sink, Storage
 from tracing_proxies.errors import ActivationError
-from tracing_proxies.registry.model import Export, LocalExport, Registry
+from tracing_proxies.registry.model import Export, LangfuseExport, LocalExport, Registry, SpoolSettings
 
 DEFAULT_STORE = Path(".tracing_proxies") / "traces.db"
 
@@ -42,8 +45,9 @@ def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
         export = Export(discard=False, explicit=True) if host else Export(local=LocalExport(store_path(registry)))
     sinks: list[Sink] = []
     if export.langfuse is not None or (host and not registry.export.explicit):
-        named = export.langfuse.host if export.langfuse is not None else None
-        sinks += _langfuse(named or host, environ, required=export.local is None and not export.discard)
+        langfuse = export.langfuse or LangfuseExport()
+        required = export.local is None and not export.discard
+        sinks += _langfuse(langfuse, langfuse.host or host, registry.spool, environ, required=required)
     if export.local is not None:
         local = export.local
         sinks.append(LocalSink(local.path, local.retention_ns, local.max_size))
@@ -52,10 +56,43 @@ def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
     return sinks
 
 
-def _langfuse(host: str | None, environ: Mapping[str, str], *, required: bool) -> list[Sink]:
+def spool_folder(spool: SpoolSettings, environ: Mapping[str, str], destination: str) -> Path:
+    """Return the folder for the requests to one destination.
+
+    Args:
+        destination: names server and project; what waits for one must never go to another.
+    """
+    root = spool.path
+    if root is None:
+        root = _state_folder(environ) / "tracing_proxies" / "spool"
+    return root / hashlib.sha256(destination.encode()).hexdigest()[:16]
+
+
+def _state_folder(environ: Mapping[str, str]) -> Path:
+    state = environ.get("XDG_STATE_HOME") or ""
+    if os.path.isabs(state):
+        return Path(state)
+    try:
+        return Path.home() / ".local" / "state"
+    except RuntimeError:  # a container's user without a home
+        return Path(tempfile.gettempdir()) / f"state-{os.getuid()}"
+
+
+def _langfuse(
+    langfuse: LangfuseExport,
+    host: str | None,
+    spool: SpoolSettings,
+    environ: Mapping[str, str],
+    *,
+    required: bool,
+) -> list[Sink]:
     public, secret = environ.get("LANGFUSE_PUBLIC_KEY"), environ.get("LANGFUSE_SECRET_KEY")
     if host and public and secret:
-        return [LangfuseSink(host, public, secret)]
+        storage = None
+        if langfuse.durability != "memory":
+            folder = spool_folder(spool, environ, f"{host.rstrip('/')}\n{public}")
+            storage = Storage(folder, langfuse.durability == "wal", spool.max_size, spool.max_age_ns)
+        return [LangfuseSink(host, public, secret, storage=storage)]
     if not required:
         return []
     raise ActivationError(

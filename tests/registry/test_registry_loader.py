@@ -185,10 +185,8 @@ def test_a_path_that_yaml_has_split_is_recognised(text: str) -> None:
         "version: 1\nmasking: { pseudonyms: [email] }",
         "version: 1\nbudget: {}",
         "version: 1\nreload: { watch: 2s }",
-        "version: 1\nexport: { langfuse: { durability: spill } }",
         "version: 1\nscores: {}",
         "version: 1\nalerts: {}",
-        "version: 1\nspool: {}",
     ],
 )
 def test_a_key_that_is_not_available_yet_is_never_ignored(text: str) -> None:
@@ -283,7 +281,6 @@ def test_a_variable_overrides_one_key_of_a_capture_that_was_said_in_a_word() -> 
         ("TRACING_PROXIES__ROLES__NOBODY__NAME", "TP112"),
         ("TRACING_PROXIES__ROLES__AGENT", "TP112"),
         ("TRACING_PROXIES__SAMPLING__BUDGET", "TP113"),
-        ("TRACING_PROXIES__SPOOL__PATH", "TP113"),
         ("TRACING_PROXIES__EXPORT__LOCAL__MAX_SIZE", "TP207"),
     ],
 )

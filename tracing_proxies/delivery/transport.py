@@ -93,16 +93,15 @@ class Transport:
         """Let nothing last longer than until ``deadline``, in seconds of the monotonic clock; None lifts that."""
         self._deadline = deadline
 
-    def post(self, path: str, body: bytes) -> Reply:
-        """Compress and send a body, and read the reply.
+    def post(self, path: str, payload: bytes) -> Reply:
+        """Send a body, and read the reply.
 
         A connection that the server closed while it was idle is replaced once, with the identical request.
 
         Args:
             path: from the root of the server's address.
-            body: uncompressed; sent as gzip.
+            payload: gzip, in one member or several.
         """
-        payload = compress(body)
         if self._pid != os.getpid():
             # The parent's connection is the parent's: closing our copy of the descriptor sends nothing.
             self.close()

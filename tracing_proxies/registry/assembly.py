@@ -24,6 +24,7 @@ from tracing_proxies.registry.model import (
     SamplingSettings,
     Service,
     Settings,
+    SpoolSettings,
 )
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.presets import PresetFile, find_preset, preset_names
@@ -84,7 +85,13 @@ def assemble(
         export=_export(values, base),
         sampling=SamplingSettings(),
         masking=masking,
+        spool=_spool(values),
     )
+
+
+def _spool(values: Mapping[str, Any]) -> SpoolSettings:
+    given = values.get("spool", {})
+    return SpoolSettings(**{{"max_age": "max_age_ns"}.get(name, name): value for name, value in given.items()})
 
 
 def _export(values: Mapping[str, Any], base: Path) -> Export:
@@ -96,7 +103,7 @@ def _export(values: Mapping[str, Any], base: Path) -> Export:
     langfuse = export.get("langfuse")
     return Export(
         local=local,
-        langfuse=LangfuseExport(langfuse.get("host") or None) if langfuse is not None else None,
+        langfuse=None if langfuse is None else LangfuseExport(**{**langfuse, "host": langfuse.get("host") or None}),
         discard="discard" in export,
         explicit="export" in values,
     )

@@ -14,6 +14,7 @@ OBSERVATIONS: Final = (
 )  # fmt: skip
 LEVELS: Final = ("DEBUG", "DEFAULT", "WARNING", "ERROR")
 NESTED: Final = ("merge", "child", "skip")
+DURABILITIES: Final = ("memory", "spill", "wal")
 NATIVE: Final = ("mute", "adopt", "keep")
 
 
@@ -85,6 +86,14 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("local", ("export",), "section", "Writes to a local file that a page reads.", section="export.local"),
     Key("discard", ("export",), "section", "Masks, encodes and throws away, for measuring.", section="export.discard"),
     Key("host", ("export.langfuse",), "text", "The server's address.", "LANGFUSE_BASE_URL"),
+    Key("durability", ("export.langfuse",), "choice",
+        "Where spans wait for the server: in memory, on disk, or synced to the medium before they count as safe.",
+        "spill", DURABILITIES),
+    Key("spool", _TOP, "section", "Where requests are kept that a server does not take.", section="spool",
+        users_only=True),
+    Key("path", ("spool",), "file", "The folder, relative to the registry.", "tracing_proxies/spool in XDG_STATE_HOME"),
+    Key("max_size", ("spool",), "bytes", "How much it may hold; the oldest without errors go first.", "512MiB"),
+    Key("max_age", ("spool",), "duration", "How long requests are kept.", "24h"),
     Key("path", ("export.local",), "file", "The file, relative to the registry.", ".tracing_proxies/traces.db"),
     Key("retention", ("export.local",), "duration", "How long traces are kept.", "7d"),
     Key("max_size", ("export.local",), "bytes", "How large the file may grow.", "1GiB"),
@@ -144,8 +153,6 @@ LATER: Final[tuple[Later, ...]] = (
     Later("registry", "reload"),
     Later("registry", "scores"),
     Later("registry", "alerts"),
-    Later("registry", "spool"),
-    Later("export.langfuse", "durability"),
     Later("sampling", "keep"),
     Later("sampling", "floor"),
     Later("sampling", "budget", r"[0-9.]+\s*%"),
