@@ -18,6 +18,7 @@ from tracing_proxies.registry.model import (
     LangfuseExport,
     LocalExport,
     MaskingSettings,
+    OtlpExport,
     Preset,
     Registry,
     Rule,
@@ -100,10 +101,11 @@ def _export(values: Mapping[str, Any], base: Path) -> Export:
     if local is not None:
         given = {{"retention": "retention_ns"}.get(name, name): value for name, value in local.items()}
         local = LocalExport(**{"path": base / _LOCAL, **given})
-    langfuse = export.get("langfuse")
+    langfuse, otlp = export.get("langfuse"), export.get("otlp")
     return Export(
         local=local,
         langfuse=None if langfuse is None else LangfuseExport(**{**langfuse, "host": langfuse.get("host") or None}),
+        otlp=None if otlp is None else OtlpExport(**{**otlp, "endpoint": otlp.get("endpoint") or None}),
         discard="discard" in export,
         explicit="export" in values,
     )

@@ -146,6 +146,20 @@ class LangfuseExport:
 
 
 @attrs.frozen
+class OtlpExport:
+    """Sends to an OTLP/HTTP receiver; without an endpoint, to the one that the environment names.
+
+    Args:
+        headers: sent with each request; not shown, since there may be a secret among them.
+        durability: as for Langfuse.
+    """
+
+    endpoint: str | None = None
+    headers: Mapping[str, str] = attrs.field(default=EMPTY, repr=False)
+    durability: str = "spill"
+
+
+@attrs.frozen
 class SpoolSettings:
     """Where requests are kept that a server does not take.
 
@@ -185,6 +199,7 @@ class Export:
 
     local: LocalExport | None = None
     langfuse: LangfuseExport | None = None
+    otlp: OtlpExport | None = None
     discard: bool = False
     explicit: bool = False
 
