@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-weaving bench downstream downstream-part lint clean
+.PHONY: demo test test-weaving bench outage downstream downstream-part lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -29,6 +29,9 @@ downstream-part: $(VENV)/.ready  ## run a small part of them, as the continuous 
 
 bench: $(VENV)/.ready  ## measure what a call costs, and write perf/report.md and perf/report.json
 	$(BIN)/python -m perf
+
+outage: $(VENV)/.ready  ## measure what outages of a server cost, beside Langfuse's own SDK, and write perf/outage.md
+	$(BIN)/python -m perf.outage
 
 lint: $(VENV)/.ready  ## check style and types
 	$(BIN)/ruff check .

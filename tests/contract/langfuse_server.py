@@ -6,15 +6,17 @@ prints its port. ``POST /api/public/otel/v1/traces``, ``GET /api/public/health``
 as server 4.16 does; ``POST /v1/traces`` as an OpenTelemetry Collector does. Tests steer it under ``/_test/``:
 
     GET  /_test/received    {"observations", "requests", "unique", "repeated"}
+    GET  /_test/ids         the ids of the spans
+    GET  /_test/counts      {"unique", "repeated", "last"}: the last, when the latest span came
     POST /_test/script      a list of faults, one for each of the next trace uploads
     POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "always": fault or null}
     POST /_test/reset       forgets everything
 
-A fault is an object with one of ``status`` (and ``headers`` and ``body``), ``hang`` (seconds before going on), ``drip``
-(a reply a byte at a time, for so many seconds), ``html`` (200 with a page), ``redirect`` (302 to an address),
-``endless`` (a reply of so many bytes), ``close`` (no reply), ``reset`` (the connection is reset while the body is
-read); and perhaps ``accept`` (the spans are kept all the same). ``{}`` is no fault. An ``always`` rule holds for
-uploads that the script has nothing for.
+A fault is an object with one of ``status`` (and ``headers`` and ``body``), ``hang`` (seconds before going on),
+``stall`` (seconds of silence, then no reply), ``drip`` (a reply a byte at a time, for so many seconds), ``html`` (200
+with a page), ``redirect`` (302 to an address), ``endless`` (a reply of so many bytes), ``close`` (no reply), ``reset``
+(the connection is reset while the body is read); and perhaps ``accept`` (the spans are kept all the same). ``{}`` is no
+fault. An ``always`` rule holds for uploads that the script has nothing for.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ class State:
         self.rows: dict[tuple[int, str, str, int], dict[str, Any]] = {}
         self.requests: list[dict[str, Any]] = []
         self.repeated = 0
+        self.last = 0.0
         self.script: deque[dict[str, Any]] = deque()
         self.rules: dict[str, Any] = {}
 
@@ -69,6 +72,7 @@ class State:
                 key = (row["start_time"] // 60_000_000_000, row["trace_id"], row["id"], row["start_time"])
                 self.repeated += key in self.rows
                 self.rows[key] = row
+                self.last = time.time()
 
     def refuses(self, observations: list[dict[str, Any]], size: int) -> int:
         with self.lock:
@@ -91,6 +95,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/api/public/health":
             self._reply(200, {"status": "OK", "version": "4.16.0"})
+        elif self.path == "/_test/counts":
+            with self.state.lock:
+                counts = {"unique": len(self.state.rows), "repeated": self.state.repeated, "last": self.state.last}
+            self._reply(200, counts)
+        elif self.path == "/_test/ids":
+            with self.state.lock:
+                ids = [row["id"] for row in self.state.rows.values()]
+            self._reply(200, ids)
         elif self.path == "/_test/received":
             with self.state.lock:
                 rows = list(self.state.rows.values())
@@ -143,6 +155,9 @@ class Handler(BaseHTTPRequestHandler):
             self.state.keep(observations)
         if fault.get("hang"):
             time.sleep(float(fault["hang"]))
+        if fault.get("stall"):
+            time.sleep(float(fault["stall"]))
+            fault = {"close": True}
         if fault.get("close"):
             self._note(None, raw, len(observations))
             self.close_connection = True

@@ -43,6 +43,14 @@ class ContractServer:
         """Return observations, requests and the counts of unique and repeated spans."""
         return self._call("GET", "/_test/received")  # type: ignore[no-any-return]
 
+    def counts(self) -> dict[str, Any]:
+        """Return the counts of unique and repeated spans, and when the latest came."""
+        return self._call("GET", "/_test/counts")  # type: ignore[no-any-return]
+
+    def ids(self) -> list[str]:
+        """Return the ids of the spans that were received."""
+        return self._call("GET", "/_test/ids")  # type: ignore[no-any-return]
+
     def requests(self) -> list[dict[str, Any]]:
         """Return a note of each upload: status, spans, sha256 of the body, headers."""
         return self.received()["requests"]  # type: ignore[no-any-return]

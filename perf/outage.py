@@ -1,0 +1,195 @@
+"""Outages of a Langfuse server, met by this project and by Langfuse's own SDK side by side: what was lost.
+
+Each kind of outage is run with two servers of the contract tests, one for each tracer, and two programs that make spans
+at a steady rate before, during and after it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from tests.contract.server import PUBLIC_KEY, SECRET_KEY, ContractServer, start_server
+
+HERE = Path(__file__).parent
+RATE = 200
+BEFORE = 3.0
+AFTER = 12.0
+TRACERS = ("ours", "langfuse")
+MODES: dict[str, dict[str, Any] | None] = {
+    "refused": None,  # nobody listens
+    "hang": {"stall": 60},
+    "reset": {"reset": True},
+    "500": {"status": 500},
+    "503": {"status": 503},
+    "429": {"status": 429, "headers": {"Retry-After": "2"}},
+}
+
+
+@attrs.define
+class Met:
+    """How one tracer met one outage; seconds, milliseconds and MiB as the names say."""
+
+    mode: str
+    tracer: str
+    made: int
+    lost: int
+    repeated: int
+    first_after_s: float
+    exit_s: float
+    longest_call_ms: float
+    gained_mib: float
+
+
+class Away:
+    """A server that can be away in any of the ways, and remembers what it had before."""
+
+    def __init__(self, mode: str) -> None:
+        self.server: ContractServer = start_server()
+        self._fault = MODES[mode]
+        self._ids: set[str] = set()
+        self._repeated = 0
+
+    def leave(self) -> None:
+        """Begin the outage."""
+        if self._fault is not None:
+            self.server.rules(always=self._fault)
+            return
+        self._ids.update(self.server.ids())
+        self._repeated += self.server.counts()["repeated"]
+        self.server.stop()
+
+    def come_back(self) -> None:
+        """End the outage."""
+        if self._fault is not None:
+            self.server.rules()
+        else:
+            self.server.restart()
+
+    def received(self) -> tuple[int, int]:
+        """Return how many spans were received, and how many of them once more."""
+        ids = set(self.server.ids())
+        return len(ids | self._ids), self.server.counts()["repeated"] + self._repeated + len(ids & self._ids)
+
+
+def meet(mode: str, seconds: float, folder: Path) -> list[Met]:
+    """Run one outage."""
+    servers = {tracer: Away(mode) for tracer in TRACERS}
+    programs = {tracer: _start(tracer, servers[tracer].server, seconds, folder / mode) for tracer in TRACERS}
+    try:
+        time.sleep(BEFORE)
+        for server in servers.values():
+            server.leave()
+        time.sleep(seconds)
+        over = time.time()
+        for server in servers.values():
+            server.come_back()
+        first = _first_arrivals(servers, over)
+        return [_conclude(mode, tracer, programs[tracer], servers[tracer], first[tracer]) for tracer in TRACERS]
+    finally:
+        for program in programs.values():
+            program.kill()
+        for server in servers.values():
+            server.server.stop()
+
+
+def _start(tracer: str, server: ContractServer, seconds: float, folder: Path) -> subprocess.Popen[str]:
+    environ = {
+        **os.environ,
+        "LANGFUSE_BASE_URL": server.url,
+        "LANGFUSE_HOST": server.url,
+        "LANGFUSE_PUBLIC_KEY": PUBLIC_KEY,
+        "LANGFUSE_SECRET_KEY": SECRET_KEY,
+    }
+    length = BEFORE + seconds + AFTER
+    command = [sys.executable, "-m", "perf.producer", tracer, str(RATE), str(length), str(folder / tracer)]
+    return subprocess.Popen(
+        command, cwd=HERE.parent, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def _first_arrivals(servers: dict[str, Away], over: float) -> dict[str, float]:
+    found: dict[str, float] = {}
+    while len(found) < len(servers) and time.time() - over < AFTER:
+        for tracer, server in servers.items():
+            last = server.server.counts()["last"]
+            if tracer not in found and last > over:
+                found[tracer] = last - over
+        time.sleep(0.05)
+    return {tracer: found.get(tracer, float("inf")) for tracer in servers}
+
+
+def _conclude(mode: str, tracer: str, program: subprocess.Popen[str], server: Away, first: float) -> Met:
+    output = program.communicate(timeout=120)[0]
+    ended = time.time()
+    report = json.loads(output.strip().splitlines()[-1])
+    unique, repeated = server.received()
+    return Met(
+        mode,
+        tracer,
+        report["made"],
+        report["made"] - unique,
+        repeated,
+        round(first, 2),
+        round(ended - report["done"], 2),
+        round(report["longest_ms"], 2),
+        round(report["gained_mib"], 1),
+    )
+
+
+def tabulate(rows: list[Met], seconds: float) -> str:
+    """Return the figures as Markdown."""
+    lines = [
+        "# Outages",
+        "",
+        f"A server that is away for {seconds:g} s in six ways, {RATE} spans/s; side by side on the same machine.",
+        "",
+        "| outage | tracer | spans | lost | repeated | first after it, s | exit, s | longest call, ms | memory, MiB |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {r.mode} | {r.tracer} | {r.made:,} | {r.lost:,} ({r.lost / r.made:.0%}) | {r.repeated:,} "
+        f"| {r.first_after_s} | {r.exit_s} | {r.longest_call_ms} | {r.gained_mib} |"
+        for r in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@click.command()
+@click.option("--seconds", default=30.0, show_default=True, help="How long each outage lasts.")
+@click.option("--mode", "modes", multiple=True, type=click.Choice(list(MODES)), help="Which ones; else all.")
+def main(seconds: float, modes: tuple[str, ...]) -> None:
+    """Run the outages, print the table and write perf/outage.md; exit with 1 if this project has lost a span."""
+    chosen = modes or tuple(MODES)
+    rows: list[Met] = []
+    console = Console()
+    with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
+        task = progress.add_task("outages", total=len(chosen))
+        for mode in chosen:
+            progress.update(task, description=f"outage: {mode}")
+            rows += meet(mode, seconds, Path(folder))
+            progress.advance(task)
+    table = Table("outage", "tracer", "spans", "lost", "twice", "first s", "exit s", "call ms", "MiB")
+    for row in rows:
+        table.add_row(*(str(value) for value in attrs.astuple(row)))
+    console.print(table)
+    if not modes:
+        (HERE / "outage.md").write_text(tabulate(rows, seconds))
+    if any(row.lost for row in rows if row.tracer == "ours"):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
