@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-weaving bench outage downstream downstream-part lint clean
+.PHONY: demo test test-weaving bench outage throughput downstream downstream-part lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -32,6 +32,9 @@ bench: $(VENV)/.ready  ## measure what a call costs, and write perf/report.md an
 
 outage: $(VENV)/.ready  ## measure what outages of a server cost, beside Langfuse's own SDK, and write perf/outage.md
 	$(BIN)/python -m perf.outage
+
+throughput: $(VENV)/.ready  ## measure what a delivered span costs, by size and destination, and write perf/throughput.md
+	$(BIN)/python -m perf.throughput
 
 lint: $(VENV)/.ready  ## check style and types
 	$(BIN)/ruff check .
