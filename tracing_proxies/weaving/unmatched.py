@@ -41,10 +41,7 @@ def find_unmatched(
             possible = by_name.get(str(pointcut.name), ()) if pointcut.literal else targets
             if any(_selects(pointcut, target) for target in possible):
                 continue
-            if pointcut.is_exact_module:
-                modules = [loaded[pointcut.module]] if pointcut.module in loaded else []
-            else:
-                modules = [entries for name, entries in loaded.items() if pointcut.names_module(name)]
+            modules = _modules_of(pointcut, loaded)
             if not modules and not pending:
                 continue
             reason = next((why for target, why in refused.items() if _selects(pointcut, target)), None)
@@ -58,6 +55,23 @@ def find_unmatched(
                 message = f"no match for {pointcut.text!r}: module {pointcut.module!r} is not loaded."
             problems.append(Problem(CODE, message, place, suggestion))
     return problems
+
+
+def find_pending(registry: Registry) -> dict[int, list[str]]:
+    """List the pointcuts that wait for a module which is not loaded yet, by the index of their rule."""
+    loaded = _loaded()
+    found: dict[int, list[str]] = {}
+    for rule in registry.rules:
+        waiting = [pointcut.text for pointcut in rule.match if not _modules_of(pointcut, loaded)]
+        if waiting:
+            found[rule.index] = waiting
+    return found
+
+
+def _modules_of(pointcut: Pointcut, loaded: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    if pointcut.is_exact_module:
+        return [loaded[pointcut.module]] if pointcut.module in loaded else []
+    return [entries for name, entries in loaded.items() if pointcut.names_module(name)]
 
 
 def _loaded() -> dict[str, dict[str, Any]]:
