@@ -25,6 +25,7 @@ NO_ANSWER: Final = 6
 _TIMEOUT: Final = 30.0
 _TIME_TO_LIST: Final = 2.0
 _CHUNK: Final = 1024 * 1024
+_PAUSE: Final = 0.01
 
 
 @attrs.frozen
@@ -118,8 +119,18 @@ def _ask(path: Path, command: str, timeout: float) -> Any:
     deadline = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
-        connection.connect(str(path))
-        connection.sendall(write_request(command))
+        while True:
+            try:
+                connection.connect(str(path))
+                break
+            except BlockingIOError:  # others wait in line; a unix socket does not let one wait for that
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_PAUSE)
+        try:
+            connection.sendall(write_request(command))
+        except BrokenPipeError:  # turned away before we have said anything; the reason is there to be read
+            pass
         answer = read_answer(_read_line(connection, deadline))
     if not answer["ok"]:
         raise ControlError(str(answer.get("error")), REFUSED)
