@@ -138,8 +138,7 @@ def test_what_is_no_command_is_answered_with_an_error(server: ControlServer, wor
 
 def test_a_huge_line_is_cut_off(server: ControlServer) -> None:
     with connect(server) as client, pytest.raises(OSError):
-        for _ in range(1_000):
-            client.sendall(b"w" * 100_000)
+        client.sendall(b"w" * 100_000_000)
     assert ask(server, "echo")
 
 
@@ -209,9 +208,11 @@ def test_an_application_without_descriptors_left_is_left_alone(server: ControlSe
     taken: list[int] = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
     try:
-        with pytest.raises(OSError):
+        try:
             while True:
                 taken.append(os.dup(0))
+        except OSError:
+            pass
         client.connect(str(server.path))
         client.sendall(b'{"command": "echo"}\n')
         time.sleep(0.3)
