@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies.errors import Place
+from tracing_proxies.registry.origins import NO_ORIGINS, Origins
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.template import Template
@@ -55,6 +56,7 @@ class Settings:
         condition: the `if:`, judged per call.
         min_duration: nanoseconds.
         hide: names of keys that are hidden besides those of the registry.
+        origins: where each of them is written, by its key as it is written.
     """
 
     root: bool | None = None
@@ -81,6 +83,7 @@ class Settings:
     fold: str | None = None
     delegate: str | None = None
     hide: tuple[str, ...] = ()
+    origins: Origins = NO_ORIGINS
 
 
 @attrs.frozen(eq=False)
