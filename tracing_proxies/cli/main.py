@@ -10,6 +10,7 @@ from tracing_proxies.cli.check import check
 from tracing_proxies.cli.control import off, on, reload
 from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
+from tracing_proxies.cli.explain import explain
 from tracing_proxies.cli.run import run
 from tracing_proxies.cli.status import status
 from tracing_proxies.errors import ControlError, TracingProxiesError
@@ -24,6 +25,7 @@ def commands() -> None:
 commands.add_command(run)
 commands.add_command(check)
 commands.add_command(doctor)
+commands.add_command(explain)
 commands.add_command(status)
 commands.add_command(off)
 commands.add_command(on)

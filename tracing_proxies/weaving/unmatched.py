@@ -48,7 +48,7 @@ def find_unmatched(
             if reason is not None:
                 problems.append(Problem(CODE, f"{pointcut.text!r} cannot be traced: {reason}.", place))
                 continue
-            known = [text for module in modules[:50] for text in _names(module)]
+            known = [text for module in modules[:50] for text in names_in(module)]
             suggestion = nearest(pointcut.text, known)
             message = f"no match for {pointcut.text!r}."
             if not modules:
@@ -99,7 +99,8 @@ def _selects(pointcut: Pointcut, target: Target) -> bool:
     )
 
 
-def _names(entries: dict[str, Any]) -> Iterator[str]:
+def names_in(entries: dict[str, Any]) -> Iterator[str]:
+    """Yield the full names of what a module defines and could be traced."""
     for _, _, target in candidates.module_targets(entries):
         yield str(target)
     for cls in candidates.module_classes(entries):
