@@ -7,6 +7,7 @@ import sys
 import click
 
 from tracing_proxies.cli.check import check
+from tracing_proxies.cli.config import config
 from tracing_proxies.cli.control import off, on, reload
 from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
@@ -26,6 +27,7 @@ commands.add_command(run)
 commands.add_command(check)
 commands.add_command(doctor)
 commands.add_command(explain)
+commands.add_command(config)
 commands.add_command(status)
 commands.add_command(off)
 commands.add_command(on)

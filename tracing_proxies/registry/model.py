@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies.errors import Place
-from tracing_proxies.registry.origins import NO_ORIGINS, Origins
+from tracing_proxies.registry.origins import NO_ORIGINS, Origin, Origins
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.template import Template
@@ -190,6 +190,7 @@ class Preset:
         adapter: the name of the module that does what YAML cannot say, None if there is none.
         overrides: the settings that stand beside its name in `use:`.
         defaults: the preset file's own `defaults:`.
+        native_origins: where it is written what becomes of the framework's own spans.
     """
 
     name: str
@@ -199,6 +200,7 @@ class Preset:
     summary: str = ""
     overrides: Settings = Settings()
     defaults: Settings = Settings()
+    native_origins: tuple[Origin, ...] = ()
 
 
 @attrs.frozen(eq=False)
@@ -210,6 +212,7 @@ class Registry:
         files: the registry's own file and all that it includes.
         rules: presets first, then included files, then the file's own; a later one wins.
         skipped_presets: name and reason of each preset that does not apply here.
+        stated: the values of its files as they were read, by section, each with where it is written.
     """
 
     path: Path | None
@@ -223,6 +226,7 @@ class Registry:
     export: Export
     sampling: SamplingSettings
     masking: MaskingSettings
+    stated: Mapping[str, Any] = attrs.field(default=EMPTY, repr=False)
     # Policies by the rules that they come from; `policy.resolve_policy` fills it.
     policies: dict[tuple[int, ...], Any] = attrs.field(factory=dict, init=False, repr=False)
 
