@@ -53,7 +53,7 @@ def test_each_value_names_the_line_that_it_comes_from(folder: Path) -> None:
     assert found["export.local.path"] == [(str(folder / "traces.db"), "file", ["registry.yaml:6:12"])]
     assert found["defaults.capture.max_bytes"] == [("4KiB", "file", ["registry.yaml:9:24"])]
     assert found["defaults.sample"] == [("10%", "file", ["registry.yaml:9:43"])]
-    assert found["masking.policy"] == [("strict", "file", ["more.yaml:3:25"])]
+    assert found["masking.policy"] == [("strict", "file", ["more.yaml:3:26"])]
     assert found["masking.hide"][0] == (["iban", "pan"], "file", ["more.yaml:3:12", "registry.yaml:8:12"])
     assert found["roles.agent.metadata.id"] == [("self.id", "file", ["registry.yaml:11:44"])]
     assert found["include"] == [(["more.yaml"], "file", ["registry.yaml:3:1"])]
