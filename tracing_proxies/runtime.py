@@ -146,6 +146,16 @@ class Runtime:
         ]
 
 
+def _before_fork() -> None:
+    if _runtime is not None:
+        _runtime.control.rest()
+
+
+def _after_fork_in_parent() -> None:
+    if _runtime is not None:
+        _runtime.control.go_on()
+
+
 def _after_fork() -> None:
     global _lock
     _lock = threading.RLock()  # another thread of the parent may have held it
@@ -153,7 +163,7 @@ def _after_fork() -> None:
         _runtime.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
 
 _runtime: Runtime | None = None
 

@@ -25,6 +25,7 @@ class Agent:
         return {"done": task}
 """
 REGISTRY = "version: 1\nexport: { local: { path: traces.db } }\ntrace:\n  - match: shop:Agent.run\n"
+ACTIVATED = "import os, sys, time, tracing_proxies\ntracing_proxies.activate()\nimport shop\n"
 READY = "print('ready', flush=True)"
 
 
@@ -52,10 +53,9 @@ class App:
         return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "TRACING_PROXIES_STRICT": "1"}
 
     @contextmanager
-    def start(self, body: str) -> Iterator[subprocess.Popen[str]]:
+    def start(self, body: str, prelude: str = ACTIVATED) -> Iterator[subprocess.Popen[str]]:
         """Run a traced program that prints `ready`, and kill it in the end."""
-        source = "import os, sys, time, tracing_proxies\ntracing_proxies.activate()\nimport shop\n"
-        (self.folder / "main.py").write_text(source + textwrap.dedent(body))
+        (self.folder / "main.py").write_text(prelude + textwrap.dedent(body))
         process = subprocess.Popen(
             [sys.executable, "main.py"],
             cwd=self.folder,

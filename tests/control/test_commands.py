@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 from tests.control.conftest import READY, App, wait_until
+from tracing_proxies.cli.running import draw_list
+from tracing_proxies.control.client import Running
 
 WAITING = f"shop.Agent().run(1); tracing_proxies.flush(10); {READY}; sys.stdin.readline()"
 
@@ -63,28 +65,43 @@ def test_reload_goes_over_or_tells_the_mistakes_and_status_calls_it_stale(app: A
         assert "stale           registry.yaml:5:5 TP201" in app.run("status", pid).stdout
 
 
-def test_without_a_pid_the_one_traced_process_is_offered(app: App) -> None:
-    assert "no traced process of yours" in app.run("status").stdout
+# Other processes of this user may be traced while the tests run, so a list may hold more than the test's own.
+
+
+def test_without_a_pid_traced_processes_are_listed_beside_what_holds_here(app: App) -> None:
     with app.start(WAITING) as process:
         done = app.run("status")
         assert f"{process.pid}  main.py, tracing on, 1 callables, {app.folder / 'registry.yaml'}" in done.stdout
-        assert f"`tracing-proxies status {process.pid}` tells more of it" in done.stdout
-        assert "registry        " in done.stdout  # what holds here is still described
+        assert "registry        " in done.stdout
+        assert "tells more of" in done.stdout
         document = json.loads(app.run("status", "--json").stdout)
-        assert [(running["pid"], running["status"]["tracing"]) for running in document["running"]] == [
-            (process.pid, "on")
-        ]
+        listed = {running["pid"]: running["status"] for running in document["running"]}
+        assert listed[process.pid]["tracing"] == "on"
         assert document["traces"] == 1
+    assert f"{process.pid}  main.py" not in app.run("status").stdout
 
 
-def test_several_processes_are_listed_and_one_that_hangs_does_not_hide_the_others(app: App) -> None:
+def test_one_process_is_offered_by_its_id_and_several_are_left_to_choose_from() -> None:
+    status = {"program": "main.py", "tracing": "on", "woven": 3, "registry": None}
+    lines = list(draw_list([Running(7, status)]))
+    assert lines == [
+        "       7  main.py, tracing on, 3 callables, no registry file",
+        "`tracing-proxies status 7` tells more of it",
+    ]
+    assert list(draw_list([Running(7, status), Running(8, None)]))[1:] == [
+        "       8  gives no answer",
+        "`tracing-proxies status PID` tells more of one of them",
+    ]
+    assert list(draw_list([])) == []
+
+
+def test_a_process_that_hangs_does_not_hide_the_others(app: App) -> None:
     with app.start(WAITING) as first, app.start(WAITING) as second:
         app.run("off", str(second.pid))
         os.kill(first.pid, signal.SIGSTOP)
         done = app.run("status")
         assert f"{first.pid}  gives no answer" in done.stdout
         assert f"{second.pid}  main.py, tracing off" in done.stdout
-        assert "`tracing-proxies status PID` tells more of one of them" in done.stdout
         os.kill(first.pid, signal.SIGCONT)
 
 
@@ -95,9 +112,9 @@ def test_the_list_needs_no_registry(app: App) -> None:
         assert done.returncode == 0
         assert f"{process.pid}  main.py" in done.stdout
         assert "TP114" in done.stdout
-    done = app.run("status")
-    assert done.returncode == 1
-    assert "TP114" in done.stderr
+        named = app.run("status", "--registry", "registry.yaml")
+        assert named.returncode == 1
+        assert "TP100" in named.stderr
 
 
 def test_each_failure_has_plain_words_and_an_exit_status_of_its_own(app: App) -> None:

@@ -25,6 +25,8 @@ MOST_CLIENTS: Final = 16
 _BACKLOG: Final = 64
 _PAUSE: Final = 0.2
 _TIME_TO_END: Final = 0.2
+_TIME_TO_REST: Final = 0.05
+_RINGS: Final = 64
 
 Commands = Mapping[str, Callable[[], Any]]
 
@@ -69,6 +71,22 @@ class ControlServer:
             atexit.unregister(self.close)
             service.stop()
 
+    def rest(self) -> None:
+        """End the thread, if it is idle, for the moment of a fork: Python warns of forks beside other threads."""
+        service = self._service
+        if service is not None:
+            service.rest()
+
+    def go_on(self) -> None:
+        """Have the thread again after a fork, in the parent."""
+        service = self._service
+        if service is not None:
+            try:
+                service.go_on()
+            except RuntimeError as exc:  # no thread is to be had any more
+                self.close()
+                contain("control", exc)
+
     def forget(self) -> None:
         """Drop the parent's socket in a forked child; its own is made by the next ``open``."""
         service, self._service = self._service, None
@@ -90,7 +108,7 @@ def _start(commands: Commands, suppress: Callable[[], None]) -> _Service:
         listener.listen(_BACKLOG)
         os.rename(unborn(path), path)
         service = _Service(commands, suppress, listener, path)
-        service.thread.start()
+        service.go_on()
     except BaseException:
         listener.close()
         for name in (path, unborn(path)):
@@ -109,21 +127,54 @@ class _Service:
         self._listener = listener
         self._ear, self._bell = socket.socketpair()
         self._identities = {end: _identity(end) for end in (listener, self._ear, self._bell)}
+        self._ear.setblocking(False)
         self._clients: dict[int, Connection] = {}
         self._stopping = False
         self._at_work = False
-        self.thread = threading.Thread(target=self._run, name="tracing-proxies-control", daemon=True)
+        self._guard = threading.RLock()  # a signal's handler may fork in the midst of a fork
+        self._resting = True
+        self._runs = False
+        self.thread = self._new_thread()
 
     def stop(self) -> None:
         """Take the name away at once; the thread closes the rest as soon as it has done what it is at."""
         self.path.unlink(missing_ok=True)
-        self._stopping = True
+        with self._guard:
+            self._stopping = True
+            runs = self._runs
+        if runs:
+            self._wake(_TIME_TO_END)
+        else:
+            self._close()
+
+    def rest(self) -> None:
+        """End the thread for a moment, unless it is at work."""
+        if not self._at_work:
+            with self._guard:
+                self._resting = True
+            self._wake(_TIME_TO_REST)
+
+    def go_on(self) -> None:
+        """Have a thread again; clients that have come meanwhile are there still."""
+        with self._guard:
+            self._resting = False
+            if self._runs or self._stopping:
+                return
+            self._runs = True
+        self.thread = self._new_thread()
+        self.thread.start()
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, name="tracing-proxies-control", daemon=True)
+
+    def _wake(self, timeout: float) -> None:
+        """Ring, and wait for the thread to end if it is idle."""
         try:
             self._bell.send(b"\0", NO_SIGNAL)
         except OSError:  # the thread has ended already
             return
-        if self.thread is not threading.current_thread() and not self._at_work:
-            self.thread.join(_TIME_TO_END)
+        if self.thread is not threading.current_thread() and self.thread.is_alive() and not self._at_work:
+            self.thread.join(timeout)
 
     def forget(self) -> None:
         """Close what the parent has opened, without a word to it."""
@@ -151,12 +202,24 @@ class _Service:
         self._suppress()
         try:
             while not (self._stopping or self._is_closed_by_others()):
+                if self._is_to_rest():
+                    return
                 self._step()
         except Exception as exc:
+            self._end()
             contain("control", exc)
-        finally:
-            self._close()
-            self.path.unlink(missing_ok=True)
+        else:
+            self._end()
+
+    def _is_to_rest(self) -> bool:
+        with self._guard:
+            if self._resting:
+                self._runs = False
+            return self._resting
+
+    def _end(self) -> None:
+        self._close()
+        self.path.unlink(missing_ok=True)
 
     def _step(self) -> None:
         # `poll` and not `epoll`: what a forked child does to an epoll, it does to its parent's.
@@ -166,7 +229,11 @@ class _Service:
         for connection in self._clients.values():
             poll.register(connection.client, select.POLLOUT if connection.is_answered else select.POLLIN)
         for descriptor, _ in poll.poll(self._until_next_deadline()):
-            if self._stopping or self._is_closed_by_others():
+            if self._is_closed_by_others():
+                return
+            if descriptor == self._ear.fileno():
+                self._ear.recv(_RINGS)
+            if self._stopping or self._resting:
                 return
             if descriptor == self._listener.fileno():
                 self._accept()
