@@ -74,10 +74,16 @@ class Runtime:
         self.weaver.switch(on)
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child, which has a control socket from its first span on."""
+        """Begin anew in a forked child, which has a control socket from its first span on.
+
+        While tracing is off there will be no span, and only its socket lets it be switched on.
+        """
         self.control.forget()
         self.weaver.after_fork()
-        self.recorder.emit = self._emit_first
+        if self.on:
+            self.recorder.emit = self._emit_first
+        else:
+            self.control.open()
 
     def _emit_first(self, span: Span) -> None:
         self.recorder.emit = self._emit

@@ -150,7 +150,7 @@ def test_a_process_that_answers_nonsense_is_told(app: App, place: Path) -> None:
         ("nonsense", 6, "gives no answer: the answer is not one line of JSON"),
         ("[]", 6, "gives no answer: the answer says neither yes nor no"),
         ('{"ok": true, "result": {"active": true}}', 6, "runs another version of tracing-proxies"),
-        ('{"ok": false, "error": "not today"}', 1, "not today"),
+        ('{"ok": false, "error": "not \\u001b[31mtoday"}', 1, "not ?[31mtoday"),
     ):
         process = subprocess.Popen([sys.executable, "-c", source, str(folder), words])
         try:

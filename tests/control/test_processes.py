@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from tests.control.conftest import READY, App, wait_until
 from tracing_proxies.control.client import ask, traced_processes
+from tracing_proxies.control.server import ControlServer
 from tracing_proxies.errors import ControlError
 
 LOAD = """
@@ -105,7 +107,8 @@ def test_off_and_on_under_load_lose_no_call_and_record_nothing_meanwhile(app: Ap
     assert sum(found["calls"]) == found["made"] > 0
     assert found["status"]["failures"] == {}
     assert len(stored(app)) < found["made"]
-    assert len(set(stored(app))) <= len(stored(app))
+    times = Counter(stored(app))
+    assert max(times.values()) <= 4  # each thread makes each call once, and no call has two spans
 
 
 def test_a_reload_goes_over_to_the_new_file_and_tells_mistakes(app: App) -> None:
@@ -272,6 +275,11 @@ def test_what_a_killed_process_leaves_is_swept_by_the_next_and_hides_nothing(app
         killed.wait()
     assert len(app.sockets()) == 1
     assert killed.pid not in {running.pid for running in traced_processes()}
+    assert app.sockets() == []
+    with app.start(f"{READY}; time.sleep(60)") as killed:
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    assert len(app.sockets()) == 1
     with app.start(f"{READY}; time.sleep(60)") as process:
         assert [int(path.name.partition("-")[0]) for path in app.sockets()] == [process.pid]
         # As if the id had been given out again after the earlier process was killed.
@@ -323,13 +331,14 @@ import tracing_proxies
 tracing_proxies.activate()
 import shop
 print('ready', flush=True)
-for _ in range(int(sys.stdin.readline())):
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-print(seen.count(1) / len(seen), [thread.name for thread in threading.enumerate()], flush=True)
-sys.stdin.readline()
+for line in sys.stdin:
+    seen.clear()
+    for _ in range(int(line)):
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    print(seen.count(1), [thread.name for thread in threading.enumerate()], flush=True)
 """
 
 
@@ -337,17 +346,48 @@ def test_a_process_that_forks_has_no_thread_of_ours_beside_and_answers_all_the_w
     with app.start(FORKING, prelude="import os, sys\n") as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write("200\n")
+        process.stdin.write("100\n")
+        process.stdin.flush()
+        count, _, names = process.stdout.readline().partition(" ")
+        assert int(count) > 90  # it is not waited for longer than a moment
+        assert "tracing-proxies-control" in names
+        process.stdin.write("100\n")
         process.stdin.flush()
         for _ in range(20):
             assert ask(process.pid, "status")["pid"] == process.pid
-        share, _, names = process.stdout.readline().partition(" ")
-        assert float(share) > 0.5  # it does not rest while it answers
-        assert "tracing-proxies-control" in names
+        assert "tracing-proxies-control" in process.stdout.readline()
         assert ask(process.pid, "off")["tracing"] == "off"
-        _, errors = process.communicate("end\n", timeout=60)
-    assert errors == ""
+        _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors
     assert app.sockets() == []
+
+
+def test_a_child_forked_while_tracing_is_off_can_be_switched_on(app: App) -> None:
+    body = f"""
+    {READY}
+    sys.stdin.readline()
+    child = os.fork()
+    if child == 0:
+        print(os.getpid(), flush=True)
+        sys.stdin.readline()
+        shop.Agent().run(1)
+        print(tracing_proxies.status()["delivery"]["produced"], flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+    """
+    with app.start(body) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        ask(process.pid, "off")
+        process.stdin.write("fork\n")
+        process.stdin.flush()
+        child = int(process.stdout.readline())
+        assert ask(child, "status")["tracing"] == "off"
+        assert ask(child, "on")["tracing"] == "on"
+        assert ask(process.pid, "status")["tracing"] == "off"
+        process.stdin.write("call\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "1\n"
 
 
 def _is_gone(pid: int) -> bool:
@@ -419,6 +459,38 @@ def test_errors_tell_a_missing_process_from_one_that_is_not_traced(app: App) -> 
     with pytest.raises(ControlError, match=r"is not traced\. Start it with") as caught:
         ask(os.getpid(), "status")
     assert caught.value.exit_status == 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_root_asks_another_users_process_and_is_not_led_elsewhere(place: Path) -> None:
+    place.chmod(0o755)
+    (place / "app").mkdir()
+    app = App(place / "app", place)
+    app.folder.chmod(0o777)
+    body = f"""
+    tracing_proxies.deactivate()
+    os.environ.update(TMPDIR={str(place / "theirs")!r})
+    os.setgid(65534); os.setuid(65534)
+    tracing_proxies.activate()
+    {READY}
+    time.sleep(60)
+    """
+    (place / "theirs").mkdir()
+    os.chown(place / "theirs", 65_534, 65_534)
+    with app.start(body) as process:
+        os.environ["TMPDIR"] = str(place / "theirs")
+        try:
+            assert ask(process.pid, "off")["tracing"] == "off"
+            socket_of_it = next((place / "theirs" / "tracing_proxies-65534").iterdir())
+            own = ControlServer({"off": lambda: "root's own process"})
+            own.open()
+            socket_of_it.unlink()
+            socket_of_it.symlink_to(str(own.path))
+            with pytest.raises(ControlError, match="is not its owner"):
+                ask(process.pid, "off")
+            own.close()
+        finally:
+            del os.environ["TMPDIR"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")

@@ -81,7 +81,7 @@ def say(server: ControlServer, words: bytes) -> Any:
 
 def ask(server: ControlServer, command: str) -> Any:
     assert server.path is not None
-    return _ask(server.path, command, 20)
+    return _ask(server.path, os.geteuid(), command, 20)
 
 
 def test_a_command_is_answered_by_a_daemon_thread_on_a_socket_of_the_owners_alone(server: ControlServer) -> None:

@@ -13,6 +13,7 @@ from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
 from tracing_proxies.cli.explain import explain
 from tracing_proxies.cli.run import run
+from tracing_proxies.cli.running import plain
 from tracing_proxies.cli.status import status
 from tracing_proxies.errors import ControlError, TracingProxiesError
 
@@ -40,7 +41,7 @@ def main() -> None:
     try:
         commands()
     except ControlError as error:
-        print(error, file=sys.stderr)
+        print(plain(str(error)), file=sys.stderr)
         raise SystemExit(error.exit_status) from None
     except TracingProxiesError as error:
         print(error, file=sys.stderr)

@@ -12,7 +12,7 @@ import click
 
 from tracing_proxies import destinations
 from tracing_proxies.cli.control import EXIT_STATUSES
-from tracing_proxies.cli.running import draw_list, draw_process
+from tracing_proxies.cli.running import draw_list, draw_process, plain
 from tracing_proxies.control.client import NO_ANSWER, ask, traced_processes
 from tracing_proxies.errors import ControlError, RegistryError
 from tracing_proxies.registry.discovery import find_registry
@@ -32,7 +32,7 @@ def status(pid: int | None, registry: Path | None, as_json: bool) -> None:
     """
     if pid is not None:
         found = ask(pid, "status")
-        click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_drawn(pid, found)))
+        click.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(plain, _drawn(pid, found))))
         return
     processes = traced_processes()
     try:
@@ -49,7 +49,7 @@ def status(pid: int | None, registry: Path | None, as_json: bool) -> None:
         click.echo(f"{name.replace('_', ' '):<16}{_shown(value)}")
     click.echo(f"{'running':<16}{len(processes) or 'no traced process of yours'}")
     for line in draw_list(processes):
-        click.echo(line)
+        click.echo(plain(line))
 
 
 def _drawn(pid: int, found: dict[str, Any]) -> list[str]:

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import attrs
 
-from tracing_proxies.control.folder import addresses, is_running
+from tracing_proxies.control.folder import addresses, folders, is_running, sweep
 from tracing_proxies.control.messages import LARGEST_ANSWER, MessageError, read_answer, write_request
+from tracing_proxies.control.peer import ROOT, uid_of_peer
 from tracing_proxies.errors import ControlError
 
 REFUSED: Final = 1
@@ -51,13 +52,16 @@ def ask(pid: int, command: str, timeout: float = _TIMEOUT) -> Any:
             cannot.
     """
     owner = _owner_of(pid)
-    if owner not in (None, os.geteuid()) and os.geteuid() != 0:
+    if owner not in (None, os.geteuid()) and os.geteuid() != ROOT:
         message = f"process {pid} belongs to {_name(owner)}; only its owner and root may ask it"
         raise ControlError(message, NOT_PERMITTED)
-    for address in addresses(os.geteuid() if owner is None else owner):
+    # A process that has become another user's since has its socket where it started.
+    users = dict.fromkeys(uid for uid in (owner, os.geteuid()) if uid is not None)
+    known = [(user, address) for user in users for address in addresses(user)]
+    for user, address in known:
         if address.pid == pid:
             try:
-                return _ask(address.path, command, timeout)
+                return _ask(address.path, user, command, timeout)
             except (ConnectionRefusedError, FileNotFoundError):  # left behind by an earlier process of this id
                 continue
             except PermissionError:
@@ -67,7 +71,8 @@ def ask(pid: int, command: str, timeout: float = _TIMEOUT) -> Any:
                 raise ControlError(message, NO_ANSWER) from error
     message = (
         f"process {pid} is not traced. Start it with `tracing-proxies run -- …`, or have it call "
-        "tracing_proxies.activate(); where TRACING_PROXIES=off is set, neither does anything"
+        "tracing_proxies.activate(); where TRACING_PROXIES=off is set, neither does anything. A process that was "
+        "forked can be asked from its first span on"
     )
     raise ControlError(message, NOT_TRACED)
 
@@ -78,10 +83,13 @@ def traced_processes() -> list[Running]:
 
 
 def _traced() -> Iterator[Running]:
-    for address in addresses(os.geteuid()):
+    uid = os.geteuid()
+    for folder in folders(uid):
+        sweep(folder)
+    for address in addresses(uid):
         if is_running(address.pid):
             try:
-                status = _ask(address.path, "status", _TIME_TO_LIST)
+                status = _ask(address.path, uid, "status", _TIME_TO_LIST)
             except (ConnectionRefusedError, FileNotFoundError):
                 continue
             except (OSError, MessageError, ControlError):
@@ -95,8 +103,10 @@ def _owner_of(pid: int) -> int | None:
     if not is_running(pid):
         raise ControlError(f"there is no process {pid}", NO_PROCESS)
     try:
-        return os.stat(f"/proc/{pid}").st_uid
-    except OSError:
+        # The folder in /proc may be root's: it is where a process has changed its user.
+        lines = Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines()
+        return next(int(line.split()[2]) for line in lines if line.startswith("Uid:"))
+    except (OSError, StopIteration):  # no such folder on this system, or not for us
         pass
     try:
         os.kill(pid, 0)
@@ -115,7 +125,7 @@ def _name(uid: int | None) -> str:
         return f"user {uid}"
 
 
-def _ask(path: Path, command: str, timeout: float) -> Any:
+def _ask(path: Path, owner: int, command: str, timeout: float) -> Any:
     deadline = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
@@ -127,6 +137,8 @@ def _ask(path: Path, command: str, timeout: float) -> Any:
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(_PAUSE)
+        if uid_of_peer(connection) not in (owner, None):
+            raise ControlError(f"who listens at {path} is not its owner", NOT_PERMITTED)
         try:
             connection.sendall(write_request(command))
         except BrokenPipeError:  # turned away before we have said anything; the reason is there to be read

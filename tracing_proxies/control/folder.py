@@ -91,18 +91,24 @@ def addresses(uid: int, environ: Mapping[str, str] = os.environ) -> list[Address
 
     A process may have been started with other variables than ours, so more than one place is looked at.
     """
-    found: dict[Path, Address] = {}
+    return [
+        Address(int(matched[1]), folder / name)
+        for folder in folders(uid, environ)
+        for name in sorted(os.listdir(folder))
+        if (matched := _SOCKET.fullmatch(name)) is not None
+    ]
+
+
+def folders(uid: int, environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """List the folders that are there and a user's alone."""
+    found = []
     for folder in _candidates(uid, environ):
         try:
             judge(folder, uid)
-            names = sorted(os.listdir(folder))
+            found.append(folder)
         except OSError:
             continue
-        for name in names:
-            matched = _SOCKET.fullmatch(name)
-            if matched is not None:
-                found[folder / name] = Address(int(matched[1]), folder / name)
-    return list(found.values())
+    return found
 
 
 def sweep(folder: Path) -> None:

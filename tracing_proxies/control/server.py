@@ -8,6 +8,7 @@ import select
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -58,7 +59,7 @@ class ControlServer:
         try:
             if self._service is None:
                 self._service = _start(self._commands, self._suppress)
-                atexit.register(self.close)
+                _close_at_exit(self)
         except (OSError, RuntimeError) as exc:  # no folder, no descriptor, or no thread is to be had
             contain("control", exc)
         finally:
@@ -68,7 +69,6 @@ class ControlServer:
         """Take the socket away, and let the thread end."""
         service, self._service = self._service, None
         if service is not None:
-            atexit.unregister(self.close)
             service.stop()
 
     def rest(self) -> None:
@@ -92,8 +92,24 @@ class ControlServer:
         service, self._service = self._service, None
         self._opening = threading.Lock()
         if service is not None:
-            atexit.unregister(self.close)
             service.forget()
+
+
+_open: weakref.WeakSet[ControlServer] = weakref.WeakSet()
+_registered = False
+
+
+def _close_at_exit(server: ControlServer) -> None:
+    global _registered
+    _open.add(server)
+    if not _registered:  # once for all: what is registered anew at each activation adds up
+        _registered = True
+        atexit.register(_at_exit)
+
+
+def _at_exit() -> None:
+    for server in list(_open):
+        server.close()
 
 
 def _start(commands: Commands, suppress: Callable[[], None]) -> _Service:
