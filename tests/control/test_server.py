@@ -7,6 +7,7 @@ import os
 import resource
 import socket
 import stat
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ import pytest
 
 from tests.control.conftest import wait_until
 from tracing_proxies import failures
-from tracing_proxies.control import server as serving
-from tracing_proxies.control.client import _ask
+from tracing_proxies.control import service as serving
+from tracing_proxies.control.client import OtherProcessError, _ask
+from tracing_proxies.control.folder import Address
 from tracing_proxies.control.messages import LARGEST_REQUEST
 from tracing_proxies.control.peer import is_welcome, uid_of_peer
 from tracing_proxies.control.server import ControlServer
@@ -81,7 +83,7 @@ def say(server: ControlServer, words: bytes) -> Any:
 
 def ask(server: ControlServer, command: str) -> Any:
     assert server.path is not None
-    return _ask(server.path, os.geteuid(), command, 20)
+    return _ask(Address(os.getpid(), server.path), os.geteuid(), command, 20)
 
 
 def test_a_command_is_answered_by_a_daemon_thread_on_a_socket_of_the_owners_alone(server: ControlServer) -> None:
@@ -284,6 +286,13 @@ def test_the_kernel_tells_who_asks_and_only_the_owner_and_root_are_welcome() -> 
     assert is_welcome(os.geteuid())
     assert is_welcome(0)
     assert not is_welcome(NOBODY + 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the process")
+def test_a_socket_of_another_process_under_the_same_id_is_not_asked(server: ControlServer) -> None:
+    assert server.path is not None
+    with pytest.raises(OtherProcessError):
+        _ask(Address(os.getppid(), server.path), os.geteuid(), "echo", 20)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")

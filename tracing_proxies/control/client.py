@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import attrs
 
-from tracing_proxies.control.folder import addresses, folders, is_running, sweep
+from tracing_proxies.control.folder import Address, addresses, folders, is_running, sweep
 from tracing_proxies.control.messages import LARGEST_ANSWER, MessageError, read_answer, write_request
-from tracing_proxies.control.peer import ROOT, uid_of_peer
+from tracing_proxies.control.peer import ROOT, pid_of_peer, uid_of_peer
 from tracing_proxies.errors import ControlError
 
 REFUSED: Final = 1
@@ -27,6 +27,10 @@ _TIMEOUT: Final = 30.0
 _TIME_TO_LIST: Final = 2.0
 _CHUNK: Final = 1024 * 1024
 _PAUSE: Final = 0.01
+
+
+class OtherProcessError(Exception):
+    """Says that a socket is that of a process of another container, whose id happens to be the same."""
 
 
 @attrs.frozen
@@ -61,9 +65,9 @@ def ask(pid: int, command: str, timeout: float = _TIMEOUT) -> Any:
     for user, address in known:
         if address.pid == pid:
             try:
-                return _ask(address.path, user, command, timeout)
-            except (ConnectionRefusedError, FileNotFoundError):  # left behind by an earlier process of this id
-                continue
+                return _ask(address, user, command, timeout)
+            except (ConnectionRefusedError, FileNotFoundError, OtherProcessError):
+                continue  # left behind by an earlier process of this id
             except PermissionError:
                 raise ControlError(f"process {pid} does not let you in", NOT_PERMITTED) from None
             except (OSError, MessageError) as error:
@@ -89,8 +93,8 @@ def _traced() -> Iterator[Running]:
     for address in addresses(uid):
         if is_running(address.pid):
             try:
-                status = _ask(address.path, uid, "status", _TIME_TO_LIST)
-            except (ConnectionRefusedError, FileNotFoundError):
+                status = _ask(address, uid, "status", _TIME_TO_LIST)
+            except (ConnectionRefusedError, FileNotFoundError, OtherProcessError):
                 continue
             except (OSError, MessageError, ControlError):
                 yield Running(address.pid, None)
@@ -125,20 +129,22 @@ def _name(uid: int | None) -> str:
         return f"user {uid}"
 
 
-def _ask(path: Path, owner: int, command: str, timeout: float) -> Any:
+def _ask(address: Address, owner: int, command: str, timeout: float) -> Any:
     deadline = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         while True:
             try:
-                connection.connect(str(path))
+                connection.connect(str(address.path))
                 break
             except BlockingIOError:  # others wait in line; a unix socket does not let one wait for that
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(_PAUSE)
         if uid_of_peer(connection) not in (owner, None):
-            raise ControlError(f"who listens at {path} is not its owner", NOT_PERMITTED)
+            raise ControlError(f"who listens at {address.path} is not its owner", NOT_PERMITTED)
+        if pid_of_peer(connection) not in (address.pid, None):
+            raise OtherProcessError
         try:
             connection.sendall(write_request(command))
         except BrokenPipeError:  # turned away before we have said anything; the reason is there to be read

@@ -27,6 +27,14 @@ def uid_of_peer(connection: socket.socket) -> int | None:
     return None
 
 
+def pid_of_peer(connection: socket.socket) -> int | None:
+    """Return the process at the other end, 0 for one that has no id here, None where the system does not tell."""
+    if _SYSTEM != "linux":
+        return None
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _LINUX.size)
+    return int(_LINUX.unpack(credentials)[0])
+
+
 def is_welcome(uid: int | None) -> bool:
     """Tell whether a user may give orders to this process: its own, and root.
 
