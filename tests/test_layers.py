@@ -16,6 +16,7 @@ ORDER = {
     "weaving": 4,
     "delivery": 4,
     "listeners": 5,
+    "control": 5,
     "destinations": 5,
     "plugins": 5,
     "runtime": 6,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tracing_proxies import destinations, failures, listeners
+from tracing_proxies.control.server import ControlServer
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.prepare import Preparer, ServiceNames
-from tracing_proxies.errors import RegistryError
+from tracing_proxies.errors import ActivationError, RegistryError
 from tracing_proxies.masking import Masker
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
@@ -22,6 +24,7 @@ from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Registry
+from tracing_proxies.weaving.unmatched import find_pending
 from tracing_proxies.weaving.weaver import Weaver
 
 _log = logging.getLogger("tracing_proxies")
@@ -40,6 +43,8 @@ class Runtime:
     def __init__(self, registry: Registry, environ: Mapping[str, str]) -> None:
         self.registry = registry
         self.stale: str | None = None
+        self.on = True
+        self.control = ControlServer(_COMMANDS, suppress)
         self._environ = environ
         self._sinks_of = registry.export
         self.pipeline = self._make_pipeline(registry)
@@ -64,6 +69,30 @@ class Runtime:
             listeners.notify(span, self.prepare)
         self.pipeline.put(span)
 
+    def switch(self, on: bool) -> None:
+        """Let every call pass through unrecorded, or trace them again under the registry that holds by then."""
+        self.on = on
+        self.weaver.switch(on)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child, which has a control socket from its first span on.
+
+        While tracing is off there will be no span, and only its socket lets it be switched on.
+        """
+        self.control.forget()
+        self.weaver.after_fork()
+        if self.on:
+            self.recorder.emit = self._emit_first
+        else:
+            self.control.open()
+
+    def _emit_first(self, span: Span) -> None:
+        self.recorder.emit = self._emit
+        try:
+            self.control.open()
+        finally:
+            self._emit(span)
+
     def reload(self, registry: Registry) -> None:
         """Go over to another registry: policies at once, structure by its differences, destinations after a flush."""
         before, pipeline = self.registry, self.pipeline
@@ -76,6 +105,7 @@ class Runtime:
 
     def close(self) -> None:
         """Take everything back and deliver what is left."""
+        self.control.close()
         self.weaver.undo()
         listeners.detach(self.recorder)
         self.pipeline.close(_EXIT_TIMEOUT)
@@ -88,7 +118,11 @@ class Runtime:
         delivery.update(produced=delivery["produced"] + left_out, sampled_out=delivery["sampled_out"] + left_out)
         return {
             "active": True,
+            "tracing": "on" if self.on else "off",
             "pid": os.getpid(),
+            "program": os.path.basename(next(iter(getattr(sys, "argv", ())), "")) or "python",
+            "service": service_names(self.registry, self._environ).name,
+            "control": str(self.control.path) if self.control.path else None,
             "registry": str(self.registry.path) if self.registry.path else None,
             "stale": self.stale,
             "presets": [preset.name for preset in self.registry.presets],
@@ -97,6 +131,7 @@ class Runtime:
             "aliases": self.weaver.aliases,
             "out_of_reach": len(self.weaver.reach.beyond),
             "targets": sorted(map(str, targets)),
+            "rules": self._rules(),
             "refused": [{"target": str(target), "reason": why} for target, why in self.weaver.refused.items()],
             "unmatched": [str(problem) for problem in self.weaver.unmatched()],
             "open": len(self.recorder.open),
@@ -104,6 +139,38 @@ class Runtime:
             "failures": failures.counts(),
         }
 
+    def _rules(self) -> list[dict[str, Any]]:
+        matches, pending = self.weaver.matches(), find_pending(self.registry)
+        return [
+            {
+                "place": str(rule.place),
+                "preset": rule.preset,
+                "match": [pointcut.text for pointcut in rule.match],
+                "targets": sorted(map(str, matches.get(rule.index, ()))),
+                "pending": pending.get(rule.index, []),
+            }
+            for rule in self.registry.rules
+        ]
+
+
+def _before_fork() -> None:
+    if _runtime is not None:
+        _runtime.control.rest()
+
+
+def _after_fork_in_parent() -> None:
+    if _runtime is not None:
+        _runtime.control.go_on()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()  # another thread of the parent may have held it
+    if _runtime is not None:
+        _runtime.after_fork()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
 
 _runtime: Runtime | None = None
 
@@ -139,6 +206,7 @@ def activate(registry: str | Path | Registry | None = None, *, strict: bool | No
         if problems and (failures.strict() if strict is None else strict):
             deactivate()
             raise RegistryError(problems)
+        _runtime.control.open()
     for problem in problems:
         _log.warning("%s", problem)
 
@@ -174,7 +242,7 @@ def reload() -> bool:
 def status() -> dict[str, Any]:
     """Describe what is traced and what became of the spans, in plain values."""
     runtime = _runtime
-    return {"active": False, "failures": failures.counts()} if runtime is None else runtime.status()
+    return {"active": False, "tracing": "off", "failures": failures.counts()} if runtime is None else runtime.status()
 
 
 def flush(timeout: float = 5.0) -> bool:
@@ -205,3 +273,30 @@ def service_names(registry: Registry, environ: Mapping[str, str]) -> ServiceName
         release=service.release or environ.get("LANGFUSE_RELEASE"),
         version=service.version,
     )
+
+
+def _switch(on: bool) -> dict[str, Any]:
+    with _lock:
+        if _runtime is None:
+            raise ActivationError("tracing has been deactivated in this process")
+        _runtime.switch(on)
+        return {"pid": os.getpid(), "tracing": "on" if on else "off", "woven": len(_runtime.weaver.targets())}
+
+
+def _reload_or_say_why() -> dict[str, Any]:
+    with _lock:
+        if reload():
+            return {"pid": os.getpid(), "reloaded": True, "registry": str(_runtime.registry.path) if _runtime else None}
+        if _runtime is None:
+            raise ActivationError("tracing has been deactivated in this process")
+        if _runtime.stale is not None:
+            raise ActivationError(_runtime.stale)
+        raise ActivationError("the registry of this process did not come from a file")
+
+
+_COMMANDS: Final = {
+    "status": status,
+    "off": lambda: _switch(False),
+    "on": lambda: _switch(True),
+    "reload": _reload_or_say_why,
+}

@@ -53,6 +53,7 @@ class Weaver:
         self._frames = FrameSearch()
         self._frameless = Frameless()
         self._lock = threading.RLock()
+        self._on = True
         self._registry: Registry | None = None
         self._patterns: list[Pointcut] = []
         self._exact: set[str] = set()
@@ -100,11 +101,22 @@ class Weaver:
             self.refused.clear()
             for point in self.points:
                 policy = self._policy(point.target)
-                point.recipe = self._recipe(point, policy) if policy is not None else None
+                point.follow(self._recipe(point, policy) if policy is not None else None, self._on)
             self._arrivals.begin()
             if not self._arrivals.follows_main and self._look_at_main not in self.recorder.observers:
                 self.recorder.observers.append(self._look_at_main)
             self.reach.search_all()
+
+    def switch(self, on: bool) -> None:
+        """Let everything that is woven pass through, or be traced again; what is woven meanwhile follows."""
+        with self._lock:
+            self._on = on
+            for point in self.points:
+                point.follow(point.standing, on)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: another thread of the parent may have held the lock."""
+        self._lock = threading.RLock()
 
     def undo(self) -> None:
         """Take everything back; what something else has been put over since passes through from now on."""
@@ -112,7 +124,7 @@ class Weaver:
             self._arrivals.end()
             self._look_no_more()
             for point in self.points:
-                point.recipe = None
+                point.follow(None, self._on)
             for action in reversed(self._installed):
                 action()
             self.ledger.undo()
@@ -124,6 +136,14 @@ class Weaver:
             self._subclasses.forget()
             self.refused.clear()
             self._registry = None
+
+    def matches(self) -> dict[int, list[Target]]:
+        """List what each rule selects of the woven targets, by the rule's index."""
+        found: dict[int, list[Target]] = {}
+        for target, recipe in self.points.standing():
+            for rule in recipe.policy.chain:
+                found.setdefault(rule.index, []).append(target)
+        return found
 
     def unmatched(self) -> list[Problem]:
         """Report the pointcuts that select nothing although their module is loaded."""
@@ -308,10 +328,10 @@ class Weaver:
     def _share(self, owner: Owner, name: str, raw: Any, target: Target, policy: Policy) -> bool:
         """Put what stands for a function already where another name for it stands, if the same rules hold for both."""
         point = self.points.of_raw(raw)
-        if point is None or point.raw is not raw or point.recipe is None:
+        if point is None or point.raw is not raw or point.standing is None:
             return False
         if point.entry is not None:
-            if point.recipe.policy is not policy:
+            if point.standing.policy is not policy:
                 return False
             self.ledger.replace(owner, name, point.entry, point.mutations)
         self.points.place(point, id(owner), name, target)
@@ -336,7 +356,7 @@ class Weaver:
         elif shape.build is not None:
             point.entry = shape.build(point)
             self.ledger.replace(owner, name, point.entry, point.mutations)
-        point.recipe = recipe
+        point.follow(recipe, self._on)
         self.points.add(point, id(owner), name)
 
     def _recipe(self, point: JoinPoint, policy: Policy) -> Recipe:
