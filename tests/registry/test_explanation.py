@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tracing_proxies.registry.explanation import Explanation, Setting, explain_target
 from tracing_proxies.registry.loader import load_registry, parse_registry
-from tracing_proxies.registry.model import Registry
+from tracing_proxies.registry.model import Registry, SampleRate
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.registry.policy import Policy, resolve_policy
-from tracing_proxies.registry.written import write_share, write_value
+from tracing_proxies.registry.written import write_rate, write_share, write_value
 
 ROOT = Path(__file__).parent.parent.parent
 TARGET = Target("shop", "Agent", "run")
@@ -147,7 +147,8 @@ def _acted_on(policy: Policy) -> dict[str, Any]:
         "status_message": write_value(policy.status_message),
         "if": write_value(policy.condition),
         "model": write_value(policy.model),
-        "sample": write_share(policy.sample),
+        "sample": write_rate(SampleRate(policy.sample, *policy.rate) if policy.rate else SampleRate(policy.sample)),
+        "budget.spans_per_trace": policy.spans_per_trace,
         "min_duration": write_value(policy.min_duration, "duration"),
         "nested": policy.nested,
         "fold": policy.fold,
@@ -171,7 +172,7 @@ LINES = st.sampled_from(
         "input: args.a", "input: { x: args.b }", "output: result.c", "capture: none", "capture: all",
         "capture: { input: false, max_bytes: 1KiB }", "capture: { output: true, max_items: 3 }", "name: fixed",
         "observation: tool", "root: true", "root: false", "sample: 10%", "sample: never", "min_duration: 1500us",
-        "nested: skip", "metadata: { k: args.d, l: args.e }", "metadata: { k: self.f }", "outcome: { o: result.g }",
+        "nested: skip", "sample: 5/min", "sample: 2.5/h", "budget: { spans_per_trace: 7 }", "metadata: { k: args.d, l: args.e }", "metadata: { k: self.f }", "outcome: { o: result.g }",
         "masking: { hide: [h1, h2] }", "masking: { hide: [h2, h3] }", "tags: [one, two]", "session: args.s",
         "level: WARNING", "error_when: result.bad", "if: args.i", "usage: { input: result.n }",
     ]

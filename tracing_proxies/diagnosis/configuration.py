@@ -27,9 +27,11 @@ PRESET: Final = "preset"
 _SWITCHES: Final = ("TRACING_PROXIES", "TRACING_PROXIES_STRICT", "TRACING_PROXIES_REGISTRY")
 _KEYS: Final = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
 _HOSTS: Final = ("LANGFUSE_BASE_URL", "LANGFUSE_HOST")
+_ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
 _LEAVES: Final = SCALARS | {"texts", "files"}
 _CREDENTIALS: Final = re.compile(r"(?<=//)[^/@\s]*@")
-_FIELDS: Final = {"if": "condition", "masking.hide": "hide"}
+_FIELDS: Final = {"if": "condition", "masking.hide": "hide", "budget.spans_per_trace": "spans_per_trace"}
 
 
 @attrs.frozen
@@ -131,14 +133,39 @@ def _export(registry: Registry, environ: Mapping[str, str]) -> Iterator[Entry]:
     if "langfuse" in stated and stated["langfuse"].get("host"):
         yield from _section("export.langfuse", "export.langfuse", stated["langfuse"])
     elif "langfuse" in stated or (host and not registry.export.explicit):
-        source, places = (ENVIRONMENT, (variable,)) if variable else (DEFAULT, ())
-        yield Entry("export.langfuse.host", _without_credentials(environ.get(variable or "")), source, places)
+        yield _told("export.langfuse.host", variable, environ)
+        yield from _but("host", _section("export.langfuse", "export.langfuse", stated.get("langfuse") or {}))
+    if "otlp" in stated:
+        yield from _otlp(stated["otlp"], environ)
     if "local" in stated or not (host or registry.export.explicit):
         for entry in _section("export.local", "export.local", stated.get("local") or {}):
             is_path = entry.key == "export.local.path" and entry.source == DEFAULT
             yield attrs.evolve(entry, value=str(destinations.store_path(registry))) if is_path else entry
     if "discard" in stated:
         yield _stated("export.discard", {}, origins_of(stated).get("discard", ()))
+
+
+def _otlp(stated: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Entry]:
+    if stated.get("endpoint"):
+        yield from _section("export.otlp", "export.otlp", stated)
+    else:
+        yield _told("export.otlp.endpoint", _ENDPOINT if environ.get(_ENDPOINT) else None, environ)
+        yield from _but("endpoint", _section("export.otlp", "export.otlp", stated))
+    if stated.get("headers"):  # their values may be keys
+        origins = origins_of(stated).get("headers", ())
+        yield _stated("export.otlp.headers", [f"{name}: set" for name in stated["headers"]], origins)
+    else:
+        source, places = (ENVIRONMENT, (_HEADERS,)) if environ.get(_HEADERS) else (DEFAULT, ())
+        yield Entry("export.otlp.headers", "set" if places else "not set", source, places)
+
+
+def _told(key: str, variable: str | None, environ: Mapping[str, str]) -> Entry:
+    source, places = (ENVIRONMENT, (variable,)) if variable else (DEFAULT, ())
+    return Entry(key, _without_credentials(environ.get(variable or "")), source, places)
+
+
+def _but(name: str, entries: Iterator[Entry]) -> Iterator[Entry]:
+    return (entry for entry in entries if entry.key.rpartition(".")[2] != name)
 
 
 def _preset(preset: Preset) -> Iterator[Entry]:
@@ -157,7 +184,7 @@ def _settings(settings: Settings, prefix: str, source: str) -> Iterator[Entry]:
     for name, origins in settings.origins.items():
         section, _, inner = name.partition(".")
         value = getattr(settings, _FIELDS.get(name, section), None)
-        key = sections()["capture" if section == "capture" else "rule"].get(inner or section)
+        key = sections()[section if section in ("capture", "budget") else "rule"].get(inner or section)
         if isinstance(value, CaptureSettings):
             value = getattr(value, inner, None) if inner else None
         elif isinstance(value, Mapping):

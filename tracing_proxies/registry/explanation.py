@@ -67,6 +67,9 @@ def _settle(layers: Sequence[Layer]) -> Iterator[Setting]:
             yield _replaced(layers, key)
         elif key.name == "masking":
             yield from _hidden(layers)
+        elif key.name == "budget":
+            for inner in sections()["budget"].values():
+                yield _strongest(layers, attrs.evolve(inner, name=f"budget.{inner.name}"), inner.name)
         elif hasattr(layers[0].settings, field):
             yield _strongest(layers, key, field)
 

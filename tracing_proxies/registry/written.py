@@ -34,7 +34,7 @@ def write_value(value: Any, kind: str = "") -> Any:
     if kind == "duration" and type(value) is int:
         return _quantity(value, _NANOSECONDS)
     if isinstance(value, SampleRate):
-        return write_share(value.share)
+        return write_rate(value)
     if isinstance(value, CapturePath | Template):
         return value.text
     if isinstance(value, Mapping):
@@ -42,6 +42,14 @@ def write_value(value: Any, kind: str = "") -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [write_value(inner) for inner in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def write_rate(sample: SampleRate) -> str:
+    """Write how many calls of a target are recorded."""
+    if sample.many is None:
+        return write_share(sample.share)
+    unit = next(unit for unit, size in (*_NANOSECONDS, ("w", 7 * 86_400 * 10**9), ("", 1)) if size == sample.period)
+    return f"{sample.many:.9g}/{unit}"
 
 
 def write_share(share: float) -> str:
