@@ -10,6 +10,7 @@ ORDER = {
     "errors": 0,
     "failures": 0,
     "registry": 1,
+    "scanning": 2,
     "sampling": 2,
     "masking": 2,
     "recording": 3,

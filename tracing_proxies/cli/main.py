@@ -10,6 +10,7 @@ from tracing_proxies.cli.check import check
 from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
 from tracing_proxies.cli.run import run
+from tracing_proxies.cli.scan import scan
 from tracing_proxies.cli.status import status
 from tracing_proxies.errors import TracingProxiesError
 
@@ -21,6 +22,7 @@ def commands() -> None:
 
 
 commands.add_command(run)
+commands.add_command(scan)
 commands.add_command(check)
 commands.add_command(doctor)
 commands.add_command(status)

@@ -1,0 +1,54 @@
+"""Whether the version of a library that is installed here defines what a pattern names, without importing it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from tracing_proxies.registry.pointcut import Pointcut
+from tracing_proxies.scanning.facts import ModuleFacts
+from tracing_proxies.scanning.reading import read_module
+from tracing_proxies.scanning.source import UnreadableError, parse_file
+
+
+def defines(pattern: str) -> bool:
+    """Tell whether the module of a pattern without wildcards is installed and defines the function it names."""
+    pointcut = Pointcut.parse(pattern)
+    module = _read(pointcut.module)
+    if module is None or pointcut.name is None:
+        return False
+    if pointcut.cls is None:
+        return pointcut.name in module.functions
+    cls = module.classes.get(pointcut.cls)
+    return cls is not None and pointcut.name in cls.methods
+
+
+@lru_cache(maxsize=256)
+def _read(module: str) -> ModuleFacts | None:
+    file = find_source(module)
+    if file is None:
+        return None
+    try:
+        return read_module(parse_file(file), module, str(file))
+    except UnreadableError:
+        return None
+
+
+def find_source(module: str) -> Path | None:
+    """Find the file of a module on the path, in the way that an import would, without importing its packages."""
+    search: list[str] | None = None
+    parts = module.split(".")
+    for count in range(1, len(parts) + 1):
+        try:
+            spec = PathFinder.find_spec(".".join(parts[:count]), search)
+        except (ImportError, ValueError):
+            return None
+        if spec is None:
+            return None
+        search = list(spec.submodule_search_locations or ())
+        if count == len(parts):
+            return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+        if not search:
+            return None
+    return None

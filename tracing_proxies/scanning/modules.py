@@ -1,0 +1,123 @@
+"""The facts of all modules of a folder, read within bounds."""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from tracing_proxies.scanning.facts import ModuleFacts
+from tracing_proxies.scanning.files import MOST_FILES, find_files
+from tracing_proxies.scanning.names import MAIN, Named, name_modules
+from tracing_proxies.scanning.reading import imported_names, read_module
+from tracing_proxies.scanning.source import UnreadableError, parse_file
+
+LONGEST: Final = 60.0
+Progress = Callable[[int, int], None]
+
+
+@attrs.frozen
+class Modules:
+    """What was read.
+
+    Args:
+        read: the facts, in the order of the files.
+        folders: the folders that have to be on the path, each with the modules that are imported from it.
+        unread: files that could not be read, each with the reason.
+        left_out: what the bounds kept out.
+    """
+
+    read: tuple[ModuleFacts, ...]
+    folders: tuple[tuple[Path, frozenset[str]], ...]
+    unread: tuple[tuple[str, str], ...]
+    left_out: tuple[str, ...]
+
+
+def read_modules(
+    source: Path,
+    *,
+    most_files: int = MOST_FILES,
+    longest: float = LONGEST,
+    progress: Progress | None = None,
+) -> Modules:
+    """Read the modules in a folder, or the one file.
+
+    Args:
+        most_files: how many files are read.
+        longest: seconds after which no more files are read.
+        progress: told how many steps of how many are done.
+
+    Raises:
+        FileNotFoundError: there is neither a folder nor a file.
+    """
+    reading = _Reading(source, most_files, longest, progress)
+    return reading.read()
+
+
+class _Reading:
+    def __init__(self, source: Path, most_files: int, longest: float, progress: Progress | None) -> None:
+        self._files = find_files(source, most_files)
+        self._until = time.monotonic() + longest
+        self._progress = progress
+        self._steps = 0
+        self._late = 0
+        self._unread: list[tuple[str, str]] = []
+        self._left_out = list(self._files.left_out)
+
+    def read(self) -> Modules:
+        """Read every file twice: a module's name depends on what all of them import, and no syntax tree is kept."""
+        imported: dict[Path, list[str]] = {}
+        for file in self._files.found:
+            tree = self._parse(file)
+            if tree is not None:
+                imported[file] = list(imported_names(tree))
+        self._steps = len(self._files.found)
+        named = name_modules(self._files.root, list(imported), imported)
+        read: list[ModuleFacts] = []
+        for each in self._named_once(named):
+            tree = self._parse(each.file)
+            if tree is not None:
+                is_package = each.file.name == "__init__.py"
+                read.append(read_module(tree, each.name, self._shown(each.file), is_package=is_package))
+        if self._late:
+            self._left_out.append(f"{self._late} files that were not read when the time was up")
+        folders: dict[Path, set[str]] = {}
+        for each in named:
+            folders.setdefault(each.folder, set()).add(each.name)
+        return Modules(
+            read=tuple(read),
+            folders=tuple((folder, frozenset(names)) for folder, names in folders.items()),
+            unread=tuple(self._unread),
+            left_out=tuple(self._left_out),
+        )
+
+    def _named_once(self, named: list[Named]) -> list[Named]:
+        """Leave out a second script whose name cannot be imported: both would be ``__main__``."""
+        scripts = [each for each in named if each.name == MAIN]
+        for each in scripts[1:]:
+            self._left_out.append(f"{self._shown(each.file)}: its name cannot be imported; scan it on its own")
+        return [each for each in named if each.name != MAIN or each is scripts[0]]
+
+    def _parse(self, file: Path) -> ast.Module | None:
+        if time.monotonic() > self._until:
+            self._late += 1
+            return None
+        self._steps += 1
+        if self._progress is not None:
+            self._progress(self._steps, 2 * len(self._files.found))
+        try:
+            return parse_file(file)
+        except UnreadableError as error:
+            self._unread.append((self._shown(file), str(error)))
+            return None
+
+    def _shown(self, file: Path) -> str:
+        """Name a file as from the working directory, or else from the folder that the scanned one lies in."""
+        for folder in (Path.cwd(), self._files.root.parent):
+            if file.is_relative_to(folder) and folder != folder.parent:
+                return str(file.relative_to(folder))
+        return str(file)

@@ -1,0 +1,85 @@
+"""The name that each file has as a module once the application runs, and the folders it is imported from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+MAIN: Final = "__main__"
+
+
+@attrs.frozen
+class Named:
+    """A file with its module's name.
+
+    Args:
+        name: ``__main__`` for a script whose name cannot be imported.
+        folder: what has to be on the path for the name to be importable.
+    """
+
+    file: Path
+    name: str
+    folder: Path
+
+
+def name_modules(root: Path, files: Sequence[Path], imported: Mapping[Path, Iterable[str]]) -> list[Named]:
+    """Name each file as the application itself would import or start it.
+
+    A file in a package is named from the package's topmost folder on. Any other one may be part of a namespace
+    package, or a script whose own folder is on the path: what the files import decides.
+
+    Args:
+        root: the folder that is scanned; it may be a package, or lie within one.
+        files: absolute, below it.
+        imported: the dotted names that each file imports, relative ones with their dots.
+    """
+    naming = _Naming(root, files, imported)
+    return [naming.name(file) for file in files]
+
+
+class _Naming:
+    def __init__(self, root: Path, files: Sequence[Path], imported: Mapping[Path, Iterable[str]]) -> None:
+        self._root = root
+        self._wanted = {name for names in imported.values() for name in names}
+        self._relative = {file.parent for file, names in imported.items() if any(n.startswith(".") for n in names)}
+        self._members: dict[Path, set[str]] = defaultdict(set)
+        for file in files:
+            self._members[file.parent].add(file.stem)
+            if file.name == "__init__.py":
+                self._members[file.parent.parent].add(file.parent.name)
+        self._tops: dict[Path, Path] = {}
+
+    def name(self, file: Path) -> Named:
+        folder = file.parent
+        while _is_package(folder):
+            folder = folder.parent
+        if folder not in self._tops:
+            self._tops[folder] = self._top_of(folder)
+        top = self._tops[folder]
+        parts = list(file.relative_to(top).with_suffix("").parts)
+        if parts[-1] == "__init__" and len(parts) > 1:
+            parts.pop()
+        importable = all(part.isidentifier() for part in parts)
+        return Named(file, ".".join(parts) if importable else MAIN, top)
+
+    def _top_of(self, folder: Path) -> Path:
+        """Return the highest folder from which the files import what lies in this one."""
+        if not folder.is_relative_to(self._root):
+            return folder
+        between = folder.relative_to(self._root).parts
+        for count in range(len(between)):
+            names = between[count:]
+            if all(name.isidentifier() for name in names):
+                dotted = ".".join(names)
+                relative = count == len(between) - 1 and folder in self._relative
+                if relative or any(f"{dotted}.{member}" in self._wanted for member in self._members[folder]):
+                    return self._root.joinpath(*between[:count])
+        return folder
+
+
+def _is_package(folder: Path) -> bool:
+    return folder.name.isidentifier() and (folder / "__init__.py").is_file()
