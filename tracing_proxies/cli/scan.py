@@ -87,6 +87,8 @@ def _tell(found: Survey, output: str) -> None:
         click.echo(f"  and {len(found.unread) - 5} more that were not read", err=True)
     for reason in found.left_out:
         click.echo(f"  left out: {reason}", err=True)
+    if found.programs:
+        click.echo(f"  {found.programs} programs: scan one by itself for rules of its own, as in: scan path/to/it.py")
     for name, line in found.acting[:5]:
         click.echo(f"  Importing {name} runs something (line {line}), and so does `check --import`.", err=True)
     variable = _path_variable(found, Path(output))
@@ -121,11 +123,13 @@ def _start_command(found: Survey) -> str:
     for module in found.application.modules.values():
         if module.name.endswith(".__main__"):
             return f"python -m {module.name.removesuffix('.__main__')}"
-    guarded = [module for module in found.application.modules.values() if module.guarded]
-    if len(guarded) == 1:
-        only = guarded[0]
-        return f"python -m {only.name}" if "." in only.name else f"python {only.file}"
-    return "python app.py"
+    entries = [candidate.function.module for candidate in found.candidates if candidate.kind == "entry"]
+    programs = [module for module in found.application.modules.values() if module.guarded]
+    programs.sort(key=lambda module: module.name not in entries)
+    if not programs:
+        return "python app.py"
+    first = programs[0]
+    return f"python -m {first.name}" if "." in first.name else f"python {first.file}"
 
 
 def _document(found: Survey) -> dict[str, Any]:

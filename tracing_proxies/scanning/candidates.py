@@ -52,6 +52,8 @@ def can_be_named(application: Application, function: FunctionFacts) -> str | Non
 
 def behaves(application: Application, cls: ClassFacts) -> bool:
     """Tell whether a class does something, rather than being data, an error or an interface."""
+    if any(last_of(base) == "Protocol" for base in cls.bases):
+        return False
     names = [cls.name, *map(last_of, application.foreign_bases(cls))]
     names += [above.name for above in application.ancestors(cls)]
     return not any(NO_BEHAVIOUR.search(name) for name in names)

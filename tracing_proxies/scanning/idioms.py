@@ -17,7 +17,7 @@ TOOL_CLASS: Final = re.compile(r"(Tool|Skill|Action)(Base)?$|^(Base|Abstract)(To
 WORLD_CLASS: Final = re.compile(r"(Environment|Env|Sandbox|Executor|Toolbox|Toolkit|Browser|Interpreter)$")
 HANDLER_CLASS: Final = re.compile(r"(Consumer|Handler|Listener|Subscriber|Worker|Processor|Trigger)$")
 NO_BEHAVIOUR: Final = re.compile(
-    r"(TypedDict|NamedTuple|Enum|IntEnum|StrEnum|Exception|Error|Warning|Protocol|Config|"
+    r"(TypedDict|NamedTuple|Enum|IntEnum|StrEnum|Exception|Error|Warning|Config|"
     r"Formatter|TestCase)$"
 )
 

@@ -30,7 +30,7 @@ def _read(module: str) -> ModuleFacts | None:
     if file is None:
         return None
     try:
-        return read_module(parse_file(file), module, str(file))
+        return read_module(parse_file(file), str(file))
     except UnreadableError:
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import attrs
 from tracing_proxies.scanning.facts import ModuleFacts
 from tracing_proxies.scanning.files import MOST_FILES, find_files
 from tracing_proxies.scanning.names import MAIN, Named, name_modules
-from tracing_proxies.scanning.reading import imported_names, read_module
+from tracing_proxies.scanning.reading import place_module, read_module
 from tracing_proxies.scanning.source import UnreadableError, parse_file
 
 LONGEST: Final = 60.0
@@ -49,7 +48,7 @@ def read_modules(
     Args:
         most_files: how many files are read.
         longest: seconds after which no more files are read.
-        progress: told how many steps of how many are done.
+        progress: told how many files of how many are read.
 
     Raises:
         FileNotFoundError: there is neither a folder nor a file.
@@ -69,27 +68,20 @@ class _Reading:
         self._left_out = list(self._files.left_out)
 
     def read(self) -> Modules:
-        """Read every file twice: a module's name depends on what all of them import, and no syntax tree is kept."""
-        imported: dict[Path, list[str]] = {}
-        for file in self._files.found:
-            tree = self._parse(file)
-            if tree is not None:
-                imported[file] = list(imported_names(tree))
-        self._steps = len(self._files.found)
-        named = name_modules(self._files.root, list(imported), imported)
-        read: list[ModuleFacts] = []
-        for each in self._named_once(named):
-            tree = self._parse(each.file)
-            if tree is not None:
-                is_package = each.file.name == "__init__.py"
-                read.append(read_module(tree, each.name, self._shown(each.file), is_package=is_package))
+        """Read every file, then name the modules: a name depends on what all of them import."""
+        read = {file: facts for file in self._files.found if (facts := self._read_file(file)) is not None}
+        imported = {file: [*facts.uses, *facts.imports.values()] for file, facts in read.items()}
+        named = name_modules(list(read), imported)
         if self._late:
-            self._left_out.append(f"{self._late} files that were not read when the time was up")
+            self._left_out.append(f"{self._late:,} files that were not read when the time was up")
         folders: dict[Path, set[str]] = {}
         for each in named:
             folders.setdefault(each.folder, set()).add(each.name)
         return Modules(
-            read=tuple(read),
+            read=tuple(
+                place_module(read[each.file], each.name, is_package=each.file.name == "__init__.py")
+                for each in self._named_once(named)
+            ),
             folders=tuple((folder, frozenset(names)) for folder, names in folders.items()),
             unread=tuple(self._unread),
             left_out=tuple(self._left_out),
@@ -102,15 +94,15 @@ class _Reading:
             self._left_out.append(f"{self._shown(each.file)}: its name cannot be imported; scan it on its own")
         return [each for each in named if each.name != MAIN or each is scripts[0]]
 
-    def _parse(self, file: Path) -> ast.Module | None:
+    def _read_file(self, file: Path) -> ModuleFacts | None:
         if time.monotonic() > self._until:
             self._late += 1
             return None
         self._steps += 1
         if self._progress is not None:
-            self._progress(self._steps, 2 * len(self._files.found))
+            self._progress(self._steps, len(self._files.found))
         try:
-            return parse_file(file)
+            return read_module(parse_file(file), self._shown(file))
         except UnreadableError as error:
             self._unread.append((self._shown(file), str(error)))
             return None

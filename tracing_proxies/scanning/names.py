@@ -10,6 +10,8 @@ from typing import Final
 import attrs
 
 MAIN: Final = "__main__"
+_INSTALLED: Final = ("site-packages", "dist-packages")
+_HIGHEST: Final = 8
 
 
 @attrs.frozen
@@ -26,24 +28,22 @@ class Named:
     folder: Path
 
 
-def name_modules(root: Path, files: Sequence[Path], imported: Mapping[Path, Iterable[str]]) -> list[Named]:
+def name_modules(files: Sequence[Path], imported: Mapping[Path, Iterable[str]]) -> list[Named]:
     """Name each file as the application itself would import or start it.
 
     A file in a package is named from the package's topmost folder on. Any other one may be part of a namespace
     package, or a script whose own folder is on the path: what the files import decides.
 
     Args:
-        root: the folder that is scanned; it may be a package, or lie within one.
-        files: absolute, below it.
-        imported: the dotted names that each file imports, relative ones with their dots.
+        files: absolute.
+        imported: the dotted names that each file imports, relative ones with their leading dots.
     """
-    naming = _Naming(root, files, imported)
+    naming = _Naming(files, imported)
     return [naming.name(file) for file in files]
 
 
 class _Naming:
-    def __init__(self, root: Path, files: Sequence[Path], imported: Mapping[Path, Iterable[str]]) -> None:
-        self._root = root
+    def __init__(self, files: Sequence[Path], imported: Mapping[Path, Iterable[str]]) -> None:
         self._wanted = {name for names in imported.values() for name in names}
         self._relative = {file.parent for file, names in imported.items() if any(n.startswith(".") for n in names)}
         self._members: dict[Path, set[str]] = defaultdict(set)
@@ -68,17 +68,20 @@ class _Naming:
 
     def _top_of(self, folder: Path) -> Path:
         """Return the highest folder from which the files import what lies in this one."""
-        if not folder.is_relative_to(self._root):
-            return folder
-        between = folder.relative_to(self._root).parts
-        for count in range(len(between)):
-            names = between[count:]
-            if all(name.isidentifier() for name in names):
-                dotted = ".".join(names)
-                relative = count == len(between) - 1 and folder in self._relative
-                if relative or any(f"{dotted}.{member}" in self._wanted for member in self._members[folder]):
-                    return self._root.joinpath(*between[:count])
+        installed = next((above for above in (folder, *folder.parents) if above.name in _INSTALLED), None)
+        if installed is not None:
+            return installed
+        for top in [*reversed(folder.parents)][-_HIGHEST:]:
+            names = folder.relative_to(top).parts
+            if all(name.isidentifier() for name in names) and self._is_imported_from(top, folder):
+                return top
         return folder
+
+    def _is_imported_from(self, top: Path, folder: Path) -> bool:
+        dotted = ".".join(folder.relative_to(top).parts)
+        if top == folder.parent and folder in self._relative:
+            return True
+        return any(f"{dotted}.{member}" in self._wanted for member in self._members[folder])
 
 
 def _is_package(folder: Path) -> bool:

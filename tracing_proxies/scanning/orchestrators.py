@@ -11,6 +11,7 @@ from tracing_proxies.scanning.idioms import NO_WORK, ORCHESTRATING, ORCHESTRATOR
 from tracing_proxies.scanning.usage import Usage
 
 Key = tuple[str, str | None, str]
+_FEWEST = 3
 
 
 def find_orchestrators(
@@ -36,7 +37,7 @@ def find_orchestrators(
     for module in application.modules.values():
         for function in module.functions.values():
             count = len(_agents_asked(application, function, asked))
-            by_name = ORCHESTRATING.fullmatch(function.name) is not None and not function.stub
+            by_name = _is_named_after_work(application, usage, function, count)
             if (count > 1 or by_name) and can_be_named(application, function) is None:
                 why = f"asks {count} agents" if count > 1 else "is named after what it coordinates"
                 yield Candidate(CHAIN, function, why)
@@ -66,6 +67,13 @@ def _orchestrates(application: Application, method: FunctionFacts, asked: Collec
         return True
     # The methods of something that is called a workflow are its parts, short look-ups aside.
     return named and method.is_async and method.statements > 2
+
+
+def _is_named_after_work(application: Application, usage: Usage, function: FunctionFacts, asked: int) -> bool:
+    if not ORCHESTRATING.fullmatch(function.name) or function.name.startswith("_") or function.statements < _FEWEST:
+        return False
+    made = (usage.agent_maker(application, function.module, call.name.rpartition(".")[0]) for call in function.calls)
+    return asked > 0 or any(made)
 
 
 def _agents_asked(application: Application, function: FunctionFacts, asked: Collection[Key]) -> set[str]:

@@ -27,10 +27,13 @@ class Patterns:
         Returns:
             The patterns in a fixed order, each with the candidates that it stands for.
         """
-        found: dict[str, list[Candidate]] = {}
+        found = self._join(candidates)
+        joined = {member.function.key for members in found.values() for member in members}
         families: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
         scopes: dict[tuple[str, str | None], list[Candidate]] = defaultdict(list)
         for candidate in candidates:
+            if candidate.function.key in joined:
+                continue
             if candidate.top is not None and len(self._application.family(candidate.top)) > 1:
                 families[candidate.top.key].append(candidate)
             else:
@@ -39,7 +42,7 @@ class Patterns:
             found.update(self._shorten(f"{module}:{path}+.", members))
         for (module, cls), members in scopes.items():
             found.update(self._shorten(f"{module}:{cls}." if cls else f"{module}:", members))
-        return self._join(found)
+        return found
 
     def _shorten(self, prefix: str, members: list[Candidate]) -> dict[str, list[Candidate]]:
         names: dict[str, list[Candidate]] = defaultdict(list)
@@ -60,27 +63,23 @@ class Patterns:
             found[prefix + name] = names[name]
         return dict(sorted(found.items()))
 
-    def _join(self, patterns: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:
-        """Join literal patterns of the same method of alike classes, or of the same function, of several modules."""
-        alike: dict[str, list[str]] = defaultdict(list)
-        for pattern in patterns:
-            pointcut = Pointcut.parse(pattern)
-            if pointcut.literal and pointcut.cls is not None and "." not in pointcut.cls:
-                alike[str(pointcut.name)].append(pattern)
-        joined = dict(patterns)
-        for name, texts in alike.items():
-            if len(texts) < _FEWEST:
+    def _join(self, candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
+        """Find classes of several modules that are called alike and have the same method, without a common base."""
+        alike: dict[str, list[Candidate]] = defaultdict(list)
+        for candidate in candidates:
+            if candidate.function.cls is not None and "." not in candidate.function.cls:
+                alike[candidate.function.name].append(candidate)
+        found: dict[str, list[Candidate]] = {}
+        for name, members in alike.items():
+            tops = {member.top.key if member.top else member.function.key[:2] for member in members}
+            if len(tops) < _FEWEST:
                 continue
-            pointcuts = [Pointcut.parse(text) for text in texts]
-            suffix = "".join(_shared([str(p.cls)[::-1] for p in pointcuts]))[::-1]
-            module = _common_module([p.module for p in pointcuts])
-            members = [member for text in texts for member in patterns[text]]
+            suffix = "".join(_shared([str(member.function.cls)[::-1] for member in members]))[::-1]
+            module = _common_module([member.function.module for member in members])
             pattern = f"{module}:*{suffix}.{name}"
-            if module and len(suffix) > 2 and self._is_exact(pattern, members):
-                for text in texts:
-                    del joined[text]
-                joined[pattern] = members
-        return joined
+            if module and len(suffix) >= _FEWEST and self._is_exact(pattern, members):
+                found[pattern] = members
+        return found
 
     def _is_exact(self, pattern: str, members: Collection[Candidate]) -> bool:
         pointcut = Pointcut.parse(pattern)

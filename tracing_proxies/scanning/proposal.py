@@ -174,14 +174,14 @@ def _quiet_rule(application: Application, candidate: Candidate, hot: Hot) -> Rul
 def _hook_rules(application: Application, used: Used, covered: Sequence[Covered]) -> list[Rule]:
     framework = used.framework
     installed = any(find_source(name) is not None for name in framework.imports)
-    head = (
-        f"{framework.distribution}, imported in {application.file_of(used.evidence)}: what it does for the application"
-    )
+    how = "called" if framework.calls else "imported"
+    head = f"What {framework.distribution} does, {how} in {application.file_of(used.evidence)}"
     if not installed:
-        head += "; it is not installed here, so these patterns could not be tried"
+        head += ". It is not installed here, so these patterns could not be tried"
     rules = []
+    told = _covered_evidence(used, covered)
     for hook in framework.hooks:
-        evidence = _covered_evidence(used, covered) if hook.kind == "tool" else ()
+        evidence, told = (told, ()) if hook.kind == "tool" else ((), told)
         found: list[Match] = []
         for alternatives in hook.match:
             names = alternatives.split("|")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any, Final
+
+import attrs
 
 from tracing_proxies.scanning.facts import CallFacts, ClassFacts, FunctionFacts, ModuleFacts
 from tracing_proxies.scanning.syntax import (
@@ -27,29 +28,16 @@ _MOST_CALLS: Final = 2_000
 _DEEPEST_CLASS: Final = 4
 
 
-def imported_names(tree: ast.Module) -> Iterator[str]:
-    """Yield the dotted names that a module imports, relative ones with their dots."""
-    for node, _ in walk(tree.body):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
-def read_module(tree: ast.Module, name: str, file: str, *, is_package: bool = False) -> ModuleFacts:
-    """Read the facts of one module.
+def read_module(tree: ast.Module, file: str) -> ModuleFacts:
+    """Read the facts of one module; its name comes later, from what all of them import.
 
     Args:
-        name: the module's name.
         file: what findings call it.
-        is_package: whether relative imports start from the name itself.
     """
-    reader = _Reader(name, is_package)
+    reader = _Reader()
     reader.read(tree.body)
     return ModuleFacts(
-        name=name,
+        name="",
         file=file,
         imports=reader.imports,
         uses=frozenset(reader.uses),
@@ -63,10 +51,42 @@ def read_module(tree: ast.Module, name: str, file: str, *, is_package: bool = Fa
     )
 
 
+def place_module(module: ModuleFacts, name: str, *, is_package: bool = False) -> ModuleFacts:
+    """Give a module its name, and relative imports what they stand for.
+
+    Args:
+        is_package: whether relative imports start from the name itself.
+    """
+    package = name if is_package else name.rpartition(".")[0]
+
+    def named(function: FunctionFacts) -> FunctionFacts:
+        return attrs.evolve(function, module=name)
+
+    return attrs.evolve(
+        module,
+        name=name,
+        imports={key: _absolute(target, package) for key, target in module.imports.items()},
+        uses=frozenset(_absolute(target, package) for target in module.uses),
+        functions={key: named(function) for key, function in module.functions.items()},
+        classes={
+            path: attrs.evolve(cls, module=name, methods={key: named(method) for key, method in cls.methods.items()})
+            for path, cls in module.classes.items()
+        },
+    )
+
+
+def _absolute(target: str, package: str) -> str:
+    rest = target.lstrip(".")
+    level = len(target) - len(rest)
+    if not level:
+        return target
+    above = package.split(".") if package else []
+    above = above[: max(0, len(above) - level + 1)]
+    return ".".join([*above, *([rest] if rest else [])])
+
+
 class _Reader:
-    def __init__(self, module: str, is_package: bool) -> None:
-        self._module = module
-        self._package = module if is_package else module.rpartition(".")[0]
+    def __init__(self) -> None:
         self.imports: dict[str, str] = {}
         self.uses: set[str] = set()
         self.classes: dict[str, ClassFacts] = {}
@@ -108,17 +128,14 @@ class _Reader:
                 top = alias.name.partition(".")[0]
                 self.imports[alias.asname or top] = alias.name if alias.asname else top
             return
-        base = node.module or ""
-        if node.level:
-            above = self._package.split(".") if self._package else []
-            above = above[: len(above) - node.level + 1]
-            base = ".".join([*above, *([base] if base else [])])
+        base = "." * node.level + (node.module or "")
         self.uses.add(base)
         for alias in node.names:
             if alias.name == "*":
                 self.imports.setdefault(f"*{base}", base)
             else:
-                self.imports[alias.asname or alias.name] = f"{base}.{alias.name}"
+                full = base + alias.name if base.endswith(".") else f"{base}.{alias.name}"
+                self.imports[alias.asname or alias.name] = full
 
     def _read_made(self, node: ast.Assign | ast.AnnAssign) -> None:
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
@@ -156,7 +173,7 @@ class _Reader:
             elif isinstance(inner, ast.Assign) and isinstance(inner.targets[0], ast.Name):
                 attributes.setdefault(inner.targets[0].id, names_within(inner.value))
         self.classes[path] = ClassFacts(
-            module=self._module,
+            module="",
             path=path,
             line=node.lineno,
             bases=tuple(filter(None, map(called, node.bases))),
@@ -189,7 +206,7 @@ class _Reader:
                 _read_answer(inner.value, answers)
             generates = generates or isinstance(inner, ast.Yield | ast.YieldFrom)
         return FunctionFacts(
-            module=self._module,
+            module="",
             cls=cls,
             name=node.name,
             line=node.lineno,

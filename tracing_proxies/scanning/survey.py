@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -23,6 +24,9 @@ from tracing_proxies.scanning.proposal import Proposal, propose
 from tracing_proxies.scanning.tools import Covered, find_tools
 from tracing_proxies.scanning.usage import Usage, find_usage
 
+# More main functions than this are a collection of examples, not an application.
+_MOST_PROGRAMS: Final = 12
+
 
 @attrs.frozen
 class Survey:
@@ -33,6 +37,7 @@ class Survey:
         files: how many files were read.
         unread: files that could not be read, each with the reason.
         left_out: what the scan's bounds kept out.
+        programs: how many programs there are, if they are too many for rules of their own; else 0.
         folders: the folders that have to be on the path, each with the modules that are imported from it.
         covered: tools that frameworks' own rules trace.
         routes: functions that web frameworks, command lines and queues keep to themselves.
@@ -46,6 +51,7 @@ class Survey:
     files: int
     unread: tuple[tuple[str, str], ...]
     left_out: tuple[str, ...]
+    programs: int
     folders: tuple[tuple[Path, frozenset[str]], ...]
     usage: Usage
     candidates: tuple[Candidate, ...]
@@ -90,6 +96,9 @@ def survey(
     if not handlers:
         makes_agents = any(used.framework.agents for used in usage.frameworks)
         handlers = list(find_mains(application, work, makes_agents))
+    programs = len(handlers) if len(handlers) > _MOST_PROGRAMS else 0
+    if programs:
+        handlers = []
     candidates = _once([*found, *handlers])
     hot = tuple(find_hot(application))
     return Survey(
@@ -97,6 +106,7 @@ def survey(
         files=len(modules.read),
         unread=modules.unread,
         left_out=modules.left_out,
+        programs=programs,
         folders=modules.folders,
         usage=usage,
         candidates=tuple(candidates),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 LOOPS: Final = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _LONGEST_NAME: Final = 16
+# A third of all nodes are marks without content: Load(), Add(), And().
+_MARKS: Final = frozenset(("ctx", "op", "ops"))
 
 
 def dotted(node: ast.AST | None) -> str | None:
@@ -43,11 +45,11 @@ def names_within(node: ast.AST | None) -> tuple[str, ...]:
             if node.value.replace(".", "").isidentifier():
                 found.append(node.value)
         else:
-            waiting += reversed(list(ast.iter_child_nodes(node)))
+            waiting += reversed(_children(node))
     return tuple(dict.fromkeys(found))
 
 
-def walk(body: list[ast.stmt], *, within: tuple[type, ...] = ()) -> Iterator[tuple[ast.AST, int]]:
+def walk(body: Sequence[ast.AST], *, within: tuple[type, ...] = ()) -> Iterator[tuple[ast.AST, int]]:
     """Yield the nodes below statements in the order of the text, each with the number of loops around it.
 
     Args:
@@ -57,10 +59,22 @@ def walk(body: list[ast.stmt], *, within: tuple[type, ...] = ()) -> Iterator[tup
     while waiting:
         node, loops = waiting.pop()
         yield node, loops
-        if isinstance(node, within):
+        if within and isinstance(node, within):
             continue
         deeper = loops + isinstance(node, LOOPS)
-        waiting += [(child, deeper) for child in reversed(list(ast.iter_child_nodes(node)))]
+        waiting += [(child, deeper) for child in reversed(_children(node))]
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    found: list[ast.AST] = []
+    for name in node._fields:
+        if name not in _MARKS:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                found.append(value)
+            elif isinstance(value, list):
+                found += [each for each in value if isinstance(each, ast.AST)]
+    return found
 
 
 def is_endless(body: list[ast.stmt]) -> bool:

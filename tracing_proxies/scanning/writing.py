@@ -92,7 +92,9 @@ def _match(start: str, match: Match) -> Iterator[str]:
 def _notes(survey: Survey) -> Iterator[str]:
     traced = {candidate.function.key for candidate in survey.candidates}
     hot = [found for found in survey.hot if found.function.key not in traced]
+    many = [f"{survey.programs} functions that programs start with; scan one program by itself: scan path/to/it.py"]
     sections = (
+        ("Several programs.", many if survey.programs else []),
         (
             "Small functions that are called in loops. They are left out: their spans would cost more than they tell.",
             [_hot_note(survey, found) for found in hot],
