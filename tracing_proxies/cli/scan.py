@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 from rich.console import Console
 from rich.progress import Progress
@@ -17,6 +18,7 @@ from rich.progress import Progress
 from tracing_proxies.registry.discovery import NAME
 from tracing_proxies.registry.loader import parse_registry
 from tracing_proxies.scanning.files import MOST_FILES
+from tracing_proxies.scanning.installed import find_package
 from tracing_proxies.scanning.modules import LONGEST
 from tracing_proxies.scanning.modules import Progress as Report
 from tracing_proxies.scanning.survey import Survey, survey
@@ -24,14 +26,16 @@ from tracing_proxies.scanning.writing import write_registry
 
 
 @click.command()
-@click.argument("source", type=click.Path(exists=True, path_type=Path), metavar="SRC")
+@click.argument("sources", nargs=-1, required=True, metavar="SRC...")
 @click.option("-o", "--output", default=NAME, show_default=True, help="The file to write; - for the standard output.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as one JSON document; write no file.")
 @click.option("--max-files", default=MOST_FILES, show_default=True, help="How many files are read.")
 @click.option("--max-seconds", default=LONGEST, show_default=True, help="How long files are read.")
-def scan(source: Path, output: str, force: bool, as_json: bool, max_files: int, max_seconds: float) -> None:
-    """Read the source in SRC, a folder or a file, and propose a registry.
+def scan(sources: tuple[str, ...], output: str, force: bool, as_json: bool, max_files: int, max_seconds: float) -> None:
+    """Read the source in SRC and propose a registry.
+
+    SRC is a folder, a file, or the name of an installed package; several are taken together.
 
     Nothing of it is imported or run. Agents, tools, what makes agents work together and questions to models are found
     by their names, bases, decorators and calls; each proposed rule says by which.
@@ -42,7 +46,7 @@ def scan(source: Path, output: str, force: bool, as_json: bool, max_files: int, 
             f"{output} is there already. Name another file with -o, or overwrite it with --force."
         )
     with _shown_progress() as report:
-        found = survey(source, most_files=max_files, longest=max_seconds, progress=report)
+        found = survey(list(map(_locate, sources)), most_files=max_files, longest=max_seconds, progress=report)
     text = write_registry(found)
     parse_registry(text, file=output if to_file else NAME, base=Path.cwd())
     if as_json:
@@ -52,6 +56,15 @@ def scan(source: Path, output: str, force: bool, as_json: bool, max_files: int, 
         _tell(found, output)
     else:
         click.echo(text, nl=False)
+
+
+def _locate(source: str) -> Path:
+    if os.path.exists(source):
+        return Path(source)
+    found = find_package(source)
+    if found is None:
+        raise click.ClickException(f"{source} is no file, no folder and no package that is installed here.")
+    return found
 
 
 @contextmanager
@@ -89,6 +102,9 @@ def _tell(found: Survey, output: str) -> None:
         click.echo(f"  left out: {reason}", err=True)
     if found.programs:
         click.echo(f"  {found.programs} programs: scan one by itself for rules of its own, as in: scan path/to/it.py")
+    for other in found.elsewhere:
+        click.echo(f"  {other.cls} is made at {other.file}:{other.line}. To see into it, scan its package as well:")
+        click.echo(f"    tracing-proxies scan {' '.join(found.sources)} {other.package} --force")
     for name, line in found.acting[:5]:
         click.echo(f"  Importing {name} runs something (line {line}), and so does `check --import`.", err=True)
     variable = _path_variable(found, Path(output))
@@ -135,7 +151,7 @@ def _start_command(found: Survey) -> str:
 def _document(found: Survey) -> dict[str, Any]:
     application = found.application
     return {
-        "source": str(found.source),
+        "sources": list(found.sources),
         "files": found.files,
         "frameworks": [
             {"name": used.framework.distribution, "preset": used.preset, "evidence": application.file_of(used.evidence)}
@@ -165,6 +181,7 @@ def _document(found: Survey) -> dict[str, Any]:
             }
             for hot in found.hot
         ],
+        "elsewhere": [attrs.asdict(other) for other in found.elsewhere],
         "reads_frames": [function.target for function in found.frames],
         "out_of_reach": [{"kind": r.kind, "target": r.name, "file": r.file, "line": r.line} for r in found.routes],
         "personal": list(found.personal),

@@ -180,9 +180,24 @@ class Application:
         """Yield the calls of a function that reach functions of the application, with what they reach."""
         cls = self.class_of(function)
         for call in function.calls:
-            found = self.find_function(function.module, call.name, cls)
+            found = self.find_function(function.module, call.name, cls) or self._find_typed(function, call.name, cls)
             if found is not None:
                 yield call, found
+
+    def _find_typed(self, function: FunctionFacts, name: str, cls: ClassFacts | None) -> FunctionFacts | None:
+        """Find a method that is called on a local name or an attribute, by what that is annotated with or made by."""
+        holder, _, method = name.rpartition(".")
+        types: tuple[str, ...] = function.typed.get(holder, ())
+        if cls is not None and holder.startswith("self."):
+            attribute = holder[5:]
+            types = next(
+                (c.attributes[attribute] for c in (cls, *self.ancestors(cls)) if attribute in c.attributes), ()
+            )
+        for each in types:
+            found = self.find_class(function.module, each)
+            if found is not None and (reached := self.find_method(found, method)) is not None:
+                return reached
+        return None
 
     @cached_property
     def callers(self) -> Mapping[tuple[str, str | None, str], tuple[tuple[FunctionFacts, CallFacts], ...]]:

@@ -32,7 +32,7 @@ class FunctionFacts:
     Args:
         cls: the class's path in its module, None for a function.
         parameters: the names of its parameters, `self` and `cls` left out.
-        annotations: names that stand in the annotations of its parameters.
+        typed: names that are known in it, each with the names of what it is annotated with or made by.
         decorators: what it is decorated with, as it is written, without arguments.
         statements: how many statements its body has, at any depth.
         returns: names that stand in the annotation of what it returns.
@@ -50,7 +50,7 @@ class FunctionFacts:
     is_async: bool = False
     generates: bool = False
     parameters: tuple[str, ...] = ()
-    annotations: tuple[str, ...] = ()
+    typed: Mapping[str, tuple[str, ...]] = _NONE
     decorators: tuple[str, ...] = ()
     statements: int = 0
     calls: tuple[CallFacts, ...] = ()

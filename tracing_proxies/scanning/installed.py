@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from tracing_proxies.registry.pointcut import Pointcut
@@ -35,11 +35,32 @@ def _read(module: str) -> ModuleFacts | None:
         return None
 
 
+def find_package(name: str) -> Path | None:
+    """Find the folder of a package, or the file of a module, that is installed under a name."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        return None
+    spec = _find_spec(name)
+    if spec is None:
+        return None
+    folders = list(spec.submodule_search_locations or ())
+    if folders:
+        return Path(folders[0])
+    return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+
+
 def find_source(module: str) -> Path | None:
     """Find the file of a module on the path, in the way that an import would, without importing its packages."""
+    spec = _find_spec(module)
+    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _find_spec(module: str) -> ModuleSpec | None:
     search: list[str] | None = None
+    spec = None
     parts = module.split(".")
     for count in range(1, len(parts) + 1):
+        if count > 1 and not search:
+            return None
         try:
             spec = PathFinder.find_spec(".".join(parts[:count]), search)
         except (ImportError, ValueError):
@@ -47,8 +68,4 @@ def find_source(module: str) -> Path | None:
         if spec is None:
             return None
         search = list(spec.submodule_search_locations or ())
-        if count == len(parts):
-            return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
-        if not search:
-            return None
-    return None
+    return spec

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import attrs
 
 from tracing_proxies.scanning.facts import ModuleFacts
-from tracing_proxies.scanning.files import MOST_FILES, find_files
+from tracing_proxies.scanning.files import MOST_FILES, Files, find_files
 from tracing_proxies.scanning.names import MAIN, Named, name_modules
 from tracing_proxies.scanning.reading import place_module, read_module
 from tracing_proxies.scanning.source import UnreadableError, parse_file
@@ -37,39 +37,40 @@ class Modules:
 
 
 def read_modules(
-    source: Path,
+    sources: Sequence[Path],
     *,
     most_files: int = MOST_FILES,
     longest: float = LONGEST,
     progress: Progress | None = None,
 ) -> Modules:
-    """Read the modules in a folder, or the one file.
+    """Read the modules in folders, and single files.
 
     Args:
-        most_files: how many files are read.
+        most_files: how many files are read of each.
         longest: seconds after which no more files are read.
         progress: told how many files of how many are read.
 
     Raises:
-        FileNotFoundError: there is neither a folder nor a file.
+        FileNotFoundError: one of them is neither a folder nor a file.
     """
-    reading = _Reading(source, most_files, longest, progress)
-    return reading.read()
+    files = [find_files(source, most_files) for source in sources]
+    return _Reading(files, longest, progress).read()
 
 
 class _Reading:
-    def __init__(self, source: Path, most_files: int, longest: float, progress: Progress | None) -> None:
-        self._files = find_files(source, most_files)
+    def __init__(self, files: Sequence[Files], longest: float, progress: Progress | None) -> None:
+        self._found = list(dict.fromkeys(file for each in files for file in each.found))
+        self._roots = [each.root for each in files]
         self._until = time.monotonic() + longest
         self._progress = progress
         self._steps = 0
         self._late = 0
         self._unread: list[tuple[str, str]] = []
-        self._left_out = list(self._files.left_out)
+        self._left_out = [reason for each in files for reason in each.left_out]
 
     def read(self) -> Modules:
         """Read every file, then name the modules: a name depends on what all of them import."""
-        read = {file: facts for file in self._files.found if (facts := self._read_file(file)) is not None}
+        read = {file: facts for file in self._found if (facts := self._read_file(file)) is not None}
         imported = {file: [*facts.uses, *facts.imports.values()] for file, facts in read.items()}
         named = name_modules(list(read), imported)
         if self._late:
@@ -100,7 +101,7 @@ class _Reading:
             return None
         self._steps += 1
         if self._progress is not None:
-            self._progress(self._steps, len(self._files.found))
+            self._progress(self._steps, len(self._found))
         try:
             return read_module(parse_file(file), self._shown(file))
         except UnreadableError as error:
@@ -109,7 +110,7 @@ class _Reading:
 
     def _shown(self, file: Path) -> str:
         """Name a file as from the working directory, or else from the folder that the scanned one lies in."""
-        for folder in (Path.cwd(), self._files.root.parent):
+        for folder in (Path.cwd(), *(root.parent for root in self._roots)):
             if file.is_relative_to(folder) and folder != folder.parent:
                 return str(file.relative_to(folder))
         return str(file)

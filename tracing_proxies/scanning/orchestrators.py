@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from tracing_proxies.scanning.application import Application
 from tracing_proxies.scanning.candidates import CHAIN, Candidate, behaves, can_be_named
 from tracing_proxies.scanning.facts import ClassFacts, FunctionFacts
-from tracing_proxies.scanning.idioms import NO_WORK, ORCHESTRATING, ORCHESTRATOR_CLASS, PRIMARY
+from tracing_proxies.scanning.idioms import ENTRY_FUNCTION, NO_WORK, ORCHESTRATING, ORCHESTRATOR_CLASS, PRIMARY
 from tracing_proxies.scanning.usage import Usage
 
 Key = tuple[str, str | None, str]
@@ -32,12 +32,15 @@ def find_orchestrators(
         named = ORCHESTRATOR_CLASS.search(cls.name) is not None
         for name in sorted(cls.methods):
             method = cls.methods[name]
-            if _orchestrates(application, method, asked, named) and can_be_named(application, method) is None:
+            if _orchestrates(application, usage, method, asked, named) and can_be_named(application, method) is None:
                 yield Candidate(CHAIN, method, why, _top(application, cls, name))
     for module in application.modules.values():
         for function in module.functions.values():
-            count = len(_agents_asked(application, function, asked))
-            by_name = _is_named_after_work(application, usage, function, count)
+            if ENTRY_FUNCTION.fullmatch(function.name):
+                continue
+            theirs = usage.agents_asked(application, function)
+            count = len(_agents_asked(application, function, asked) | theirs)
+            by_name = _is_named_after_work(function) and count > 0
             if (count > 1 or by_name) and can_be_named(application, function) is None:
                 why = f"asks {count} agents" if count > 1 else "is named after what it coordinates"
                 yield Candidate(CHAIN, function, why)
@@ -55,25 +58,29 @@ def _why(application: Application, usage: Usage, cls: ClassFacts, agents: Mappin
                 break
     if len(held) > 1 or "agents" in held:
         return f"{cls.path} holds agents: {', '.join(held[:4])}"
+    count = sum(len(usage.agents_asked(application, method)) for method in cls.methods.values())
+    if count > 1:
+        return f"{cls.path} asks agents in {count} places"
     return None
 
 
-def _orchestrates(application: Application, method: FunctionFacts, asked: Collection[Key], named: bool) -> bool:
+def _orchestrates(
+    application: Application, usage: Usage, method: FunctionFacts, asked: Collection[Key], named: bool
+) -> bool:
     if method.stub or (method.name.startswith("_") and method.name != "__call__") or NO_WORK.search(method.name):
         return False
     if ORCHESTRATING.fullmatch(method.name) or PRIMARY.fullmatch(method.name):
         return True
-    if _agents_asked(application, method, asked):
+    if _agents_asked(application, method, asked) or usage.agents_asked(application, method):
         return True
     # The methods of something that is called a workflow are its parts, short look-ups aside.
     return named and method.is_async and method.statements > 2
 
 
-def _is_named_after_work(application: Application, usage: Usage, function: FunctionFacts, asked: int) -> bool:
-    if not ORCHESTRATING.fullmatch(function.name) or function.name.startswith("_") or function.statements < _FEWEST:
+def _is_named_after_work(function: FunctionFacts) -> bool:
+    if function.name.startswith("_") or function.statements < _FEWEST:
         return False
-    made = (usage.agent_maker(application, function.module, call.name.rpartition(".")[0]) for call in function.calls)
-    return asked > 0 or any(made)
+    return ORCHESTRATING.fullmatch(function.name) is not None
 
 
 def _agents_asked(application: Application, function: FunctionFacts, asked: Collection[Key]) -> set[str]:

@@ -192,6 +192,7 @@ class _Reader:
         calls: list[CallFacts] = []
         answers: dict[str, set[Any]] = defaultdict(set)
         nested = {argument.arg for argument in arguments}
+        typed = {argument.arg: names_within(argument.annotation) for argument in arguments if argument.annotation}
         returned: list[str] = []
         statements, generates = 0, False
         for inner, loops in walk(node.body):
@@ -200,6 +201,12 @@ class _Reader:
                 calls.append(CallFacts(name, inner.lineno, loops))
             elif isinstance(inner, Function):
                 nested.add(inner.name)
+            elif (
+                isinstance(inner, ast.Assign)
+                and isinstance(inner.targets[0], ast.Name)
+                and (made := called(inner.value))
+            ):
+                typed[inner.targets[0].id] = (made,)
         for inner, _ in walk(node.body, within=SCOPES):
             if isinstance(inner, ast.Return) and inner.value is not None:
                 returned.append(called(inner.value) or "")
@@ -213,7 +220,7 @@ class _Reader:
             is_async=isinstance(node, ast.AsyncFunctionDef),
             generates=generates,
             parameters=tuple(argument.arg for argument in arguments),
-            annotations=tuple(name for argument in arguments for name in names_within(argument.annotation)),
+            typed=typed,
             decorators=decorators,
             statements=statements,
             calls=tuple(calls),

@@ -12,6 +12,7 @@ from tracing_proxies.registry.presets import preset_names
 from tracing_proxies.scanning.agents import agent_classes, find_agents
 from tracing_proxies.scanning.application import Application
 from tracing_proxies.scanning.candidates import KINDS, Candidate
+from tracing_proxies.scanning.elsewhere import Elsewhere, find_elsewhere
 from tracing_proxies.scanning.entries import Route, find_handlers, find_mains, find_routes
 from tracing_proxies.scanning.facts import FunctionFacts
 from tracing_proxies.scanning.files import MOST_FILES
@@ -33,10 +34,11 @@ class Survey:
     """What a scan found.
 
     Args:
-        source: what was scanned.
+        sources: what was scanned.
         files: how many files were read.
         unread: files that could not be read, each with the reason.
         left_out: what the scan's bounds kept out.
+        elsewhere: agents that come from packages that were not scanned.
         programs: how many programs there are, if they are too many for rules of their own; else 0.
         folders: the folders that have to be on the path, each with the modules that are imported from it.
         covered: tools that frameworks' own rules trace.
@@ -47,11 +49,12 @@ class Survey:
         acting: modules that run something when they are imported, with the line.
     """
 
-    source: Path
+    sources: tuple[str, ...]
     files: int
     unread: tuple[tuple[str, str], ...]
     left_out: tuple[str, ...]
     programs: int
+    elsewhere: tuple[Elsewhere, ...]
     folders: tuple[tuple[Path, frozenset[str]], ...]
     usage: Usage
     candidates: tuple[Candidate, ...]
@@ -66,24 +69,24 @@ class Survey:
 
 
 def survey(
-    source: Path,
+    sources: Sequence[Path],
     *,
     most_files: int = MOST_FILES,
     longest: float = LONGEST,
     progress: Progress | None = None,
 ) -> Survey:
-    """Scan a folder or a file; nothing of it is imported or run.
+    """Scan folders and files; nothing of them is imported or run.
 
     Args:
-        source: where to look.
+        sources: where to look.
         most_files: how many files are read.
         longest: seconds after which no more files are read.
         progress: told how many of how many files were read.
 
     Raises:
-        FileNotFoundError: there is neither a folder nor a file.
+        FileNotFoundError: one of them is neither a folder nor a file.
     """
-    modules = read_modules(source, most_files=most_files, longest=longest, progress=progress)
+    modules = read_modules(sources, most_files=most_files, longest=longest, progress=progress)
     application = Application(modules.read)
     usage = find_usage(application, preset_names())
     classes = agent_classes(application, usage)
@@ -92,9 +95,10 @@ def survey(
     asked = {candidate.function.key for candidate in found if candidate.kind == "agent"}
     found += find_orchestrators(application, usage, classes, asked)
     work = {candidate.function.key for candidate in found}
+    elsewhere = find_elsewhere(application, usage)
     handlers = list(find_handlers(application, work))
     if not handlers:
-        makes_agents = any(used.framework.agents for used in usage.frameworks)
+        makes_agents = bool(elsewhere) or any(used.framework.agents for used in usage.frameworks)
         handlers = list(find_mains(application, work, makes_agents))
     programs = len(handlers) if len(handlers) > _MOST_PROGRAMS else 0
     if programs:
@@ -102,11 +106,12 @@ def survey(
     candidates = _once([*found, *handlers])
     hot = tuple(find_hot(application))
     return Survey(
-        source=source,
+        sources=tuple(map(str, sources)),
         files=len(modules.read),
         unread=modules.unread,
         left_out=modules.left_out,
         programs=programs,
+        elsewhere=elsewhere,
         folders=modules.folders,
         usage=usage,
         candidates=tuple(candidates),

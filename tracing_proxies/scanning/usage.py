@@ -59,6 +59,27 @@ class Usage:
         used = self.of(application.resolve(module, name))
         return used if used is not None and last_of(name) in used.framework.agents else None
 
+    def agents_asked(self, application: Application, function: FunctionFacts) -> set[str]:
+        """List the frameworks' agents that a function asks, by the names it has for them.
+
+        A class that only runs agents it is given, as ``Runner.run(agent)``, counts once for each call.
+        """
+        asked = set()
+        for call in function.calls:
+            holder, _, _ = call.name.rpartition(".")
+            if not holder:
+                continue
+            if self.agent_maker(application, function.module, holder):
+                asked.add(f"{holder}:{call.line}")
+                continue
+            full = application.resolve(function.module, holder)
+            module, _, variable = full.rpartition(".")
+            made = application.modules[module].made if module in application.modules else {}
+            makers = function.typed.get(holder) or ((made[variable],) if variable in made else ())
+            if any(self.agent_maker(application, module or function.module, maker) for maker in makers):
+                asked.add(full)
+        return asked
+
     def base(self, application: Application, cls: ClassFacts, role: str) -> Used | None:
         """Find the framework whose agents, tools or models a class descends from.
 

@@ -25,7 +25,8 @@ def write_registry(survey: Survey) -> str:
 def _lines(survey: Survey) -> Iterator[str]:
     proposal = survey.proposal
     yield "# yaml-language-server: $schema=./registry.schema.json"
-    yield from _comment(f"Proposed by `tracing-proxies scan {survey.source}`, from {_count(survey.files, 'file')}.")
+    command = f"tracing-proxies scan {' '.join(survey.sources)}"
+    yield from _comment(f"Proposed by `{command}`, from {_count(survey.files, 'file')}.")
     yield "# Read it, take out what you do not want to see, and try it: tracing-proxies check --import"
     yield "version: 1"
     if proposal.uses:
@@ -94,6 +95,10 @@ def _notes(survey: Survey) -> Iterator[str]:
     hot = [found for found in survey.hot if found.function.key not in traced]
     many = [f"{survey.programs} functions that programs start with; scan one program by itself: scan path/to/it.py"]
     sections = (
+        (
+            "Agents of packages that were not scanned. Scan them as well, by the package's name.",
+            [f"{found.cls} ({found.file}:{found.line})" for found in survey.elsewhere],
+        ),
         ("Several programs.", many if survey.programs else []),
         (
             "Small functions that are called in loops. They are left out: their spans would cost more than they tell.",
