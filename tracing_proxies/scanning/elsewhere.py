@@ -1,4 +1,4 @@
-"""Agents that an application takes from packages that were not scanned and that no rule here knows."""
+"""Agents that an application takes from installed packages that were not scanned and that no rule knows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import attrs
 from tracing_proxies.scanning.application import Application
 from tracing_proxies.scanning.facts import CallFacts
 from tracing_proxies.scanning.idioms import AGENT_CLASS, NO_BEHAVIOUR, ORCHESTRATOR_CLASS, last_of
+from tracing_proxies.scanning.installed import find_package
 from tracing_proxies.scanning.usage import Usage
 
 
@@ -40,7 +41,8 @@ def find_elsewhere(application: Application, usage: Usage) -> tuple[Elsewhere, .
                 continue
             if call.name.partition(".")[0] not in module.imports or NO_BEHAVIOUR.search(name):
                 continue
-            if name[:1].isupper() and (AGENT_CLASS.search(name) or ORCHESTRATOR_CLASS.search(name)):
+            installed = find_package(package) is not None
+            if installed and name[:1].isupper() and (AGENT_CLASS.search(name) or ORCHESTRATOR_CLASS.search(name)):
                 found[package] = Elsewhere(package, full, module.file, call.line)
     return tuple(found.values())
 

@@ -51,8 +51,8 @@ class Framework:
     named: bool = False
 
 
-def _agent(*match: str, name: str | None = None) -> Hook:
-    return Hook("agent", match, ("observation: agent", *([f'name: "{name}"'] if name else [])))
+def _agent(*match: str, name: str | None = None, settings: tuple[str, ...] = ()) -> Hook:
+    return Hook("agent", match, ("observation: agent", *([f'name: "{name}"'] if name else []), *settings))
 
 
 def _tool(*match: str, settings: tuple[str, ...] = ()) -> Hook:
@@ -91,7 +91,10 @@ FRAMEWORKS: Final[tuple[Framework, ...]] = (
         "pydantic_ai", "pydantic-ai-slim", ("pydantic_ai",), agents=("Agent",), models=("Model",),
         decorators=("tool", "tool_plain"),
         hooks=(
-            _agent("pydantic_ai.agent:Agent.iter", name="{self.name}"),
+            # Agent.iter looks at its caller's frame, to find the variable that the agent is called by.
+            _agent("pydantic_ai.agent:_PreparedAgentRun.open|pydantic_ai.agent:Agent.iter",
+                   name="{first(self.agent_name, self._name)}",
+                   settings=('input: "first(self.user_prompt_node.user_prompt, args.user_prompt)"',)),
             _model("pydantic_ai.models:Model+.request", settings=(
                 "model: result.model_name",
                 "usage: { input: result.usage.input_tokens, output: result.usage.output_tokens }",
@@ -106,7 +109,7 @@ FRAMEWORKS: Final[tuple[Framework, ...]] = (
         decorators=("function_tool",),
         hooks=(
             _agent("agents.run:AgentRunner.run", "agents.run:AgentRunner.run_streamed",
-                   name="{args.starting_agent.name}"),
+                   name="{args.starting_agent.name}", settings=("input: args.input", "output: result.final_output")),
             _model("agents.models.interface:Model+.get_response", "agents.models.interface:Model+.stream_response",
                    settings=(
                        "usage: { input: result.usage.input_tokens, output: result.usage.output_tokens }",

@@ -1,4 +1,4 @@
-"""Whether the version of a library that is installed here defines what a pattern names, without importing it."""
+"""What the version of a library that is installed here defines, read without importing it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from tracing_proxies.registry.pointcut import Pointcut
-from tracing_proxies.scanning.facts import ModuleFacts
+from tracing_proxies.scanning.facts import FunctionFacts, ModuleFacts
 from tracing_proxies.scanning.reading import read_module
 from tracing_proxies.scanning.source import UnreadableError, parse_file
 
 
-def defines(pattern: str) -> bool:
-    """Tell whether the module of a pattern without wildcards is installed and defines the function it names."""
+def find_installed(pattern: str) -> FunctionFacts | None:
+    """Read the function that a pattern without wildcards names, if its module is installed and defines it."""
     pointcut = Pointcut.parse(pattern)
     module = _read(pointcut.module)
     if module is None or pointcut.name is None:
-        return False
+        return None
     if pointcut.cls is None:
-        return pointcut.name in module.functions
+        return module.functions.get(pointcut.name)
     cls = module.classes.get(pointcut.cls)
-    return cls is not None and pointcut.name in cls.methods
+    return cls.methods.get(pointcut.name) if cls is not None else None
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ from tracing_proxies.scanning.application import Application
 from tracing_proxies.scanning.candidates import AGENT, CHAIN, ENTRY, KINDS, MODEL, STEP, TOOL, Candidate
 from tracing_proxies.scanning.hot import Hot
 from tracing_proxies.scanning.idioms import SELF_NAMES, SESSION, USER
-from tracing_proxies.scanning.installed import defines, find_source
+from tracing_proxies.scanning.installed import find_installed, find_source
 from tracing_proxies.scanning.outcomes import outcome_lines, parameter_lines
 from tracing_proxies.scanning.patterns import Patterns
 from tracing_proxies.scanning.tools import Covered
@@ -37,6 +37,8 @@ _ROLES: Final = {
 _NAMES: Final = {ENTRY: "entry", CHAIN: "chain", AGENT: "agent", STEP: "step", TOOL: "tool", MODEL: "model"}
 _QUIET: Final = ("capture: none", "min_duration: 1ms")
 _MOST_SHOWN: Final = 3
+# A function that looks at its caller's frame is refused where nothing hides a proxy from it.
+_FRAMES_GATE: Final = 'python >= "3.12"'
 
 
 @attrs.frozen
@@ -183,14 +185,19 @@ def _hook_rules(application: Application, used: Used, covered: Sequence[Covered]
     for hook in framework.hooks:
         evidence, told = (told, ()) if hook.kind == "tool" else ((), told)
         found: list[Match] = []
+        gates = [] if installed else [f'package("{framework.distribution}") >= "0"']
         for alternatives in hook.match:
             names = alternatives.split("|")
-            chosen = next((name for name in names if defines(name)), None) if installed else names[0]
+            there = [name for name in names if find_installed(name) is not None]
+            chosen = next(iter(there if installed else names), None)
             if chosen is not None:
                 found.append(Match(chosen, evidence if not found else ()))
-        gate = () if installed else (f'when: \'package("{framework.distribution}") >= "0"\'',)
+                function = find_installed(chosen)
+                if function is not None and function.reads_frames and _FRAMES_GATE not in gates:
+                    gates.append(_FRAMES_GATE)
+        when = (f"when: '{' and '.join(gates)}'",) if gates else ()
         if found:
-            rules.append(Rule(head, tuple(found), (*gate, *hook.settings)))
+            rules.append(Rule(head, tuple(found), (*when, *hook.settings)))
     return rules
 
 
