@@ -15,12 +15,14 @@ class Hook:
         match: all that is to be taken hold of; of those between bars the first that the installed version has, and
             none if it has none.
         settings: lines of YAML below the match, in the order in which they are written.
+        frames: whether it reaches code that looks at its caller's frame, where Python before 3.12 hides no proxy.
         kind: which of the application's own things it covers: agent, tool or model.
     """
 
     kind: str
     match: tuple[str, ...]
     settings: tuple[str, ...]
+    frames: bool = False
 
 
 @attrs.frozen
@@ -59,8 +61,8 @@ def _tool(*match: str, settings: tuple[str, ...] = ()) -> Hook:
     return Hook("tool", match, ("observation: tool", *settings))
 
 
-def _model(*match: str, settings: tuple[str, ...] = ()) -> Hook:
-    return Hook("model", match, ("observation: generation", *settings))
+def _model(*match: str, settings: tuple[str, ...] = (), frames: bool = False) -> Hook:
+    return Hook("model", match, ("observation: generation", *settings), frames)
 
 
 def _chain(*match: str) -> Hook:
@@ -141,8 +143,12 @@ FRAMEWORKS: Final[tuple[Framework, ...]] = (
         agents=("AgentExecutor", "create_agent", "create_react_agent", "create_tool_calling_agent"),
         tools=("BaseTool", "StructuredTool"), models=("BaseChatModel", "BaseLLM"), decorators=("tool",),
         hooks=(
-            _model("langchain_core.language_models.chat_models:BaseChatModel.generate",
-                   "langchain_core.language_models.chat_models:BaseChatModel.agenerate"),
+            # `generate` of the base class reaches code that looks at frames; what each provider defines does not.
+            _model("langchain_core.language_models.chat_models:BaseChatModel+._*generate", settings=(
+                       'model: "first(self.model_name, self.model)"',
+                       "usage: { input: 'result.generations[0].message.usage_metadata.input_tokens', "
+                       "output: 'result.generations[0].message.usage_metadata.output_tokens' }",
+                   )),
             _tool("langchain_core.tools.base:BaseTool.run", "langchain_core.tools.base:BaseTool.arun",
                   settings=('name: "{self.name}"', "input: args.tool_input")),
         ),
@@ -151,9 +157,9 @@ FRAMEWORKS: Final[tuple[Framework, ...]] = (
         "crewai", "crewai", ("crewai",), agents=("Agent", "Crew", "LiteAgent"), tools=("BaseTool",),
         models=("BaseLLM",), decorators=("tool",),
         hooks=(
-            _chain("crewai.crew:Crew.kickoff", "crewai.crew:Crew.akickoff"),
-            _agent("crewai.agent.core:Agent.execute_task|crewai.agent:Agent.execute_task",
-                   "crewai.agent.core:Agent.aexecute_task", name="{self.role}"),
+            # crewai.crew loses its name while crewai loads, so no rule finds Crew.kickoff.
+            _agent("crewai.agents.agent_builder.base_agent:BaseAgent+.execute_task",
+                   "crewai.agents.agent_builder.base_agent:BaseAgent+.aexecute_task", name="{self.role}"),
             _model("crewai.llms.base_llm:BaseLLM+.call", "crewai.llms.base_llm:BaseLLM+.acall"),
             _tool("crewai.tools.structured_tool:CrewStructuredTool.invoke",
                   "crewai.tools.structured_tool:CrewStructuredTool.ainvoke", settings=('name: "{self.name}"',)),
@@ -200,7 +206,7 @@ FRAMEWORKS: Final[tuple[Framework, ...]] = (
             _tool("dspy.adapters.types.tool:Tool.__call__", "dspy.adapters.types.tool:Tool.acall",
                   settings=('name: "{self.name}"',)),
             _model("dspy.clients.base_lm:BaseLM.__call__", "dspy.clients.base_lm:BaseLM.acall",
-                   settings=("model: self.model",)),
+                   settings=("model: self.model",), frames=True),
         ),
     ),
     Framework(

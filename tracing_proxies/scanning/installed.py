@@ -6,27 +6,26 @@ from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-from tracing_proxies.registry.pointcut import Pointcut
+from tracing_proxies.registry.pointcut import Pointcut, glob_matches
 from tracing_proxies.scanning.facts import FunctionFacts, ModuleFacts
 from tracing_proxies.scanning.reading import read_module
 from tracing_proxies.scanning.source import UnreadableError, parse_file
 
 
 def find_installed(pattern: str) -> FunctionFacts | None:
-    """Read the function that a pattern without wildcards names, if its module is installed and defines it."""
+    """Read the first function that a pattern of one class or module names, if it is installed and defined there."""
     pointcut = Pointcut.parse(pattern)
     module = _read(pointcut.module)
     if module is None or pointcut.name is None:
         return None
-    if pointcut.cls is None:
-        return module.functions.get(pointcut.name)
-    cls = module.classes.get(pointcut.cls)
-    return cls.methods.get(pointcut.name) if cls is not None else None
+    cls = module.classes.get(pointcut.cls) if pointcut.cls is not None else None
+    functions = module.functions if pointcut.cls is None else cls.methods if cls is not None else {}
+    return next((function for name, function in functions.items() if glob_matches(pointcut.name, name)), None)
 
 
 @lru_cache(maxsize=256)
 def _read(module: str) -> ModuleFacts | None:
-    file = find_source(module)
+    file = _find_source(module)
     if file is None:
         return None
     try:
@@ -48,8 +47,7 @@ def find_package(name: str) -> Path | None:
     return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
 
 
-def find_source(module: str) -> Path | None:
-    """Find the file of a module on the path, in the way that an import would, without importing its packages."""
+def _find_source(module: str) -> Path | None:
     spec = _find_spec(module)
     return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
 

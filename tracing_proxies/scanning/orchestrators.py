@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from tracing_proxies.scanning.application import Application
 from tracing_proxies.scanning.candidates import CHAIN, Candidate, behaves, can_be_named
-from tracing_proxies.scanning.facts import ClassFacts, FunctionFacts
+from tracing_proxies.scanning.facts import ClassFacts, FunctionFacts, ModuleFacts
 from tracing_proxies.scanning.idioms import ENTRY_FUNCTION, NO_WORK, ORCHESTRATING, ORCHESTRATOR_CLASS, PRIMARY
 from tracing_proxies.scanning.usage import Usage
 
@@ -40,7 +40,7 @@ def find_orchestrators(
                 continue
             theirs = usage.agents_asked(application, function)
             count = len(_agents_asked(application, function, asked) | theirs)
-            by_name = _is_named_after_work(function) and count > 0
+            by_name = _is_named_after_work(function) and (count > 0 or _imports_agents(module, usage))
             if (count > 1 or by_name) and can_be_named(application, function) is None:
                 why = f"asks {count} agents" if count > 1 else "is named after what it coordinates"
                 yield Candidate(CHAIN, function, why)
@@ -81,6 +81,11 @@ def _is_named_after_work(function: FunctionFacts) -> bool:
     if function.name.startswith("_") or function.statements < _FEWEST:
         return False
     return ORCHESTRATING.fullmatch(function.name) is not None
+
+
+def _imports_agents(module: ModuleFacts, usage: Usage) -> bool:
+    used = [usage.of(full) for full in module.imports.values() if usage.of(full)]
+    return any(each is not None and each.framework.agents for each in used)
 
 
 def _agents_asked(application: Application, function: FunctionFacts, asked: Collection[Key]) -> set[str]:

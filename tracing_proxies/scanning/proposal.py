@@ -12,7 +12,7 @@ from tracing_proxies.scanning.application import Application
 from tracing_proxies.scanning.candidates import AGENT, CHAIN, ENTRY, KINDS, MODEL, STEP, TOOL, Candidate
 from tracing_proxies.scanning.hot import Hot
 from tracing_proxies.scanning.idioms import SELF_NAMES, SESSION, USER
-from tracing_proxies.scanning.installed import find_installed, find_source
+from tracing_proxies.scanning.installed import find_installed, find_package
 from tracing_proxies.scanning.outcomes import outcome_lines, parameter_lines
 from tracing_proxies.scanning.patterns import Patterns
 from tracing_proxies.scanning.tools import Covered
@@ -175,7 +175,7 @@ def _quiet_rule(application: Application, candidate: Candidate, hot: Hot) -> Rul
 
 def _hook_rules(application: Application, used: Used, covered: Sequence[Covered]) -> list[Rule]:
     framework = used.framework
-    installed = any(find_source(name) is not None for name in framework.imports)
+    installed = any(find_package(name) is not None for name in framework.imports)
     how = "called" if framework.calls else "imported"
     head = f"What {framework.distribution} does, {how} in {application.file_of(used.evidence)}"
     if not installed:
@@ -193,7 +193,8 @@ def _hook_rules(application: Application, used: Used, covered: Sequence[Covered]
             if chosen is not None:
                 found.append(Match(chosen, evidence if not found else ()))
                 function = find_installed(chosen)
-                if function is not None and function.reads_frames and _FRAMES_GATE not in gates:
+                looks = hook.frames or (function is not None and function.reads_frames)
+                if looks and _FRAMES_GATE not in gates:
                     gates.append(_FRAMES_GATE)
         when = (f"when: '{' and '.join(gates)}'",) if gates else ()
         if found:
