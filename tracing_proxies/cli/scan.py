@@ -81,10 +81,8 @@ def _shown_progress() -> Iterator[Report | None]:
 def _tell(found: Survey, output: str) -> None:
     rules = len(found.proposal.rules)
     kinds = [candidate.kind for candidate in found.candidates]
-    counts = ", ".join(f"{kinds.count(kind)} {name}" for kind, name in _COUNTED.items() if kind in kinds)
-    click.echo(
-        f"{output}: {rules} rule{'' if rules == 1 else 's'} from {found.files} file{'' if found.files == 1 else 's'}"
-    )
+    counts = ", ".join(_count(kinds.count(kind), name) for kind, name in _COUNTED.items() if kind in kinds)
+    click.echo(f"{output}: {_count(rules, 'rule')} from {_count(found.files, 'file')}")
     if counts:
         click.echo(f"  in the application: {counts}")
     frameworks = [
@@ -116,13 +114,18 @@ def _tell(found: Survey, output: str) -> None:
 
 
 _COUNTED = {
-    "entry": "entry points",
-    "chain": "orchestrating functions",
-    "agent": "agent methods",
-    "step": "steps of agents",
-    "tool": "tools",
-    "generation": "questions to models",
+    "entry": "entry point",
+    "chain": "orchestrating function",
+    "agent": "agent method",
+    "step": "step of an agent",
+    "tool": "tool",
+    "generation": "question to a model",
 }
+_PLURALS = {"step of an agent": "steps of agents", "question to a model": "questions to models"}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun if number == 1 else _PLURALS.get(noun, noun + 's')}"
 
 
 def _path_variable(found: Survey, output: Path) -> str:

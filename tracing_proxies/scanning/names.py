@@ -44,7 +44,12 @@ def name_modules(files: Sequence[Path], imported: Mapping[Path, Iterable[str]]) 
 
 class _Naming:
     def __init__(self, files: Sequence[Path], imported: Mapping[Path, Iterable[str]]) -> None:
-        self._wanted = {name for names in imported.values() for name in names}
+        self._wanted: set[str] = set()
+        for names in imported.values():
+            for name in names:
+                while name and name not in self._wanted:
+                    self._wanted.add(name)
+                    name = name.rpartition(".")[0]
         self._relative = {file.parent for file, names in imported.items() if any(n.startswith(".") for n in names)}
         self._members: dict[Path, set[str]] = defaultdict(set)
         for file in files:

@@ -12,6 +12,7 @@ from tracing_proxies.scanning.proposal import Match, Rule
 from tracing_proxies.scanning.survey import Survey
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z0-9_.*+]+")
+_LOOKS_LIKE_IT: Final = re.compile(r"e?mail|phone|mobile|iban|card|ssn")
 _COLUMN: Final = 100
 _WIDEST: Final = 160
 _MOST_NOTES: Final = 8
@@ -34,18 +35,7 @@ def _lines(survey: Survey) -> Iterator[str]:
         yield "use:"
         for name, why in proposal.uses:
             yield _with_comment(f"  - {name}", why)
-    yield ""
-    yield "masking:"
-    if survey.personal:
-        yield from _comment(
-            f"Parameters that may hold personal data: {', '.join(survey.personal)}. E-mail addresses, phone and card "
-            "numbers are masked by what they look like; names and postal addresses are not: hide them by their keys.",
-            "  ",
-        )
-    yield "  policy: open"
-    if any(not _is_recognised(name) for name in survey.personal):
-        hidden = ", ".join(_scalar(name) for name in survey.personal if not _is_recognised(name))
-        yield f"  hide: [{hidden}]"
+    yield from _masking(survey.personal)
     if proposal.roles:
         yield ""
         yield "roles:"
@@ -65,6 +55,19 @@ def _lines(survey: Survey) -> Iterator[str]:
             head = rule.head
         yield from _rule(rule)
     yield from _notes(survey)
+
+
+def _masking(personal: tuple[str, ...]) -> Iterator[str]:
+    if not personal:
+        return
+    yield ""
+    yield from _comment(
+        f"Parameters that may hold personal data: {', '.join(personal)}. E-mail addresses, phone and card numbers are "
+        "masked by what they look like; names and postal addresses are not, so they are hidden by their keys."
+    )
+    hidden = [_scalar(name) for name in personal if not _LOOKS_LIKE_IT.search(name)]
+    if hidden:
+        yield f"masking: {{ hide: [{', '.join(hidden)}] }}"
 
 
 def _rule(rule: Rule) -> Iterator[str]:
@@ -112,8 +115,8 @@ def _notes(survey: Survey) -> Iterator[str]:
             ],
         ),
         (
-            "Functions that a web framework, a command line or a queue keeps to itself, where no rule reaches them. "
-            "The preset http traces requests.",
+            "Functions that a web framework, a command line or a queue keeps to itself, where no rule reaches them."
+            + (" The preset http traces requests." if any(route.kind == "route" for route in survey.routes) else ""),
             [f"{route.name} ({route.file}:{route.line}), a {route.kind}" for route in survey.routes],
         ),
         ("Files that were not read.", [f"{file}: {reason}" for file, reason in survey.unread]),
@@ -132,10 +135,6 @@ def _notes(survey: Survey) -> Iterator[str]:
 def _hot_note(survey: Survey, found: Hot) -> str:
     where = f"{survey.application.file_of(found.caller.module)}:{found.line}"
     return f"{found.function.target}, in {found.caller.name} ({where})"
-
-
-def _is_recognised(name: str) -> bool:
-    return re.search(r"e?mail|phone|mobile|iban|card|ssn", name) is not None
 
 
 def _with_comment(line: str, comment: str) -> str:
