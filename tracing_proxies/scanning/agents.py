@@ -111,8 +111,9 @@ class _Family:
             return False
         if PRIMARY.fullmatch(name) and not any(PRIMARY.fullmatch(other) for other in names if other != name):
             return False
-        others = [other for other in names if other != name and name not in self._reached(name) - {name}]
-        return any(name in self._reached(other) and other not in self._reached(name) for other in others)
+        return any(
+            name in self._reached(other) and other not in self._reached(name) for other in names if other != name
+        )
 
     def _is_called_from_outside(self, name: str) -> bool:
         calls = self._application.method_calls

@@ -48,7 +48,6 @@ class FunctionFacts:
     name: str
     line: int
     is_async: bool = False
-    generates: bool = False
     parameters: tuple[str, ...] = ()
     typed: Mapping[str, tuple[str, ...]] = _NONE
     decorators: tuple[str, ...] = ()
