@@ -50,3 +50,12 @@ def test_rules_are_few(tmp_path: Path) -> None:
     found = survey([ROOT / "examples"])
     assert len(found.candidates) > 30
     assert len(found.proposal.rules) <= 6
+
+
+def test_private_names_are_written_out_since_no_wildcard_stands_for_them(tmp_path: Path) -> None:
+    source = "class {}Tool:\n    def execute(self, x):\n        return x\n"
+    files: dict[str, str | bytes] = {f"shop/{n.lower()}.py": source.format(n) for n in ("A", "B", "C", "_D")}
+    found = scan(tmp_path, {"shop/__init__.py": "", "shop/_hidden.py": source.format("E"), **files})
+    assert judge(found) == (set(), set())
+    written = {match.pattern for rule in found.proposal.rules for match in rule.matches}
+    assert written == {"shop.*:*Tool.execute", "shop._d:_DTool.execute", "shop._hidden:ETool.execute"}

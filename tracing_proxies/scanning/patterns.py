@@ -50,13 +50,13 @@ class Patterns:
             names[member.function.name].append(member)
         found: dict[str, list[Candidate]] = {}
         left = sorted(names)
-        if len(left) >= _FEWEST and self._is_exact(f"{prefix}*", members):
-            return {f"{prefix}*": members}
-        for glob in _globs(left):
-            pattern = Pointcut.parse(prefix + glob)
-            within = [m for m in members if m.function.name in left and pattern.matches(self._target(m.function))]
+        is_family = "+" in prefix  # whose members to come may have other public methods, so never all of them
+        for glob in _globs(left) if is_family else ["*", *_globs(left)]:
+            within = [member for member in self._matched(prefix + glob, members) if member.function.name in left]
             distinct = {member.function.name for member in within}
-            if len(distinct) >= (2 if "+" in prefix else _FEWEST) and self._is_exact(prefix + glob, members):
+            if len(distinct) < (2 if is_family else _FEWEST) or (glob == "*" and len(distinct) < len(left)):
+                continue
+            if self._is_exact(prefix + glob, members):
                 found[prefix + glob] = within
                 left = [name for name in left if name not in distinct]
         for name in left:
@@ -71,15 +71,20 @@ class Patterns:
                 alike[candidate.function.name].append(candidate)
         found: dict[str, list[Candidate]] = {}
         for name, members in alike.items():
-            tops = {member.top.key if member.top else member.function.key[:2] for member in members}
-            if len(tops) < _FEWEST:
-                continue
             suffix = "".join(_shared([str(member.function.cls)[::-1] for member in members]))[::-1]
             module = _common_module([member.function.module for member in members])
+            if module is None or len(suffix) < _FEWEST:
+                continue
             pattern = f"{module}:*{suffix}.{name}"
-            if module and len(suffix) >= _FEWEST and self._is_exact(pattern, members):
-                found[pattern] = members
+            within = self._matched(pattern, members)  # a wildcard stands for no private name
+            tops = {member.top.key if member.top else member.function.key[:2] for member in within}
+            if len(tops) >= _FEWEST and self._is_exact(pattern, members):
+                found[pattern] = within
         return found
+
+    def _matched(self, pattern: str, members: Sequence[Candidate]) -> list[Candidate]:
+        pointcut = Pointcut.parse(pattern)
+        return [member for member in members if pointcut.matches(self._target(member.function))]
 
     def _is_exact(self, pattern: str, members: Collection[Candidate]) -> bool:
         pointcut = Pointcut.parse(pattern)
