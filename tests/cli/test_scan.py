@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -105,6 +106,20 @@ def test_modules_out_of_reach_are_put_on_the_path_by_the_commands_that_are_propo
     assert "PYTHONPATH=src tracing-proxies check --import\n" in told.stdout
     assert run(folder, "check", "--import").returncode == 1
     assert run(folder, "check", "--import", PYTHONPATH="src").returncode == 0
+
+
+def test_progress_is_shown_on_a_terminal_only(folder: Path) -> None:
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [str(BIN / "tracing-proxies"), "scan", "."],
+        cwd=folder, env={**os.environ, "TERM": "xterm"}, stdout=subprocess.PIPE, stderr=theirs, timeout=60,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert done.returncode == 0
+    assert "reading" in shown
+    assert b"reading" not in done.stdout
 
 
 def test_an_installed_package_is_scanned_by_its_name(tmp_path: Path) -> None:

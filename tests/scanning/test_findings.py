@@ -72,6 +72,15 @@ def test_a_tool_that_is_a_hot_leaf_is_proposed_without_payload_and_with_a_durati
     assert (policy.observation, policy.capture_input, policy.min_duration) == ("tool", False, 1_000_000)
 
 
+def test_agents_that_are_asked_side_by_side_make_an_orchestrator(tmp_path: Path) -> None:
+    found = scan(
+        tmp_path,
+        "import asyncio\nasync def answer(question, agents):\n"
+        "    return await asyncio.gather(*(agent.run(question) for agent in agents))\n",
+    )
+    assert targets(found, "chain") == ["app:answer"]
+
+
 def test_the_program_starts_a_trace_where_no_handler_does(tmp_path: Path) -> None:
     source = (
         "class MyAgent:\n    def run(self):\n        return 1\n\ndef main():\n    agent = MyAgent()\n    agent.run()\n"

@@ -139,16 +139,15 @@ def _path_variable(found: Survey, output: Path) -> str:
 
 def _start_command(found: Survey) -> str:
     """Write how the application is started, as far as its source tells."""
-    for module in found.application.modules.values():
-        if module.name.endswith(".__main__"):
-            return f"python -m {module.name.removesuffix('.__main__')}"
     entries = [candidate.function.module for candidate in found.candidates if candidate.kind == "entry"]
-    programs = [module for module in found.application.modules.values() if module.guarded]
+    modules = found.application.modules.values()
+    programs = [module for module in modules if module.guarded or module.name.endswith(".__main__")]
     programs.sort(key=lambda module: module.name not in entries)
     if not programs:
         return "python app.py"
     first = programs[0]
-    return f"python -m {first.name}" if "." in first.name else f"python {first.file}"
+    name = first.name.removesuffix(".__main__")
+    return f"python -m {name}" if "." in first.name else f"python {first.file}"
 
 
 def _document(found: Survey) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import attrs
 
 from tracing_proxies.scanning.application import Application
 from tracing_proxies.scanning.facts import CallFacts
-from tracing_proxies.scanning.idioms import AGENT_CLASS, NO_BEHAVIOUR, ORCHESTRATOR_CLASS, last_of
+from tracing_proxies.scanning.idioms import ELSEWHERE_CLASS, NO_BEHAVIOUR, last_of
 from tracing_proxies.scanning.installed import find_package
 from tracing_proxies.scanning.usage import Usage
 
@@ -42,7 +42,7 @@ def find_elsewhere(application: Application, usage: Usage) -> tuple[Elsewhere, .
             if call.name.partition(".")[0] not in module.imports or NO_BEHAVIOUR.search(name):
                 continue
             installed = find_package(package) is not None
-            if installed and name[:1].isupper() and (AGENT_CLASS.search(name) or ORCHESTRATOR_CLASS.search(name)):
+            if installed and name[:1].isupper() and ELSEWHERE_CLASS.search(name):
                 found[package] = Elsewhere(package, full, module.file, call.line)
     return tuple(found.values())
 

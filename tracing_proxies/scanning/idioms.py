@@ -6,7 +6,9 @@ import re
 from typing import Final
 
 # Classes
-AGENT_CLASS: Final = re.compile(r"(Agents?|AgentBase|AgentMixin|Chatbot|Assistant)$|^(Base|Abstract)Agent")
+AGENT_CLASS: Final = re.compile(
+    r"(Agents?|AgentBase|AgentMixin|Chatbot|Assistant|Researcher|Copilot)$|^(Base|Abstract)Agent"
+)
 ORCHESTRATOR_CLASS: Final = re.compile(
     r"(Orchestrat(or|ion)|Coordinat(or|ion)|Supervisor|Workflow|Pipeline|Crew|Swarm|Team|Delegator|Dispatcher|"
     r"Router|Planner|Collaboration|Debate|GroupChat)(Base|s)?$"
@@ -34,6 +36,8 @@ AGENT_FAMILIES: Final = tuple(
         r"process_\w+$",
         r"handle_\w+$",
         r"decide_\w+$",
+        r"conduct_\w+$",
+        r"run_\w*(task|research|agent)\w*$",
         r"generate_\w*(reply|response|answer|plan)$",
     )
 )
@@ -46,16 +50,22 @@ ORCHESTRATING: Final = re.compile(
     r"(a?run|a?start|execute|trigger|process|handle)_\w*(workflow|pipeline|event|agents|crew|team|round|plan|request)\w*$|"
     r"\w*(workflow|pipeline)$|(detect|resolve)_conflicts?$"
 )
+ELSEWHERE_CLASS: Final = re.compile(r"(Agent|Orchestrator|Crew|Swarm|Workflow)s?$")
 PRIMARY: Final = re.compile(r"(a?run|a?execute|a?process|a?handle|a?invoke|a?kickoff|orchestrate|__call__)$")
 MODEL_METHOD: Final = re.compile(
     r"a?(generate|complete|chat|query|invoke|predict|stream|completion|call|ask|prompt|request|get_response|"
-    r"chat_completion|generate_text|generate_response|generate_stream|create_completion)$"
+    r"chat_completion|get_chat_response|generate_text|generate_response|generate_stream|create_completion)$"
 )
 MODEL_FUNCTION: Final = re.compile(
     r"(a?(call|ask|query|prompt|invoke|request|run)_(the_)?(llm|model|gpt|claude|openai|anthropic|gemini|bedrock)\w*|"
-    r"(llm|gpt|chat)_(call|completion|query|request|complete)|get_(llm|chat|model)_(response|completion))$"
+    r"(llm|gpt|chat)_(call|completion|query|request|complete)|get_(llm|chat|model)_(response|completion)|"
+    r"create_chat_completion)$"
 )
-MODEL_HOLDER: Final = re.compile(r"(llm|model|chat_model|language_model|lm|model_client|llm_client|provider)$")
+MODEL_HOLDER: Final = re.compile(
+    r"(llm|model|model_backend|chat_model|language_model|lm|model_client|llm_client|provider)$"
+)
+# What only counts as a question where it is asked of something that is called a model.
+ASKED_METHOD: Final = re.compile(r"a?run$")
 TOOL_METHOD: Final = re.compile(r"(_?a?run|a?execute|a?call|a?invoke|forward|__call__|_execute|perform|use)$")
 WORLD_HOLDER: Final = re.compile(r"(env|environment|sandbox|executor|toolbox|tools|browser|interpreter|shell)$")
 HANDLER_METHOD: Final = re.compile(r"(handle|consume|process|on_(message|event|trigger|\w+)|receive|dispatch)$")

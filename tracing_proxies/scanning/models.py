@@ -8,6 +8,7 @@ from tracing_proxies.scanning.application import Application
 from tracing_proxies.scanning.candidates import MODEL, Candidate, behaves, can_be_named
 from tracing_proxies.scanning.facts import ClassFacts
 from tracing_proxies.scanning.idioms import (
+    ASKED_METHOD,
     MODEL_CLASS,
     MODEL_FUNCTION,
     MODEL_HOLDER,
@@ -22,7 +23,7 @@ def find_models(application: Application, usage: Usage) -> Iterator[Candidate]:
     asked = {
         name
         for holder, name in application.method_calls
-        if MODEL_HOLDER.search(holder) and MODEL_METHOD.fullmatch(name)
+        if MODEL_HOLDER.search(holder) and (MODEL_METHOD.fullmatch(name) or ASKED_METHOD.fullmatch(name))
     }
     for cls in application.classes():
         if MODEL_CLASS.search(cls.name) and behaves(application, cls):

@@ -7,11 +7,20 @@ from collections.abc import Collection, Iterator, Mapping
 from tracing_proxies.scanning.application import Application
 from tracing_proxies.scanning.candidates import CHAIN, Candidate, behaves, can_be_named
 from tracing_proxies.scanning.facts import ClassFacts, FunctionFacts, ModuleFacts
-from tracing_proxies.scanning.idioms import ENTRY_FUNCTION, NO_WORK, ORCHESTRATING, ORCHESTRATOR_CLASS, PRIMARY
+from tracing_proxies.scanning.idioms import (
+    AGENT_METHOD,
+    ENTRY_FUNCTION,
+    NO_WORK,
+    ORCHESTRATING,
+    ORCHESTRATOR_CLASS,
+    PRIMARY,
+    last_of,
+)
 from tracing_proxies.scanning.usage import Usage
 
 Key = tuple[str, str | None, str]
 _FEWEST = 3
+_SIDE_BY_SIDE = ("gather", "as_completed", "TaskGroup", "create_task_group", "map", "submit")
 
 
 def find_orchestrators(
@@ -40,9 +49,11 @@ def find_orchestrators(
                 continue
             theirs = usage.agents_asked(application, function)
             count = len(_agents_asked(application, function, asked) | theirs)
+            gathers = _gathers(function)
             by_name = _is_named_after_work(function) and (count > 0 or _imports_agents(module, usage))
-            if (count > 1 or by_name) and can_be_named(application, function) is None:
+            if (count > 1 or gathers or by_name) and can_be_named(application, function) is None:
                 why = f"asks {count} agents" if count > 1 else "is named after what it coordinates"
+                why = "asks agents at the same time" if gathers else why
                 yield Candidate(CHAIN, function, why)
 
 
@@ -71,7 +82,7 @@ def _orchestrates(
         return False
     if ORCHESTRATING.fullmatch(method.name) or PRIMARY.fullmatch(method.name):
         return True
-    if _agents_asked(application, method, asked) or usage.agents_asked(application, method):
+    if _gathers(method) or _agents_asked(application, method, asked) or usage.agents_asked(application, method):
         return True
     # The methods of something that is called a workflow are its parts, short look-ups aside.
     return named and method.is_async and method.statements > 2
@@ -81,6 +92,15 @@ def _is_named_after_work(function: FunctionFacts) -> bool:
     if function.name.startswith("_") or function.statements < _FEWEST:
         return False
     return ORCHESTRATING.fullmatch(function.name) is not None
+
+
+def _gathers(function: FunctionFacts) -> bool:
+    """Tell whether a function runs agents, which are called just that, side by side."""
+    names = [call.name for call in function.calls]
+    if not any(last_of(name) in _SIDE_BY_SIDE for name in names):
+        return False
+    parts = [name.split(".") for name in names if "." in name]
+    return any("agent" in each[-2].casefold() and AGENT_METHOD.fullmatch(each[-1]) for each in parts)
 
 
 def _imports_agents(module: ModuleFacts, usage: Usage) -> bool:

@@ -71,7 +71,7 @@ class Patterns:
                 alike[candidate.function.name].append(candidate)
         found: dict[str, list[Candidate]] = {}
         for name, members in alike.items():
-            suffix = "".join(_shared([str(member.function.cls)[::-1] for member in members]))[::-1]
+            suffix = _last_words([str(member.function.cls) for member in members])
             module = _common_module([member.function.module for member in members])
             if module is None or len(suffix) < _FEWEST:
                 continue
@@ -147,6 +147,12 @@ def _common_module(modules: Sequence[str]) -> str | None:
         return f"{parents.pop()}.*"
     common = _shared([module.split(".") for module in modules])
     return ".".join([*common, "**"]) if common else None
+
+
+def _last_words(names: Sequence[str]) -> str:
+    """Return what some class names end with alike, from the beginning of a word on: Agent, not erAgent."""
+    same = "".join(_shared([name[::-1] for name in names]))[::-1]
+    return same[next((at for at, character in enumerate(same) if character.isupper()), len(same)) :]
 
 
 def _shared(sequences: Sequence[Sequence[str]]) -> list[str]:

@@ -14,7 +14,7 @@ from tracing_proxies.scanning.facts import ClassFacts
 from tracing_proxies.scanning.idioms import TOOL_CLASS, TOOL_METHOD, WORLD_CLASS, WORLD_HOLDER, last_of
 from tracing_proxies.scanning.usage import Usage, Used
 
-_OWN_DECORATOR: Final = re.compile(r"(^|_)(tool|skill|function_tool|register_(tool|action|function))$|^(tool|action)_")
+_OWN_DECORATOR: Final = re.compile(r"(^|_)(tool|skill|function_tool|register_(tool|action|function))$")
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ from tracing_proxies.scanning.hot import Hot
 from tracing_proxies.scanning.proposal import Match, Rule
 from tracing_proxies.scanning.survey import Survey
 
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z0-9_.*+]+")
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.*]*:[A-Za-z0-9_.*+]+")
 _LOOKS_LIKE_IT: Final = re.compile(r"e?mail|phone|mobile|iban|card|ssn")
 _COLUMN: Final = 100
 _WIDEST: Final = 160
