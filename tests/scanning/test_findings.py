@@ -72,6 +72,31 @@ def test_a_tool_that_is_a_hot_leaf_is_proposed_without_payload_and_with_a_durati
     assert (policy.observation, policy.capture_input, policy.min_duration) == ("tool", False, 1_000_000)
 
 
+@pytest.mark.parametrize(
+    "body",
+    ["return self.client(key)", "return requests.get(key)", "time.sleep(1)", "return other(key)", "return open(key)"],
+)
+def test_what_waits_or_calls_others_is_no_hot_leaf(tmp_path: Path, body: str) -> None:
+    found = scan(
+        tmp_path,
+        f"import requests\nimport time\n\ndef other(key):\n    return eval(key)\n\n"
+        f"class LookupTool:\n    def run(self, key):\n        {body}\n\n"
+        "def all_of(keys):\n    tool = LookupTool()\n    return [tool.run(key) for key in keys]\n",
+    )
+    assert found.hot == ()
+    assert targets(found, "tool") == ["app:LookupTool.run"]
+
+
+def test_an_agent_is_never_quiet(tmp_path: Path) -> None:
+    found = scan(
+        tmp_path,
+        "class MyAgent:\n    def run(self, task):\n        return task.upper()\n\n"
+        "def work(tasks):\n    agent = MyAgent()\n    return [agent.run(task) for task in tasks]\n",
+    )
+    [rule] = found.proposal.rules
+    assert rule.settings == ("role: agent",)
+
+
 def test_agents_that_are_asked_side_by_side_make_an_orchestrator(tmp_path: Path) -> None:
     found = scan(
         tmp_path,

@@ -48,7 +48,7 @@ def scan(sources: tuple[str, ...], output: str, force: bool, as_json: bool, max_
     with _shown_progress() as report:
         found = survey(list(map(_locate, sources)), most_files=max_files, longest=max_seconds, progress=report)
     text = write_registry(found)
-    parse_registry(text, file=output if to_file else NAME, base=Path.cwd())
+    parse_registry(text, file=output if to_file else NAME, base=Path.cwd(), environ={})
     if as_json:
         click.echo(json.dumps({**_document(found), "registry": text}, indent=2))
     elif to_file:

@@ -1,15 +1,27 @@
-"""Finds hot leaf functions: small ones that call nothing of the application and are called in loops."""
+"""Finds hot leaf functions: small ones that only compute and are called in loops."""
 
 from __future__ import annotations
 
+import builtins
+import sys
 from collections.abc import Iterator
+from typing import Final
 
 import attrs
 
 from tracing_proxies.scanning.application import Application
-from tracing_proxies.scanning.facts import FunctionFacts
+from tracing_proxies.scanning.facts import CallFacts, FunctionFacts
+from tracing_proxies.scanning.idioms import last_of
 
-_SMALL = 8
+_SMALL: Final = 8
+_BUILTINS: Final = frozenset(vars(builtins)) - {"input", "open", "exec", "eval", "compile", "breakpoint"}
+_METHODS: Final = frozenset(
+    name for kind in (str, bytes, list, dict, set, tuple, int, float) for name in vars(kind) if not name.startswith("_")
+)
+_SLOW: Final = frozenset(
+    "asyncio time subprocess socket ssl urllib http ftplib smtplib sqlite3 threading multiprocessing concurrent queue "
+    "select selectors os shutil pathlib tempfile".split()
+)
 
 
 @attrs.frozen
@@ -40,7 +52,17 @@ def _find(application: Application) -> Iterator[Hot]:
         if function.statements > _SMALL or function.is_async or function.stub or function.name == "__init__":
             continue
         inside = [(caller, call) for caller, call in application.callers.get(function.key, ()) if call.loops]
-        if not inside or any(True for _ in application.calls_of(function)):
-            continue
-        caller, call = max(inside, key=lambda found: (found[1].loops, -found[1].line))
-        yield Hot(function, caller, call.line, call.loops, len(inside))
+        if inside and all(_computes(application, function, call) for call in function.calls):
+            caller, call = max(inside, key=lambda found: (found[1].loops, -found[1].line))
+            yield Hot(function, caller, call.line, call.loops, len(inside))
+
+
+def _computes(application: Application, function: FunctionFacts, call: CallFacts) -> bool:
+    """Tell whether a call is one of the language's own, or of its library where that waits for nothing."""
+    first, dot, _ = call.name.partition(".")
+    if first in application.modules[function.module].imports:
+        module = application.resolve(function.module, call.name).partition(".")[0]
+        return module in sys.stdlib_module_names and module not in _SLOW
+    if dot:
+        return last_of(call.name) in _METHODS
+    return application.find_function(function.module, call.name) is None and call.name in _BUILTINS

@@ -102,8 +102,11 @@ def propose(
         if used.preset is None:
             rules += _hook_rules(application, used, covered)
     often = {found.function.key: found for found in hot}
-    quiet = [candidate for candidate in candidates if candidate.function.key in often]
-    loud = [candidate for candidate in candidates if candidate.function.key not in often]
+    quiet: list[Candidate] = []
+    loud: list[Candidate] = []
+    for candidate in candidates:
+        is_quiet = candidate.function.key in often and candidate.kind in (STEP, TOOL)
+        (quiet if is_quiet else loud).append(candidate)
     patterns = Patterns(application)
     roles: dict[str, tuple[str, ...]] = {}
     for kind in KINDS:
