@@ -159,7 +159,7 @@ def test_rules_for_a_script_that_cannot_be_imported_pass_and_take_effect(tmp_pat
     assert run(tmp_path, "run", "--", sys.executable, "01-start.py").stdout == "[0, 1, 2]\n"
 
 
-@pytest.mark.parametrize("name", ["strands", "servers", "own", "frames"])
+@pytest.mark.parametrize("name", ["strands", "servers", "own", "frames", "mcp", "bedrock"])
 def test_programs_whose_libraries_are_here_pass_check_with_imports(tmp_path: Path, name: str) -> None:
     (tmp_path / f"{name}_app.py").write_text(ALL[name])
     assert run(tmp_path, "scan", ".").returncode == 0
