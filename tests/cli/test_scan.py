@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,22 @@ def test_a_link_that_leads_nowhere_counts_as_a_file_that_is_there(folder: Path) 
     (folder / "registry.yaml").symlink_to(folder / "elsewhere.yaml")
     assert run(folder, "scan", ".").returncode == 1
     assert not (folder / "elsewhere.yaml").exists()
+
+
+def test_a_registry_elsewhere_is_named_in_the_commands_that_are_proposed(folder: Path) -> None:
+    told = run(folder, "scan", ".", "-o", "my files/traced.yaml")
+    assert (told.returncode, told.stderr) == (
+        1,
+        "Error: cannot write my files/traced.yaml: No such file or directory\n",
+    )
+    (folder / "my files").mkdir()
+    told = run(folder, "scan", ".", "-o", "my files/traced.yaml")
+    commands = [shlex.split(line) for line in told.stdout.partition("next:\n")[2].splitlines()[1:]]
+    assert len(commands) == 3
+    for command in commands:
+        done = execute(folder, command)
+        assert done.returncode == 0, (command, done.stderr)
+    assert re.search(r"^traces +1$", done.stdout, re.M)
 
 
 def test_the_registry_goes_to_the_standard_output_on_demand(folder: Path) -> None:

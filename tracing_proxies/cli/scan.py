@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,7 +53,10 @@ def scan(sources: tuple[str, ...], output: str, force: bool, as_json: bool, max_
     if as_json:
         click.echo(json.dumps({**_document(found), "registry": text}, indent=2))
     elif to_file:
-        Path(output).write_text(text, "utf-8")
+        try:
+            Path(output).write_text(text, "utf-8")
+        except OSError as error:
+            raise click.ClickException(f"cannot write {output}: {error.strerror}") from None
         _tell(found, output)
     else:
         click.echo(text, nl=False)
@@ -108,9 +112,11 @@ def _tell(found: Survey, output: str) -> None:
     variable = _path_variable(found, Path(output))
     click.echo("next:")
     click.echo(f"  read {output}; each rule says why it stands there")
-    click.echo(f"  {variable}tracing-proxies check --import")
-    click.echo(f"  {variable}tracing-proxies run -- {_start_command(found)}")
-    click.echo("  tracing-proxies status")
+    elsewhere = "" if output == NAME else shlex.quote(output)
+    option = f" --registry {elsewhere}" if elsewhere else ""
+    click.echo(f"  {variable}tracing-proxies check --import{' ' + elsewhere if elsewhere else ''}")
+    click.echo(f"  {variable}tracing-proxies run{option} -- {_start_command(found)}")
+    click.echo(f"  tracing-proxies status{option}")
 
 
 _COUNTED = {
