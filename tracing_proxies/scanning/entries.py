@@ -102,10 +102,9 @@ def _reaches(application: Application, function: FunctionFacts, work: Collection
     seen = {function.key}
     level = [function]
     for _ in range(_FURTHEST):
-        level = [found for caller in level for _, found in application.calls_of(caller) if found.key not in seen]
-        if any(found.key in work for found in level):
+        called = {found.key: found for caller in level for _, found in application.calls_of(caller)}
+        if any(key in work for key in called.keys() - {function.key}):
             return True
-        seen |= {found.key for found in level}
-        if not level:
-            return False
+        level = [found for key, found in called.items() if key not in seen]
+        seen |= called.keys()
     return False

@@ -139,7 +139,7 @@ def _other_presets(application: Application) -> Iterator[tuple[str, str]]:
     for preset, modules in _PRESET_SIGNS.items():
         calls = {"threads": _THREAD_CALLS, "processes": _PROCESS_CALLS}.get(preset, ())
         owner = next((owner for name, owner in application.uses.items() if _is_within(name, modules)), None)
-        owner = next(_callers(application, calls), None) or (owner if preset != "threads" or owner else None)
+        owner = next(_callers(application, calls), owner)
         if owner is not None:
             yield preset, owner
 
