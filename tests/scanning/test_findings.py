@@ -97,6 +97,15 @@ def test_an_agent_is_never_quiet(tmp_path: Path) -> None:
     assert rule.settings == ("role: agent",)
 
 
+@pytest.mark.parametrize(
+    "question", ["self.llm.generate(text)", "self._model.query(text)", "self.client.chat.completions.create(x=text)"]
+)
+def test_a_class_that_asks_a_model_is_an_agent_whatever_it_is_called(tmp_path: Path, question: str) -> None:
+    source = f"import openai\nclass {{}}:\n    def summarize(self, text):\n        return {question}\n"
+    assert targets(scan(tmp_path / "a", source.format("Digest")), "agent") == ["app:Digest.summarize"]
+    assert targets(scan(tmp_path / "b", source.format("SummaryModel")), "agent") == []
+
+
 def test_agents_that_are_asked_side_by_side_make_an_orchestrator(tmp_path: Path) -> None:
     found = scan(
         tmp_path,

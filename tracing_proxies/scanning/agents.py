@@ -12,9 +12,14 @@ from tracing_proxies.scanning.idioms import (
     AGENT_CLASS,
     AGENT_FAMILIES,
     AGENT_METHOD,
+    MODEL_CLASS,
+    MODEL_HOLDER,
+    MODEL_METHOD,
     NO_WORK,
+    ORCHESTRATOR_CLASS,
     PRIMARY,
     STEP_METHOD,
+    TOOL_CLASS,
 )
 from tracing_proxies.scanning.usage import Usage
 
@@ -45,7 +50,21 @@ def _why(application: Application, usage: Usage, cls: ClassFacts) -> str | None:
             used = usage.agent_maker(application, cls.module, name)
             if used is not None and _asks(cls, attribute):
                 return f"holds an agent of {used.framework.distribution}"
-    return None
+    return "asks a model" if _thinks(usage, cls) else None
+
+
+def _thinks(usage: Usage, cls: ClassFacts) -> bool:
+    """Tell whether a class has a method of an agent and asks a model, without being a model or a workflow itself."""
+    if MODEL_CLASS.search(cls.name) or ORCHESTRATOR_CLASS.search(cls.name) or TOOL_CLASS.search(cls.name):
+        return False
+    if not any(AGENT_METHOD.fullmatch(name) or STEP_METHOD.fullmatch(name) for name in cls.methods):
+        return False
+    clients = tuple("." + end for used in usage.frameworks for end in used.framework.calls)
+    names = [call.name for method in cls.methods.values() for call in method.calls if call.name.startswith("self.")]
+    return any(name.endswith(clients) for name in names) or any(
+        MODEL_HOLDER.search(holder) and MODEL_METHOD.fullmatch(last)
+        for holder, _, last in (name[5:].rpartition(".") for name in names)
+    )
 
 
 def _asks(cls: ClassFacts, attribute: str) -> bool:
