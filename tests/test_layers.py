@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "tracing_proxies"
@@ -10,6 +11,7 @@ ORDER = {
     "errors": 0,
     "failures": 0,
     "registry": 1,
+    "scanning": 2,
     "sampling": 2,
     "masking": 2,
     "recording": 3,
@@ -64,3 +66,11 @@ def test_weaving_and_delivery_do_not_know_each_other() -> None:
     for room, other in (("weaving", "delivery"), ("delivery", "weaving")):
         for file in (PACKAGE / room).rglob("*.py"):
             assert not any(room_of(module) == other for module in imports_of(file)), file
+
+
+def test_every_package_is_installed_with_the_distribution() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(PACKAGE.parent / "setup.cfg")
+    listed = set(setup["options"]["packages"].split())
+    there = {".".join(file.parent.relative_to(PACKAGE.parent).parts) for file in PACKAGE.rglob("__init__.py")}
+    assert there <= listed

@@ -172,9 +172,11 @@ LINES = st.sampled_from(
         "input: args.a", "input: { x: args.b }", "output: result.c", "capture: none", "capture: all",
         "capture: { input: false, max_bytes: 1KiB }", "capture: { output: true, max_items: 3 }", "name: fixed",
         "observation: tool", "root: true", "root: false", "sample: 10%", "sample: never", "min_duration: 1500us",
-        "nested: skip", "sample: 5/min", "sample: 2.5/h", "budget: { spans_per_trace: 7 }", "metadata: { k: args.d, l: args.e }", "metadata: { k: self.f }", "outcome: { o: result.g }",
+        "nested: skip", "sample: 5/min", "sample: 2.5/h", "budget: { spans_per_trace: 7 }",
+        "metadata: { k: args.d, l: args.e }", "metadata: { k: self.f }", "outcome: { o: result.g }",
         "masking: { hide: [h1, h2] }", "masking: { hide: [h2, h3] }", "tags: [one, two]", "session: args.s",
-        "level: WARNING", "error_when: result.bad", "if: args.i", "usage: { input: result.n }",
+        "level: WARNING", "error_when: result.bad", "if: args.i",
+        "usage: { input: result.n }",
     ]
 )  # fmt: skip
 BLOCKS = st.lists(LINES, max_size=4, unique_by=lambda line: line.partition(":")[0])

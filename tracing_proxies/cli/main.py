@@ -15,6 +15,7 @@ from tracing_proxies.cli.explain import explain
 from tracing_proxies.cli.push import push_store
 from tracing_proxies.cli.run import run
 from tracing_proxies.cli.running import plain
+from tracing_proxies.cli.scan import scan
 from tracing_proxies.cli.status import status
 from tracing_proxies.errors import ControlError, TracingProxiesError
 
@@ -26,6 +27,7 @@ def commands() -> None:
 
 
 commands.add_command(run)
+commands.add_command(scan)
 commands.add_command(check)
 commands.add_command(doctor)
 commands.add_command(explain)

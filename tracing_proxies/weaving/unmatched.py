@@ -41,6 +41,8 @@ def find_unmatched(
             possible = by_name.get(str(pointcut.name), ()) if pointcut.literal else targets
             if any(_selects(pointcut, target) for target in possible):
                 continue
+            if pending and pointcut.module in MAIN:
+                continue  # the main module is the command's own here, not the application's
             modules = _modules_of(pointcut, loaded)
             if not modules and not pending:
                 continue

@@ -1,0 +1,1 @@
+"""Reads an application's source without importing it, and proposes a registry."""
