@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-
-import attrs
 
 from tracing_proxies.errors import Place
 from tracing_proxies.registry.conditions import package_version
@@ -18,6 +16,7 @@ from tracing_proxies.registry.model import (
     LangfuseExport,
     LocalExport,
     MaskingSettings,
+    Placed,
     Preset,
     Registry,
     Rule,
@@ -25,13 +24,11 @@ from tracing_proxies.registry.model import (
     Service,
     Settings,
 )
-from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.presets import PresetFile, find_preset, preset_names
-from tracing_proxies.registry.reader import Placed, Reader, RuleDraft, UseDraft, settings_of
+from tracing_proxies.registry.reader import Reader, RuleDraft, UseDraft, settings_of
 from tracing_proxies.registry.source import compose
 from tracing_proxies.registry.substitution import substitute
 from tracing_proxies.registry.suggest import nearest
-from tracing_proxies.registry.template import Template
 
 _LOCAL: Final = ".tracing_proxies/traces.db"
 
@@ -129,9 +126,9 @@ class _Rules:
             self._findings.add("TP209", message, draft.role_place, nearest(draft.role, roles))
         settings = settings_of(draft.values)
         hide = (*settings.hide, *(bundle.hide if bundle else ()), *(preset.overrides.hide if preset else ()))
-        self.check(draft.reads, hide)
+        self.check(settings.reads, hide)
         if bundle is not None and hide:
-            self.check([(path, draft.role_place) for path in _paths_in(bundle)], hide)
+            self.check([(path, draft.role_place) for path, _ in bundle.reads], hide)
         if not draft.intact or not draft.applies or len(self._findings) > before:
             return
         self.rules.append(
@@ -156,16 +153,6 @@ class _Rules:
             if name is not None:
                 message = f"{path.text[:60]!r} reads the hidden field {name!r}; pipe it to 'hash', or leave it out"
                 self._findings.add("TP210", message, place)
-
-
-def _paths_in(settings: Settings) -> Iterator[CapturePath]:
-    for field in attrs.fields(Settings):
-        found = getattr(settings, field.name)
-        for value in found.values() if isinstance(found, Mapping) else found if isinstance(found, tuple) else (found,):
-            if isinstance(value, CapturePath):
-                yield value
-            elif isinstance(value, Template):
-                yield from value.paths
 
 
 class _Use:

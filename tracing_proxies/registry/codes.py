@@ -57,4 +57,14 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "TP211": ("condition", 'A `when:` has a mistake. Example that works: `package("strands-agents") >= "1.2"`.'),
     "TP212": ("missing key", "A key that is required here is missing. Example: a rule without `match:`."),
     "TP213": ("out of place", "The key stands where it has no effect, as `fold:` outside of a preset file."),
+    "TP214": (
+        "unknown parameter",
+        "A path reads `args.<name>`, and nothing that its rule traces has a parameter of that name, so that it would "
+        "always be absent. Example: `args.trigger_type` of `def handle(self, trigger)` (write `args.trigger.type`).",
+    ),
+    "TP215": (
+        "not there yet",
+        "A key that is read before the call reads its result or its error. Example: `session: result.id`. Read it from "
+        "the arguments, or record it as `metadata:`, which may read both.",
+    ),
 }

@@ -15,6 +15,7 @@ OBSERVATIONS: Final = (
 LEVELS: Final = ("DEBUG", "DEFAULT", "WARNING", "ERROR")
 NESTED: Final = ("merge", "child", "skip")
 NATIVE: Final = ("mute", "adopt", "keep")
+DETECTORS: Final = ("secrets", "url_credentials", "email", "iban", "payment_card", "us_ssn", "ip", "mac", "phone")
 
 
 @attrs.frozen
@@ -26,11 +27,12 @@ class Key:
         kind: what it takes; `kinds.READERS` has a reader for each kind.
         doc: what it does, in one sentence.
         default: what holds where it is left out, as it would be written.
-        choices: the texts that a `choice` takes.
+        choices: the texts that a `choice` takes, or a list of `choices` holds.
         section: the section that a `section` opens, or whose entries a `named` one holds.
         required: whether its absence is a problem.
         presets_only: whether it has a meaning in preset files only.
         users_only: whether a preset file may not have it, since it speaks for the whole application.
+        unseen: the roots of paths that are not there yet, or not any more, when it is read.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Key:
     required: bool = False
     presets_only: bool = False
     users_only: bool = False
+    unseen: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -62,6 +65,8 @@ _TOP = ("registry",)
 _RULE = ("rule",)
 _BUNDLE = ("rule", "role")
 _SETTING = ("rule", "role", "defaults", "use")
+_EARLY = ("result", "error")
+_RETURNED = ("error",)
 
 KEYS: Final[tuple[Key, ...]] = (
     Key("version", _TOP, "version", "The version of the language.", required=True),
@@ -94,13 +99,15 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("hide", ("masking", "rule.masking"), "texts", "Key names and globs whose values are hidden."),
     Key("show", ("masking",), "texts", "Key names and globs that pass under the strict policy."),
     Key("allow", ("masking",), "texts", "Values that no detector touches."),
-    Key("detect", ("masking",), "texts", "Detectors to switch on besides the usual ones."),
+    Key("detect", ("masking",), "choices", "Detectors to switch on besides the usual ones, which are all of them.",
+        choices=DETECTORS),
     Key("match", _RULE, "pointcuts", "The targets of the rule.", required=True),
     Key("except", _RULE, "pointcuts", "Targets that the rule does not touch."),
     Key("when", ("rule", "preset"), "when", "A condition on the environment, judged at load."),
     Key("role", _RULE, "text", "The role whose settings hold where the matching rules say nothing."),
     Key("root", _BUNDLE, "flag", "Whether each call starts a trace of its own.", "false"),
-    Key("name", _BUNDLE, "template", "The span's name.", "the qualified name without its module"),
+    Key("name", _BUNDLE, "template", "The span's name.", "the qualified name without its module",
+        unseen=_EARLY),
     Key("observation", _BUNDLE, "choice", "The span's type.", "span", OBSERVATIONS),
     Key("capture", _SETTING, "capture", "What of arguments and result is recorded: none, all, or limits."),
     Key("input", ("capture",), "flag", "Whether the arguments are recorded.", "true"),
@@ -108,20 +115,23 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("max_bytes", ("capture",), "bytes", "The longest text that is recorded of one value.", "8KiB"),
     Key("max_items", ("capture",), "count", "The most items that are recorded of one collection.", "50"),
     Key("max_depth", ("capture",), "count", "The deepest nesting that is recorded.", "6"),
-    Key("input", _BUNDLE, "values", "What is recorded as the input instead of all arguments."),
-    Key("output", _BUNDLE, "values", "What is recorded as the output instead of the whole result."),
+    Key("input", _BUNDLE, "values", "What is recorded as the input instead of all arguments.", unseen=_EARLY),
+    Key("output", _BUNDLE, "values", "What is recorded as the output instead of the whole result.",
+        unseen=_RETURNED),
     Key("metadata", _BUNDLE, "mapping", "Values that are recorded besides, by name."),
-    Key("tags", _BUNDLE, "templates", "The trace's tags."),
-    Key("session", _BUNDLE, "value", "The session that the trace belongs to."),
-    Key("user", _BUNDLE, "value", "The user that the trace belongs to."),
+    Key("tags", _BUNDLE, "templates", "The trace's tags.", unseen=_EARLY),
+    Key("session", _BUNDLE, "value", "The session that the trace belongs to.", unseen=_EARLY),
+    Key("user", _BUNDLE, "value", "The user that the trace belongs to.", unseen=_EARLY),
     Key("outcome", _BUNDLE, "mapping", "What was decided, by name; recorded as metadata `outcome.<name>`."),
-    Key("error_when", _BUNDLE, "path", "A condition on the result that makes the span an error."),
-    Key("error_message", _BUNDLE, "value", "The message of such an error.", "the value that the condition judged"),
+    Key("error_when", _BUNDLE, "path", "A condition on the result that makes the span an error.",
+        unseen=_RETURNED),
+    Key("error_message", _BUNDLE, "value", "The message of such an error.", "the value that the condition judged",
+        unseen=_RETURNED),
     Key("level", _BUNDLE, "choice", "The span's level.", "DEFAULT, or ERROR after an error", LEVELS),
     Key("status_message", _BUNDLE, "value", "The span's status message."),
-    Key("if", _BUNDLE, "path", "A condition, judged per call, without which nothing is recorded."),
+    Key("if", _BUNDLE, "path", "A condition, judged per call, without which nothing is recorded.", unseen=_EARLY),
     Key("model", _BUNDLE, "value", "The name of the model that a generation used."),
-    Key("usage", _BUNDLE, "mapping", "Counts of tokens, by kind."),
+    Key("usage", _BUNDLE, "mapping", "Counts of tokens, by kind.", unseen=_RETURNED),
     Key("sample", _SETTING, "sample", "How many calls are recorded: always, never or a share.", "always"),
     Key("min_duration", _SETTING, "duration", "Leaf spans that were faster are dropped.", "0ns"),
     Key("nested", _SETTING, "choice", "What becomes of a call inside of the same method's call.", "merge", NESTED),

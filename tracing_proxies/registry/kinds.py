@@ -87,6 +87,10 @@ def read_choice(reader: Reader, node: Node, key: Key) -> str:
     raise Refusal("TP208", message, node.place, nearest(found, key.choices))
 
 
+def read_choices(reader: Reader, node: Node, key: Key) -> tuple[str, ...]:
+    return _each(reader, node, lambda child: read_choice(reader, child, key))
+
+
 def read_bytes(reader: Reader, node: Node, key: Key) -> int:
     return _quantity(node, parse_bytes, "a size such as 8KiB")
 
@@ -128,16 +132,16 @@ def read_when(reader: Reader, node: Node, key: Key) -> bool:
 
 
 def read_path(reader: Reader, node: Node, key: Key) -> CapturePath:
-    return _compiled(reader, node, compile_path, "TP205")
+    return _compiled(reader, node, key, compile_path, "TP205")
 
 
 def read_template(reader: Reader, node: Node, key: Key) -> Template:
-    return _compiled(reader, node, compile_template, "TP206")
+    return _compiled(reader, node, key, compile_template, "TP206")
 
 
 def read_value(reader: Reader, node: Node, key: Key) -> Value:
     braces = isinstance(node, ScalarNode) and any(brace in node.text for brace in BRACES)
-    return _compiled(reader, node, compile_value, "TP206" if braces else "TP205")
+    return _compiled(reader, node, key, compile_value, "TP206" if braces else "TP205")
 
 
 def read_values(reader: Reader, node: Node, key: Key) -> Value | dict[str, Value]:
@@ -183,7 +187,7 @@ def read_pointcuts(reader: Reader, node: Node, key: Key) -> tuple[tuple[Pointcut
         try:
             return Pointcut.parse(found.text), found.place
         except PointcutError as error:
-            raise Refusal("TP204", error.message, found.at(error.offset)) from None
+            raise Refusal("TP204", error.message, found.at(error.offset), error.suggestion) from None
 
     if is_null(node) or (isinstance(node, ListNode) and not node.items):
         raise Refusal("TP202", f"{key.name!r} needs at least one pattern such as module:Class.name", node.place)
@@ -203,16 +207,21 @@ def _quantity(node: Node, parse: Callable[[str], T], expected: str) -> T:
     try:
         return parse(scalar(node, expected).text)
     except UnitError as error:
-        raise Refusal("TP207", error.message, node.place) from None
+        raise Refusal("TP207", error.message, node.place, error.suggestion) from None
 
 
-def _compiled(reader: Reader, node: Node, compile_text: Callable[[str], V], code: str) -> V:
+def _compiled(reader: Reader, node: Node, key: Key, compile_text: Callable[[str], V], code: str) -> V:
     found = scalar(node, "a path or a text")
     try:
         compiled = compile_text(found.text)
     except PathError as error:
         raise Refusal(code, error.message, found.at(error.offset), error.suggestion) from None
-    reader.reads.extend((path, found.place) for path in paths_of(compiled))
+    for path in paths_of(compiled):
+        unseen = next((root for root in key.unseen if root in path.roots), None)
+        if unseen is not None:
+            why = "before the call" if "result" in key.unseen else "only when a call returns"
+            raise Refusal("TP215", f"{key.name!r} is read {why}, so {unseen!r} is never there", found.place)
+        reader.reads.append((path, found.place))
     return compiled
 
 
@@ -222,6 +231,7 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
     "count": read_count,
     "version": read_version,
     "choice": read_choice,
+    "choices": read_choices,
     "bytes": read_bytes,
     "duration": read_duration,
     "sample": read_sample,
@@ -240,6 +250,9 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
 }
 
 SCALARS: Final = frozenset(
-    ("text", "flag", "count", "version", "choice", "bytes", "duration", "sample", "file", "path", "template", "value")
-)
-"""The kinds that a variable of the environment can override."""
+    (
+        "text", "flag", "count", "version", "choice", "bytes", "duration", "sample", "file", "entry", "when",
+        "path", "template", "value", "values", "capture",
+    )
+)  # fmt: skip
+"""The kinds that can be written as one scalar, which a variable of the environment can override."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tracing_proxies.registry.reader import Placed
+from tracing_proxies.registry.model import Placed
 
 
 @attrs.frozen(eq=False)

@@ -16,6 +16,8 @@ from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value
 
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+Placed = tuple[CapturePath, Place]
+"""A path, and where the value that holds it stands."""
 
 
 @attrs.frozen
@@ -55,6 +57,7 @@ class Settings:
         condition: the `if:`, judged per call.
         min_duration: nanoseconds.
         hide: names of keys that are hidden besides those of the registry.
+        reads: every path of a rule or role.
     """
 
     root: bool | None = None
@@ -81,6 +84,7 @@ class Settings:
     fold: str | None = None
     delegate: str | None = None
     hide: tuple[str, ...] = ()
+    reads: tuple[Placed, ...] = ()
 
 
 @attrs.frozen(eq=False)

@@ -13,17 +13,16 @@ from tracing_proxies.errors import Place
 from tracing_proxies.registry.findings import Findings, Refusal
 from tracing_proxies.registry.keys import Key, not_yet, sections
 from tracing_proxies.registry.kinds import READERS, is_null
-from tracing_proxies.registry.model import CaptureSettings, Settings
+from tracing_proxies.registry.model import CaptureSettings, Placed, Settings
 from tracing_proxies.registry.nodes import BrokenNode, ListNode, MapNode, Node, ScalarNode, describe
-from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Pointcut
 from tracing_proxies.registry.suggest import nearest
 
 T = TypeVar("T")
-Placed = tuple[CapturePath, Place]
 
 _LABELS: Final = {"registry": "a registry", "rule": "a rule", "role": "a role", "rule.masking": "a rule's 'masking'"}
 _RENAMED: Final = {"if": "condition"}
+_READS: Final = "reads"
 _SETTINGS: Final = frozenset(field.name for field in attrs.fields(Settings))
 
 
@@ -34,7 +33,6 @@ class RuleDraft:
     Args:
         applies: whether its `when:` holds.
         intact: whether nothing in it was wrong.
-        reads: every path in it, for the check of hidden fields.
     """
 
     match: tuple[tuple[Pointcut, Place], ...]
@@ -45,7 +43,6 @@ class RuleDraft:
     values: Mapping[str, Any]
     applies: bool
     intact: bool
-    reads: tuple[Placed, ...]
 
 
 @attrs.frozen(eq=False)
@@ -133,7 +130,11 @@ class Reader:
         if key is None:
             message = f"unknown key {_short(name.text)!r} in {label}"
             usable = [k.name for k in known.values() if self.preset is not None or not k.presets_only]
-            self.findings.add("TP201", message, name.place, nearest(name.text, usable))
+            near = nearest(name.text, usable)
+            homes = [s for s, keys in sections().items() if name.text in keys and not keys[name.text].presets_only]
+            if near is None and homes:
+                message += f"; it belongs in {' or '.join(_LABELS.get(home, repr(home)) for home in homes)}"
+            self.findings.add("TP201", message, name.place, near)
             return None
         if key.presets_only and self.preset is None:
             self.findings.add("TP213", f"the key {name.text!r} has a meaning in preset files only", name.place)
@@ -185,9 +186,10 @@ def _read_named(reader: Reader, node: Node, key: Key) -> dict[str, dict[str, Any
         raise Refusal("TP202", f"{key.name!r} is a mapping of names, found {describe(node)}", node.place)
     found = {}
     for name, child in node.items:
+        before = len(reader.reads)
         values = reader.attempt(child, lambda child: reader.section(child, section))
         # A broken role is known all the same: rules that name it are not to blame.
-        found[name.text] = values or {}
+        found[name.text] = {**(values or {}), _READS: tuple(reader.reads[before:])}
     return found
 
 
@@ -224,7 +226,7 @@ def _read_rule(reader: Reader, node: Node) -> RuleDraft:
     values = reader.section(node, "rule")
     role = node.get("role") if isinstance(node, MapNode) else None
     broken = isinstance(node, MapNode) and any(_is_broken(child) for _, child in node.items)
-    rule_reads = tuple(reader.reads[reads:])
+    values[_READS] = tuple(reader.reads[reads:])
     del reader.reads[reads:]
     return RuleDraft(
         match=values.get("match", ()),
@@ -235,7 +237,6 @@ def _read_rule(reader: Reader, node: Node) -> RuleDraft:
         values=values,
         applies=values.get("when", True),
         intact=len(reader.findings) == problems and not broken,
-        reads=rule_reads,
     )
 
 

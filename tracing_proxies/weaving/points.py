@@ -38,11 +38,14 @@ class Points:
 
     def targets(self) -> list[Target]:
         """List everything that a call of which is traced, under each of its names."""
-        return [
-            target
-            for reference, target in list(self._places.values())
-            if (point := reference()) is not None and point.recipe is not None
-        ]
+        return [target for target, _ in self.placed()]
+
+    def placed(self) -> Iterator[tuple[Target, JoinPoint]]:
+        """Yield the same with the join point of each."""
+        for reference, target in list(self._places.values()):
+            point = reference()
+            if point is not None and point.recipe is not None:
+                yield target, point
 
     def add(self, point: JoinPoint, owner: int, name: str) -> None:
         """Remember a join point: ``owner`` is the ``id`` of the class or namespace that holds it."""

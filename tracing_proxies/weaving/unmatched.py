@@ -29,7 +29,7 @@ def find_unmatched(
         pending: whether to report those as well whose module is not loaded.
     """
     problems = []
-    loaded = _loaded()
+    loaded = loaded_namespaces()
     by_name: dict[str, list[Target]] = {}
     for target in targets:
         by_name.setdefault(target.name, []).append(target)
@@ -39,7 +39,7 @@ def find_unmatched(
         for pointcut, place in zip(rule.match, rule.places, strict=True):
             # A thousand literal rules must not look at a thousand targets each.
             possible = by_name.get(str(pointcut.name), ()) if pointcut.literal else targets
-            if any(_selects(pointcut, target) for target in possible):
+            if any(selects(pointcut, target) for target in possible):
                 continue
             if pointcut.is_exact_module:
                 modules = [loaded[pointcut.module]] if pointcut.module in loaded else []
@@ -47,7 +47,7 @@ def find_unmatched(
                 modules = [entries for name, entries in loaded.items() if pointcut.names_module(name)]
             if not modules and not pending:
                 continue
-            reason = next((why for target, why in refused.items() if _selects(pointcut, target)), None)
+            reason = next((why for target, why in refused.items() if selects(pointcut, target)), None)
             if reason is not None:
                 problems.append(Problem(CODE, f"{pointcut.text!r} cannot be traced: {reason}.", place))
                 continue
@@ -60,7 +60,7 @@ def find_unmatched(
     return problems
 
 
-def _loaded() -> dict[str, dict[str, Any]]:
+def loaded_namespaces() -> dict[str, dict[str, Any]]:
     """List the namespaces of modules whose bodies have ended: what others will define nobody knows."""
     found = {}
     for name, module in loaded_modules():
@@ -72,7 +72,8 @@ def _loaded() -> dict[str, dict[str, Any]]:
     return found
 
 
-def _selects(pointcut: Pointcut, target: Target) -> bool:
+def selects(pointcut: Pointcut, target: Target) -> bool:
+    """Tell whether a pattern selects a woven target, under any of the names that it may be called by."""
     if pointcut.matches(target):
         return True
     if pointcut.module in MAIN and pointcut.matches(candidates.as_main(target)):
