@@ -248,9 +248,16 @@ def test_a_hidden_field_may_be_read_through_a_hash() -> None:
     assert parse(rule("user: args.token | hash", "metadata: { x: result.tokens }")).rules
 
 
+def test_a_hidden_field_may_be_read_where_it_is_allowed() -> None:
+    assert parse(rule("user: args.pin.token") + "masking: { allow: [pin, '*.token'] }\n").rules
+    assert problems_of(rule("user: args.pin.token") + "masking: { allow: [pin] }\n") == [("TP210", 4, 11)]
+
+
 def test_a_role_that_reads_what_its_rule_hides_is_refused() -> None:
     text = rule("role: agent", "masking: { hide: [notes] }") + "roles: { agent: { user: args.notes } }\n"
     assert problems_of(text) == [("TP210", 4, 11)]
+    text = rule("role: agent", "masking: { hide: [x] }") + "roles: { agent: { user: args.token } }\n"
+    assert problems_of(text) == [("TP210", 6, 25)]
 
 
 def test_a_rule_whose_condition_does_not_hold_is_left_out() -> None:

@@ -10,6 +10,7 @@ from tracing_proxies.cli.check import check
 from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
 from tracing_proxies.cli.run import run
+from tracing_proxies.cli.schema import schema
 from tracing_proxies.cli.status import status
 from tracing_proxies.errors import TracingProxiesError
 
@@ -24,6 +25,7 @@ commands.add_command(run)
 commands.add_command(check)
 commands.add_command(doctor)
 commands.add_command(status)
+commands.add_command(schema)
 commands.add_command(demo)
 
 

@@ -54,11 +54,13 @@ class Later:
 
     Args:
         value: a regular expression; only values that it matches as a whole are not available. None for the key itself.
+        example: such a value.
     """
 
     section: str
     name: str
     value: str | None = None
+    example: str | None = None
 
 
 _TOP = ("registry",)
@@ -82,7 +84,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("roles", _TOP, "named", "Bundles of settings, by name.", section="role"),
     Key("trace", _TOP, "rules", "The rules; of those that match a target the last one wins."),
     Key("preset", _TOP, "section", "What a preset file says of itself.", section="preset", presets_only=True),
-    Key("name", ("service",), "text", "The service's name.", "the program's name"),
+    Key("name", ("service",), "text", "The service's name.", "python"),
     Key("environment", ("service",), "text", "The environment, as in production or dev.", "default"),
     Key("release", ("service",), "text", "The application's release."),
     Key("version", ("service",), "text", "The application's version."),
@@ -98,7 +100,7 @@ KEYS: Final[tuple[Key, ...]] = (
         ("open", "strict")),
     Key("hide", ("masking", "rule.masking"), "texts", "Key names and globs whose values are hidden."),
     Key("show", ("masking",), "texts", "Key names and globs that pass under the strict policy."),
-    Key("allow", ("masking",), "texts", "Values that no detector touches."),
+    Key("allow", ("masking",), "texts", "Exact texts that no detector touches, and key names that are not hidden."),
     Key("detect", ("masking",), "choices", "Detectors to switch on besides the usual ones, which are all of them.",
         choices=DETECTORS),
     Key("match", _RULE, "pointcuts", "The targets of the rule.", required=True),
@@ -154,16 +156,16 @@ LATER: Final[tuple[Later, ...]] = (
     Later("export.langfuse", "durability"),
     Later("sampling", "keep"),
     Later("sampling", "floor"),
-    Later("sampling", "budget", r"[0-9.]+\s*%"),
+    Later("sampling", "budget", r"[0-9.]+\s*%", "1%"),
     Later("masking", "pseudonyms"),
     Later("defaults", "budget"),
     Later("rule", "budget"),
     Later("rule", "scores"),
     Later("role", "budget"),
-    Later("rule", "sample", r"[0-9.]+\s*/\s*[a-z]+"),
-    Later("role", "sample", r"[0-9.]+\s*/\s*[a-z]+"),
-    Later("defaults", "sample", r"[0-9.]+\s*/\s*[a-z]+"),
-    Later("use", "sample", r"[0-9.]+\s*/\s*[a-z]+"),
+    Later("rule", "sample", r"[0-9.]+\s*/\s*[a-z]+", "5/min"),
+    Later("role", "sample", r"[0-9.]+\s*/\s*[a-z]+", "5/min"),
+    Later("defaults", "sample", r"[0-9.]+\s*/\s*[a-z]+", "5/min"),
+    Later("use", "sample", r"[0-9.]+\s*/\s*[a-z]+", "5/min"),
 )
 
 

@@ -77,18 +77,23 @@ def resolve_policy(registry: Registry, target: Target) -> Policy | None:
 
 
 def _layers(registry: Registry, chain: Sequence[Rule]) -> Iterator[Settings]:
-    """Yield settings, the strongest first: the user's rules and their role, then the presets', then defaults."""
-    for rules in ([r for r in chain if r.preset is None], [r for r in chain if r.preset is not None]):
-        yield from (rule.settings for rule in rules)
-        bundle = next((rule.bundle for rule in rules if rule.bundle is not None), None)
-        if bundle is not None:
-            yield bundle
+    """Yield settings, the strongest first: what the user says, then what the presets say, then defaults."""
     used = dict.fromkeys(rule.preset for rule in chain)
     presets = [preset for name in used for preset in registry.presets if preset.name == name]
-    for preset in presets:
-        yield preset.overrides
-        yield preset.defaults
+    yield from _of_rules([rule for rule in chain if rule.preset is None])
+    # Before the presets' rules: `use: [{strands: {capture: none}}]` is to silence what they name as their input.
+    yield from (preset.overrides for preset in presets)
+    yield from _of_rules([rule for rule in chain if rule.preset is not None])
+    yield from (preset.defaults for preset in presets)
     yield registry.defaults
+
+
+def _of_rules(rules: Sequence[Rule]) -> Iterator[Settings]:
+    """Yield the settings of rules, and then of the last one's role that has any."""
+    yield from (rule.settings for rule in rules)
+    bundle = next((rule.bundle for rule in rules if rule.bundle is not None), None)
+    if bundle is not None:
+        yield bundle
 
 
 def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings]) -> Policy:

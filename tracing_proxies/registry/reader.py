@@ -169,7 +169,7 @@ def _read_section(reader: Reader, node: Node, key: Key) -> dict[str, Any]:
 
 
 def _read_capture(reader: Reader, node: Node, key: Key) -> dict[str, Any]:
-    if isinstance(node, ScalarNode):
+    if isinstance(node, ScalarNode) and not is_null(node):
         if node.text in ("none", "all"):
             return dict.fromkeys(("input", "output"), node.text == "all")
         message = f"expected none, all or a mapping, found {describe(node)}"
