@@ -48,9 +48,15 @@ def either(*schemas: Mapping[str, Any]) -> Schema:
     return {"anyOf": [dict(schema) for schema in schemas]}
 
 
-def anchored(pattern: str) -> Schema:
-    """Return the schema of texts that a pattern matches as a whole."""
-    return {"type": "string", "pattern": f"^(?:{pattern})$"}
+def anchored(pattern: str, expected: str, *examples: str) -> Schema:
+    """Return the schema of texts that a pattern matches as a whole.
+
+    Args:
+        expected: what an editor says of any other text; a keyword of YAML's language server, ignored by others.
+        examples: what an editor offers.
+    """
+    whole = {"type": "string", "pattern": f"^(?:{pattern})$", "patternErrorMessage": f"Expected {expected}."}
+    return {**whole, "examples": list(examples)} if examples else whole
 
 
 def some(item: Mapping[str, Any]) -> Schema:
@@ -68,9 +74,9 @@ def _fixed(*schemas: Mapping[str, Any]) -> Callable[[Key], Schema]:
     return lambda key: whole
 
 
-def _quantity(units: Mapping[str, int], *examples: str) -> Callable[[Key], Schema]:
+def _quantity(units: Mapping[str, int], expected: str, *examples: str) -> Callable[[Key], Schema]:
     names = "|".join(sorted(units, key=len, reverse=True))
-    return _fixed({**anchored(rf"\s*{_NUMBER}\s*(?:{names})\s*"), "examples": list(examples)}, VARIABLE)
+    return _fixed(anchored(rf"\s*{_NUMBER}\s*(?:{names})\s*", expected, *examples), VARIABLE)
 
 
 def _choice(key: Key) -> Schema:
@@ -78,7 +84,10 @@ def _choice(key: Key) -> Schema:
 
 
 _TEXT: Final = {**SCALAR, "pattern": r"\S"}
-_PATTERN: Final = either({**anchored(_POINTCUT), "examples": ["package.module:Class.method"]}, VARIABLE)
+_PATTERN: Final = either(
+    anchored(_POINTCUT, "a pattern such as module:Class.method", "package.module:Class.method"), VARIABLE
+)
+_SHARE: Final = anchored(rf"\s*{_PERCENTAGE}\s*", "always, never or a share such as 10%", "10%")
 
 FORMS: Final[Mapping[str, Form]] = {
     "text": Form("a text", _fixed(SCALAR)),
@@ -87,15 +96,11 @@ FORMS: Final[Mapping[str, Form]] = {
     "version": Form("`1`", _fixed({"const": 1}, VARIABLE)),
     "choice": Form("one of", _choice),
     "choices": Form("any of", lambda key: some(_choice(key))),
-    "bytes": Form("a size", _quantity(BYTES, "2KiB", "8KiB", "1MiB", "1GiB"), "units"),
-    "duration": Form("a duration", _quantity(NANOSECONDS, "5ms", "2s", "7d"), "units"),
-    "sample": Form(
-        "`always`, `never` or a share",
-        _fixed({"enum": ["always", "never"]}, {**anchored(rf"\s*{_PERCENTAGE}\s*"), "examples": ["10%"]}, VARIABLE),
-        "units",
-    ),
+    "bytes": Form("a size", _quantity(BYTES, "a size such as 8KiB", "8KiB", "1MiB", "1GiB"), "units"),
+    "duration": Form("a duration", _quantity(NANOSECONDS, "a duration such as 5ms", "5ms", "2s", "7d"), "units"),
+    "sample": Form("`always`, `never` or a share", _fixed({"enum": ["always", "never"]}, _SHARE, VARIABLE), "units"),
     "file": Form("the path of a file", _fixed({**SCALAR, "minLength": 1})),
-    "entry": Form("`module:name`", _fixed(anchored(_ENTRY), VARIABLE)),
+    "entry": Form("`module:name`", _fixed(anchored(_ENTRY, "module:name"), VARIABLE)),
     "when": Form("a condition", _fixed({"type": "string"}), "when-conditions-on-the-environment"),
     "path": Form("a path", _fixed(SCALAR), "paths"),
     "template": Form("a template", _fixed(SCALAR), "templates"),

@@ -87,7 +87,9 @@ class _Schemas:
     def _use(self) -> Schema:
         settings = self._refer("use")
         one: Schema = {**entries(settings), "minProperties": 1, "maxProperties": 1}
-        known: list[Schema] = [{"const": name, "description": about} for name, about in self._presets.items()]
+        known: list[Schema] = [
+            {"type": "string", "const": name, "description": about} for name, about in self._presets.items()
+        ]
         if known:
             one["properties"] = {name: {"description": about, **settings} for name, about in self._presets.items()}
         item = either(*known, SCALAR, one)
