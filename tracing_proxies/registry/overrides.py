@@ -11,7 +11,7 @@ from tracing_proxies.errors import Place
 from tracing_proxies.registry.findings import Findings, Refusal
 from tracing_proxies.registry.keys import not_yet, sections
 from tracing_proxies.registry.kinds import SCALARS, is_null
-from tracing_proxies.registry.nodes import MapNode, Node, ScalarNode
+from tracing_proxies.registry.nodes import MapNode, Node, ScalarNode, core_value
 from tracing_proxies.registry.suggest import nearest
 
 PREFIX: Final = "TRACING_PROXIES__"
@@ -143,7 +143,8 @@ def _folded(name: str) -> str:
 
 def _leaf(variable: _Override) -> ScalarNode:
     # Substitution comes later, and turns `$$` back: a variable's value is never substituted itself.
-    return ScalarNode(variable.value.replace("$", "$$"), variable.place)
+    text = variable.value.replace("$", "$$")
+    return ScalarNode(text, variable.place, plain=core_value(text) is not None)
 
 
 def _with(node: MapNode, name: str, child: Node, variable: _Override) -> MapNode:
