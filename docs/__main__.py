@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 TEMPLATE = Path(__file__).parent / "registry.template.md"
 _NOTE = "<!-- Made by `make docs` from docs/registry.template.md and tracing_proxies/registry/keys.py. -->\n"
 _PLACE = re.compile(r"<!-- (\w+)(?:: ([\w.]+))? -->")
+_WRONG = re.compile(r"^```yaml wrong (TP\d+)$", re.MULTILINE)
 _SECTION_KINDS = {
     "section": "a mapping",
     "named": "a mapping of names to settings",
@@ -65,7 +66,8 @@ class Reference:
         if missing:
             places = ", ".join(f"<!-- keys: {section} -->" for section in missing)
             raise ValueError(f"{TEMPLATE.name} needs a chapter with the table of each section: add {places}")
-        return _PLACE.sub(lambda found: self._fill(found[1], found[2]), self._template)
+        page = _WRONG.sub(lambda found: f"Refused, {found[1]} ({CODES[found[1]][0]}):\n\n{found[0]}", self._template)
+        return _PLACE.sub(lambda found: self._fill(found[1], found[2]), page)
 
     def _find_chapters(self) -> Iterator[tuple[str, str]]:
         heading = ""

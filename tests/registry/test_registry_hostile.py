@@ -46,7 +46,9 @@ def test_any_tree_of_keys_and_values_is_read_or_refused(tree: dict[str, Any]) ->
     codes_of(yaml.safe_dump({"version": 1, **tree}, allow_unicode=True))
 
 
-@given(st.binary(max_size=200), st.sampled_from(["version: 1\n", "version: 1\ntrace:\n- match: a:b\n  name: ", "x: &a "]))
+@given(
+    st.binary(max_size=200), st.sampled_from(["version: 1\n", "version: 1\ntrace:\n- match: a:b\n  name: ", "x: &a "])
+)
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_after_a_good_start_are_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, tail: bytes, start: str
@@ -63,7 +65,9 @@ def test_any_bytes_after_a_good_start_are_read_or_refused(
 
 @given(
     text=registries(),
-    path=st.lists(st.sampled_from(sorted({*sections(), *(key.name for key in KEYS), "a", "5"})), min_size=1, max_size=5),
+    path=st.lists(
+        st.sampled_from(sorted({*sections(), *(key.name for key in KEYS), "a", "5"})), min_size=1, max_size=5
+    ),
     value=st.sampled_from(ODD).map(str),
 )
 @settings(max_examples=400, deadline=None)
