@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tracing_proxies.registry.codes import CODES
 from tracing_proxies.registry.forms import FORMS
-from tracing_proxies.registry.keys import LATER, Key, sections
+from tracing_proxies.registry.keys import LATER, Key, choices_of, sections
 from tracing_proxies.registry.path_filters import FILTERS, Filter
 from tracing_proxies.registry.presets import shipped_names, summarise
 from tracing_proxies.registry.schema import schema_of_preset, schema_of_registry
@@ -79,25 +79,26 @@ class Reference:
 
     def _fill(self, what: str, section: str) -> str:
         if what == "keys":
-            return self._table(sections()[section].values())
+            return self._table(section)
         if what == "names":
             return ", ".join(f"`{name}`" for name in sections()[section]) + "."
         return "\n".join(_LISTS[what]())
 
-    def _table(self, keys: Iterable[Key]) -> str:
+    def _table(self, section: str) -> str:
         rows = [_row("key", "takes", "default", "what it does"), "|---|---|---|---|"]
-        for key in keys:
+        for key in sections()[section].values():
             must = " Required." if key.required else " In preset files only." if key.presets_only else ""
-            rows.append(_row(f"`{key.name}`", self._takes(key), key.default or "", key.doc + must))
+            rows.append(_row(f"`{key.name}`", self._takes(section, key), key.default or "", key.doc + must))
         return "\n".join(rows)
 
-    def _takes(self, key: Key) -> str:
+    def _takes(self, section: str, key: Key) -> str:
         form = FORMS.get(key.kind)
         takes = _SECTION_KINDS[key.kind] if form is None else form.takes
-        if key.choices:
-            takes += " " + ", ".join(f"`{choice}`" for choice in key.choices)
-        section = key.section or {"rules": "rule"}.get(key.kind, key.kind)
-        chapter = self._chapters.get(section) if form is None else form.chapter
+        choices = choices_of(section, key)
+        if choices:
+            takes += " " + ", ".join(f"`{choice}`" for choice in choices)
+        opened = key.section or {"rules": "rule"}.get(key.kind, key.kind)
+        chapter = self._chapters.get(opened) if form is None else form.chapter
         return f"[{takes}](#{chapter})" if chapter else takes
 
 

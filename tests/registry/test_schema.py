@@ -92,6 +92,7 @@ BAD = [
     ("version: 1\nsampling: { budget: 1% }", "TP113"),
     ("version: 1\nmasking: { pseudonyms: [email] }", "TP113"),
     (rule("sample: 5/min"), "TP113"),
+    ("version: 1\nuse: [{ threads: { native: adopt } }]", "TP113"),
     ("version: 1\ntrcae: []", "TP201"),
     ("version: 1\nexport: { local: { file: x } }", "TP201"),
     ("version: 1\nroles: { r: { match: a:b } }", "TP201"),

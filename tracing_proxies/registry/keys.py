@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -61,6 +62,12 @@ class Later:
     name: str
     value: str | None = None
     example: str | None = None
+
+    def concerns(self, text: str | None) -> bool:
+        """Tell whether a value is not available: its text, None for one that is no scalar."""
+        if self.value is None:
+            return True
+        return text is not None and re.fullmatch(self.value, text[:40]) is not None
 
 
 _TOP = ("registry",)
@@ -161,6 +168,8 @@ LATER: Final[tuple[Later, ...]] = (
     Later("sampling", "floor"),
     Later("sampling", "budget", r"[0-9.]+\s*%", "1%"),
     Later("masking", "pseudonyms"),
+    Later("use", "native", "adopt", "adopt"),
+    Later("preset", "native", "adopt", "adopt"),
     Later("defaults", "budget"),
     Later("rule", "budget"),
     Later("rule", "scores"),
@@ -180,6 +189,12 @@ def sections() -> Mapping[str, Mapping[str, Key]]:
         for section in key.sections:
             found.setdefault(section, {})[key.name] = key
     return MappingProxyType(found)
+
+
+def choices_of(section: str, key: Key) -> tuple[str, ...]:
+    """Return the choices that a key has in a section of this version."""
+    later = not_yet(section, key.name)
+    return tuple(choice for choice in key.choices if later is None or not later.concerns(choice))
 
 
 def not_yet(section: str, name: str) -> Later | None:

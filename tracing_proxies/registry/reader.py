@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -118,7 +117,7 @@ class Reader:
     def _known_key(self, section: str, name: ScalarNode, child: Node, label: str) -> Key | None:
         known = sections()[section]
         later = not_yet(section, name.text)
-        if later is not None and _concerns(later.value, child):
+        if later is not None and later.concerns(child.text if isinstance(child, ScalarNode) else None):
             what = (
                 name.text if later.value is None or not isinstance(child, ScalarNode) else f"{name.text}: {child.text}"
             )
@@ -151,12 +150,6 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
     fields["capture"] = CaptureSettings(**fields.get("capture", {}))
     fields["hide"] = tuple(fields.pop("masking", {}).get("hide", ()))
     return Settings(**{name: value for name, value in fields.items() if name in _SETTINGS})
-
-
-def _concerns(pattern: str | None, child: Node) -> bool:
-    if pattern is None:
-        return True
-    return isinstance(child, ScalarNode) and re.fullmatch(pattern, child.text[:40]) is not None
 
 
 def _short(text: str) -> str:

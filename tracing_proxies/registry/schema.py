@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import attrs
+
 from tracing_proxies.registry.forms import FORMS, NOTHING, SCALAR, VARIABLE, Schema, either, entries
-from tracing_proxies.registry.keys import Key, not_yet, sections
+from tracing_proxies.registry.keys import Key, choices_of, not_yet, sections
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _LITERAL: Final = frozenset(("bytes", "duration", "sample", "file"))
@@ -62,12 +64,13 @@ class _Schemas:
         return {"$ref": f"#/$defs/{section}"}
 
     def _key(self, section: str, key: Key) -> Schema:
+        key = attrs.evolve(key, choices=choices_of(section, key))
         schema: Schema = {"description": _describe(key), **self._value(key)}
         default = _default(key)
         if default is not None:
             schema["default"] = default
         later = not_yet(section, key.name)
-        if later is not None and later.value is not None:
+        if later is not None and later.value is not None and not key.choices:
             schema["not"] = {"type": "string", "pattern": f"^(?:{later.value})$"}
         return schema
 
