@@ -123,6 +123,7 @@ def _units() -> Iterator[str]:
     for what, units in (("size", BYTES), ("duration", NANOSECONDS)):
         yield _row(what, ", ".join(f"`{unit}`" for unit in units))
     yield _row("share", "`%`")
+    yield _row("rate", "a number, `/` and a unit of duration")
 
 
 def _presets() -> Iterator[str]:

@@ -1,6 +1,5 @@
 """The record that every destination receives."""
 
-import attrs
 import pytest
 
 from tracing_proxies.recording.observation import Observation
@@ -12,12 +11,11 @@ PUBLIC_COLUMNS = (
 
 
 def test_every_public_column_of_the_local_store_is_a_field() -> None:
-    fields = {field.name for field in attrs.fields(Observation)}
-    assert set(PUBLIC_COLUMNS) <= fields
+    assert set(PUBLIC_COLUMNS) <= set(Observation._fields)
 
 
 def test_an_observation_cannot_be_changed_after_masking() -> None:
-    values = {field.name: None for field in attrs.fields(Observation)}
+    values = dict.fromkeys(Observation._fields)
     observation = Observation(**values)  # type: ignore[arg-type]
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         observation.name = "other"  # type: ignore[misc]

@@ -211,15 +211,12 @@ def test_a_path_that_yaml_has_split_is_recognised(text: str) -> None:
         "version: 1\nsampling: { keep: [error] }",
         "version: 1\nsampling: { floor: 1/min }",
         "version: 1\nmasking: { pseudonyms: [email] }",
-        "version: 1\ndefaults: { budget: { spans_per_trace: 400 } }",
         "version: 1\nbudget: {}",
         "version: 1\nreload: { watch: 2s }",
         "version: 1\nexport: { langfuse: { durability: spill } }",
         "version: 1\nscores: {}",
         "version: 1\nalerts: {}",
         "version: 1\nspool: {}",
-        rule("sample: 5/min"),
-        rule("budget: {}"),
     ],
 )
 def test_a_key_that_is_not_available_yet_is_never_ignored(text: str) -> None:

@@ -19,7 +19,15 @@ from tracing_proxies.registry.keys import Key
 from tracing_proxies.registry.loader import parse_registry
 from tracing_proxies.registry.paths import PathError
 from tracing_proxies.registry.template import compile_template
-from tracing_proxies.registry.units import BYTES, NANOSECONDS, UnitError, parse_bytes, parse_duration, parse_share
+from tracing_proxies.registry.units import (
+    BYTES,
+    NANOSECONDS,
+    UnitError,
+    parse_bytes,
+    parse_duration,
+    parse_rate,
+    parse_share,
+)
 
 ARGS = {"a": "A", "n": 7, "t": True, "none": None, "f": 1.5, "braces": "{args.a}", "list": [1, 2]}
 PLACES = [
@@ -72,6 +80,16 @@ def test_a_quantity_is_its_number_times_its_unit(
     assert parse(f"{space}{number}{space}{unit}{space}") == int(Decimal(number) * units[unit])
 
 
+@given(number=numbers, space=spaces, unit=st.sampled_from(sorted(NANOSECONDS)))
+def test_a_rate_is_its_number_in_its_time(number: str, space: str, unit: str) -> None:
+    found: tuple[float, int] | None = None
+    try:
+        found = parse_rate(f"{number}{space}/{space}{unit}")
+    except UnitError:
+        assert Decimal(number) == 0
+    assert found in (None, (float(number), NANOSECONDS[unit]))
+
+
 @given(st.decimals(0, 200, places=2))
 def test_a_share_is_a_hundredth_of_its_number_up_to_all(percent: Decimal) -> None:
     found: float | None = None
@@ -93,10 +111,17 @@ def test_a_quantity_that_is_written_back_is_the_same(parse: Any, text: str) -> N
     assert parse(written[parse]) == found
 
 
+def parse_sample(text: str) -> Any:
+    return parse_rate(text) if "/" in text else parse_share(text)
+
+
 @pytest.mark.parametrize(
-    ("kind", "parse"), [("bytes", parse_bytes), ("duration", parse_duration), ("sample", parse_share)]
+    ("kind", "parse"), [("bytes", parse_bytes), ("duration", parse_duration), ("sample", parse_sample)]
 )
-@given(text=st.from_regex(r"\A ?[0-9]{1,4}(\.[0-9]{1,2})? ?[A-Za-zµ%]{0,3}\Z"))
+@given(
+    text=st.from_regex(r"\A ?[0-9]{1,4}(\.[0-9]{1,2})? ?[A-Za-zµ%]{0,3}\Z")
+    | st.from_regex(r"\A ?[0-9.]{1,4} ?/? ?(s|min|h|x|%|KiB|)\Z")
+)
 def test_the_pattern_of_the_schema_takes_the_same_quantities(kind: str, parse: Any, text: str) -> None:
     fits = Draft202012Validator(FORMS[kind].schema(Key("x", (), kind, ""))).is_valid(text)
     try:

@@ -22,7 +22,7 @@ VALID: dict[str, list[Any]] = {
     "version": [1],
     "bytes": ["8KiB", " 1.5 MB", "007B"],
     "duration": ["5ms", "2 s", "1.25h", "3µs"],
-    "sample": ["always", "never", "10%", "0%", "100%", "0.5 %", "100.0%"],
+    "sample": ["always", "never", "10%", "0%", "100%", "0.5 %", "100.0%", "5/min", " 0.5 / h "],
     "file": ["traces.db", "~/x", 5],
     "entry": ["a:b", "a.b:c.d"],
     "when": ["env.A", "python >= '3.10' and platform != 'x'"],
@@ -34,7 +34,7 @@ VALID: dict[str, list[Any]] = {
     "pointcuts": ["a:b", "a.*:C+", "**:C+.d_*", "a.b:C.D.__call__", "m:_*"],
 }
 ODD: list[Any] = [
-    None, True, 5, -1, 1.5, "", " ", "x", "none", "8KiB", "8192", "120%", "5/min", "5 lightyears", "a:b", "a.b", "{x",
+    None, True, 5, -1, 1.5, "", " ", "x", "none", "8KiB", "8192", "120%", "0/min", "5 lightyears", "a:b", "a.b", "{x",
     "result.a =", [], {}, ["x"], {"a": "b"}, [None], [[]], {"a": None}, {"a": {}}, [{"a": "b"}, 5], "arg.x", "1%",
 ]  # fmt: skip
 VARIABLES: list[Any] = ["${A}", "${B:-1}", "${B:-none}", "${", "$$", "${NONE}", "x${A}"]

@@ -41,55 +41,45 @@ def encode_span(observation: Observation) -> bytes:
     Raises:
         ValueError: an id is not hexadecimal, or empty. No text, number or metadata value raises.
     """
-    o = observation
-    level = o.level
-    parts = [
-        _field(b"\x0a", _identifier(o.trace_id, 16)),
-        _field(b"\x12", _identifier(o.id, 8)),
-    ]
+    # Taken apart at once: 0.15 us, where reading the fields one by one takes 0.6.
+    (
+        trace_id, span_id, parent_id, name, kind, start, end, level, status, given, result, metadata, model, usage,
+        user, session, tags, trace_name, environment, release, version, weight, app_root, _service,
+    ) = observation  # fmt: skip
+    parts = [_trace_id(trace_id), b"\x12\x08", _identifier(span_id, 8)]
     add = parts.append
-    if o.parent_observation_id:
-        add(_field(b"\x22", _identifier(o.parent_observation_id, 8)))
-    name = to_bytes(o.name)
+    if parent_id:
+        parts += (b"\x22\x08", _identifier(parent_id, 8))
     if name:
-        add(_field(b"\x2a", name))
+        add(_name(name) if len(name) <= _CACHED_CHARS else _field(b"\x2a", to_bytes(name)))
     add(_KIND_INTERNAL)
-    add(_fixed64(b"\x39", o.start_time))
-    add(_fixed64(b"\x41", o.end_time))
-    add(_attribute("langfuse.observation.type", o.type))
-    add(_attribute("langfuse.observation.level", level))
-    if o.status_message is not None:
-        add(_attribute("langfuse.observation.status_message", o.status_message))
-    if o.input is not None:
-        add(_attribute("langfuse.observation.input", o.input))
-    if o.output is not None:
-        add(_attribute("langfuse.observation.output", o.output))
-    if o.model is not None:
-        add(_attribute("langfuse.observation.model.name", o.model))
-    if o.usage_details:
-        usage = {to_key(key): count for key, count in o.usage_details.items() if type(count) is int}
-        add(_attribute("langfuse.observation.usage_details", to_json(usage)))
-    for key, value in o.metadata.items():
-        add(_attribute("langfuse.observation.metadata." + to_key(key), to_attribute(value)))
-    if o.sampling_weight != 1.0:
-        add(_attribute("langfuse.observation.metadata.sampling.weight", to_attribute(o.sampling_weight)))
-    if o.user_id is not None:
-        add(_attribute("user.id", o.user_id[:MAX_ID_CHARS]))
-    if o.session_id is not None:
-        add(_attribute("session.id", o.session_id[:MAX_ID_CHARS]))
-    if o.trace_name:
-        add(_attribute("langfuse.trace.name", o.trace_name))
-    if o.tags:
-        add(_tags(o.tags))
-    add(_attribute("langfuse.environment", normalise_environment(o.environment)))
-    if o.release is not None:
-        add(_attribute("langfuse.release", o.release))
-    if o.version is not None:
-        add(_attribute("langfuse.version", o.version))
-    if o.app_root:
-        add(_APP_ROOT)
+    add(_fixed64(b"\x39", start))
+    add(_fixed64(b"\x41", end))
+    add(_common(kind, level, trace_name, environment, release, version, app_root))
+    if status is not None:
+        add(_attribute("langfuse.observation.status_message", status))
+    if given is not None:
+        add(_attribute("langfuse.observation.input", given))
+    if result is not None:
+        add(_attribute("langfuse.observation.output", result))
+    if model is not None:
+        add(_attribute("langfuse.observation.model.name", model))
+    if usage:
+        counts = {to_key(key): count for key, count in usage.items() if type(count) is int}
+        add(_attribute("langfuse.observation.usage_details", to_json(counts)))
+    if metadata:
+        for key, value in metadata.items():
+            add(_attribute("langfuse.observation.metadata." + to_key(key), to_attribute(value)))
+    if weight != 1.0:
+        add(_attribute("langfuse.observation.metadata.sampling.weight", to_attribute(weight)))
+    if user is not None:
+        add(_attribute("user.id", user[:MAX_ID_CHARS]))
+    if session is not None:
+        add(_attribute("session.id", session[:MAX_ID_CHARS]))
+    if tags:
+        add(_tags(tags))
     if level == "ERROR":
-        add(_field(b"\x7a", (_field(b"\x12", to_bytes(o.status_message)) if o.status_message else b"") + _CODE_ERROR))
+        add(_field(b"\x7a", (_field(b"\x12", to_bytes(status)) if status else b"") + _CODE_ERROR))
     return b"".join(parts)
 
 
@@ -132,11 +122,39 @@ def normalise_environment(environment: str) -> str:
     return name or "default"
 
 
+@lru_cache(maxsize=1024)
+def _trace_id(text: str) -> bytes:
+    return b"\x0a\x10" + _identifier(text, 16)
+
+
 def _identifier(text: str, size: int) -> bytes:
     data = bytes.fromhex(text)
     if len(data) != size:
         raise ValueError(f"an id of {len(data)} bytes where {size} are needed")
     return data
+
+
+@lru_cache(maxsize=1024)
+def _name(name: str) -> bytes:
+    return _field(b"\x2a", to_bytes(name))
+
+
+# One look-up for what span after span has in common: 0.3 us, where one for each attribute took 1.2.
+@lru_cache(maxsize=256)
+def _common(
+    kind: str, level: str, trace_name: str, environment: str, release: str | None, version: str | None, app_root: bool
+) -> bytes:
+    return b"".join(
+        (
+            _attribute("langfuse.observation.type", kind),
+            _attribute("langfuse.observation.level", level),
+            _attribute("langfuse.trace.name", trace_name) if trace_name else b"",
+            _attribute("langfuse.environment", normalise_environment(environment)),
+            b"" if release is None else _attribute("langfuse.release", release),
+            b"" if version is None else _attribute("langfuse.version", version),
+            _APP_ROOT if app_root else b"",
+        )
+    )
 
 
 def _attribute(key: str, text: str) -> bytes:

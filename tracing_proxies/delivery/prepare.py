@@ -8,9 +8,12 @@ import attrs
 
 from tracing_proxies.delivery.text import to_json
 from tracing_proxies.masking import Masker
-from tracing_proxies.recording.ids import span_hex, trace_hex
 from tracing_proxies.recording.observation import Observation
 from tracing_proxies.recording.span import Span
+
+_MOST_NAMES = 4_096
+_LONGEST_NAME = 200
+_new: Any = tuple.__new__  # past the named tuple's own, which is written in Python: 0.3 us, not 0.8
 
 
 @attrs.frozen
@@ -33,7 +36,10 @@ class Preparer:
 
     def __init__(self, masker: Masker, service: ServiceNames) -> None:
         self._masker = masker
-        self._service = service
+        self._service_name = service.name
+        self._service_fields = (service.environment, service.release, service.version)
+        # Names come again and again; what masking leaves alone is known by a look-up (0.04 us, not 0.5).
+        self._clean_names: set[str] = set()
 
     def __call__(self, span: Span) -> Observation | None:
         """Prepare one span.
@@ -47,42 +53,51 @@ class Preparer:
         return prepared
 
     def _prepare(self, span: Span) -> Observation:
-        masker, trace, hide = self._masker, span.trace, span.recipe.policy.hide
-        text = self._text
+        # Written out for speed: most spans have no more than a name, times, arguments and a result.
+        masker, trace, recipe = self._masker, span.trace, span.recipe
+        hide, offset, start, parent_id = recipe.policy.hide, trace.offset, span.start, span.parent_id
+        names, trace_id, given, result = self._clean_names, trace.trace_id, span.input, span.output
         metadata: Any = {}
         if span.has_metadata or span.events:
             found = {**span.metadata, "events": list(span.events)} if span.events else span.metadata
             metadata = masker.value(found, hide=hide)
-        return Observation(
-            trace_id=trace_hex(trace.trace_id),
-            id=span_hex(span.span_id),
-            parent_observation_id=None if span.parent_id is None else span_hex(span.parent_id),
-            name=masker.text(span.name),
-            type=span.type,
-            start_time=span.start + trace.offset,
-            end_time=(span.stop or span.start) + trace.offset,
-            level=span.level,
-            status_message=text(span.status_message),
-            input=self._side(span.input, hide),
-            output=self._side(span.output, hide),
-            metadata=metadata if isinstance(metadata, dict) else {"metadata": metadata},
-            model=text(span.model),
-            usage_details=dict(span.usage or {}),
-            user_id=text(trace.user),
-            session_id=text(trace.session),
-            tags=tuple(masker.text(tag) for tag in trace.tags),
-            trace_name=masker.text(trace.name),
-            environment=self._service.environment,
-            release=self._service.release,
-            version=self._service.version,
-            sampling_weight=span.weight,
-            app_root=span.app_root,
-            service_name=self._service.name,
+            if type(metadata) is not dict:
+                metadata = {"metadata": metadata}
+        fields = (
+            f"{trace_id:032x}",
+            f"{span.span_id:016x}",
+            None if parent_id is None else f"{parent_id:016x}",
+            span.name if span.name in names else self._name(span.name),
+            span.type,
+            start + offset,
+            (span.stop or start) + offset,
+            span.level,
+            None if span.status_message is None else self._text(span.status_message),
+            None if given is None else to_json(masker.value(given, hide=hide)),
+            None if result is None else to_json(masker.value(result, hide=hide)),
+            metadata,
+            None if span.model is None else self._text(span.model),
+            {**span.usage} if span.usage else {},
+            None if trace.user is None else self._text(trace.user),
+            None if trace.session is None else self._text(trace.session),
+            tuple([masker.text(tag) for tag in trace.tags]) if trace.tags else (),
+            trace.name if trace.name in names else self._name(trace.name),
+            *self._service_fields,
+            span.weight,
+            span.app_root,
+            self._service_name,
         )
+        prepared: Observation = _new(Observation, fields)
+        return prepared
 
-    def _text(self, value: Any) -> str | None:
+    def _name(self, name: str) -> str:
+        masked = self._masker.text(name)
+        if masked is name and len(name) <= _LONGEST_NAME:
+            if len(self._clean_names) >= _MOST_NAMES:
+                self._clean_names.clear()
+            self._clean_names.add(name)
+        return masked
+
+    def _text(self, value: Any) -> str:
         # Through `value`, so that the strict policy hides it too.
-        return None if value is None else str(self._masker.value(str(value)))
-
-    def _side(self, value: Any, hide: tuple[str, ...]) -> str | None:
-        return None if value is None else to_json(self._masker.value(value, hide=hide))
+        return str(self._masker.value(str(value)))

@@ -16,7 +16,11 @@ def weigh(observation: Observation) -> int:
 
     Texts of captured values are taken exactly, since nearly all memory is in them.
     """
-    size = _OVERHEAD + getsizeof(observation.input) + getsizeof(observation.output)
+    size, given, result = _OVERHEAD, observation.input, observation.output
+    if given is not None:
+        size += getsizeof(given)
+    if result is not None:
+        size += getsizeof(result)
     if observation.status_message is not None:
         size += getsizeof(observation.status_message)
     if observation.metadata:

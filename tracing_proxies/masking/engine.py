@@ -7,9 +7,10 @@ from typing import Any
 
 from tracing_proxies import failures
 from tracing_proxies.masking import markers
+from tracing_proxies.masking.known import MOST_LOOKED_AT, Known
 from tracing_proxies.masking.policy import MaskingRules, NameSet
 from tracing_proxies.masking.scan import Scanner
-from tracing_proxies.masking.walk import KnownKey, Walk
+from tracing_proxies.masking.walk import Walk
 
 
 class Masker:
@@ -38,8 +39,9 @@ class Masker:
         self._rules = MaskingRules.compile(policy=policy, hide=hide, show=show, allow=allow, detect=detect)
         self._scanner = Scanner(self._rules.detectors, self._rules.allow_texts)
         self._extra: dict[tuple[str, ...], NameSet] = {}
+        self._known = Known()
         rules = self._rules
-        self._keys: dict[str, KnownKey] | None = None if rules.strict or rules.allow or rules.needs_path else {}
+        self._keys_decide = not (rules.strict or rules.allow or rules.needs_path)
 
     def text(self, text: str) -> str:
         """Return the text with what the detectors find in it replaced, the same object if they find nothing.
@@ -62,7 +64,7 @@ class Masker:
             return markers.FAILED
 
     def value(self, obj: Any, *, hide: tuple[str, ...] = ()) -> Any:
-        """Return a masked copy of a structure; the input is never changed.
+        """Return a structure masked: a copy, or the very same where it is known to hold nothing to mask.
 
         Args:
             obj: builtins of any nesting: dict, list, tuple, set, str, bytes, numbers, None.
@@ -73,7 +75,10 @@ class Masker:
             32 levels or beyond 100,000 nodes is replaced by a marker.
         """
         try:
-            return Walk(self._rules, self._scanner, self._names(hide), self._keys).mask(obj)
+            if self._keys_decide and not hide and self._known.leaves(obj, MOST_LOOKED_AT) >= 0:
+                return obj
+            keys_decide = self._keys_decide and not hide
+            return Walk(self._rules, self._scanner, self._names(hide), self._known, keys_decide).mask(obj)
         except Exception as exc:
             failures.contain("masking", exc)
             return markers.FAILED

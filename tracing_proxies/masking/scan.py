@@ -16,24 +16,20 @@ _DIGITS = re.compile(r"[0-9][0-9.:]|::").search
 # A masked text may bring a word nearer to a number: passes repeat until nothing changes, which makes masking
 # idempotent. Two are the rule; the bound is for texts made to need more.
 _MOST_PASSES = 12
-# Names, keys and states come again and again; what was found to be clean once is known by a look-up (0.05 us, not 2).
-_MOST_KNOWN = 8_192
-_LONGEST_KNOWN = 64
 
 
 class Scanner:
-    """Finds and replaces with a fixed set of detectors; remembers only short texts in which nothing was found.
+    """Finds and replaces with a fixed set of detectors.
 
     Args:
         detectors: in order of precedence.
         allow: texts that stay when a detector finds exactly them.
     """
 
-    __slots__ = ("_allow", "_anchored", "_judges", "_searches", "clean")
+    __slots__ = ("_allow", "_anchored", "_judges", "_searches")
 
     def __init__(self, detectors: Sequence[Detector], allow: frozenset[str]) -> None:
         self._allow = allow
-        self.clean: set[str] = set()
         ranked = list(enumerate(detectors))
         self._anchored: tuple[tuple[tuple[str, ...], int, Callable[[str, str], Iterator[Found]]], ...] = tuple(
             (d.anchors, rank, d.find) for rank, d in ranked if d.find is not None and d.anchors
@@ -52,14 +48,10 @@ class Scanner:
             text: any text.
             label: the key that the text stands under, read as if it stood before it.
         """
-        if (not label and text in self.clean) or not _WORTH(text):
+        if not _WORTH(text):
             return text
         masked = self._once(text, label)
         if masked is text:
-            if not label and len(text) <= _LONGEST_KNOWN:
-                if len(self.clean) >= _MOST_KNOWN:
-                    self.clean.clear()
-                self.clean.add(text)
             return text
         for _ in range(_MOST_PASSES - 1):
             text, masked = masked, self._once(masked, label)

@@ -11,6 +11,7 @@ from tracing_proxies import failures
 from tracing_proxies.masking import markers
 from tracing_proxies.masking.checks import is_card_number
 from tracing_proxies.masking.keys import fold_name, split_name
+from tracing_proxies.masking.known import Known
 from tracing_proxies.masking.policy import MaskingRules, NameSet
 from tracing_proxies.masking.scan import Scanner
 
@@ -24,13 +25,8 @@ _TELLING = frozenset(
 )
 _JSON_STARTS = frozenset('{["')
 _JSON_IN_STRING = frozenset("{[\\")
-_MOST_KEYS = 4_096
-_LONGEST_KEY = 64
 _SHOW = 1
 _EXEMPT = 2
-
-KnownKey = tuple[str, bool, str]
-"""What becomes of an entry: its masked key, whether its value is hidden, and the label that its value stands under."""
 
 
 class Walk:
@@ -40,21 +36,22 @@ class Walk:
         rules: the compiled policy.
         scanner: masks the texts.
         extra: names to hide beside the rules'.
-        keys: what is known of keys, shared by all walks under the same rules; None where what becomes of an entry
-            depends on more than its key.
+        known: what has been learnt under these rules.
+        keys_decide: whether nothing but its key decides what becomes of an entry, and ``extra`` is None.
     """
 
-    __slots__ = ("_extra", "_keys", "_nodes", "_paths", "_rules", "_scanner")
+    __slots__ = ("_extra", "_keys_decide", "_known", "_nodes", "_paths", "_rules", "_scanner")
 
     def __init__(
-        self, rules: MaskingRules, scanner: Scanner, extra: NameSet | None, keys: dict[str, KnownKey] | None = None
+        self, rules: MaskingRules, scanner: Scanner, extra: NameSet | None, known: Known, keys_decide: bool
     ) -> None:
         self._rules = rules
         self._scanner = scanner
         self._extra = extra
         self._nodes = 0
         self._paths = rules.needs_path or bool(extra and extra.paths)
-        self._keys = keys if extra is None else None
+        self._known = known
+        self._keys_decide = keys_decide
 
     def mask(self, obj: Any) -> Any:
         """Return the masked copy of a value that stands under no key."""
@@ -76,7 +73,14 @@ class Walk:
         try:
             kind = type(obj)
             if kind is str:
-                return self._text(obj, depth, label, path, mode)
+                if mode != _SHOW or label:
+                    return self._text(obj, depth, label, path, mode)
+                if obj in self._known.texts:
+                    return obj
+                masked = self._text(obj, depth, label, path, mode)
+                if masked is obj and obj[:1] not in _JSON_STARTS:
+                    self._known.learn_text(obj)
+                return masked
             if obj is None or kind is bool:
                 return obj
             if kind is int or kind is float:
@@ -94,8 +98,8 @@ class Walk:
 
     def _mapping(self, obj: dict[Any, Any], depth: int, path: str, mode: int) -> dict[Any, Any]:
         masked: dict[Any, Any] = {}
-        keys = self._keys if mode == _SHOW else None
-        clean = self._scanner.clean
+        keys = self._known.keys if self._keys_decide and mode == _SHOW else None
+        texts = self._known.texts
         for key, value in obj.items():
             known = None if keys is None else keys.get(key) if type(key) is str else None
             if known is not None and known[0] not in masked and self._nodes < MAX_NODES:
@@ -106,7 +110,7 @@ class Walk:
                 elif (
                     value is None
                     or kind is bool
-                    or (kind is str and not label and value in clean and value[0] not in _JSON_STARTS)
+                    or (kind is str and not label and value in texts)
                     or ((kind is int or kind is float) and -1e6 < value < 1e6)
                 ):
                     self._nodes += 1
@@ -123,8 +127,8 @@ class Walk:
                 new_key = _free_name(str(new_key), masked)
             below = f"{path}.{fold_name(name)}" if self._paths and mode != _EXEMPT else ""
             masked[new_key] = self._entry(name, value, obj, depth, below, mode)
-            if keys is not None and type(key) is str and key and len(key) <= _LONGEST_KEY and len(keys) < _MOST_KEYS:
-                keys[key] = (self._key(key, depth, mode), self._rules.hides(key), _label(key))
+            if keys is not None and type(key) is str:
+                self._known.learn_key(key, (self._key(key, depth, mode), self._rules.hides(key), _label(key)))
         return masked
 
     def _entry(self, name: str, value: Any, siblings: dict[Any, Any], depth: int, path: str, mode: int) -> Any:

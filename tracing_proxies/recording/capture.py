@@ -42,6 +42,7 @@ _MAPPINGS = frozenset(map(id, (dict, OrderedDict, defaultdict)))
 _SEQUENCES = frozenset(map(id, (list, tuple, set, frozenset, deque)))
 _ARRAYS = frozenset({("numpy", "ndarray"), ("torch", "Tensor")})
 _INT64 = 2**63
+_LEFT_OUT = "<left out>"
 _LARGEST_INT_BITS = 4096
 
 
@@ -157,7 +158,7 @@ class _Copy:
         kind = type(value)
         self.nodes -= 1
         if self.nodes < 0:
-            return "<left out>"
+            return _LEFT_OUT
         if kind is str:
             return self.text(value)
         identity = id(kind)
@@ -195,21 +196,54 @@ class _Copy:
         finally:
             self.open.discard(id(value))
 
+    # What most entries are is written out in the two loops below: 0.2 us an entry, where `take` needs 0.6.
     def entries(self, value: Any, depth: int) -> Any:
         size, most = len(value), self.limits.max_items
         rest = f"<{size - most:,} more>" if size > most else ""
         if id(type(value)) in _MAPPINGS:
             return self.pairs(islice(value.items(), most), depth, rest)
-        items = [self.take(item, depth + 1) for item in islice(value, most)]
-        return [*items, rest] if rest else items
+        items: list[Any] = []
+        for item in islice(value, most):  # also where it is short: another thread may make it longer meanwhile
+            kind = type(item)
+            if self.nodes <= 0:
+                items.append(_LEFT_OUT)
+            elif kind is str and len(item) <= self.left:
+                self.left -= len(item)
+                self.nodes -= 1
+                items.append(item)
+            elif kind is float or kind is bool or item is None or (kind is int and -_INT64 <= item < _INT64):
+                self.nodes -= 1
+                items.append(item)
+            else:
+                items.append(self.take(item, depth + 1))
+        if rest:
+            items.append(rest)
+        return items
 
     def pairs(self, pairs: Iterable[tuple[Any, Any]], depth: int, rest: str = "") -> dict[str, Any]:
         copied: dict[str, Any] = {}
         for key, item in pairs:
-            name = self.text(key) if type(key) is str else _key(key)
+            if type(key) is not str:
+                name = _key(key)
+            elif len(key) <= self.left:
+                self.left -= len(key)
+                name = key
+            else:
+                name = self.text(key)
             while name in copied:
                 name += "'"
-            copied[name] = self.take(item, depth + 1)
+            kind = type(item)
+            if self.nodes <= 0:
+                copied[name] = _LEFT_OUT
+            elif kind is str and len(item) <= self.left:
+                self.left -= len(item)
+                self.nodes -= 1
+                copied[name] = item
+            elif kind is float or kind is bool or item is None or (kind is int and -_INT64 <= item < _INT64):
+                self.nodes -= 1
+                copied[name] = item
+            else:
+                copied[name] = self.take(item, depth + 1)
         if rest:
             copied[rest] = None
         return copied

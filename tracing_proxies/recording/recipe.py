@@ -11,6 +11,7 @@ from tracing_proxies.recording.scope import Binder, defaults_of, make_binder, po
 from tracing_proxies.registry.policy import Policy
 from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value, paths_of
+from tracing_proxies.sampling.rate import Rate
 
 _LATE = frozenset({"result", "error"})
 
@@ -51,6 +52,8 @@ class Recipe:
         "outcome",
         "output",
         "policy",
+        "rate",
+        "room",
         "root",
         "sample",
         "session",
@@ -92,7 +95,10 @@ class Recipe:
         self.model = policy.model
         self.usage = tuple(policy.usage.items())
         self.sample = policy.sample
+        self.rate = None if policy.rate is None else Rate(*policy.rate)
         self.min_duration = policy.min_duration
+        # How many spans a trace that starts here may have besides its first.
+        self.room = None if policy.spans_per_trace is None else max(0, policy.spans_per_trace - 1)
         self.nested = policy.nested
         self.fold = load(policy.fold)
         self.delegate = load(policy.delegate)
@@ -120,6 +126,7 @@ class Recipe:
             or self.min_duration
             or self.root
             or self.sample < 1.0
+            or self.rate is not None
             or self.level != "DEFAULT"
             or self.observation == "generation"
         )

@@ -27,14 +27,16 @@ from tracing_proxies.recording.context import (
 from tracing_proxies.recording.handles import NEVER_RECORDED, Adoption, Recording, Unsampled
 from tracing_proxies.recording.ids import new_span_id, new_trace_id
 from tracing_proxies.recording.ids import random_bits as _bits
+from tracing_proxies.recording.nesting import demote_inner_generation, joins
 from tracing_proxies.recording.recipe import Recipe
+from tracing_proxies.recording.room import Crowd, Crowded
 from tracing_proxies.recording.scope import CallScope
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.trace import Trace
 from tracing_proxies.sampling.rule import keeps
 
-_MOST_ANCESTORS = 256
 _new: Any = object.__new__
+_put: Any = dict.__setitem__
 _clock = time.perf_counter_ns
 _wall_clock = time.time_ns
 
@@ -104,9 +106,13 @@ class Recorder:
             # (0.4 us each), and argument names are left to the worker (0.2 us).
             name = recipe.constant_name or ""
             if parent is not None:
-                if recipe.nested != "child" and self._joins(parent, recipe, function, instance):
+                if recipe.nested != "child" and joins(parent, recipe, function, instance):
                     return None
                 trace = parent.trace
+                if trace.room is not None:
+                    if trace.room <= 0:
+                        return self._crowd(trace, parent, name, context)
+                    trace.room -= 1
             else:
                 trace = _new(Trace)
                 trace.trace_id = _bits(128) or new_trace_id()
@@ -115,6 +121,8 @@ class Recorder:
                 trace.tags = ()
                 trace.ended = False
                 trace.name = name
+                trace.crowd = None
+                trace.room = recipe.room
             span: Span = _new(Span)
             span.recorder = self
             span.recipe = recipe
@@ -136,7 +144,8 @@ class Recorder:
                 span.library = recipe.library
                 span.context = with_own_span(context, span)
             else:
-                span.context = Context({**context, SPAN_KEY: span}) if context else Context({SPAN_KEY: span})
+                span.context = copied_context = Context(context)
+                _put(copied_context, SPAN_KEY, span)  # as `with_span` does
             if recipe.capture_input:
                 copied = flat_copy(args, recipe.limits)
                 if copied is not None and (not kwargs or is_flat(kwargs, recipe.limits)):
@@ -182,7 +191,7 @@ class Recorder:
             if parent.waiting_for is not None and parent.waiting_for is function:
                 return self._adopt(parent, recipe, instance, args, kwargs)
             parent_id = parent.span_id
-            if recipe.nested != "child" and self._joins(parent, recipe, function, instance):
+            if recipe.nested != "child" and joins(parent, recipe, function, instance):
                 return None
         weight = 1.0
         if trace is None or (recipe.root and parent is not None):
@@ -190,11 +199,18 @@ class Recorder:
             if started is None:
                 return Unsampled(with_span(context, UNSAMPLED)) if context else NEVER_RECORDED
             trace, parent, parent_id = started, None, None
-        elif recipe.sample < 1.0:
-            thinned = self._thin(recipe)
-            if thinned is None:
-                return None
-            weight = thinned
+        else:
+            if recipe.sample < 1.0 or recipe.rate is not None:
+                thinned = self._thin(recipe)
+                if thinned is None:
+                    return None
+                weight = thinned
+            if parent is None and not trace.name:  # the first span here of a trace that was begun elsewhere
+                trace.room = recipe.room
+            elif trace.room is not None:
+                if trace.room <= 0:
+                    return self._crowd(trace, above, recipe.constant_name or recipe.function, context)
+                trace.room -= 1
         bound = scope = None
         if recipe.needs_scope:
             bound = recipe.bind(args, kwargs)
@@ -216,7 +232,7 @@ class Recorder:
         if recipe.delegate is not None:
             span.waiting_for = recipe.delegate(instance)
         if span.type == "generation":
-            _demote_inner_generation(span)
+            demote_inner_generation(span)
         if not trace.name:
             trace.name = span.name
         self.open[span.span_id] = span
@@ -243,9 +259,7 @@ class Recorder:
         if parent is not None:
             parent.kept_child = True
         else:
-            span.trace.ended = True
-            if self.traces:
-                self.traces.pop(span.trace.trace_id, None)
+            self._end_trace(span)
         try:
             self.emit(span)
         except Exception as exc:
@@ -284,9 +298,7 @@ class Recorder:
         parent, recipe = span.parent, span.recipe
         span.release()
         if parent is None:
-            span.trace.ended = True
-            if self.traces:
-                self.traces.pop(span.trace.trace_id, None)
+            self._end_trace(span)
         if span.dropped is None and (
             recipe.min_duration
             and span.stop is not None
@@ -302,6 +314,30 @@ class Recorder:
         except Exception as exc:
             contain("emit", exc)
 
+    def _end_trace(self, root: Span) -> None:
+        trace = root.trace
+        trace.ended = True
+        if self.traces:
+            self.traces.pop(trace.trace_id, None)
+        crowd, trace.crowd = trace.crowd, None
+        if crowd is not None:
+            try:
+                span = Span(self, trace, new_span_id(), None, root.span_id)
+                span.recipe = root.recipe
+                span.app_root = False
+                span.stop = root.stop
+                crowd.describe(span)
+                self.emit(span)
+            except Exception as exc:
+                contain("emit", exc)
+
+    def _crowd(self, trace: Trace, above: Any, name: str, context: Context) -> Crowded:
+        next(self._left_out)
+        if trace.crowd is None:
+            trace.crowd = Crowd(_clock())
+        trace.crowd.add(name)
+        return Crowded(context, above, trace.crowd)
+
     def _observe(self, span: Span) -> None:
         for observer in tuple(self.observers):
             try:
@@ -310,7 +346,7 @@ class Recorder:
                 contain("observer", exc)
 
     def _start_trace(self, recipe: Recipe, linked: Span | None) -> Trace | None:
-        probability = recipe.sample
+        probability = recipe.sample if recipe.rate is None else recipe.rate.probability()
         if probability <= 0.0:
             next(self._left_out)
             return None
@@ -319,16 +355,18 @@ class Recorder:
             next(self._left_out)
             return None
         trace = Trace(trace_id, 1.0 if self.forced else 1.0 / probability)
+        trace.room = recipe.room
         if linked is not None and linked.trace.session is not None:
             trace.session = linked.trace.session
         return trace
 
     def _thin(self, recipe: Recipe) -> float | None:
         """Decide on one span within a kept trace; returns its weight, None if it is left out."""
-        if recipe.sample <= 0.0 or not (self.forced or keeps(new_span_id(), recipe.sample)):
+        probability = recipe.sample if recipe.rate is None else recipe.rate.probability()
+        if probability <= 0.0 or not (self.forced or keeps(new_span_id(), probability)):
             next(self._left_out)
             return None
-        return 1.0 if self.forced else 1.0 / recipe.sample
+        return 1.0 if self.forced else 1.0 / probability
 
     def _foreign(self, above: Any, own: Any) -> tuple[Span | None, Trace | None, int | None, SpanContext | None]:
         """Place a span that another library made current: a copy of ours, one below ours, or one from elsewhere.
@@ -362,33 +400,3 @@ class Recorder:
             span.dropped = "sampled"
         outcome.begin_record(span, recipe, scope, bound)
         return Adoption(span, recipe, scope)
-
-    def _joins(self, parent: Span, recipe: Recipe, function: Any, instance: Any) -> bool:
-        """Tell whether a call joins an open span of the same instance and method instead of making its own."""
-        if recipe.nested == "merge":
-            return (
-                parent.function is not function
-                and instance is not None
-                and parent.instance_id == id(instance)
-                and parent.recipe.function == recipe.function
-            )
-        above: Span | None = parent
-        for _ in range(_MOST_ANCESTORS):
-            if above is None:
-                return False
-            if above.function is function and above.instance_id == id(instance):
-                return True
-            above = above.parent
-        return False
-
-
-def _demote_inner_generation(span: Span) -> None:
-    """Make a generation within a generation a plain span: its tokens would be counted twice."""
-    above = span.parent
-    for _ in range(_MOST_ANCESTORS):
-        if above is None or above.type in ("agent", "tool"):
-            return
-        if above.type == "generation":
-            span.type = "span"
-            return
-        above = above.parent

@@ -7,6 +7,8 @@ from typing import Any
 
 from opentelemetry.trace import TraceState
 
+from tracing_proxies.recording.room import Crowd
+
 
 class Trace:
     """One trace in this process: its id, whether it is kept, and what stands on every one of its spans.
@@ -18,10 +20,14 @@ class Trace:
             jump of the wall clock never turns a duration around.
         name: of its first span.
         ended: whether its first span in this process has ended.
+        room: how many more spans it may have, None for any number.
+        crowd: counts the calls that it had no room for.
         state: what other tracing systems have said about it (W3C ``tracestate``), passed on unchanged.
     """
 
-    __slots__ = ("ended", "name", "offset", "session", "state", "tags", "trace_id", "user", "weight")
+    __slots__ = (
+        "crowd", "ended", "name", "offset", "room", "session", "state", "tags", "trace_id", "user", "weight",
+    )  # fmt: skip
 
     def __init__(self, trace_id: int, weight: float = 1.0) -> None:
         self.trace_id = trace_id
@@ -33,6 +39,8 @@ class Trace:
         self.user: Any = None
         self.tags: tuple[str, ...] = ()
         self.state: TraceState | None = None
+        self.room: int | None = None
+        self.crowd: Crowd | None = None
 
     def add_tags(self, tags: tuple[str, ...]) -> None:
         """Add tags, each once, in the order in which they come."""

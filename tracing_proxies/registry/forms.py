@@ -87,7 +87,12 @@ _TEXT: Final = {**SCALAR, "pattern": r"\S"}
 _PATTERN: Final = either(
     anchored(_POINTCUT, "a pattern such as module:Class.method", "package.module:Class.method"), VARIABLE
 )
-_SHARE: Final = anchored(rf"\s*{_PERCENTAGE}\s*", "always, never or a share such as 10%", "10%")
+_SAMPLE: Final = anchored(
+    rf"\s*(?:{_PERCENTAGE}|(?!0+(?:\.0+)?\s*/){_NUMBER}\s*/\s*(?:{'|'.join(NANOSECONDS)}))\s*",
+    "always, never, a share such as 10% or a rate such as 5/min",
+    "10%",
+    "5/min",
+)
 
 FORMS: Final[Mapping[str, Form]] = {
     "text": Form("a text", _fixed(SCALAR)),
@@ -98,7 +103,9 @@ FORMS: Final[Mapping[str, Form]] = {
     "choices": Form("any of", lambda key: some(_choice(key))),
     "bytes": Form("a size", _quantity(BYTES, "a size such as 8KiB", "8KiB", "1MiB", "1GiB"), "units"),
     "duration": Form("a duration", _quantity(NANOSECONDS, "a duration such as 5ms", "5ms", "2s", "7d"), "units"),
-    "sample": Form("`always`, `never` or a share", _fixed({"enum": ["always", "never"]}, _SHARE, VARIABLE), "units"),
+    "sample": Form(
+        "`always`, `never`, a share or a rate", _fixed({"enum": ["always", "never"]}, _SAMPLE, VARIABLE), "units"
+    ),
     "file": Form("the path of a file", _fixed({**SCALAR, "minLength": 1})),
     "entry": Form("`module:name`", _fixed(anchored(_ENTRY, "module:name"), VARIABLE)),
     "when": Form("a condition", _fixed({"type": "string"}), "when-conditions-on-the-environment"),

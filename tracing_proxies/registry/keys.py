@@ -141,7 +141,11 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("if", _BUNDLE, "path", "A condition, judged per call, without which nothing is recorded.", unseen=_EARLY),
     Key("model", _BUNDLE, "value", "The name of the model that a generation used."),
     Key("usage", _BUNDLE, "mapping", "Counts of tokens, by kind.", unseen=_RETURNED),
-    Key("sample", _SETTING, "sample", "How many calls are recorded: always, never or a share.", "always"),
+    Key("sample", _SETTING, "sample", "How many calls of each target are recorded: always, never, a share or a rate.",
+        "always"),
+    Key("budget", _SETTING, "section", "What the traces that start here may grow to.", section="budget"),
+    Key("spans_per_trace", ("budget",), "count", "How many spans a trace may have; the rest are summed up in one more.",
+        "any number"),
     Key("min_duration", _SETTING, "duration", "Leaf spans that were faster are dropped.", "0ns"),
     Key("nested", _SETTING, "choice", "What becomes of a call inside of the same method's call.", "merge", NESTED),
     Key("masking", ("rule", "role", "use"), "section", "What the rule hides besides.", section="rule.masking"),
@@ -170,14 +174,7 @@ LATER: Final[tuple[Later, ...]] = (
     Later("masking", "pseudonyms"),
     Later("use", "native", "adopt", "adopt"),
     Later("preset", "native", "adopt", "adopt"),
-    Later("defaults", "budget"),
-    Later("rule", "budget"),
     Later("rule", "scores"),
-    Later("role", "budget"),
-    Later("rule", "sample", r"[0-9.]+\s*/\s*[a-z]+", "5/min"),
-    Later("role", "sample", r"[0-9.]+\s*/\s*[a-z]+", "5/min"),
-    Later("defaults", "sample", r"[0-9.]+\s*/\s*[a-z]+", "5/min"),
-    Later("use", "sample", r"[0-9.]+\s*/\s*[a-z]+", "5/min"),
 )
 
 

@@ -19,7 +19,7 @@ from tracing_proxies.registry.pointcut import Pointcut, PointcutError
 from tracing_proxies.registry.splits import is_unquoted_template
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.registry.template import Template, compile_template
-from tracing_proxies.registry.units import UnitError, parse_bytes, parse_duration, parse_share
+from tracing_proxies.registry.units import UnitError, parse_bytes, parse_duration, parse_rate, parse_share
 from tracing_proxies.registry.values import BRACES, Value, compile_value, paths_of
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ C = TypeVar("C", bound=Value)
 V = TypeVar("V", bound=Value)
 
 _TRUTHS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+_SAMPLES: Final = "always, never, a share such as 10% or a rate such as 5/min"
 _LARGEST_COUNT: Final = 1_000_000
 _ENTRY: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
@@ -100,13 +101,16 @@ def read_duration(reader: Reader, node: Node, key: Key) -> int:
 
 
 def read_sample(reader: Reader, node: Node, key: Key) -> SampleRate:
-    text = scalar(node, "always, never or a share such as 10%").text
+    text = scalar(node, _SAMPLES).text
     if text in ("always", "never"):
         return SampleRate(1.0 if text == "always" else 0.0)
     if text.isalpha():
-        message = f"expected always, never or a share such as 10%, found {text!r}"
+        message = f"expected {_SAMPLES}, found {text[:60]!r}"
         raise Refusal("TP208", message, node.place, nearest(text, ("always", "never")))
-    return SampleRate(_quantity(node, parse_share, "a share such as 10%"))
+    if "/" in text:
+        many, period = _quantity(node, parse_rate, _SAMPLES)
+        return SampleRate(1.0, many, period)
+    return SampleRate(_quantity(node, parse_share, _SAMPLES))
 
 
 def read_file(reader: Reader, node: Node, key: Key) -> Path:

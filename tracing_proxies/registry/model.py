@@ -42,9 +42,17 @@ class CaptureSettings:
 
 @attrs.frozen
 class SampleRate:
-    """The share of calls that is recorded, between 0.0 and 1.0."""
+    """How many calls are recorded.
 
-    share: float
+    Args:
+        share: between 0.0 and 1.0.
+        many: how many in each ``period``, instead of a share.
+        period: nanoseconds.
+    """
+
+    share: float = 1.0
+    many: float | None = None
+    period: int = 0
 
 
 @attrs.frozen(eq=False)
@@ -56,6 +64,7 @@ class Settings:
         output: the same in place of the result.
         condition: the `if:`, judged per call.
         min_duration: nanoseconds.
+        spans_per_trace: how many spans a trace that starts here may have.
         hide: names of keys that are hidden besides those of the registry.
         reads: every path of a rule or role.
     """
@@ -80,6 +89,7 @@ class Settings:
     usage: Mapping[str, Value] = EMPTY
     sample: SampleRate | None = None
     min_duration: int | None = None
+    spans_per_trace: int | None = None
     nested: str | None = None
     fold: str | None = None
     delegate: str | None = None

@@ -26,7 +26,9 @@ class Policy:
         outcome: values that are recorded as metadata ``outcome.<key>``.
         condition: the `if:`, judged per call.
         sample: the share of calls that is recorded.
+        rate: how many calls of each target are recorded in how many nanoseconds; None where a share decides.
         min_duration: nanoseconds.
+        spans_per_trace: how many spans a trace that starts here may have; None for any number.
         hide: names of keys that are hidden besides those of the registry.
     """
 
@@ -53,7 +55,9 @@ class Policy:
     model: Value | None = None
     usage: Mapping[str, Value] = EMPTY
     sample: float = 1.0
+    rate: tuple[float, int] | None = None
     min_duration: int = 0
+    spans_per_trace: int | None = None
     nested: str = "merge"
     fold: str | None = None
     delegate: str | None = None
@@ -132,7 +136,9 @@ def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings]) -> Policy:
         model=strongest("model"),
         usage=_merged(layers, "usage"),
         sample=1.0 if sample is None else sample.share,
+        rate=None if sample is None or sample.many is None else (sample.many, sample.period),
         min_duration=strongest("min_duration", 0),
+        spans_per_trace=strongest("spans_per_trace"),
         nested=strongest("nested", "merge"),
         fold=strongest("fold"),
         delegate=strongest("delegate"),

@@ -148,6 +148,7 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
     """Make settings of a section's values; keys that are no settings are left out."""
     fields = {_RENAMED.get(name, name): value for name, value in values.items()}
     fields["capture"] = CaptureSettings(**fields.get("capture", {}))
+    fields |= fields.pop("budget", {})
     fields["hide"] = tuple(fields.pop("masking", {}).get("hide", ()))
     return Settings(**{name: value for name, value in fields.items() if name in _SETTINGS})
 

@@ -110,5 +110,5 @@ def _default(key: Key) -> Any:
     if key.kind == "flag":
         return key.default == "true"
     if key.kind == "count":
-        return int(key.default)
+        return int(key.default) if key.default.isdigit() else None
     return key.default if key.kind in _LITERAL or key.default in key.choices else None

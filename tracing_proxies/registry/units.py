@@ -1,4 +1,4 @@
-"""Quantities with units: byte sizes, durations and shares, as they are written in a registry."""
+"""Quantities with units: byte sizes, durations, shares and rates, as they are written in a registry."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Final
 from tracing_proxies.registry.suggest import nearest
 
 _QUANTITY: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-zµ%]*)")
+
+_RATE: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*/\s*([A-Za-zµ]+)")
 
 BYTES: Final = {
     "B": 1,
@@ -87,6 +89,29 @@ def parse_share(text: str) -> float:
     if share > 1:
         raise UnitError(f"{text!r} is more than 100%")
     return float(share)
+
+
+def parse_rate(text: str) -> tuple[float, int]:
+    """Read a rate such as ``5/min``.
+
+    Returns:
+        How many, and in how many nanoseconds.
+
+    Raises:
+        UnitError: if the text is not a number above zero, a slash and a unit of time.
+    """
+    shown = text[:40]
+    found = _RATE.fullmatch(text.strip())
+    if found is None:
+        raise UnitError(f"expected a rate such as 5/min, found {shown!r}")
+    number, unit = found.groups()
+    if unit not in NANOSECONDS:
+        right = nearest(unit, NANOSECONDS)
+        message = f"expected a rate such as 5/min, found {shown!r}; the units are {', '.join(NANOSECONDS)}"
+        raise UnitError(message, right and f"{number}/{right}")
+    if not float(number):
+        raise UnitError(f"{shown!r} is none at all; write never")
+    return float(number), NANOSECONDS[unit]
 
 
 def _scaled(text: str, units: dict[str, int], expected: str) -> int:

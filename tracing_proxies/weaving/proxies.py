@@ -23,7 +23,7 @@ from typing import Any
 
 import wrapt
 
-from tracing_proxies.recording.context import attach, detach
+from tracing_proxies.recording.context import attach, detach, reset
 from tracing_proxies.registry.fields import mro_of, namespace_of
 from tracing_proxies.weaving.advice import JoinPoint, go_on, wrap
 from tracing_proxies.weaving.candidates import is_bound_by
@@ -138,7 +138,10 @@ def advise(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             recording.fail(exc)
             cut_frame(exc)
             raise
-        detach(token)
+        try:  # `detach` without the call
+            reset(token)
+        except ValueError:
+            pass
     proceed = _continues(id(type(result)))
     if proceed is None and recipe.fold is not None:
         proceed = proceed_with(type(result))

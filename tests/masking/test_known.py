@@ -1,0 +1,59 @@
+"""What masking has learnt changes how long it takes, never what it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracing_proxies.masking import Masker
+
+texts = st.sampled_from(
+    ["", "ok", "olive oil", "ana@example.com", "4155550199", '{"password": "x"}', '["a"]', "[masked]", "a" * 70, "{}"]
+) | st.text(max_size=12)
+keys = st.sampled_from(["status", "token", "logprob", "phone", "card", "password", "note", "ana@example.com", ""])
+numbers = st.sampled_from([0, 1, True, 4155550199, 4111111111111111, -5.5, float("nan"), 1e7, 10**30])
+values = st.recursive(
+    texts | numbers | st.none(),
+    lambda v: st.lists(v, max_size=4) | st.dictionaries(keys, v, max_size=4) | st.lists(v, max_size=3).map(tuple),
+    max_leaves=12,
+)
+policies: Any = st.fixed_dictionaries(
+    {},
+    optional={
+        "policy": st.sampled_from(["open", "strict"]),
+        "hide": st.sampled_from([("note",), ("a.*.note",)]),
+        "allow": st.sampled_from([("ana@example.com",), ("card",)]),
+        "show": st.just(("status",)),
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(policies, st.lists(st.tuples(values, st.sampled_from([(), ("status",), ("*.status",)])), min_size=2, max_size=6))
+def test_a_masker_that_has_seen_much_masks_as_a_new_one_does(policy: dict[str, Any], seen: list[Any]) -> None:
+    experienced = Masker(**policy)
+    for value, hide in [*seen, *seen]:
+        assert repr(experienced.value(value, hide=hide)) == repr(Masker(**policy).value(value, hide=hide))
+
+
+def test_what_is_known_to_be_clean_is_not_copied() -> None:
+    masker = Masker()
+    value = {"status": "ok", "lines": [{"sku": "olive oil", "count": 3}]}
+    assert masker.value(value) == value
+    assert masker.value(value) is value
+
+
+def test_a_value_under_a_telling_key_is_looked_at_although_its_text_is_known() -> None:
+    masker = Masker()
+    assert masker.value({"order": "415-555-019"}) == masker.value({"order": "415-555-019"})
+    assert masker.value({"phone": "415 555 0199"}) != {"phone": "415 555 0199"}
+
+
+def test_memory_for_what_is_known_is_bounded() -> None:
+    masker = Masker()
+    for number in range(30_000):
+        masker.value({f"key {number}": f"text {number}"})
+    assert len(masker._known.texts) <= 8_192
+    assert len(masker._known.keys) <= 4_096
