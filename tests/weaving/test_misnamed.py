@@ -21,6 +21,7 @@ def nothing(): return None
 class Agent:
     def run(self, task): return task
     def stop(self): return None
+    def any(*given): return given
     @staticmethod
     def load(path): return path
 """
@@ -60,6 +61,7 @@ def test_a_name_that_is_no_parameter_is_reported_where_it_stands_with_the_neares
         ("shop:handle", "args.limit"),
         ("shop:spread", "args.anything"),
         ("shop:Agent.run", "args.task"),
+        ("shop:Agent.any", "args.given"),
         ("shop:Agent.load", "args.path"),
         ("shop:Agent.*", "args.task"),
         ("[shop:handle, shop:Agent.run]", "first(args.trigger, args.task)"),

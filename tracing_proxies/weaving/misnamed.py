@@ -8,6 +8,7 @@ from typing import Any
 
 from tracing_proxies.errors import Problem
 from tracing_proxies.registry.model import Placed, Registry, Rule
+from tracing_proxies.registry.pointcut import Pointcut
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.weaving.points import Points
 from tracing_proxies.weaving.unmatched import loaded_namespaces, selects
@@ -38,10 +39,11 @@ def find_misnamed(registry: Registry, points: Points, *, pending: bool = False) 
         if rule.preset is None and _reads_parameters(rule.settings.reads)
     ]
     groups += [(rules[0].bundle.reads, rules, "has this role") for rules in users.values() if rules[0].bundle]
+    woven = _Woven(points)
     problems: list[Problem] = []
     for reads, rules, what in groups:
         if pending or all(_is_settled(rule, loaded) for rule in rules):
-            problems += _judge(reads, list(_signatures(rules, points)), what)
+            problems += _judge(reads, [woven.signature(at) for at in sorted(woven.selected(rules))], what)
     return problems
 
 
@@ -57,7 +59,9 @@ def parameter_names(function: Any, *, bound: bool) -> frozenset[str] | None:
         return None
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
         return None
-    return frozenset(parameter.name for parameter in (parameters[1:] if bound else parameters))
+    if bound and parameters and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:
+        del parameters[0]
+    return frozenset(parameter.name for parameter in parameters)
 
 
 def _judge(reads: Iterable[Placed], signatures: Sequence[Signature], what: str) -> Iterator[Problem]:
@@ -72,14 +76,32 @@ def _judge(reads: Iterable[Placed], signatures: Sequence[Signature], what: str) 
             yield Problem(CODE, message, place, nearest(name, sorted(known)))
 
 
-def _signatures(rules: Sequence[Rule], points: Points) -> Iterator[Signature]:
-    for target, point in points.placed():
-        if any(
-            any(selects(pointcut, target) for pointcut in rule.match)
-            and not any(pointcut.matches(target) for pointcut in rule.exceptions)
-            for rule in rules
-        ):
-            yield str(target), parameter_names(point.function, bound=point.bound)
+class _Woven:
+    """What is woven, by name: a thousand literal rules must not look at a thousand targets each."""
+
+    def __init__(self, points: Points) -> None:
+        self._placed = list(points.placed())
+        self._by_name: dict[str, list[int]] = {}
+        for at, (target, _) in enumerate(self._placed):
+            self._by_name.setdefault(target.name, []).append(at)
+
+    def signature(self, at: int) -> Signature:
+        """Return the name and the parameters of a target by its number."""
+        target, point = self._placed[at]
+        return str(target), parameter_names(point.function, bound=point.bound)
+
+    def selected(self, rules: Sequence[Rule]) -> set[int]:
+        """Return the numbers of the targets that any of some rules selects."""
+        found: set[int] = set()
+        for rule in rules:
+            for pointcut in rule.match:
+                possible = self._by_name.get(str(pointcut.name), ()) if pointcut.literal else range(len(self._placed))
+                found |= {at for at in possible if at not in found and self._selects(pointcut, rule, at)}
+        return found
+
+    def _selects(self, pointcut: Pointcut, rule: Rule, at: int) -> bool:
+        target, _ = self._placed[at]
+        return selects(pointcut, target) and not any(exception.matches(target) for exception in rule.exceptions)
 
 
 def _is_settled(rule: Rule, loaded: Iterable[str]) -> bool:
