@@ -13,6 +13,7 @@ from tests.registry.test_schema import PRESET, REGISTRY, SEEN
 from tests.registry.writing import as_json
 from tracing_proxies.errors import RegistryError
 from tracing_proxies.registry.loader import parse_registry
+from tracing_proxies.registry.pointcut import Pointcut
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "retail" / "README.md"]
@@ -45,6 +46,13 @@ def test_a_registry_that_is_shown_loads_and_fits_the_schema(text: str, code: str
         return
     parse_registry(text, base=tmp_path, environ={})
     assert list(REGISTRY.iter_errors(as_json(text))) == []
+
+
+def test_the_patterns_that_are_explained_are_patterns() -> None:
+    chapter = (ROOT / "docs" / "registry.md").read_text("utf-8").partition("\n## Pointcuts\n")[2].partition("\n## ")[0]
+    explained = re.findall(r"^\| `([^`]+)` \|", chapter, re.MULTILINE)
+    assert len(explained) == 9
+    assert [Pointcut.parse(text).text for text in explained] == explained
 
 
 @pytest.mark.parametrize(("text", "code"), examples("wrong"))

@@ -1,4 +1,4 @@
-"""A path that names a parameter which nothing traced has is reported with its place and the nearest right name."""
+"""Names in a rule that nothing traced has, of parameters and exceptions, are reported with the nearest right one."""
 
 from __future__ import annotations
 
@@ -92,6 +92,13 @@ def test_a_role_is_judged_by_all_the_rules_that_have_it() -> None:
     assert problems_of(roles + both) == []
     (problem,) = problems_of(roles + "trace: [{ match: shop:handle, role: r }]")
     assert (problem.place.line, problem.place.column) == (2, 21)
+
+
+def test_an_exception_that_excepts_nothing_is_reported_with_the_nearest_name() -> None:
+    (problem,) = problems_of("trace:\n  - match: shop:Agent.*\n    except: [shop:Agent.stp, 'shop:Agent.x*']")
+    assert (problem.code, problem.place.line, problem.place.column) == ("TP203", 4, 14)
+    assert problem.suggestion == "misnamed_shop:Agent.stop"
+    assert problems_of("trace: [{ match: shop:Agent.*, except: [shop:Agent.stop, elsewhere:x] }]") == []
 
 
 def test_a_rule_that_subclasses_may_still_join_is_judged_only_when_asked_for() -> None:

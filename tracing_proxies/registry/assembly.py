@@ -152,6 +152,7 @@ class _Rules:
                 role=draft.role,
                 bundle=bundle,
                 preset=preset.name if preset is not None else None,
+                exception_places=tuple(place for _, place in draft.exceptions),
             )
         )
 

@@ -110,6 +110,7 @@ class Rule:
         role: the name of its role.
         bundle: the settings of that role.
         preset: the preset that it came with, None for a rule of the user's.
+        exception_places: where each of its exceptions stands.
     """
 
     match: tuple[Pointcut, ...]
@@ -121,6 +122,7 @@ class Rule:
     role: str | None = None
     bundle: Settings | None = None
     preset: str | None = None
+    exception_places: tuple[Place, ...] = ()
 
     def selects(self, target: Target) -> bool:
         """Tell whether the rule matches a target and does not except it."""

@@ -51,7 +51,7 @@ def find_unmatched(
             if reason is not None:
                 problems.append(Problem(CODE, f"{pointcut.text!r} cannot be traced: {reason}.", place))
                 continue
-            known = [text for module in modules[:50] for text in _names(module)]
+            known = [str(target) for module in modules[:50] for target in targets_in(module)]
             suggestion = nearest(pointcut.text, known)
             message = f"no match for {pointcut.text!r}."
             if not modules:
@@ -86,9 +86,10 @@ def selects(pointcut: Pointcut, target: Target) -> bool:
     )
 
 
-def _names(entries: dict[str, Any]) -> Iterator[str]:
+def targets_in(entries: dict[str, Any]) -> Iterator[Target]:
+    """Yield what a module defines and could be traced."""
     for _, _, target in candidates.module_targets(entries):
-        yield str(target)
+        yield target
     for cls in candidates.module_classes(entries):
         for _, _, target in candidates.class_targets(cls):
-            yield str(target)
+            yield target

@@ -28,6 +28,7 @@ from tracing_proxies.weaving.kinds import Container, Shape, shape_of, unwoven
 from tracing_proxies.weaving.ledger import ABSENT, Ledger, put
 from tracing_proxies.weaving.misnamed import find_misnamed
 from tracing_proxies.weaving.modules import MAIN, entries_of, is_loading, is_module, main_name, public_name
+from tracing_proxies.weaving.needless import find_needless
 from tracing_proxies.weaving.points import Points
 from tracing_proxies.weaving.reach import Reach
 from tracing_proxies.weaving.subclasses import SubclassWatch
@@ -127,7 +128,7 @@ class Weaver:
             self._registry = None
 
     def unmatched(self, *, pending: bool = False) -> list[Problem]:
-        """Report the pointcuts that select nothing, and the paths that name a parameter which nothing traced has.
+        """Report the patterns that select nothing, and the paths that name a parameter which nothing traced has.
 
         Args:
             pending: whether to report also what modules that are not loaded yet may bring.
@@ -135,6 +136,7 @@ class Weaver:
         if self._registry is None:
             return []
         problems = unmatched.find_unmatched(self._registry, self.points.targets(), self.refused, pending=pending)
+        problems += find_needless(self._registry)
         return problems + find_misnamed(self._registry, self.points, pending=pending)
 
     def is_wanted(self, name: str) -> bool:
