@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 from tracing_proxies.delivery.sinks.discard import DiscardSink
 from tracing_proxies.delivery.sinks.langfuse import LangfuseSink
 from tracing_proxies.delivery.sinks.local import LocalSink
-from tracing_proxies.delivery.sinks.protocol import Sink
+from tracing_proxies.delivery.sinks.otlp import TRACES_PATH, OtlpSink
+from tracing_proxies.delivery.sinks.protocol import Sink, Storage
 from tracing_proxies.errors import ActivationError
-from tracing_proxies.registry.model import Export, LocalExport, Registry
+from tracing_proxies.registry.model import Export, LangfuseExport, LocalExport, OtlpExport, Registry, SpoolSettings
 
 DEFAULT_STORE = Path(".tracing_proxies") / "traces.db"
 
@@ -34,7 +39,7 @@ def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
     """Make the sinks that a registry and the environment ask for; nothing is connected yet.
 
     Raises:
-        ActivationError: Langfuse is asked for by the registry, and its host or keys are missing.
+        ActivationError: a destination is asked for by the registry, and its address or keys are missing or wrong.
     """
     export = registry.export
     host = langfuse_host(environ)
@@ -42,8 +47,11 @@ def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
         export = Export(discard=False, explicit=True) if host else Export(local=LocalExport(store_path(registry)))
     sinks: list[Sink] = []
     if export.langfuse is not None or (host and not registry.export.explicit):
-        named = export.langfuse.host if export.langfuse is not None else None
-        sinks += _langfuse(named or host, environ, required=export.local is None and not export.discard)
+        langfuse = export.langfuse or LangfuseExport()
+        required = export.local is None and export.otlp is None and not export.discard
+        sinks += _langfuse(langfuse, langfuse.host or host, registry.spool, environ, required=required)
+    if export.otlp is not None:
+        sinks.append(_otlp(export.otlp, registry.spool, environ))
     if export.local is not None:
         local = export.local
         sinks.append(LocalSink(local.path, local.retention_ns, local.max_size))
@@ -52,10 +60,68 @@ def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
     return sinks
 
 
-def _langfuse(host: str | None, environ: Mapping[str, str], *, required: bool) -> list[Sink]:
+def spool_folder(spool: SpoolSettings, environ: Mapping[str, str], destination: str) -> Path:
+    """Return the folder for the requests to one destination.
+
+    Args:
+        destination: names server and project; what waits for one must never go to another.
+    """
+    root = spool.path
+    if root is None:
+        root = _state_folder(environ) / "tracing_proxies" / "spool"
+    return root / hashlib.sha256(destination.encode()).hexdigest()[:16]
+
+
+def _state_folder(environ: Mapping[str, str]) -> Path:
+    state = environ.get("XDG_STATE_HOME") or ""
+    if os.path.isabs(state):
+        return Path(state)
+    try:
+        return Path.home() / ".local" / "state"
+    except RuntimeError:  # a container's user without a home
+        return Path(tempfile.gettempdir()) / f"state-{os.getuid()}"
+
+
+def _storage(durability: str, spool: SpoolSettings, environ: Mapping[str, str], destination: str) -> Storage | None:
+    if durability == "memory":
+        return None
+    folder = spool_folder(spool, environ, destination)
+    return Storage(folder, durability == "wal", spool.max_size, spool.max_age_ns)
+
+
+def _otlp(otlp: OtlpExport, spool: SpoolSettings, environ: Mapping[str, str]) -> Sink:
+    endpoint = otlp.endpoint or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    if not endpoint:
+        raise ActivationError(
+            "export.otlp needs an address: `endpoint: http://127.0.0.1:4318`, or OTEL_EXPORTER_OTLP_ENDPOINT in the "
+            "environment"
+        )
+    headers = dict(otlp.headers) or _told_headers(environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""))
+    address = endpoint.rstrip("/").removesuffix(TRACES_PATH)
+    try:
+        return OtlpSink(address, headers, storage=_storage(otlp.durability, spool, environ, f"{address}\notlp"))
+    except ValueError as error:
+        raise ActivationError(f"export.otlp: {error}") from None
+
+
+def _told_headers(text: str) -> dict[str, str]:
+    """Read ``OTEL_EXPORTER_OTLP_HEADERS``: ``name=value,name=value``, percent-encoded (W3C Baggage, section 3.3)."""
+    pairs = (part.partition("=") for part in text.split(","))
+    return {name.strip(): unquote(value.strip()) for name, found, value in pairs if found}
+
+
+def _langfuse(
+    langfuse: LangfuseExport,
+    host: str | None,
+    spool: SpoolSettings,
+    environ: Mapping[str, str],
+    *,
+    required: bool,
+) -> list[Sink]:
     public, secret = environ.get("LANGFUSE_PUBLIC_KEY"), environ.get("LANGFUSE_SECRET_KEY")
     if host and public and secret:
-        return [LangfuseSink(host, public, secret)]
+        storage = _storage(langfuse.durability, spool, environ, f"{host.rstrip('/')}\n{public}")
+        return [LangfuseSink(host, public, secret, storage=storage)]
     if not required:
         return []
     raise ActivationError(

@@ -52,6 +52,7 @@ class Runtime:
         except BaseException:
             self.close()
             raise
+        self.pipeline.adopt()
 
     def _make_pipeline(self, registry: Registry) -> Pipeline:
         self.prepare = Preparer(make_masker(registry), service_names(registry, self._environ))

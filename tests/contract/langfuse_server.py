@@ -3,7 +3,7 @@
     python -m tests.contract.langfuse_server --port 0
 
 prints its port. ``POST /api/public/otel/v1/traces``, ``GET /api/public/health`` and ``GET /api/public/projects`` behave
-as server 4.16 does. Tests steer it under ``/_test/``:
+as server 4.16 does; ``POST /v1/traces`` as an OpenTelemetry Collector does. Tests steer it under ``/_test/``:
 
     GET  /_test/received    {"observations", "requests", "unique", "repeated"}
     POST /_test/script      a list of faults, one for each of the next trace uploads
@@ -37,6 +37,7 @@ from typing import Any
 from tests.contract.otlp import BadRequest, decode_json, decode_protobuf
 
 TRACES = "/api/public/otel/v1/traces"
+COLLECTOR = "/v1/traces"  # any other OTLP/HTTP receiver's, where no key is asked for
 PUBLIC_KEY = "pk-lf-test"
 SECRET_KEY = "sk-lf-secret-0123456789"
 MAX_BODY = 20_000_000
@@ -109,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
             self._reply(404, {"message": "Not found"})
 
     def do_POST(self) -> None:
-        if self.path == TRACES:
+        if self.path in (TRACES, COLLECTOR):
             self._receive_traces()
         elif self.path.startswith("/_test/"):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -175,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def _judge(self, raw: bytes) -> tuple[int, Any, list[dict[str, Any]]]:
-        problem = self._unauthorised()
+        problem = self._unauthorised() if self.path == TRACES else None
         if problem:
             return 401, {"message": problem}, []
         if self.headers.get("x-langfuse-ingestion-version", "4") not in ("3", "4"):

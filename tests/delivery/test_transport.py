@@ -14,7 +14,10 @@ from tests.contract.server import PUBLIC_KEY, SECRET_KEY, TRACES, ContractServer
 from tests.delivery.support import observation
 from tracing_proxies.delivery.encoder import encode_request, encode_resource, encode_scope, encode_span
 from tracing_proxies.delivery.reply import Verdict
+from tracing_proxies.delivery.sinks.langfuse import langfuse_headers
 from tracing_proxies.delivery.transport import Transport, _zlib_gzip, compress
+
+HEADERS = langfuse_headers(PUBLIC_KEY, SECRET_KEY)
 
 
 def body() -> bytes:
@@ -23,7 +26,7 @@ def body() -> bytes:
 
 @pytest.fixture
 def transport(server: ContractServer) -> Iterator[Transport]:
-    made = Transport(server.url, PUBLIC_KEY, SECRET_KEY, read_timeout=1.0)
+    made = Transport(server.url, HEADERS, read_timeout=1.0)
     yield made
     made.close()
 
@@ -31,7 +34,7 @@ def transport(server: ContractServer) -> Iterator[Transport]:
 def test_a_body_arrives_compressed_with_the_headers_of_the_contract(
     server: ContractServer, transport: Transport
 ) -> None:
-    assert transport.post(TRACES, body()).verdict is Verdict.DELIVERED
+    assert transport.post(TRACES, compress(body())).verdict is Verdict.DELIVERED
     headers = server.requests()[0]["headers"]
     assert headers["content-encoding"] == "gzip"
     assert headers["content-type"] == "application/x-protobuf"
@@ -41,7 +44,7 @@ def test_a_body_arrives_compressed_with_the_headers_of_the_contract(
 
 def test_one_connection_serves_many_requests(server: ContractServer, transport: Transport) -> None:
     for _ in range(5):
-        transport.post(TRACES, body())
+        transport.post(TRACES, compress(body()))
     assert len({request["connection"] for request in server.requests()}) == 1
 
 
@@ -50,27 +53,27 @@ def test_a_server_that_closes_after_each_reply_is_read_all_the_same(
 ) -> None:
     server.rules(always={"status": 200, "headers": {"Connection": "close"}, "body": {}, "accept": True})
     for _ in range(3):
-        assert transport.post(TRACES, body()).verdict is Verdict.DELIVERED
+        assert transport.post(TRACES, compress(body())).verdict is Verdict.DELIVERED
     assert len(server.observations()) == 3
 
 
 def test_a_connection_that_died_while_idle_is_replaced_at_once(own_server: ContractServer) -> None:
-    transport = Transport(own_server.url, PUBLIC_KEY, SECRET_KEY)
-    assert transport.post(TRACES, body()).verdict is Verdict.DELIVERED
+    transport = Transport(own_server.url, HEADERS)
+    assert transport.post(TRACES, compress(body())).verdict is Verdict.DELIVERED
     own_server.restart()
-    assert transport.post(TRACES, body()).verdict is Verdict.DELIVERED
+    assert transport.post(TRACES, compress(body())).verdict is Verdict.DELIVERED
     transport.close()
 
 
 def test_a_silent_server_is_left_at_the_deadline(server: ContractServer, transport: Transport) -> None:
     server.script([{"hang": 5}])
-    reply = transport.post(TRACES, body())
+    reply = transport.post(TRACES, compress(body()))
     assert (reply.verdict, reply.reachable) == (Verdict.RETRY, False)
 
 
 def test_a_server_that_drips_its_reply_is_left_at_the_deadline(server: ContractServer, transport: Transport) -> None:
     server.script([{"drip": 20}])
-    reply = transport.post(TRACES, body())
+    reply = transport.post(TRACES, compress(body()))
     assert (reply.verdict, reply.reachable) == (Verdict.RETRY, False)
 
 
@@ -81,40 +84,40 @@ def test_a_broken_or_foreign_reply_is_no_success(
     server: ContractServer, transport: Transport, fault: dict[str, object]
 ) -> None:
     server.script([fault, fault])
-    assert transport.post(TRACES, body()).verdict is Verdict.RETRY
+    assert transport.post(TRACES, compress(body())).verdict is Verdict.RETRY
     assert server.observations() == []
     server.script([])
-    assert transport.post(TRACES, body()).verdict is Verdict.DELIVERED
+    assert transport.post(TRACES, compress(body())).verdict is Verdict.DELIVERED
 
 
 def test_an_endless_reply_is_read_to_its_limit_only(server: ContractServer, transport: Transport) -> None:
     server.script([{"endless": 10_000_000, "accept": True}])
-    assert transport.post(TRACES, body()).verdict is Verdict.DELIVERED
-    assert transport.post(TRACES, body()).verdict is Verdict.DELIVERED
+    assert transport.post(TRACES, compress(body())).verdict is Verdict.DELIVERED
+    assert transport.post(TRACES, compress(body())).verdict is Verdict.DELIVERED
 
 
 def test_credentials_do_not_follow_a_redirect(server: ContractServer, own_server: ContractServer) -> None:
-    transport = Transport(server.url, PUBLIC_KEY, SECRET_KEY)
+    transport = Transport(server.url, HEADERS)
     server.script([{"redirect": own_server.url + TRACES}])
-    assert transport.post(TRACES, body()).verdict is Verdict.RETRY
+    assert transport.post(TRACES, compress(body())).verdict is Verdict.RETRY
     assert own_server.requests() == []
     transport.close()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no-such-host.invalid"])
 def test_nobody_there_is_told_and_not_raised(url: str) -> None:
-    reply = Transport(url, PUBLIC_KEY, SECRET_KEY).post(TRACES, b"x")
+    reply = Transport(url, HEADERS).post(TRACES, compress(b"x"))
     assert (reply.verdict, reply.reachable) == (Verdict.RETRY, False)
 
 
 def test_a_server_without_tls_behind_an_https_address_is_told(server: ContractServer) -> None:
-    reply = Transport(server.url.replace("http:", "https:"), PUBLIC_KEY, SECRET_KEY).post(TRACES, b"x")
+    reply = Transport(server.url.replace("http:", "https:"), HEADERS).post(TRACES, compress(b"x"))
     assert (reply.verdict, reply.reachable) == (Verdict.RETRY, False)
 
 
 def test_certificates_are_verified() -> None:
-    transport = Transport("https://127.0.0.1:1", PUBLIC_KEY, SECRET_KEY)
-    transport.post(TRACES, b"x")
+    transport = Transport("https://127.0.0.1:1", HEADERS)
+    transport.post(TRACES, compress(b"x"))
     assert transport._tls is not None
     assert transport._tls.verify_mode is ssl.CERT_REQUIRED
     assert transport._tls.check_hostname
@@ -123,7 +126,7 @@ def test_certificates_are_verified() -> None:
 @pytest.mark.parametrize("url", ["ftp://host", "host", "http://", "", "file:///etc/passwd"])
 def test_an_address_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(ValueError):
-        Transport(url, PUBLIC_KEY, SECRET_KEY)
+        Transport(url, HEADERS)
 
 
 def test_the_proxy_of_the_environment_is_asked_for_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +143,7 @@ def test_the_proxy_of_the_environment_is_asked_for_a_tunnel(monkeypatch: pytest.
     thread.start()
     monkeypatch.setenv("https_proxy", f"http://user:pass@127.0.0.1:{listener.getsockname()[1]}")
     monkeypatch.setenv("no_proxy", "")
-    reply = Transport("https://langfuse.example", PUBLIC_KEY, SECRET_KEY).post(TRACES, b"x")
+    reply = Transport("https://langfuse.example", HEADERS).post(TRACES, compress(b"x"))
     thread.join()
     listener.close()
     assert reply.verdict is Verdict.RETRY
@@ -150,10 +153,10 @@ def test_the_proxy_of_the_environment_is_asked_for_a_tunnel(monkeypatch: pytest.
 
 
 def test_no_text_holds_the_secret(server: ContractServer) -> None:
-    transport = Transport(server.url.replace("//", "//user:sk-in-the-url@"), PUBLIC_KEY, SECRET_KEY)
+    transport = Transport(server.url.replace("//", "//user:sk-in-the-url@"), HEADERS)
     server.script([{"status": 500}, {"close": True}])
     texts = [repr(transport), str(transport), transport.origin]
-    texts += [repr(transport.post(TRACES, b"x")) for _ in range(3)]
+    texts += [repr(transport.post(TRACES, compress(b"x"))) for _ in range(3)]
     assert not any(SECRET_KEY in text or "sk-in-the-url" in text for text in texts)
     transport.close()
 

@@ -117,7 +117,7 @@ def test_a_problem_names_the_nearest_right_name() -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        (rule("max_size: 1GiB"), "it belongs in 'export.local'"),
+        (rule("retention: 7d"), "it belongs in 'export.local'"),
         (rule("masking: { allow: [notes] }"), "it belongs in 'masking'"),
         (rule("observation: Agnt"), "Did you mean 'agent'?"),
         (rule("min_duration: 5 mss"), "Did you mean '5ms'?"),
@@ -213,10 +213,8 @@ def test_a_path_that_yaml_has_split_is_recognised(text: str) -> None:
         "version: 1\nmasking: { pseudonyms: [email] }",
         "version: 1\nbudget: {}",
         "version: 1\nreload: { watch: 2s }",
-        "version: 1\nexport: { langfuse: { durability: spill } }",
         "version: 1\nscores: {}",
         "version: 1\nalerts: {}",
-        "version: 1\nspool: {}",
     ],
 )
 def test_a_key_that_is_not_available_yet_is_never_ignored(text: str) -> None:
@@ -319,6 +317,19 @@ def test_a_variable_overrides_any_scalar_of_a_role() -> None:
     assert (role.input.text, role.root) == ("args.e", True)
 
 
+def test_a_variable_overrides_a_header() -> None:
+    text = "version: 1\nexport: { otlp: { headers: { X-Team: a } } }"
+    environ = {"TRACING_PROXIES__EXPORT__OTLP__HEADERS__X_TEAM": "b"}
+    otlp = parse(text, environ).export.otlp
+    assert otlp is not None
+    assert dict(otlp.headers) == {"X-Team": "b"}
+
+
+def test_a_header_whose_variable_is_not_set_is_told_once() -> None:
+    text = "version: 1\nexport: { otlp: { headers: { a: '${UNSET}' } } }"
+    assert [code for code, _, _ in problems_of(text)] == ["TP111"]
+
+
 def test_a_variable_overrides_one_key_of_a_capture_that_was_said_in_a_word() -> None:
     environ = {"TRACING_PROXIES__DEFAULTS__CAPTURE__MAX_BYTES": "1KiB"}
     capture = parse("version: 1\ndefaults: { capture: none }", environ).defaults.capture
@@ -339,7 +350,6 @@ def test_a_variable_overrides_one_key_of_a_capture_that_was_said_in_a_word() -> 
         ("TRACING_PROXIES__ROLES__AGENT__TAGS__X", "TP112"),
         ("TRACING_PROXIES__MASKING__HIDE", "TP112"),
         ("TRACING_PROXIES__SAMPLING__BUDGET", "TP113"),
-        ("TRACING_PROXIES__SPOOL__PATH", "TP113"),
         ("TRACING_PROXIES__EXPORT__LOCAL__MAX_SIZE", "TP207"),
     ],
 )

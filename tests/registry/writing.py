@@ -25,6 +25,7 @@ VALID: dict[str, list[Any]] = {
     "sample": ["always", "never", "10%", "0%", "100%", "0.5 %", "100.0%", "5/min", " 0.5 / h "],
     "file": ["traces.db", "~/x", 5],
     "entry": ["a:b", "a.b:c.d"],
+    "headers": [{}, {"authorization": "Bearer x", "X-Team": 5}, {"a": "${A}"}],
     "when": ["env.A", "python >= '3.10' and platform != 'x'"],
     "path": EARLY,
     "template": ["x", "{self.a}", "{{", 5, True, "", "{function}/{args.a}"],
@@ -72,7 +73,7 @@ def _section(draw: st.DrawFn, section: str, preset: bool, odd: list[Any]) -> dic
         if not (key.users_only if preset else key.presets_only) or _rarely(draw):
             found[key.name] = draw(st.sampled_from(odd)) if _rarely(draw) else draw(_value(key, preset, odd))
     if _rarely(draw):
-        found[draw(st.sampled_from(["nmae", "5", "spool", "budget", "scores", "retention", "x"]))] = draw(
+        found[draw(st.sampled_from(["nmae", "5", "alerts", "budget", "scores", "retention", "x"]))] = draw(
             st.sampled_from(odd)
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ BASE = 0.5
 CAP = 60.0
 PROBE_EVERY = (2.0, 3.0)
 PROBE_FOR = 600.0
+_uniform = random.Random(os.urandom(16)).uniform  # the application's `random` is never drawn from
 
 
 class Backoff:
@@ -25,7 +27,7 @@ class Backoff:
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        uniform: Callable[[float, float], float] = random.uniform,
+        uniform: Callable[[float, float], float] = _uniform,
     ) -> None:
         self._clock = clock
         self._uniform = uniform

@@ -96,6 +96,49 @@ def encode_request(spans: Sequence[bytes], resource: bytes, scope: bytes) -> byt
     return _field(b"\x0a", _field(b"\x0a", resource) + _field(b"\x12", scope_spans))
 
 
+def split_request(request: bytes) -> tuple[bytes, bytes, list[bytes]]:
+    """Take apart what ``encode_request`` has framed.
+
+    Returns:
+        Resource, scope and spans.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    (group,) = _fields(request, 0x0A)
+    resource, scope_spans = (_fields(group, tag) for tag in (0x0A, 0x12))
+    if len(resource) != 1 or len(scope_spans) != 1:
+        raise ValueError("not one resource with one scope")
+    (scope,) = _fields(scope_spans[0], 0x0A)
+    return resource[0], scope, _fields(scope_spans[0], 0x12)
+
+
+def _fields(message: bytes, wanted: int) -> list[bytes]:
+    """Return the length-delimited fields of a message that have a one-byte tag."""
+    found = []
+    at = 0
+    try:
+        while at < len(message):
+            tag = message[at]
+            size = shift = 0
+            at += 1
+            while True:
+                byte = message[at]
+                at += 1
+                size |= (byte & 127) << shift
+                if byte < 128:
+                    break
+                shift += 7
+            if tag & 7 != 2 or tag > 127 or at + size > len(message):
+                raise ValueError("not a request of ours")
+            if tag == wanted:
+                found.append(message[at : at + size])
+            at += size
+    except IndexError:
+        raise ValueError("a request that is cut off") from None
+    return found
+
+
 def framed_size(span: bytes) -> int:
     """Return how many bytes an encoded span takes within a request."""
     return 1 + len(_varint(len(span))) + len(span)

@@ -45,6 +45,14 @@ class Flush:
         """Tell whether nothing was dropped meanwhile."""
         return self._ledger.lost() == self._lost
 
+    def kept(self) -> bool:
+        """Tell whether nothing would be lost if the process ended now, and nothing was dropped."""
+        with self._ledger.lock:
+            if self._targets is None:
+                return False
+            owing = any(lane.owes(target) for lane, target in zip(self._lanes, self._targets, strict=True))
+        return not owing and self.succeeded()
+
     def hopeless(self) -> bool:
         """Tell whether all sinks that still owe us something are known to stay silent until the deadline."""
         if self._targets is None:
@@ -63,7 +71,7 @@ class Flush:
             wake: sends the lanes on their way; called once all spans have reached them.
 
         Returns:
-            Whether everything is delivered.
+            Whether everything is delivered, or safe on disk.
         """
         nap = _FIRST_NAP
         woken = False
@@ -75,11 +83,13 @@ class Flush:
                 wake()
             left = self._deadline - time.monotonic()
             if left <= 0 or self.hopeless():
-                return False
+                return self.kept()
             time.sleep(min(nap, left))
             nap = min(nap * 1.5, _LONGEST_NAP)
 
     def _is_hopeless(self, lane: Lane, attempts: int) -> bool:
+        if lane.is_saving():
+            return False
         if lane.retry_at > self._deadline:
             return True
         if lane.reachable:

@@ -11,7 +11,7 @@ import attrs
 
 from tracing_proxies.delivery.backoff import Backoff
 from tracing_proxies.delivery.ledger import Ledger
-from tracing_proxies.delivery.sinks.protocol import Outcome, Sink, health_of, linger_of
+from tracing_proxies.delivery.sinks.protocol import Outcome, Shipped, Sink, health_of, linger_of
 from tracing_proxies.recording.observation import Observation
 
 BATCH_SPANS = 512
@@ -71,7 +71,7 @@ class Lane:
         self._clock = clock
         self._linger = linger_of(sink)
         self.after_fork()
-        ledger.open(self.name, self._queued)
+        ledger.open(self.name, self._queued, self._spooled)
 
     def after_fork(self) -> None:
         """Forget the parent's backlog and what was known about the sink."""
@@ -128,6 +128,9 @@ class Lane:
         with self._ledger.lock:
             return self._pause()
 
+    def keep(self) -> None:
+        """Make safe what was offered, where the lane can do that."""
+
     def hurry(self) -> None:
         """Send at once what waits for company, and probe a silent sink once more before the time."""
         with self._ledger.lock:
@@ -169,8 +172,22 @@ class Lane:
                 "retry_in": max(0.0, self.retry_at - self._clock()) if self.retry_at else 0.0,
             }
 
+    def owes(self, target: int) -> bool:
+        """Tell whether one of the first ``target`` spans would be lost if the process ended now."""
+        return self.waits_for(target)
+
+    def is_saving(self) -> bool:
+        """Tell whether what is owed will be safe in a moment, whatever the sink does."""
+        return False
+
+    def close(self) -> None:
+        """Release what the lane itself has open; called when its thread has ended."""
+
     def _queued(self) -> int:
         return self._spans
+
+    def _spooled(self) -> int:
+        return 0
 
     def _next(self) -> tuple[Batch | None, float | None]:
         with self._ledger.lock:
@@ -230,7 +247,7 @@ class Lane:
                 self._backlog.appendleft(Batch(outcome.remaining, batch.first, size_left, batch.since, tried=True))
             self._note(outcome, failed=bool(left))
 
-    def _note(self, outcome: Outcome, *, failed: bool) -> None:
+    def _note(self, outcome: Outcome | Shipped, *, failed: bool) -> None:
         self._asked_to_wait = failed and outcome.retry_after is not None
         if not failed:
             self._backoff.succeed()

@@ -1,4 +1,4 @@
-"""Counts what became of every span: produced = delivered + sampled out + dropped by reason + queued, for each sink."""
+"""Counts what became of every span: produced = delivered + sampled out + dropped + queued + spooled, for each sink."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class Balance:
     Args:
         dropped: spans by reason.
         queued: spans that are in memory and have not met their end yet.
+        spooled: spans that are on disk and have not.
     """
 
     produced: int
@@ -48,6 +49,7 @@ class _Account:
     delivered: int = 0
     dropped: Counter[str] = attrs.field(factory=Counter)
     queued: Callable[[], int] = lambda: 0
+    spooled: Callable[[], int] = lambda: 0
 
 
 class Ledger:
@@ -70,10 +72,15 @@ class Ledger:
         """Name the function that tells how many spans wait in the queue, untaken."""
         self._waiting = waiting
 
-    def open(self, sink: str, queued: Callable[[], int]) -> None:
-        """Open a sink's account; ``queued`` tells how many spans are under way to it."""
+    def open(self, sink: str, queued: Callable[[], int], spooled: Callable[[], int] = lambda: 0) -> None:
+        """Open a sink's account.
+
+        Args:
+            queued: tells how many spans are under way to it in memory.
+            spooled: tells how many of this process's spans wait for it on disk.
+        """
         with self.lock:
-            self._accounts[sink] = _Account(queued=queued)
+            self._accounts[sink] = _Account(queued=queued, spooled=spooled)
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: the parent's spans are the parent's to count."""
@@ -153,6 +160,7 @@ class Ledger:
             sampled_out=least.sampled_out,
             dropped=least.dropped,
             queued=least.queued,
+            spooled=least.spooled,
             sinks=sinks,
         )
 
@@ -163,6 +171,7 @@ class Ledger:
             sampled_out=self._sampled_out,
             dropped=dict(self._dropped + account.dropped),
             queued=waiting + self._in_hand + account.queued(),
+            spooled=account.spooled(),
         )
 
     def check(self) -> Snapshot:

@@ -15,6 +15,7 @@ from tracing_proxies.delivery.lane import BATCH_SPANS, Lane
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.loop import Loop
 from tracing_proxies.delivery.sinks.protocol import Sink
+from tracing_proxies.delivery.spool_lane import SpoolLane
 from tracing_proxies.delivery.weight import weigh
 from tracing_proxies.recording.observation import Observation
 
@@ -56,7 +57,12 @@ class Pipeline:
         self._suppress = suppress
         self._closed = False
         share = max_pending_bytes // max(1, len(sinks))
-        self._lanes = [Lane(sink, ledger, max_bytes=share, contain=self._contain) for sink in sinks]
+        self._lanes = [
+            (Lane if getattr(sink, "storage", None) is None else SpoolLane)(
+                sink, ledger, max_bytes=share, contain=self._contain
+            )
+            for sink in sinks
+        ]
         self._lane_loops = [Loop(f"tracing-{lane.name}", lane.step, suppress=suppress) for lane in self._lanes]
         self._loop = Loop("tracing-worker", self._work, suppress=suppress, ended=self._fall_asleep)
         self._reset()
@@ -88,8 +94,8 @@ class Pipeline:
             timeout: seconds; never exceeded by more than a few milliseconds while threads can be started.
 
         Returns:
-            Whether it is all delivered. False comes early when it is known that a sink cannot be reached, or has asked
-            to be left alone for longer than ``timeout``.
+            Whether it is all delivered, or safe on disk where a sink has a spool and does not answer. False comes early
+            when it is known that a sink cannot be reached, or has asked to be left alone for longer than ``timeout``.
 
         Raises:
             BaseException: in strict mode (``TRACING_PROXIES_STRICT=1``), what failed inside the pipeline since the last
@@ -125,9 +131,16 @@ class Pipeline:
             ended = loop.stop(max(0.05, deadline - time.monotonic()))
             lane.abandon("closed")
             if ended:  # else its thread is within the sink at this moment
+                lane.close()
                 self._close_sink(lane)
         process.move_out(self)
         return delivered
+
+    def adopt(self) -> None:
+        """Begin to deliver what dead processes have left on disk, if there is anything."""
+        for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
+            if isinstance(lane, SpoolLane) and lane.has_leftovers() and loop.start():
+                loop.wake()
 
     def status(self) -> dict[str, Any]:
         """Return queue sizes, accounts and the state of every sink in plain values."""
@@ -140,6 +153,7 @@ class Pipeline:
                 "delivered": balance.delivered,
                 "dropped": dict(balance.dropped),
                 "queued": balance.queued,
+                "spooled": balance.spooled,
             }
         return {
             "queue": len(self._queue),
@@ -150,6 +164,7 @@ class Pipeline:
             "sampled_out": snapshot.sampled_out,
             "dropped": dict(snapshot.dropped),
             "queued": snapshot.queued,
+            "spooled": snapshot.spooled,
             "sinks": sinks,
         }
 
@@ -270,9 +285,17 @@ class Pipeline:
                     for lane in self._lanes:
                         lane.offer(finished, size)
         if finished:
+            for lane in self._lanes:
+                self._keep(lane)
             for loop in self._lane_loops:
                 if loop.start():
                     loop.wake()
+
+    def _keep(self, lane: Lane) -> None:
+        try:
+            lane.keep()
+        except Exception as exc:
+            self._contain(f"sink.{lane.name}.keep", exc)
 
     def _finish(self, span: Any) -> Observation | None:
         try:

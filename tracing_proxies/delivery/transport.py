@@ -6,12 +6,13 @@ import base64
 import http.client
 import io
 import os
+import re
 import ssl
 import time
 import urllib.parse
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracing_proxies.delivery.reply import REFUSED_PAUSE, Reply, Verdict, judge
@@ -20,6 +21,7 @@ CONNECT_TIMEOUT = 3.0
 READ_TIMEOUT = 10.0
 MAX_REPLY_BYTES = 64 * 1024
 _USER_AGENT = "tracing-proxies"
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def compress(body: bytes) -> bytes:
@@ -36,21 +38,19 @@ class Transport:
 
     Args:
         url: ``http://`` or ``https://``, host, and perhaps port and path.
-        public_key: user name of the Basic authentication.
-        secret_key: its password; appears in no text that this class makes.
+        headers: credentials and the like; their values appear in no text that this class makes.
         connect_timeout: seconds, for connecting, the proxy and the TLS handshake.
         read_timeout: seconds from the request's first byte to the reply's last.
         tls: verification settings, for a private certificate authority; None for the system's.
 
     Raises:
-        ValueError: the URL is not an http or https address.
+        ValueError: the URL is not an http or https address, or a header cannot be sent.
     """
 
     def __init__(
         self,
         url: str,
-        public_key: str,
-        secret_key: str,
+        headers: Mapping[str, str],
         *,
         connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float = READ_TIMEOUT,
@@ -63,10 +63,11 @@ class Transport:
         self._host = parts.hostname
         self._port = parts.port or (443 if self._https else 80)
         self._base_path = parts.path.rstrip("/")
-        token = base64.b64encode(f"{public_key}:{secret_key}".encode()).decode("ascii")
+        for header, value in headers.items():
+            if not _TOKEN.fullmatch(header) or not value.isprintable() or not value.isascii():
+                raise ValueError(f"the header {header[:40]!r} cannot be sent: only printable ASCII can")
         self._headers = {
-            "Authorization": f"Basic {token}",
-            "x-langfuse-ingestion-version": "4",
+            **headers,
             "Content-Type": "application/x-protobuf",
             "Content-Encoding": "gzip",
             "Accept": "application/json",
@@ -93,16 +94,15 @@ class Transport:
         """Let nothing last longer than until ``deadline``, in seconds of the monotonic clock; None lifts that."""
         self._deadline = deadline
 
-    def post(self, path: str, body: bytes) -> Reply:
-        """Compress and send a body, and read the reply.
+    def post(self, path: str, payload: bytes) -> Reply:
+        """Send a body, and read the reply.
 
         A connection that the server closed while it was idle is replaced once, with the identical request.
 
         Args:
             path: from the root of the server's address.
-            body: uncompressed; sent as gzip.
+            payload: gzip, in one member or several.
         """
-        payload = compress(body)
         if self._pid != os.getpid():
             # The parent's connection is the parent's: closing our copy of the descriptor sends nothing.
             self.close()

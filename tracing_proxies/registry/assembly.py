@@ -16,6 +16,7 @@ from tracing_proxies.registry.model import (
     LangfuseExport,
     LocalExport,
     MaskingSettings,
+    OtlpExport,
     Placed,
     Preset,
     Registry,
@@ -23,6 +24,7 @@ from tracing_proxies.registry.model import (
     SamplingSettings,
     Service,
     Settings,
+    SpoolSettings,
 )
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.presets import PresetFile, find_preset, preset_names
@@ -82,7 +84,13 @@ def assemble(
         export=_export(values, base),
         sampling=SamplingSettings(),
         masking=masking,
+        spool=_spool(values),
     )
+
+
+def _spool(values: Mapping[str, Any]) -> SpoolSettings:
+    given = values.get("spool", {})
+    return SpoolSettings(**{{"max_age": "max_age_ns"}.get(name, name): value for name, value in given.items()})
 
 
 def _export(values: Mapping[str, Any], base: Path) -> Export:
@@ -91,10 +99,11 @@ def _export(values: Mapping[str, Any], base: Path) -> Export:
     if local is not None:
         given = {{"retention": "retention_ns"}.get(name, name): value for name, value in local.items()}
         local = LocalExport(**{"path": base / _LOCAL, **given})
-    langfuse = export.get("langfuse")
+    langfuse, otlp = export.get("langfuse"), export.get("otlp")
     return Export(
         local=local,
-        langfuse=LangfuseExport(langfuse.get("host") or None) if langfuse is not None else None,
+        langfuse=None if langfuse is None else LangfuseExport(**{**langfuse, "host": langfuse.get("host") or None}),
+        otlp=None if otlp is None else OtlpExport(**{**otlp, "endpoint": otlp.get("endpoint") or None}),
         discard="discard" in export,
         explicit="export" in values,
     )

@@ -84,6 +84,10 @@ def _choice(key: Key) -> Schema:
 
 
 _TEXT: Final = {**SCALAR, "pattern": r"\S"}
+_HEADERS: Final = {
+    **entries(either({**SCALAR, "pattern": r"^[ -~]*$"}, VARIABLE)),
+    "propertyNames": {"pattern": r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"},
+}
 _PATTERN: Final = either(
     anchored(_POINTCUT, "a pattern such as module:Class.method", "package.module:Class.method"), VARIABLE
 )
@@ -114,6 +118,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "value": Form("a path or a template", _fixed(SCALAR), "paths"),
     "values": Form("a path, a template, or a mapping of names to such", _fixed(SCALAR, entries(SCALAR)), "paths"),
     "mapping": Form("a mapping of names to paths or templates", _fixed(entries(SCALAR), NOTHING), "paths"),
+    "headers": Form("a mapping of names to texts", _fixed(_HEADERS, NOTHING)),
     "texts": Form("a list of texts", _fixed(some(_TEXT))),
     "files": Form("a list of files or globs", _fixed(some(_TEXT)), "more-than-one-file"),
     "templates": Form("a list of templates", _fixed(some(SCALAR)), "templates"),

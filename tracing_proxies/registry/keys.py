@@ -15,6 +15,7 @@ OBSERVATIONS: Final = (
 )  # fmt: skip
 LEVELS: Final = ("DEBUG", "DEFAULT", "WARNING", "ERROR")
 NESTED: Final = ("merge", "child", "skip")
+DURABILITIES: Final = ("memory", "spill", "wal")
 NATIVE: Final = ("mute", "adopt", "keep")
 DETECTORS: Final = ("secrets", "url_credentials", "email", "iban", "payment_card", "us_ssn", "ip", "mac", "phone")
 
@@ -96,9 +97,23 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("release", ("service",), "text", "The application's release."),
     Key("version", ("service",), "text", "The application's version."),
     Key("langfuse", ("export",), "section", "Sends to a Langfuse server.", section="export.langfuse"),
+    Key("otlp", ("export",), "section", "Sends to an OpenTelemetry Collector, or whatever else speaks OTLP over HTTP.",
+        section="export.otlp"),
     Key("local", ("export",), "section", "Writes to a local file that a page reads.", section="export.local"),
     Key("discard", ("export",), "section", "Masks, encodes and throws away, for measuring.", section="export.discard"),
     Key("host", ("export.langfuse",), "text", "The server's address.", "LANGFUSE_BASE_URL"),
+    Key("endpoint", ("export.otlp",), "text", "The address, as in http://127.0.0.1:4318; `/v1/traces` is added to it.",
+        "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    Key("headers", ("export.otlp",), "headers", "What is sent with each request, such as `authorization`, by name.",
+        "OTEL_EXPORTER_OTLP_HEADERS"),
+    Key("durability", ("export.langfuse", "export.otlp"), "choice",
+        "Where spans wait for the server: in memory, on disk, or synced to the medium before they count as safe.",
+        "spill", DURABILITIES),
+    Key("spool", _TOP, "section", "Where requests are kept that a server does not take.", section="spool",
+        users_only=True),
+    Key("path", ("spool",), "file", "The folder, relative to the registry.", "tracing_proxies/spool in XDG_STATE_HOME"),
+    Key("max_size", ("spool",), "bytes", "How much it may hold; the oldest without errors go first.", "512MiB"),
+    Key("max_age", ("spool",), "duration", "How long requests are kept.", "24h"),
     Key("path", ("export.local",), "file", "The file, relative to the registry.", ".tracing_proxies/traces.db"),
     Key("retention", ("export.local",), "duration", "How long traces are kept.", "7d"),
     Key("max_size", ("export.local",), "bytes", "How large the file may grow.", "1GiB"),
@@ -166,8 +181,6 @@ LATER: Final[tuple[Later, ...]] = (
     Later("registry", "reload"),
     Later("registry", "scores"),
     Later("registry", "alerts"),
-    Later("registry", "spool"),
-    Later("export.langfuse", "durability"),
     Later("sampling", "keep"),
     Later("sampling", "floor"),
     Later("sampling", "budget", r"[0-9.]+\s*%", "1%"),

@@ -13,7 +13,7 @@ from tracing_proxies.registry.conditions import judge
 from tracing_proxies.registry.findings import Refusal
 from tracing_proxies.registry.keys import Key
 from tracing_proxies.registry.model import SampleRate
-from tracing_proxies.registry.nodes import ListNode, MapNode, Node, ScalarNode, describe
+from tracing_proxies.registry.nodes import BrokenNode, ListNode, MapNode, Node, ScalarNode, describe
 from tracing_proxies.registry.paths import CapturePath, PathError, compile_path
 from tracing_proxies.registry.pointcut import Pointcut, PointcutError
 from tracing_proxies.registry.splits import is_unquoted_template
@@ -30,6 +30,7 @@ C = TypeVar("C", bound=Value)
 V = TypeVar("V", bound=Value)
 
 _TRUTHS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _SAMPLES: Final = "always, never, a share such as 10% or a rate such as 5/min"
 _LARGEST_COUNT: Final = 1_000_000
 _ENTRY: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -167,6 +168,28 @@ def read_mapping(reader: Reader, node: Node, key: Key) -> dict[str, Value]:
     return found
 
 
+def read_headers(reader: Reader, node: Node, key: Key) -> dict[str, str]:
+    if is_null(node):
+        return {}
+    if not isinstance(node, MapNode):
+        raise Refusal(
+            "TP202", f"{key.name!r} is a mapping of names to texts, found a value of another kind", node.place
+        )
+    found: dict[str, str] = {}
+    for name, child in node.items:
+        if isinstance(child, BrokenNode):
+            continue  # it has been told why
+        # What it holds may be a secret: no message repeats it.
+        text = child.text if isinstance(child, ScalarNode) and not is_null(child) else "\n"
+        if not (text.isascii() and text.isprintable()):
+            reader.findings.add("TP202", f"the header {name.text[:60]!r} needs a text of printable ASCII", child.place)
+        elif not _HEADER.fullmatch(name.text):
+            reader.findings.add("TP202", f"{name.text[:60]!r} cannot be a header's name", name.place)
+        else:
+            found[name.text] = text
+    return found
+
+
 def read_texts(reader: Reader, node: Node, key: Key) -> tuple[str, ...]:
     return tuple(text for text, _ in read_placed_texts(reader, node, key))
 
@@ -247,6 +270,7 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
     "value": read_value,
     "values": read_values,
     "mapping": read_mapping,
+    "headers": read_headers,
     "texts": read_texts,
     "files": read_placed_texts,
     "templates": read_templates,

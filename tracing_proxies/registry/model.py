@@ -141,9 +141,43 @@ class Service:
 
 @attrs.frozen
 class LangfuseExport:
-    """Sends to a Langfuse server; without a host, to the one that the environment names."""
+    """Sends to a Langfuse server; without a host, to the one that the environment names.
+
+    Args:
+        durability: where spans wait for the server: memory, spill (on disk) or wal (on the medium at once).
+    """
 
     host: str | None = None
+    durability: str = "spill"
+
+
+@attrs.frozen
+class OtlpExport:
+    """Sends to an OTLP/HTTP receiver; without an endpoint, to the one that the environment names.
+
+    Args:
+        headers: sent with each request; not shown, since there may be a secret among them.
+        durability: as for Langfuse.
+    """
+
+    endpoint: str | None = None
+    headers: Mapping[str, str] = attrs.field(default=EMPTY, repr=False)
+    durability: str = "spill"
+
+
+@attrs.frozen
+class SpoolSettings:
+    """Where requests are kept that a server does not take.
+
+    Args:
+        path: absolute; None for the user's state directory.
+        max_size: bytes.
+        max_age_ns: nanoseconds.
+    """
+
+    path: Path | None = None
+    max_size: int = 512 * 2**20
+    max_age_ns: int = 24 * 3600 * 10**9
 
 
 @attrs.frozen
@@ -171,6 +205,7 @@ class Export:
 
     local: LocalExport | None = None
     langfuse: LangfuseExport | None = None
+    otlp: OtlpExport | None = None
     discard: bool = False
     explicit: bool = False
 
@@ -236,6 +271,7 @@ class Registry:
     export: Export
     sampling: SamplingSettings
     masking: MaskingSettings
+    spool: SpoolSettings = SpoolSettings()
     # Policies by the rules that they come from; `policy.resolve_policy` fills it.
     policies: dict[tuple[int, ...], Any] = attrs.field(factory=dict, init=False, repr=False)
 

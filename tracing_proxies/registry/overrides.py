@@ -17,7 +17,7 @@ from tracing_proxies.registry.suggest import nearest
 PREFIX: Final = "TRACING_PROXIES__"
 _BETWEEN: Final = "__"
 _ROLES: Final = "roles"
-_BY_NAME: Final = frozenset(("mapping", "values"))
+_BY_NAME: Final = frozenset(("mapping", "values", "headers"))
 
 
 @attrs.frozen

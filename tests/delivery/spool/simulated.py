@@ -27,25 +27,24 @@ class Medium:
 
     def lose_power(self, chance: random.Random) -> None:
         """Keep of what is not safe a part by chance: names old or new, tails torn, missing or full of noise."""
-        for name in set(self.names) ^ set(self.safe_names):
-            if chance.random() < 0.5:
-                continue
-            if name in self.names:
-                self.safe_names[name] = self.names[name]
-            else:
-                del self.safe_names[name]
-        by_file = {id(file): name for name, file in self.safe_names.items()}  # a rename happens as a whole
-        self.names = {name: file for name, file in self.safe_names.items() if by_file[id(file)] == name}
+        before, after = ({id(f): (n, f) for n, f in names.items()} for names in (self.safe_names, self.names))
+        kept = {}
+        for key in sorted(before.keys() | after.keys(), key=lambda k: (before.get(k) or after[k])[0]):
+            # By file, not by name: a rename happens as a whole or not at all.
+            found = chance.choice((before, after)).get(key)
+            if found is not None:
+                kept[found[0]] = found[1]
+        self.names = kept
         self.safe_names = dict(self.names)
         for file in self.names.values():
             tail = file.data[file.safe :]
-            kept = chance.randint(0, len(tail))
+            length = chance.randint(0, len(tail))
             fate = chance.random()
             if fate < 0.3:  # blocks that were allotted and never written
-                tail[:kept] = bytes(kept)
-            elif fate < 0.6 and kept:
-                tail[chance.randrange(kept)] ^= 1 << chance.randrange(8)
-            file.data[file.safe :] = tail[:kept]
+                tail[:length] = bytes(length)
+            elif fate < 0.6 and length:
+                tail[chance.randrange(length)] ^= 1 << chance.randrange(8)
+            file.data[file.safe :] = tail[:length]
             file.safe = len(file.data)
 
     def rot(self, chance: random.Random) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.delivery.spool.simulated import Medium, SimulatedDisk
 from tracing_proxies.delivery.spool.record import Record
-from tracing_proxies.delivery.spool.spool import Item, Spool
+from tracing_proxies.delivery.spool.spool import Items, Spool
 
 
 @attrs.define
@@ -87,14 +87,16 @@ def run(seed: int, *, faults: float, power: bool, rot: bool) -> None:
     assert not locks
 
 
-def deliver(spool: Spool, model: Model, *, smallest: bool = False) -> Item | None:
-    item = spool.next(smallest=smallest)
-    if item is not None:
-        assert model.written[item.record.batch] == item.record.payload, "damage was accepted"
-        assert item.record.spans == 7
-        spool.settle(item)
-        model.settled.add(item.record.batch)
-    return item
+def deliver(spool: Spool, model: Model, *, smallest: bool = False) -> Items | None:
+    items = spool.next(smallest=smallest, most_spans=20, most_bytes=3_500)
+    if items is not None:
+        assert smallest <= (len(items.records) == 1)
+        for record in items.records:
+            assert model.written[record.batch] == record.payload, "damage was accepted"
+            assert record.spans == 7
+            model.settled.add(record.batch)
+        spool.settle(items)
+    return items
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -52,9 +52,9 @@ def look_around(spool: Spool, clock: Clock) -> None:
 
 def drain(spool: Spool) -> list[int]:
     found = []
-    while (item := spool.next()) is not None:
-        found.append(item.record.batch)
-        spool.settle(item)
+    while (items := spool.next(most_spans=20)) is not None:
+        found += [record.batch for record in items.records]
+        spool.settle(items)
     return found
 
 
@@ -128,8 +128,7 @@ def test_a_killed_process_leaves_its_requests_to_the_next(spool: Spool, clock: C
     source = """
         for number in range(10):
             spool.append(Record(b"body %d" % number, 2, number))
-        item = spool.next()
-        spool.settle(item)
+        spool.settle(spool.next())
         print("ready", flush=True)
         time.sleep(60)
     """
@@ -158,9 +157,9 @@ def test_two_processes_take_each_request_once(folder: Path, tmp_path: Path) -> N
         end = time.monotonic() + 3
         while time.monotonic() < end:
             spool.tend()
-            while (item := spool.next()) is not None:
-                print(item.record.batch)
-                spool.settle(item)
+            while (items := spool.next()) is not None:
+                print(items.records[0].batch)
+                spool.settle(items)
     """
     processes = [in_process(source, folder) for _ in range(3)]
     taken = [int(line) for process in processes for line in process.communicate()[0].split()]
@@ -178,7 +177,7 @@ def test_a_forked_child_writes_to_a_file_of_its_own_and_leaves_the_parents_alone
     assert os.waitpid(child, 0)[1] == 0
     other = Spool(PosixDisk(folder), clock=clock)
     look_around(other, clock)
-    assert [item.record.batch for item in [other.next()] if item] == [], "the child has given up the parent's lock"
+    assert other.next() is None, "the child has given up the parent's lock"
     assert drain(spool) == [1]
     spool.close()
     other.close()

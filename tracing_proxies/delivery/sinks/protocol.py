@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -33,11 +34,79 @@ class Outcome:
 
 
 @attrs.frozen
+class Parcel:
+    """A request as it is sent and stored.
+
+    Args:
+        payload: the compressed body.
+        spans: how many are in it.
+        errors: whether one of them is an error.
+    """
+
+    payload: bytes
+    spans: int
+    errors: bool = False
+
+
+@attrs.frozen
+class Shipped:
+    """What became of a parcel; delivered, dropped and the spans of ``rest`` together are its spans.
+
+    Args:
+        rest: what is to be sent again; the very same parcel where the destination has taken nothing of it.
+        refused: whether the destination will never take the parcel as a whole, and it was not taken apart.
+        retry_after, reachable, reason: as in ``Outcome``.
+    """
+
+    delivered: int = 0
+    dropped: Mapping[str, int] = attrs.field(factory=dict)
+    rest: Sequence[Parcel] = ()
+    refused: bool = False
+    retry_after: float | None = None
+    reachable: bool = True
+    reason: str = ""
+
+
+@attrs.frozen
+class Storage:
+    """Where a sink's parcels are kept until they are delivered.
+
+    Args:
+        folder: for this destination alone.
+        durable: whether each parcel is to be on the medium before it counts as kept.
+        max_size: bytes.
+        max_age: nanoseconds.
+    """
+
+    folder: Path
+    durable: bool = False
+    max_size: int = 512 * 2**20
+    max_age: int = 24 * 3600 * 10**9
+
+
+@attrs.frozen
 class Health:
     """Whether a destination works, and why not; holds no secrets."""
 
     ok: bool = True
     reason: str = ""
+
+
+@runtime_checkable
+class Shipper(Protocol):
+    """A sink whose requests can be kept on disk: what it sends does not depend on when."""
+
+    storage: Storage | None
+
+    def pack(self, batch: Sequence[Observation]) -> tuple[list[Parcel], Mapping[str, int]]:
+        """Make parcels of a batch; returns them, and how many spans cannot be encoded, by reason."""
+
+    def ship(self, parcel: Parcel, *, whole: bool) -> Shipped:
+        """Try once to deliver a parcel.
+
+        Args:
+            whole: leave a parcel that is refused as it is; False takes it apart to find the span that is to blame.
+        """
 
 
 class Sink(Protocol):

@@ -30,7 +30,10 @@ class Lookout:
     def begin(self) -> None:
         """Forget all that was seen."""
         if isinstance(self._files, Generator):
-            self._files.close()
+            try:
+                self._files.close()
+            except ValueError:  # in a forked child: it runs on in the parent's thread
+                pass
         self._files = None
         self._counting = 0
         self.others = 0

@@ -36,12 +36,22 @@ _FREE_CHECK = 64
 
 
 @attrs.frozen(eq=False)
-class Item:
-    """A record that is to be delivered: what ``Spool.next`` returns and ``Spool.settle`` takes back."""
+class Items:
+    """Records of one file, in order, that are to be delivered: ``Spool.next`` gives, ``settle`` takes back."""
 
     segment: Segment
-    entry: Entry
-    record: Record
+    entries: tuple[Entry, ...]
+    records: tuple[Record, ...]
+
+    @property
+    def own(self) -> bool:
+        """Whether this process has written them."""
+        return self.segment.own
+
+    @property
+    def spans(self) -> int:
+        """How many spans are in them."""
+        return sum(record.spans for record in self.records)
 
 
 class Spool:
@@ -58,8 +68,9 @@ class Spool:
         wall: nanoseconds since the epoch.
 
     Attributes:
-        dropped: spans that were given up, by reason.
-        adopted: spans that were taken over from dead processes.
+        dropped: spans of this process that were given up, by reason.
+        dropped_adopted: the same of those that were taken over from dead processes.
+        adopted: spans that were taken over.
         damaged: bytes that held no record.
         trouble: what the disk last said, "" while it works.
     """
@@ -81,6 +92,7 @@ class Spool:
         self._clock = clock
         self._wall = wall
         self.dropped: Counter[str] = Counter()
+        self.dropped_adopted: Counter[str] = Counter()
         self.damaged = 0
         self._lookout = Lookout(disk)
         self._begin()
@@ -101,13 +113,18 @@ class Spool:
 
     @property
     def spans(self) -> int:
-        """How many spans wait, as far as the files have been read."""
-        return sum(segment.spans for segment in self._segments)
+        """How many spans of this process wait."""
+        return sum(segment.spans for segment in self._segments if segment.own)
 
     @property
     def size(self) -> int:
         """How many bytes the files take that this process holds."""
         return sum(segment.size for segment in (*self._segments, *self._spent))
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something of it may not be on the medium yet."""
+        return any(segment.dirty for segment in self._segments)
 
     @property
     def empty(self) -> bool:
@@ -147,11 +164,13 @@ class Spool:
                 self._fail(exc)  # what is written stays as it is, under the name of an open file
         return True
 
-    def next(self, *, smallest: bool = False) -> Item | None:
-        """Return the oldest request that waits, None if there is none; it stays until it is settled.
+    def next(self, *, most_spans: int = 1, most_bytes: int = MAX_SIZE, smallest: bool = False) -> Items | None:
+        """Return the oldest requests that wait, None if there is none; they stay until they are settled.
 
         Args:
-            smallest: prefer the smallest of the files' first requests: to try a server that may be down.
+            most_spans: how many spans they may have together; the first request comes whatever it has.
+            most_bytes: how many bytes they may take together.
+            smallest: only one, and the smallest of the files' first ones: to try a server that may be down.
         """
         while True:
             heads: list[tuple[int, Segment]] = []
@@ -168,17 +187,24 @@ class Spool:
                     self._retire(segment)
             if not heads:
                 return None
-            item = self._read(min(heads, key=lambda head: head[0])[1])
-            if item is not None:
-                return item
+            chosen = min(heads, key=lambda head: head[0])[1]
+            items = self._read(chosen, 1 if smallest else most_spans, most_bytes)
+            if items is not None:
+                return items
 
-    def settle(self, item: Item) -> None:
-        """Forget a request that has been delivered, or that nobody will ever take."""
-        segment, entries = item.segment, item.segment.entries
-        if segment not in self._segments or not entries or entries[0] is not item.entry:
-            return  # evicted meanwhile
-        entries.popleft()
-        self._advance(segment, item.entry)
+    def holds(self, items: Items) -> bool:
+        """Tell whether requests that ``next`` has returned are still here: room may have been made of them."""
+        entries = items.segment.entries
+        return items.segment in self._segments and bool(entries) and entries[0] is items.entries[0]  # type: ignore[index]
+
+    def settle(self, items: Items) -> None:
+        """Forget requests that have been delivered, or that nobody will ever take."""
+        segment, entries = items.segment, items.segment.entries
+        if entries is None or not self.holds(items):
+            return
+        for _ in items.entries:
+            entries.popleft()
+        self._advance(segment, items.entries[-1])
 
     def tend(self) -> None:
         """Do what is due: bring what was written to the medium, look for files of dead processes, drop what is old."""
@@ -218,7 +244,7 @@ class Spool:
     def after_fork(self) -> None:
         """Begin anew in a forked child: the files, and their locks, are the parent's."""
         self._release()
-        self.dropped = Counter()
+        self.dropped, self.dropped_adopted = Counter(), Counter()
         self.damaged = 0
 
     def _release(self) -> None:
@@ -287,22 +313,37 @@ class Spool:
         self.adopted += segment.spans
         return True
 
-    def _read(self, segment: Segment) -> Item | None:
+    def _read(self, segment: Segment, most_spans: int, most_bytes: int) -> Items | None:
         assert segment.entries, "only files with something in them are read"
-        entry = segment.entries[0]
-        try:
-            record = read_record(self._disk, segment, entry)
-        except OSError as exc:
-            self._fail_to_read(segment, exc)
-            return None
-        if record is not None:
-            return Item(segment, entry, record)
-        segment.entries.popleft()
-        segment.damaged += entry.length
-        self.damaged += entry.length
-        self.dropped["spool_damaged"] += entry.spans
-        self._advance(segment, entry)
+        entries: list[Entry] = []
+        records: list[Record] = []
+        for entry in segment.entries:
+            most_spans -= entry.spans
+            most_bytes -= entry.length
+            if entries and (most_spans < 0 or most_bytes < 0):
+                break
+            try:
+                record = read_record(self._disk, segment, entry)
+            except OSError as exc:
+                self._fail_to_read(segment, exc)
+                break
+            if record is None:
+                break
+            entries.append(entry)
+            records.append(record)
+        if records:
+            return Items(segment, tuple(entries), tuple(records))
+        if self._clock() >= segment.retry_at:
+            entry = segment.entries.popleft()
+            segment.damaged += entry.length
+            self.damaged += entry.length
+            self._drop(segment, "spool_damaged", entry.spans)
+            self._advance(segment, entry)
         return None
+
+    def _drop(self, segment: Segment, reason: str, spans: int) -> None:
+        if spans:
+            (self.dropped if segment.own else self.dropped_adopted)[reason] += spans
 
     def _advance(self, segment: Segment, entry: Entry) -> None:
         try:
@@ -364,7 +405,7 @@ class Spool:
             return False
         without = [segment for segment in known if not segment.errors and segment is not self._writing]
         segment = next(iter(without or [s for s in known if s is not self._writing] or known))
-        self.dropped[reason] += segment.spans
+        self._drop(segment, reason, segment.spans)
         segment.damaged = 0
         self._retire(segment)
         return True
@@ -373,7 +414,7 @@ class Spool:
         oldest = self._wall() - self._max_age
         for segment in list(self._segments):
             if segment.born < oldest and segment is not self._writing and self._known(segment):
-                self.dropped["spool_expired"] += segment.spans
+                self._drop(segment, "spool_expired", segment.spans)
                 self._retire(segment)
 
     def _look_around(self, now: float) -> None:
