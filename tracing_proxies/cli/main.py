@@ -9,6 +9,7 @@ import click
 from tracing_proxies.cli.check import check
 from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
+from tracing_proxies.cli.push import push_store
 from tracing_proxies.cli.run import run
 from tracing_proxies.cli.schema import schema
 from tracing_proxies.cli.status import status
@@ -26,6 +27,7 @@ commands.add_command(check)
 commands.add_command(doctor)
 commands.add_command(status)
 commands.add_command(schema)
+commands.add_command(push_store)
 commands.add_command(demo)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import attrs
 
+from tracing_proxies.recording.observation import Observation
+
 
 @attrs.frozen
 class Summary:
@@ -57,6 +59,25 @@ def read_trace(connection: sqlite3.Connection, trace_id: str) -> list[dict[str, 
     return [_decoded(dict(row)) for row in rows]
 
 
+def read_observations(connection: sqlite3.Connection, since: int, size: int) -> Iterator[list[Observation]]:
+    """Read spans as they were delivered to the store, in the order of their starts.
+
+    Args:
+        since: nanoseconds since the epoch; earlier starts are left out.
+        size: how many make a batch.
+    """
+    columns = ", ".join(Observation._fields)
+    rows = connection.execute(f"SELECT {columns} FROM spans WHERE start_time >= ? ORDER BY start_time", (since,))
+    while batch := rows.fetchmany(size):
+        yield [_observation(dict(row)) for row in batch]
+
+
+def count_since(connection: sqlite3.Connection, since: int) -> int:
+    """Count the spans that started at or after a moment, in nanoseconds since the epoch."""
+    found: int = connection.execute("SELECT count(*) FROM spans WHERE start_time >= ?", (since,)).fetchone()[0]
+    return found
+
+
 def most_telling_trace(connection: sqlite3.Connection) -> str | None:
     """Choose the trace to show first: one in which something failed, and among those the shortest with all types."""
     row = connection.execute(
@@ -64,6 +85,12 @@ def most_telling_trace(connection: sqlite3.Connection) -> str | None:
         "ORDER BY count(DISTINCT type) DESC, sum(level = 'ERROR') > 0 DESC, count(*) LIMIT 1"
     ).fetchone()
     return None if row is None else str(row[0])
+
+
+def _observation(row: dict[str, Any]) -> Observation:
+    row["metadata"], row["usage_details"] = json.loads(row["metadata"]), json.loads(row["usage_details"])
+    row["tags"], row["app_root"] = tuple(json.loads(row["tags"])), bool(row["app_root"])
+    return Observation(**row)
 
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,125 @@
+"""`tracing-proxies push`, run as a user runs it, against a real server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.server import PUBLIC_KEY, SECRET_KEY, ContractServer, start_server
+
+PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
+APPLICATION = """
+class Agent:
+    def run(self, number):
+        return {"done": number, "mail": "ana@example.com"}
+"""
+MAIN = "import shop\nfor number in range(700):\n    shop.Agent().run(number)\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose local store holds 700 spans."""
+    made = tmp_path_factory.mktemp("push")
+    (made / "shop.py").write_text(APPLICATION)
+    (made / "main.py").write_text(MAIN)
+    (made / "registry.yaml").write_text("version: 1\ntrace:\n  - { match: 'shop:Agent.run', tags: [nightly] }\n")
+    assert run(made, "run", "--", sys.executable, "main.py").returncode == 0
+    return made
+
+
+@pytest.fixture
+def server() -> Iterator[ContractServer]:
+    made = start_server()
+    yield made
+    made.stop()
+
+
+def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environ = {
+        key: value for key, value in os.environ.items() if not key.startswith(("LANGFUSE_", "TRACING_", "OTEL_"))
+    }
+    return subprocess.run(
+        [PROGRAM, *arguments], cwd=folder, env={**environ, **variables}, capture_output=True, text=True, timeout=120
+    )
+
+
+def keys(server: ContractServer) -> dict[str, str]:
+    return {
+        "LANGFUSE_BASE_URL": server.url,
+        "LANGFUSE_PUBLIC_KEY": PUBLIC_KEY,
+        "LANGFUSE_SECRET_KEY": SECRET_KEY,
+    }
+
+
+def test_every_span_of_the_store_arrives_masked_and_with_its_ids(folder: Path, server: ContractServer) -> None:
+    done = run(folder, "push", **keys(server))
+    assert (done.returncode, done.stdout) == (0, "700 spans delivered to langfuse\n")
+    rows = server.observations()
+    assert len({row["id"] for row in rows}) == 700
+    assert rows[0]["tags"] == ["nightly"]
+    assert "ana@" not in str(rows)
+
+
+def test_a_second_push_makes_no_second_spans(folder: Path, server: ContractServer) -> None:
+    assert run(folder, "push", **keys(server)).returncode == 0
+    assert run(folder, "push", **keys(server)).returncode == 0
+    received = server.received()
+    assert (received["unique"], received["repeated"]) == (700, 700)
+
+
+def test_a_collector_gets_them_as_well(folder: Path, server: ContractServer) -> None:
+    done = run(folder, "push", "--to", "otlp", OTEL_EXPORTER_OTLP_ENDPOINT=server.url)
+    assert (done.returncode, done.stdout) == (0, "700 spans delivered to otlp\n")
+    assert len(server.observations()) == 700
+
+
+def test_only_what_is_young_enough_is_sent(folder: Path, server: ContractServer) -> None:
+    time.sleep(1.1)
+    done = run(folder, "push", "--since", "1s", **keys(server))
+    assert done.stdout == "0 spans delivered to langfuse\n"
+
+
+def test_a_server_that_comes_back_in_time_gets_all_of_it(folder: Path, server: ContractServer) -> None:
+    server.stop()
+    back = threading.Timer(1.5, server.restart)
+    back.start()
+    done = run(folder, "push", **keys(server))
+    back.join()
+    assert done.returncode == 0, done.stderr
+    assert len(server.observations()) == 700
+
+
+def test_a_server_that_stays_away_ends_it_with_the_reason(folder: Path, server: ContractServer) -> None:
+    server.stop()
+    done = run(folder, "push", "--patience", "1s", **keys(server))
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stderr
+    assert "Repeat the command" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["push", "--since", "7"], "without a unit"),
+        (["push", "--store", "nowhere.db"], "no store at"),
+    ],
+)
+def test_mistakes_are_told_in_words(folder: Path, server: ContractServer, arguments: list[str], message: str) -> None:
+    done = run(folder, *arguments, **keys(server))
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_keys_it_says_what_is_missing(folder: Path) -> None:
+    done = run(folder, "push")
+    assert done.returncode == 1
+    assert "LANGFUSE_SECRET_KEY" in done.stderr
+    assert "Traceback" not in done.stderr
