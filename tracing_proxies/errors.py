@@ -38,8 +38,10 @@ class Problem:
     suggestion: str | None = None
 
     def __str__(self) -> str:
-        hint = f" Did you mean {self.suggestion!r}?" if self.suggestion else ""
-        return f"{self.place} {self.code} {self.message}{hint}"
+        if not self.suggestion:
+            return f"{self.place} {self.code} {self.message}"
+        stop = "" if self.message.endswith((".", "?", "!")) else "."
+        return f"{self.place} {self.code} {self.message}{stop} Did you mean {self.suggestion!r}?"
 
 
 class RegistryError(TracingProxiesError, ValueError):

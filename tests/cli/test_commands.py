@@ -77,7 +77,7 @@ def test_nothing_is_started_with_a_mistake_in_the_registry(folder: Path) -> None
     done = run(folder, "run", "--", sys.executable, "main.py", "x")
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr == "registry.yaml:2:1 TP201 unknown key 'trcae' in a registry Did you mean 'trace'?\n"
+    assert done.stderr == "registry.yaml:2:1 TP201 unknown key 'trcae' in a registry. Did you mean 'trace'?\n"
 
 
 def test_a_registry_with_five_different_mistakes_reports_all_five_in_one_run(folder: Path) -> None:

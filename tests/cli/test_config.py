@@ -85,7 +85,7 @@ def test_the_environment_is_named_where_it_decides(folder: Path) -> None:
 def test_a_presets_values_name_the_preset_or_the_line_beside_its_name(folder: Path) -> None:
     (folder / "registry.yaml").write_text("version: 1\nuse: [strands, { http: { capture: none, native: keep } }]\n")
     found = show(folder)
-    assert found["use.strands.native"] == [("mute", "preset", ["strands.yaml:5:3"])]
+    assert found["use.strands.native"] == [("mute", "preset", ["strands.yaml:6:3"])]
     assert found["use.http.native"] == [("keep", "file", ["registry.yaml:2:41"])]
     assert found["use.http.capture.input"][0][:2] == (False, "file")
 

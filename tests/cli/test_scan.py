@@ -203,5 +203,5 @@ def test_the_readmes_section_does_what_it_says(folder: Path) -> None:
 def test_the_readmes_section_names_what_a_scan_writes(folder: Path) -> None:
     run(folder, "scan", ".")
     written = (folder / "registry.yaml").read_text()
-    [block] = re.findall(r"```yaml\n(.*?)```", readme_section(), re.S)
+    [block] = re.findall(r"```yaml part\n(.*?)```", readme_section(), re.S)
     assert block.rstrip() in written

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tracing_proxies.masking import Masker
+from tracing_proxies.masking.detectors import CATALOGUE
 from tracing_proxies.masking.keys import Verdict, judge_name, split_name
+from tracing_proxies.registry.keys import DETECTORS
 
 SECRET_NAMES = """
 password passwd Password PASSWORD dbPassword db-password user_password secret client_secret clientSecret token
@@ -40,3 +42,7 @@ def test_spellings_of_a_name_have_the_same_words(name: str) -> None:
 def test_a_name_that_may_hold_a_secret_is_suspect() -> None:
     assert judge_name("ibm_auth") is Verdict.SUSPECT
     assert judge_name("mysqlpass1") >= Verdict.SUSPECT
+
+
+def test_a_registry_may_name_every_detector() -> None:
+    assert set(DETECTORS) == set(CATALOGUE)

@@ -48,6 +48,18 @@ def test_included_files_come_in_name_order_and_the_including_file_wins(folder: P
     assert registry.path == path
 
 
+def test_a_variable_overrides_a_role_in_whichever_file_it_is(folder: Path) -> None:
+    write(folder / "more.yaml", "roles: { tool: { observation: tool } }", "trace: [{ match: a:x, role: tool }]")
+    path = write(folder / "registry.yaml", "include: more.yaml", "roles: { agent: {} }")
+    registry = load_registry(path, environ={"TRACING_PROXIES__ROLES__TOOL__OBSERVATION": "chain"})
+    bundle = registry.rules[0].bundle
+    assert bundle is not None
+    assert bundle.observation == "chain"
+    with pytest.raises(RegistryError) as caught:
+        load_registry(path, environ={"TRACING_PROXIES__ROLES__TOOLS__OBSERVATION": "chain"})
+    assert "Did you mean 'TRACING_PROXIES__ROLES__TOOL'?" in str(caught.value)
+
+
 def test_what_hides_adds_up_over_files(folder: Path) -> None:
     write(folder / "more.yaml", "masking: { policy: strict, hide: [notes] }")
     path = write(folder / "registry.yaml", "include: more.yaml", "masking: { hide: [diary] }")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -109,9 +109,29 @@ def test_a_registry_with_five_different_mistakes_reports_all_five_in_one_run_wit
 def test_a_problem_names_the_nearest_right_name() -> None:
     with pytest.raises(RegistryError) as caught:
         parse(FIVE_MISTAKES)
-    assert [p.suggestion for p in caught.value.problems] == [None, None, "agent", None, None]
+    assert [p.suggestion for p in caught.value.problems] == [None, "retail.tools:price", "agent", None, None]
     assert "registry.yaml:7:18 TP208" in str(caught.value)
     assert "Did you mean 'agent'?" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (rule("retention: 7d"), "it belongs in 'export.local'"),
+        (rule("masking: { allow: [notes] }"), "it belongs in 'masking'"),
+        (rule("observation: Agnt"), "Did you mean 'agent'?"),
+        (rule("min_duration: 5 mss"), "Did you mean '5ms'?"),
+        (rule("capture: { max_bytes: 8kib }"), "Did you mean '8KiB'?"),
+        (rule("except: shop.agents.Base.run"), "Did you mean 'shop.agents:Base.run'?"),
+        (rule("user: arg.x"), "Did you mean 'args'?"),
+        (rule("when: pyton > '3.10'"), "Did you mean 'python'?"),
+        ("version: 1\nmasking: { detect: emial }", "Did you mean 'email'?"),
+    ],
+)
+def test_a_mistake_comes_with_what_may_have_been_meant(text: str, hint: str) -> None:
+    with pytest.raises(RegistryError) as caught:
+        parse(text)
+    assert hint in str(caught.value)
 
 
 def test_the_error_carries_the_registry_made_of_what_was_valid() -> None:
@@ -150,6 +170,14 @@ def test_the_error_carries_the_registry_made_of_what_was_valid() -> None:
         (rule("min_duration: 5"), "TP207"),
         (rule("sample: sometimes"), "TP208"),
         (rule("sample: 120%"), "TP207"),
+        ("version: 1\nmasking: { detect: [email, emial] }", "TP208"),
+        (rule("session: result.id"), "TP215"),
+        (rule('name: "{error.type}"'), "TP215"),
+        (rule("if: args.a or result.b"), "TP215"),
+        (rule("input: { a: result.a }"), "TP215"),
+        (rule("tags: ['{result.a}']"), "TP215"),
+        (rule("error_when: error.type == 'ValueError'"), "TP215"),
+        (rule("masking: { allow: [notes] }"), "TP201"),
     ],
 )
 def test_each_mistake_has_its_code(text: str, code: str) -> None:
@@ -215,9 +243,16 @@ def test_a_hidden_field_may_be_read_through_a_hash() -> None:
     assert parse(rule("user: args.token | hash", "metadata: { x: result.tokens }")).rules
 
 
+def test_a_hidden_field_may_be_read_where_it_is_allowed() -> None:
+    assert parse(rule("user: args.pin.token") + "masking: { allow: [pin, '*.token'] }\n").rules
+    assert problems_of(rule("user: args.pin.token") + "masking: { allow: [pin] }\n") == [("TP210", 4, 11)]
+
+
 def test_a_role_that_reads_what_its_rule_hides_is_refused() -> None:
     text = rule("role: agent", "masking: { hide: [notes] }") + "roles: { agent: { user: args.notes } }\n"
     assert problems_of(text) == [("TP210", 4, 11)]
+    text = rule("role: agent", "masking: { hide: [x] }") + "roles: { agent: { user: args.token } }\n"
+    assert problems_of(text) == [("TP210", 6, 25)]
 
 
 def test_a_rule_whose_condition_does_not_hold_is_left_out() -> None:
@@ -265,6 +300,36 @@ def test_a_variable_overrides_a_scalar() -> None:
     assert registry.service.release == "${HOME}"
 
 
+def test_a_variable_overrides_any_scalar_of_a_role() -> None:
+    text = "version: 1\nroles: { my-agent: { metadata: { Source: args.a }, input: args.b } }"
+    environ = {
+        "TRACING_PROXIES__ROLES__MY_AGENT__METADATA__SOURCE": "args.c",
+        "TRACING_PROXIES__ROLES__MY_AGENT__METADATA__MORE": "args.d",
+        "TRACING_PROXIES__ROLES__MY_AGENT__INPUT": "args.e",
+        "TRACING_PROXIES__ROLES__MY_AGENT__USAGE__INPUT": "result.f",
+        "TRACING_PROXIES__ROLES__MY_AGENT__ROOT": "true",
+    }
+    role = parse(text, environ).roles["my-agent"]
+    assert {name: value.text for name, value in role.metadata.items()} == {"Source": "args.c", "more": "args.d"}
+    assert {name: value.text for name, value in role.usage.items()} == {"input": "result.f"}
+    assert not isinstance(role.input, Mapping)
+    assert role.input is not None
+    assert (role.input.text, role.root) == ("args.e", True)
+
+
+def test_a_variable_overrides_a_header() -> None:
+    text = "version: 1\nexport: { otlp: { headers: { X-Team: a } } }"
+    environ = {"TRACING_PROXIES__EXPORT__OTLP__HEADERS__X_TEAM": "b"}
+    otlp = parse(text, environ).export.otlp
+    assert otlp is not None
+    assert dict(otlp.headers) == {"X-Team": "b"}
+
+
+def test_a_header_whose_variable_is_not_set_is_told_once() -> None:
+    text = "version: 1\nexport: { otlp: { headers: { a: '${UNSET}' } } }"
+    assert [code for code, _, _ in problems_of(text)] == ["TP111"]
+
+
 def test_a_variable_overrides_one_key_of_a_capture_that_was_said_in_a_word() -> None:
     environ = {"TRACING_PROXIES__DEFAULTS__CAPTURE__MAX_BYTES": "1KiB"}
     capture = parse("version: 1\ndefaults: { capture: none }", environ).defaults.capture
@@ -280,6 +345,10 @@ def test_a_variable_overrides_one_key_of_a_capture_that_was_said_in_a_word() -> 
         ("TRACING_PROXIES__TRACE__0__NAME", "TP112"),
         ("TRACING_PROXIES__ROLES__NOBODY__NAME", "TP112"),
         ("TRACING_PROXIES__ROLES__AGENT", "TP112"),
+        ("TRACING_PROXIES__ROLES", "TP112"),
+        ("TRACING_PROXIES__ROLES__AGENT__TAGS", "TP112"),
+        ("TRACING_PROXIES__ROLES__AGENT__TAGS__X", "TP112"),
+        ("TRACING_PROXIES__MASKING__HIDE", "TP112"),
         ("TRACING_PROXIES__SAMPLING__BUDGET", "TP113"),
         ("TRACING_PROXIES__EXPORT__LOCAL__MAX_SIZE", "TP207"),
     ],

@@ -166,53 +166,6 @@ def test_a_mistake_is_reported_where_it_stands(text: str, offset: int) -> None:
     assert caught.value.offset == offset
 
 
-NAMES = ("a", "b", "c")
-LEAVES: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["", "x", "xy"])
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw a mapping of the same shape each time: numbers, any scalars, a list, and one of the like inside."""
-    inner = {"n": draw(st.integers(-9, 9)), "v": draw(LEAVES), "l": draw(st.lists(LEAVES, min_size=1, max_size=3))}
-    return {**inner, "in_": inner}
-
-
-NUMBERS = st.sampled_from(["result.n", "result.in_.n", "3", "-1", "0"])
-OPERANDS = NUMBERS | st.sampled_from(["result.v", "result.in_.v", "result.l[0]", "result.l[-1]", "'x'", "null", "true"])
-COMPARISONS = st.one_of(
-    st.tuples(NUMBERS, st.sampled_from(["<", "<=", ">", ">="]), NUMBERS).map(" ".join),
-    st.tuples(OPERANDS, st.sampled_from(["==", "!="]), OPERANDS).map(" ".join),
-    st.tuples(OPERANDS, st.sampled_from(["in", "not in"]), st.sampled_from(["result.l", "[1, 'x', null]"])).map(
-        " ".join
-    ),
-    OPERANDS,
-)
-EXPRESSIONS: st.SearchStrategy[str] = st.recursive(
-    COMPARISONS,
-    lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(" ".join),
-        inner.map(lambda text: f"not {text}"),
-        inner.map(lambda text: f"({text})"),
-    ),
-    max_leaves=8,
-)
-
-
-def as_object(value: Any) -> Any:
-    return SimpleNamespace(**{k: as_object(v) for k, v in value.items()}) if isinstance(value, dict) else value
-
-
-@given(EXPRESSIONS, worlds())
-@settings(max_examples=500, deadline=None)
-def test_an_expression_means_what_it_means_in_python(text: str, world: dict[str, Any]) -> None:
-    names = {"null": None, "true": True, "false": False, "result": as_object(world)}
-    expected = eval(text, {"__builtins__": {}}, names)
-    for result in (world, as_object(world)):
-        found = read(text, result=result)
-        assert found == expected
-        assert type(found) is type(expected)
-
-
 @given(st.text(alphabet="argselfult.[]*()|!'\" 0123,=<and_", max_size=40))
 @settings(max_examples=500, deadline=None)
 def test_any_text_is_compiled_or_refused_at_a_place_inside(text: str) -> None:

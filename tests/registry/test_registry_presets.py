@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ trace:
   - match: strands.agent:Agent.call
     role: agent
     fold: strands.fold:Folder
+    input: args.prompt
+    sample: 50%
     metadata: { preset: args.a, both: args.a }
 """
 TARGET = Target("strands.agent", "Agent", "call")
@@ -49,11 +52,12 @@ def test_a_preset_brings_its_rules_before_the_users(presets: Path) -> None:
 
 
 def test_settings_beside_a_presets_name_win_over_its_own(presets: Path) -> None:
-    registry = parse("use: [{ strands: { native: keep, capture: none, masking: { hide: [x] } } }]", presets)
+    registry = parse("use: [{ strands: { native: keep, capture: none, sample: 5%, masking: { hide: [x] } } }]", presets)
     policy = resolve_policy(registry, TARGET)
     assert policy is not None
     assert registry.presets[0].native == "keep"
     assert (policy.capture_input, policy.capture_output, policy.hide) == (False, False, ("x",))
+    assert (policy.input, policy.sample) == (None, 0.05)
     assert (policy.observation, policy.limits.max_bytes) == ("agent", 1024)
 
 
@@ -66,6 +70,25 @@ def test_a_users_rule_wins_over_a_presets_and_leaves_the_rest_to_it(presets: Pat
     assert policy.name.constant == "mine"
     assert policy.observation == "agent"
     assert {name: value.text for name, value in policy.metadata.items()} == {"preset": "args.a", "both": "args.b"}
+
+
+def test_what_the_user_hides_is_left_out_of_what_a_preset_records(presets: Path) -> None:
+    for text in (
+        "masking: { hide: [prompt, a] }\nuse: strands",
+        "use: [{ strands: { masking: { hide: [prompt, a] } } }]",
+    ):
+        policy = resolve_policy(parse(text, presets), TARGET)
+        assert policy is not None
+        assert (policy.input, dict(policy.metadata), policy.capture_input) == (None, {}, True)
+
+
+def test_a_users_rule_wins_over_the_settings_beside_a_presets_name(presets: Path) -> None:
+    text = "use: [{ strands: { capture: none } }]\ntrace: [{ match: strands.agent:Agent.call, input: args.mine }]"
+    policy = resolve_policy(parse(text, presets), TARGET)
+    assert policy is not None
+    assert not isinstance(policy.input, Mapping)
+    assert policy.input is not None
+    assert (policy.input.text, policy.capture_output) == ("args.mine", False)
 
 
 def test_a_preset_that_does_not_apply_is_skipped_with_its_reason(presets: Path) -> None:

@@ -20,7 +20,6 @@ from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Registry
-from tracing_proxies.weaving.unmatched import find_unmatched
 from tracing_proxies.weaving.weaver import Weaver
 
 
@@ -60,7 +59,7 @@ class Matches:
 
     Args:
         targets: the targets of each rule, by the rule's place.
-        unmatched: the pointcuts without any.
+        unmatched: the pointcuts without any, and the parameters that no target has.
         not_imported: modules that failed to import, with what was raised.
         refused: what a rule matches and cannot be traced, with the reason.
     """
@@ -84,7 +83,7 @@ def match_rules(registry: Registry) -> Matches:
             for rule in registry.rules
             if rule.preset is None
         }
-        unmatched = find_unmatched(registry, targets, weaver.refused, pending=True)
+        unmatched = weaver.unmatched(pending=True)
         refused = {str(target): reason for target, reason in weaver.refused.items()}
         return Matches(matches, tuple(unmatched), failed, refused)
     finally:

@@ -24,7 +24,6 @@ from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Registry
-from tracing_proxies.weaving.unmatched import find_unmatched
 from tracing_proxies.weaving.weaver import Weaver
 
 _SIGNS = {WRONG: "✗", NOTE: "!", FINE: "✓"}
@@ -85,8 +84,8 @@ def _look_at_code(registry: Registry) -> Iterator[Finding]:
         for reason, count in (Counter(failures.counts()) - before).items():
             seen = f"The tracing layer itself failed in {reason} ({count} times); the application is not affected."
             yield Finding(WRONG, "failure", seen, "Set TRACING_PROXIES_STRICT=1 to see the error, and report it.")
-        for problem in find_unmatched(registry, weaver.targets(), weaver.refused, pending=True):
-            yield Finding(WRONG, "rule", str(problem), "Correct the pattern, or take it out.")
+        for problem in weaver.unmatched(pending=True):
+            yield Finding(WRONG, "rule", str(problem), "Correct the rule, or take it out.")
         yield from _hooks(registry, weaver)
         yield Finding(FINE, "targets", f"{len(weaver.targets())} callables are traced.")
         yield from look_at_callables(weaver)

@@ -16,6 +16,7 @@ from tracing_proxies.cli.push import push_store
 from tracing_proxies.cli.run import run
 from tracing_proxies.cli.running import plain
 from tracing_proxies.cli.scan import scan
+from tracing_proxies.cli.schema import schema
 from tracing_proxies.cli.status import status
 from tracing_proxies.errors import ControlError, TracingProxiesError
 
@@ -33,6 +34,7 @@ commands.add_command(doctor)
 commands.add_command(explain)
 commands.add_command(config)
 commands.add_command(status)
+commands.add_command(schema)
 commands.add_command(push_store)
 commands.add_command(off)
 commands.add_command(on)

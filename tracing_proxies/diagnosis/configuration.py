@@ -29,7 +29,7 @@ _KEYS: Final = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
 _HOSTS: Final = ("LANGFUSE_BASE_URL", "LANGFUSE_HOST")
 _ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
-_LEAVES: Final = SCALARS | {"texts", "files"}
+_LEAVES: Final = SCALARS | {"texts", "choices", "files"}
 _CREDENTIALS: Final = re.compile(r"(?<=//)[^/@\s]*@")
 _FIELDS: Final = {"if": "condition", "masking.hide": "hide", "budget.spans_per_trace": "spans_per_trace"}
 

@@ -16,7 +16,7 @@ from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.weaving import candidates
 from tracing_proxies.weaving.modules import entries_of, is_module
-from tracing_proxies.weaving.unmatched import names_in
+from tracing_proxies.weaving.unmatched import targets_in
 from tracing_proxies.weaving.weaver import Weaver
 
 
@@ -66,7 +66,7 @@ def look_up(registry: Registry, target: Target) -> Lookup:
             inherited = Target(home.module, home.path, target.name, candidates.ancestry_of(owner))
     if missing:
         problem = f"module {target.module!r} has no {target.qualname!r}"
-        return Lookup(described, problem, nearest(str(target), names_in(entries)))
+        return Lookup(described, problem, nearest(str(target), map(str, targets_in(entries))))
     return Lookup(described, inherited_from=inherited, refused=_refusal(registry, target))
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-
-import attrs
 
 from tracing_proxies.errors import Place
 from tracing_proxies.registry.conditions import package_version
 from tracing_proxies.registry.findings import Findings
-from tracing_proxies.registry.hidden import hidden_name
+from tracing_proxies.registry.hidden import hidden_name, without_hidden
 from tracing_proxies.registry.merging import FileDraft
 from tracing_proxies.registry.model import (
     Export,
@@ -19,6 +17,7 @@ from tracing_proxies.registry.model import (
     LocalExport,
     MaskingSettings,
     OtlpExport,
+    Placed,
     Preset,
     Registry,
     Rule,
@@ -30,11 +29,10 @@ from tracing_proxies.registry.model import (
 from tracing_proxies.registry.origins import origins_of
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.presets import PresetFile, find_preset, preset_names
-from tracing_proxies.registry.reader import Placed, Reader, RuleDraft, UseDraft, settings_of
+from tracing_proxies.registry.reader import Reader, RuleDraft, UseDraft, settings_of
 from tracing_proxies.registry.source import compose
 from tracing_proxies.registry.substitution import substitute
 from tracing_proxies.registry.suggest import nearest
-from tracing_proxies.registry.template import Template
 
 _LOCAL: Final = ".tracing_proxies/traces.db"
 
@@ -59,8 +57,8 @@ def assemble(
     """
     values = draft.values
     masking = MaskingSettings(**values.get("masking", {}))
-    rules = _Rules(masking.hide, findings)
-    rules.check(draft.reads)
+    rules = _Rules(masking, findings)
+    rules.check(draft.reads, masking.hide)
     presets: list[Preset] = []
     skipped: list[tuple[str, str]] = []
     for use in {use.name: use for use in values.get("use", ())}.values():
@@ -72,7 +70,7 @@ def assemble(
         findings.extend(used.findings)
         if used.preset is not None:
             presets.append(used.preset)
-            rules.check(used.draft.reads, used.preset.overrides.hide)
+            rules.check(used.draft.reads)
             rules.add(used.draft, used.preset)
     roles = rules.add(draft, None)
     return Registry(
@@ -117,11 +115,11 @@ class _Rules:
     """Numbers the rules, finds their roles, and refuses what they would disclose.
 
     Args:
-        hide: the names that the registry hides.
+        masking: what the registry hides and allows.
     """
 
-    def __init__(self, hide: Sequence[str], findings: Findings) -> None:
-        self._hide = hide
+    def __init__(self, masking: MaskingSettings, findings: Findings) -> None:
+        self._masking = masking
         self._findings = findings
         self.rules: list[Rule] = []
 
@@ -139,10 +137,19 @@ class _Rules:
             message = f"no role is named {draft.role[:60]!r}"
             self._findings.add("TP209", message, draft.role_place, nearest(draft.role, roles))
         settings = settings_of(draft.values)
-        hide = (*settings.hide, *(bundle.hide if bundle else ()), *(preset.overrides.hide if preset else ()))
-        self.check(draft.reads, hide)
-        if bundle is not None and hide:
-            self.check([(path, draft.role_place) for path in _paths_in(bundle)], hide)
+        hide = (*self._masking.hide, *settings.hide, *(bundle.hide if bundle else ()))
+        if preset is None:
+            self.check(settings.reads, hide)
+            if bundle is not None:
+                # What the registry itself hides has been reported where the role stands.
+                fine = [path for path, _ in bundle.reads if self._hidden_in(path, self._masking.hide) is None]
+                self.check([(path, draft.role_place) for path in fine], hide)
+        else:
+            # What the user hides is no mistake of the preset's; its values that read it are left out.
+            self.check(settings.reads)
+            hide += preset.overrides.hide
+            settings = without_hidden(settings, hide, self._masking.allow)
+            bundle = bundle and without_hidden(bundle, hide, self._masking.allow)
         if not draft.intact or not draft.applies or len(self._findings) > before:
             return
         self.rules.append(
@@ -156,27 +163,21 @@ class _Rules:
                 role=draft.role,
                 bundle=bundle,
                 preset=preset.name if preset is not None else None,
+                exception_places=tuple(place for _, place in draft.exceptions),
             )
         )
 
     def check(self, reads: Sequence[Placed], hide: Sequence[str] = ()) -> None:
-        """Note each path that reads a hidden field."""
+        """Note each path that reads a hidden field: one of the usual names, or of some that are hidden besides."""
         for path, place in reads:
-            names = (hidden_name(read, (*self._hide, *hide)) for read in path.reads)
-            name = next((name for name in names if name is not None), None)
+            name = self._hidden_in(path, hide)
             if name is not None:
                 message = f"{path.text[:60]!r} reads the hidden field {name!r}; pipe it to 'hash', or leave it out"
                 self._findings.add("TP210", message, place)
 
-
-def _paths_in(settings: Settings) -> Iterator[CapturePath]:
-    for field in attrs.fields(Settings):
-        found = getattr(settings, field.name)
-        for value in found.values() if isinstance(found, Mapping) else found if isinstance(found, tuple) else (found,):
-            if isinstance(value, CapturePath):
-                yield value
-            elif isinstance(value, Template):
-                yield from value.paths
+    def _hidden_in(self, path: CapturePath, hide: Sequence[str]) -> str | None:
+        names = (hidden_name(read, hide, self._masking.allow) for read in path.reads)
+        return next((name for name in names if name is not None), None)
 
 
 class _Use:

@@ -219,4 +219,18 @@ CODES: Final[dict[str, Code]] = {
         _rule("- match: shop:sell", "  fold: shop:join"),
         "Move it to where it belongs, or leave it out.",
     ),
+    "TP214": Code(
+        "unknown parameter",
+        "A path reads `args.<name>`, and nothing that its rule traces has a parameter of that name, so that it would "
+        "always be absent.",
+        _rule("- match: shop:sell   # def sell(product)", "  metadata: { item: args.produkt }"),
+        "Take the suggested name, as the function itself spells it. What a parameter holds is read as in "
+        "`args.trigger.type`.",
+    ),
+    "TP215": Code(
+        "not there yet",
+        "A key that is read before the call reads its result or its error.",
+        _rule("- match: shop:sell", "  session: result.id"),
+        "Read it from the arguments, or record it as `metadata:`, which may read both.",
+    ),
 }

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
+import attrs
+
+from tracing_proxies.registry.model import Settings
+from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import glob_matches
+from tracing_proxies.registry.template import Template
+from tracing_proxies.registry.values import paths_of
 
 NAMES: Final = (
     "password", "passwd", "passphrase", "passcode", "pwd", "secret", "client_secret", "secret_key", "private_key",
@@ -17,12 +23,13 @@ NAMES: Final = (
 )  # fmt: skip
 
 
-def hidden_name(read: tuple[str, ...], hide: Iterable[str]) -> str | None:
+def hidden_name(read: tuple[str, ...], hide: Iterable[str], allow: Iterable[str] = ()) -> str | None:
     """Find the first hidden name on the way of a path.
 
     Args:
         read: the path's root and its names, as `CapturePath.reads` has them.
         hide: the names and globs that are hidden besides the usual ones; those with dots look at neighbours.
+        allow: the names and globs that may be seen all the same.
 
     Returns:
         The name as the path has it, None if all of them may be seen.
@@ -30,7 +37,10 @@ def hidden_name(read: tuple[str, ...], hide: Iterable[str]) -> str | None:
     root, *names = read
     folded = [_fold(name) for name in names]
     patterns = [_split(pattern) for pattern in (*NAMES, *hide)]
+    exempt = [_split(pattern) for pattern in allow]
     for at, name in enumerate(names):
+        if any(_ends_with(folded[: at + 1], pattern) for pattern in exempt):
+            continue
         if root == "env" and at == 0:
             # Variables carry a prefix: OPENAI_API_KEY is an api_key.
             words = "_" + name.casefold()
@@ -39,6 +49,26 @@ def hidden_name(read: tuple[str, ...], hide: Iterable[str]) -> str | None:
         if any(_ends_with(folded[: at + 1], pattern) for pattern in patterns):
             return name
     return None
+
+
+def without_hidden(settings: Settings, hide: Sequence[str], allow: Sequence[str]) -> Settings:
+    """Return settings without the values that read a hidden field."""
+
+    def is_seen(value: Any) -> bool:
+        if not isinstance(value, CapturePath | Template):
+            return True
+        return all(hidden_name(read, hide, allow) is None for path in paths_of(value) for read in path.reads)
+
+    kept: dict[str, Any] = {}
+    for field in attrs.fields(Settings):
+        found = getattr(settings, field.name)
+        if isinstance(found, Mapping):
+            kept[field.name] = {name: value for name, value in found.items() if is_seen(value)}
+        elif isinstance(found, tuple):
+            kept[field.name] = tuple(filter(is_seen, found))
+        elif not is_seen(found):
+            kept[field.name] = None
+    return attrs.evolve(settings, **kept)
 
 
 def _ends_with(names: list[str], pattern: tuple[str, ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -16,6 +17,7 @@ LEVELS: Final = ("DEBUG", "DEFAULT", "WARNING", "ERROR")
 NESTED: Final = ("merge", "child", "skip")
 DURABILITIES: Final = ("memory", "spill", "wal")
 NATIVE: Final = ("mute", "adopt", "keep")
+DETECTORS: Final = ("secrets", "url_credentials", "email", "iban", "payment_card", "us_ssn", "ip", "mac", "phone")
 
 
 @attrs.frozen
@@ -27,11 +29,12 @@ class Key:
         kind: what it takes; `kinds.READERS` has a reader for each kind.
         doc: what it does, in one sentence.
         default: what holds where it is left out, as it would be written.
-        choices: the texts that a `choice` takes.
+        choices: the texts that a `choice` takes, or a list of `choices` holds.
         section: the section that a `section` opens, or whose entries a `named` one holds.
         required: whether its absence is a problem.
         presets_only: whether it has a meaning in preset files only.
         users_only: whether a preset file may not have it, since it speaks for the whole application.
+        unseen: the roots of paths that are not there yet, or not any more, when it is read.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Key:
     required: bool = False
     presets_only: bool = False
     users_only: bool = False
+    unseen: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -52,17 +56,27 @@ class Later:
 
     Args:
         value: a regular expression; only values that it matches as a whole are not available. None for the key itself.
+        example: such a value.
     """
 
     section: str
     name: str
     value: str | None = None
+    example: str | None = None
+
+    def concerns(self, text: str | None) -> bool:
+        """Tell whether a value is not available: its text, None for one that is no scalar."""
+        if self.value is None:
+            return True
+        return text is not None and re.fullmatch(self.value, text[:40]) is not None
 
 
 _TOP = ("registry",)
 _RULE = ("rule",)
 _BUNDLE = ("rule", "role")
 _SETTING = ("rule", "role", "defaults", "use")
+_EARLY = ("result", "error")
+_RETURNED = ("error",)
 
 KEYS: Final[tuple[Key, ...]] = (
     Key("version", _TOP, "version", "The version of the language.", required=True),
@@ -78,7 +92,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("roles", _TOP, "named", "Bundles of settings, by name.", section="role"),
     Key("trace", _TOP, "rules", "The rules; of those that match a target the last one wins."),
     Key("preset", _TOP, "section", "What a preset file says of itself.", section="preset", presets_only=True),
-    Key("name", ("service",), "text", "The service's name.", "the program's name"),
+    Key("name", ("service",), "text", "The service's name.", "python"),
     Key("environment", ("service",), "text", "The environment, as in production or dev.", "default"),
     Key("release", ("service",), "text", "The application's release."),
     Key("version", ("service",), "text", "The application's version."),
@@ -108,14 +122,16 @@ KEYS: Final[tuple[Key, ...]] = (
         ("open", "strict")),
     Key("hide", ("masking", "rule.masking"), "texts", "Key names and globs whose values are hidden."),
     Key("show", ("masking",), "texts", "Key names and globs that pass under the strict policy."),
-    Key("allow", ("masking",), "texts", "Values that no detector touches."),
-    Key("detect", ("masking",), "texts", "Detectors to switch on besides the usual ones."),
+    Key("allow", ("masking",), "texts", "Exact texts that no detector touches, and key names that are not hidden."),
+    Key("detect", ("masking",), "choices", "Detectors to switch on besides the usual ones, which are all of them.",
+        choices=DETECTORS),
     Key("match", _RULE, "pointcuts", "The targets of the rule.", required=True),
     Key("except", _RULE, "pointcuts", "Targets that the rule does not touch."),
     Key("when", ("rule", "preset"), "when", "A condition on the environment, judged at load."),
     Key("role", _RULE, "text", "The role whose settings hold where the matching rules say nothing."),
     Key("root", _BUNDLE, "flag", "Whether each call starts a trace of its own.", "false"),
-    Key("name", _BUNDLE, "template", "The span's name.", "the qualified name without its module"),
+    Key("name", _BUNDLE, "template", "The span's name.", "the qualified name without its module",
+        unseen=_EARLY),
     Key("observation", _BUNDLE, "choice", "The span's type.", "span", OBSERVATIONS),
     Key("capture", _SETTING, "capture", "What of arguments and result is recorded: none, all, or limits."),
     Key("input", ("capture",), "flag", "Whether the arguments are recorded.", "true"),
@@ -123,20 +139,23 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("max_bytes", ("capture",), "bytes", "The longest text that is recorded of one value.", "8KiB"),
     Key("max_items", ("capture",), "count", "The most items that are recorded of one collection.", "50"),
     Key("max_depth", ("capture",), "count", "The deepest nesting that is recorded.", "6"),
-    Key("input", _BUNDLE, "values", "What is recorded as the input instead of all arguments."),
-    Key("output", _BUNDLE, "values", "What is recorded as the output instead of the whole result."),
+    Key("input", _BUNDLE, "values", "What is recorded as the input instead of all arguments.", unseen=_EARLY),
+    Key("output", _BUNDLE, "values", "What is recorded as the output instead of the whole result.",
+        unseen=_RETURNED),
     Key("metadata", _BUNDLE, "mapping", "Values that are recorded besides, by name."),
-    Key("tags", _BUNDLE, "templates", "The trace's tags."),
-    Key("session", _BUNDLE, "value", "The session that the trace belongs to."),
-    Key("user", _BUNDLE, "value", "The user that the trace belongs to."),
+    Key("tags", _BUNDLE, "templates", "The trace's tags.", unseen=_EARLY),
+    Key("session", _BUNDLE, "value", "The session that the trace belongs to.", unseen=_EARLY),
+    Key("user", _BUNDLE, "value", "The user that the trace belongs to.", unseen=_EARLY),
     Key("outcome", _BUNDLE, "mapping", "What was decided, by name; recorded as metadata `outcome.<name>`."),
-    Key("error_when", _BUNDLE, "path", "A condition on the result that makes the span an error."),
-    Key("error_message", _BUNDLE, "value", "The message of such an error.", "the value that the condition judged"),
+    Key("error_when", _BUNDLE, "path", "A condition on the result that makes the span an error.",
+        unseen=_RETURNED),
+    Key("error_message", _BUNDLE, "value", "The message of such an error.", "the value that the condition judged",
+        unseen=_RETURNED),
     Key("level", _BUNDLE, "choice", "The span's level.", "DEFAULT, or ERROR after an error", LEVELS),
     Key("status_message", _BUNDLE, "value", "The span's status message."),
-    Key("if", _BUNDLE, "path", "A condition, judged per call, without which nothing is recorded."),
+    Key("if", _BUNDLE, "path", "A condition, judged per call, without which nothing is recorded.", unseen=_EARLY),
     Key("model", _BUNDLE, "value", "The name of the model that a generation used."),
-    Key("usage", _BUNDLE, "mapping", "Counts of tokens, by kind."),
+    Key("usage", _BUNDLE, "mapping", "Counts of tokens, by kind.", unseen=_RETURNED),
     Key("sample", _SETTING, "sample", "How many calls of each target are recorded: always, never, a share or a rate.",
         "always"),
     Key("budget", _SETTING, "section", "What the traces that start here may grow to.", section="budget"),
@@ -147,7 +166,10 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("masking", ("rule", "role", "use"), "section", "What the rule hides besides.", section="rule.masking"),
     Key("fold", _RULE, "entry", "`module:factory` of what folds a stream into one output.", presets_only=True),
     Key("delegate", _RULE, "entry", "`module:function` that records the call instead.", presets_only=True),
-    Key("native", ("use", "preset"), "choice", "What becomes of the spans that the framework emits.", "keep", NATIVE),
+    Key("native", ("use",), "choice", "What becomes of the spans that the framework emits.", "what the preset says",
+        NATIVE),
+    Key("native", ("preset",), "choice", "What becomes of the spans that the framework emits.", "keep", NATIVE,
+        presets_only=True),
     Key("requires", ("preset",), "text", "The distribution that must be installed.", presets_only=True),
     Key("adapter", ("preset",), "flag", "Whether a module of the preset's name stands beside it.", "false",
         presets_only=True),
@@ -161,8 +183,10 @@ LATER: Final[tuple[Later, ...]] = (
     Later("registry", "alerts"),
     Later("sampling", "keep"),
     Later("sampling", "floor"),
-    Later("sampling", "budget", r"[0-9.]+\s*%"),
+    Later("sampling", "budget", r"[0-9.]+\s*%", "1%"),
     Later("masking", "pseudonyms"),
+    Later("use", "native", "adopt", "adopt"),
+    Later("preset", "native", "adopt", "adopt"),
     Later("rule", "scores"),
 )
 
@@ -175,6 +199,12 @@ def sections() -> Mapping[str, Mapping[str, Key]]:
         for section in key.sections:
             found.setdefault(section, {})[key.name] = key
     return MappingProxyType(found)
+
+
+def choices_of(section: str, key: Key) -> tuple[str, ...]:
+    """Return the choices that a key has in a section of this version."""
+    later = not_yet(section, key.name)
+    return tuple(choice for choice in key.choices if later is None or not later.concerns(choice))
 
 
 def not_yet(section: str, name: str) -> Later | None:

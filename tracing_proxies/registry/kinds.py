@@ -13,7 +13,7 @@ from tracing_proxies.registry.conditions import judge
 from tracing_proxies.registry.findings import Refusal
 from tracing_proxies.registry.keys import Key
 from tracing_proxies.registry.model import SampleRate
-from tracing_proxies.registry.nodes import ListNode, MapNode, Node, ScalarNode, describe
+from tracing_proxies.registry.nodes import BrokenNode, ListNode, MapNode, Node, ScalarNode, describe
 from tracing_proxies.registry.origins import Stated, origin_of
 from tracing_proxies.registry.paths import CapturePath, PathError, compile_path
 from tracing_proxies.registry.pointcut import Pointcut, PointcutError
@@ -90,6 +90,10 @@ def read_choice(reader: Reader, node: Node, key: Key) -> str:
     raise Refusal("TP208", message, node.place, nearest(found, key.choices))
 
 
+def read_choices(reader: Reader, node: Node, key: Key) -> tuple[str, ...]:
+    return _each(reader, node, lambda child: read_choice(reader, child, key))
+
+
 def read_bytes(reader: Reader, node: Node, key: Key) -> int:
     return _quantity(node, parse_bytes, "a size such as 8KiB")
 
@@ -127,6 +131,8 @@ def read_entry(reader: Reader, node: Node, key: Key) -> str:
 
 def read_when(reader: Reader, node: Node, key: Key) -> bool:
     found = scalar(node, "a condition")
+    if not isinstance(found.value, str):
+        raise Refusal("TP202", f"expected a condition such as python >= \"3.12\", found {describe(node)}", node.place)
     try:
         return judge(found.text, reader.environ)
     except PathError as error:
@@ -134,16 +140,16 @@ def read_when(reader: Reader, node: Node, key: Key) -> bool:
 
 
 def read_path(reader: Reader, node: Node, key: Key) -> CapturePath:
-    return _compiled(reader, node, compile_path, "TP205")
+    return _compiled(reader, node, key, compile_path, "TP205")
 
 
 def read_template(reader: Reader, node: Node, key: Key) -> Template:
-    return _compiled(reader, node, compile_template, "TP206")
+    return _compiled(reader, node, key, compile_template, "TP206")
 
 
 def read_value(reader: Reader, node: Node, key: Key) -> Value:
     braces = isinstance(node, ScalarNode) and any(brace in node.text for brace in BRACES)
-    return _compiled(reader, node, compile_value, "TP206" if braces else "TP205")
+    return _compiled(reader, node, key, compile_value, "TP206" if braces else "TP205")
 
 
 def read_values(reader: Reader, node: Node, key: Key) -> Value | dict[str, Value]:
@@ -174,13 +180,16 @@ def read_headers(reader: Reader, node: Node, key: Key) -> dict[str, str]:
         )
     found: dict[str, str] = {}
     for name, child in node.items:
+        if isinstance(child, BrokenNode):
+            continue  # it has been told why
         # What it holds may be a secret: no message repeats it.
-        if not isinstance(child, ScalarNode) or not child.text.isascii() or not child.text.isprintable():
+        text = child.text if isinstance(child, ScalarNode) and not is_null(child) else "\n"
+        if not (text.isascii() and text.isprintable()):
             reader.findings.add("TP202", f"the header {name.text[:60]!r} needs a text of printable ASCII", child.place)
         elif not _HEADER.fullmatch(name.text):
             reader.findings.add("TP202", f"{name.text[:60]!r} cannot be a header's name", name.place)
         else:
-            found[name.text] = child.text
+            found[name.text] = text
     return found
 
 
@@ -208,7 +217,7 @@ def read_pointcuts(reader: Reader, node: Node, key: Key) -> tuple[tuple[Pointcut
         try:
             return Pointcut.parse(found.text), found.place
         except PointcutError as error:
-            raise Refusal("TP204", error.message, found.at(error.offset)) from None
+            raise Refusal("TP204", error.message, found.at(error.offset), error.suggestion) from None
 
     if is_null(node) or (isinstance(node, ListNode) and not node.items):
         raise Refusal("TP202", f"{key.name!r} needs at least one pattern such as module:Class.name", node.place)
@@ -228,16 +237,21 @@ def _quantity(node: Node, parse: Callable[[str], T], expected: str) -> T:
     try:
         return parse(scalar(node, expected).text)
     except UnitError as error:
-        raise Refusal("TP207", error.message, node.place) from None
+        raise Refusal("TP207", error.message, node.place, error.suggestion) from None
 
 
-def _compiled(reader: Reader, node: Node, compile_text: Callable[[str], V], code: str) -> V:
+def _compiled(reader: Reader, node: Node, key: Key, compile_text: Callable[[str], V], code: str) -> V:
     found = scalar(node, "a path or a text")
     try:
         compiled = compile_text(found.text)
     except PathError as error:
         raise Refusal(code, error.message, found.at(error.offset), error.suggestion) from None
-    reader.reads.extend((path, found.place) for path in paths_of(compiled))
+    for path in paths_of(compiled):
+        unseen = next((root for root in key.unseen if root in path.roots), None)
+        if unseen is not None:
+            why = "before the call" if "result" in key.unseen else "only when a call returns"
+            raise Refusal("TP215", f"{key.name!r} is read {why}, so {unseen!r} is never there", found.place)
+        reader.reads.append((path, found.place))
     return compiled
 
 
@@ -247,6 +261,7 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
     "count": read_count,
     "version": read_version,
     "choice": read_choice,
+    "choices": read_choices,
     "bytes": read_bytes,
     "duration": read_duration,
     "sample": read_sample,
@@ -266,6 +281,9 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
 }
 
 SCALARS: Final = frozenset(
-    ("text", "flag", "count", "version", "choice", "bytes", "duration", "sample", "file", "path", "template", "value")
-)
-"""The kinds that a variable of the environment can override."""
+    (
+        "text", "flag", "count", "version", "choice", "bytes", "duration", "sample", "file", "entry", "when",
+        "path", "template", "value", "values", "capture",
+    )
+)  # fmt: skip
+"""The kinds that can be written as one scalar, which a variable of the environment can override."""

@@ -12,7 +12,7 @@ from tracing_proxies.registry.files import DEEPEST_INCLUDE, MOST_FILES, expand, 
 from tracing_proxies.registry.findings import Findings
 from tracing_proxies.registry.merging import FileDraft, merge
 from tracing_proxies.registry.model import Registry
-from tracing_proxies.registry.overrides import override
+from tracing_proxies.registry.overrides import Overrides
 from tracing_proxies.registry.reader import Reader
 from tracing_proxies.registry.source import compose
 from tracing_proxies.registry.substitution import substitute
@@ -74,6 +74,7 @@ def _parse(
 ) -> Registry:
     files = _Files(environ, findings)
     draft = files.read(text, file, base, path)
+    files.report_overrides()
     registry = assemble(draft, path, tuple(files.read_so_far), base, environ, presets, findings)
     if len(findings):
         raise RegistryError(findings.in_order(), partial=registry)
@@ -94,6 +95,7 @@ class _Files:
     def __init__(self, environ: Mapping[str, str], findings: Findings) -> None:
         self._environ = environ
         self._findings = findings
+        self._overrides = Overrides(environ)
         self._known: set[str] = set()
         self.read_so_far: list[Path] = []
 
@@ -112,7 +114,7 @@ class _Files:
         Args:
             path: where it is, None for a text without a file.
             above: the real paths of the files that include it, the outermost first.
-            is_included: whether it is not the registry's own file; variables override only what stands in that.
+            is_included: whether it is not the registry's own file; variables override only roles in such.
         """
         if path is not None:
             self.read_so_far.append(path)
@@ -121,8 +123,7 @@ class _Files:
         root = compose(text, file, self._findings)
         if root is None:
             return FileDraft({}, ())
-        if not is_included:
-            root = override(root, self._environ, self._findings)
+        root = self._overrides.put(root, self._findings, is_included=is_included)
         reader = Reader(self._findings, base, self._environ)
         values = reader.attempt(
             substitute(root, self._environ, self._findings), lambda node: reader.section(node, "registry")
@@ -134,6 +135,10 @@ class _Files:
             for draft in self._include(pattern, place, file, base, above)
         ]
         return merge([*included, own])
+
+    def report_overrides(self) -> None:
+        """Note the variables that were meant for what no file has."""
+        self._overrides.report(self._findings)
 
     def _include(self, pattern: str, place: Place, file: str, base: Path, above: tuple[str, ...]) -> list[FileDraft]:
         drafts: list[FileDraft] = []

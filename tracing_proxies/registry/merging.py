@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
+from tracing_proxies.registry.model import Placed
 from tracing_proxies.registry.origins import Stated, origins_of
-from tracing_proxies.registry.reader import Placed
 
 
 @attrs.frozen(eq=False)

@@ -17,6 +17,8 @@ from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value
 
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+Placed = tuple[CapturePath, Place]
+"""A path, and where the value that holds it stands."""
 
 
 @attrs.frozen
@@ -66,6 +68,7 @@ class Settings:
         spans_per_trace: how many spans a trace that starts here may have.
         hide: names of keys that are hidden besides those of the registry.
         origins: where each of them is written, by its key as it is written.
+        reads: every path of a rule or role.
     """
 
     root: bool | None = None
@@ -94,6 +97,7 @@ class Settings:
     delegate: str | None = None
     hide: tuple[str, ...] = ()
     origins: Origins = NO_ORIGINS
+    reads: tuple[Placed, ...] = ()
 
 
 @attrs.frozen(eq=False)
@@ -109,6 +113,7 @@ class Rule:
         role: the name of its role.
         bundle: the settings of that role.
         preset: the preset that it came with, None for a rule of the user's.
+        exception_places: where each of its exceptions stands.
     """
 
     match: tuple[Pointcut, ...]
@@ -120,6 +125,7 @@ class Rule:
     role: str | None = None
     bundle: Settings | None = None
     preset: str | None = None
+    exception_places: tuple[Place, ...] = ()
 
     def selects(self, target: Target) -> bool:
         """Tell whether the rule matches a target and does not except it."""

@@ -24,11 +24,13 @@ class Filter:
 
     Args:
         apply: takes the value and the argument, or the value alone where `argument` is None.
+        doc: what comes of it.
         argument: `int` or `str`, or None for a filter without one.
         default: the argument where none is written; None if one must be.
     """
 
     apply: Callable[..., Any]
+    doc: str
     argument: type | None = None
     default: Any = None
 
@@ -100,11 +102,11 @@ def _write(value: Any, out: list[str], depth: int) -> bool:
 
 
 FILTERS: Final = {
-    "len": Filter(length),
-    "hash": Filter(_hash),
-    "type": Filter(_type),
-    "first": Filter(_first, int),
-    "round": Filter(_round, int, 0),
-    "startswith": Filter(_startswith, str),
-    "endswith": Filter(_endswith, str),
+    "len": Filter(length, "the length of a text or collection"),
+    "hash": Filter(_hash, "16 letters that are the same for the same value, and tell nothing of it"),
+    "type": Filter(_type, "the name of the value's type"),
+    "first": Filter(_first, "the first so many items or characters", int),
+    "round": Filter(_round, "the number with so many decimals", int, 0),
+    "startswith": Filter(_startswith, "whether a text starts like this", str),
+    "endswith": Filter(_endswith, "whether a text ends like this", str),
 }

@@ -67,7 +67,9 @@ def _iterate(value: Any) -> Iterable[Any] | None:
 def index(value: Any, position: int) -> Any:
     """Read an item of a list or tuple, counted from the end if negative, or a dict's integer key."""
     if is_a(value, dict):
-        return dict.get(value, position, MISSING)
+        # Not by looking it up: a foreign key of the same hash would be asked whether it is equal.
+        found = (v for k, v in islice(dict.items(value), MOST_ITEMS) if type(k) is int and k == position)
+        return next(found, MISSING)
     for kind in (list, tuple):
         if is_a(value, kind):
             size = kind.__len__(value)
@@ -113,23 +115,15 @@ def compare(sign: str, left: Any, right: Any) -> bool:
         return False
 
 
-def equal(left: Any, right: Any, depth: int = 0) -> bool | None:
-    """Tell whether two values are equal; None where that cannot be told without foreign code."""
-    if left is MISSING or right is MISSING:
-        return None
+def equal(left: Any, right: Any) -> bool | None:
+    """Tell whether two values are equal, as Python would; None where that cannot be told without foreign code.
+
+    Too much to compare within 10,000 steps, or 32 deep, cannot be told either.
+    """
     a, b = plain(left), plain(right)
     if a is not MISSING and b is not MISSING:
         return bool(a == b)
-    kinds = [kind for kind in (list, tuple) if is_a(left, kind) and is_a(right, kind)]
-    if not kinds or depth >= DEEPEST:
-        return None
-    size = length(left)
-    if size != length(right):
-        return False
-    if size > MOST_ITEMS:
-        return None
-    answers = [equal(x, y, depth + 1) for x, y in zip(items(left) or (), items(right) or (), strict=True)]
-    return False if False in answers else None if None in answers else True
+    return _equal(left, right, 0, _Steps())
 
 
 def contains(container: Any, value: Any) -> bool | None:
@@ -143,4 +137,68 @@ def contains(container: Any, value: Any) -> bool | None:
     found = iter(dict.keys(container)) if is_a(container, dict) else _iterate(container)
     if found is None:
         return None
-    return any(equal(value, item) is True for item in islice(found, MOST_ITEMS))
+    steps = _Steps()
+    return any(_equal(value, item, 0, steps) is True for item in islice(found, MOST_ITEMS))
+
+
+class _Steps:
+    """Counts the steps of one comparison: a list of a list of … can be small and take forever to go through."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = 10 * MOST_ITEMS
+
+
+def _equal(left: Any, right: Any, depth: int, steps: _Steps) -> bool | None:
+    steps.left -= 1
+    if left is MISSING or right is MISSING or depth >= DEEPEST or steps.left < 0:
+        return None
+    a, b = plain(left), plain(right)
+    if a is not MISSING and b is not MISSING:
+        return bool(a == b)
+    kinds = _kind_of(left), _kind_of(right)
+    if None in kinds:
+        return None
+    if kinds[0] is not kinds[1]:
+        return False
+    size = length(left)
+    if left is right or size != length(right):
+        return left is right
+    if size > MOST_ITEMS:
+        return None
+    if kinds[0] is set:
+        return _equal_sets(left, right)
+    pairs = zip(items(left) or (), items(right) or (), strict=True)
+    if kinds[0] is dict:
+        # Looking a key up may run its code, so all of them must be builtin.
+        if not all(map(_is_builtin, (*dict.keys(left), *dict.keys(right)))):
+            return None
+        pairs = ((value, dict.get(right, key, MISSING)) for key, value in dict.items(left))  # type: ignore[assignment]
+        if any(key not in dict.keys(right) for key in dict.keys(left)):
+            return False
+    outcome: bool | None = True
+    for x, y in pairs:
+        answer = _equal(x, y, depth + 1, steps)
+        if answer is False:
+            return False
+        outcome = outcome if answer else None
+    return outcome
+
+
+def _equal_sets(left: Any, right: Any) -> bool | None:
+    members = list(_iterate(left) or ()), list(_iterate(right) or ())
+    return set(members[0]) == set(members[1]) if all(map(_is_builtin, members[0] + members[1])) else None
+
+
+def _kind_of(value: Any) -> type | None:
+    """Return what a value compares as: a builtin collection, `str` for any scalar, None for a foreign object."""
+    if plain(value) is not MISSING:
+        return str
+    if is_a(value, set) or is_a(value, frozenset):
+        return set
+    return next((kind for kind in (list, tuple, dict) if is_a(value, kind)), None)
+
+
+def _is_builtin(value: Any) -> bool:
+    return type(value) in _EXACT

@@ -15,12 +15,14 @@ class PointcutError(ValueError):
     Args:
         message: what was found and what was expected.
         offset: how many characters stand before the mistake.
+        suggestion: what may have been meant.
     """
 
-    def __init__(self, message: str, offset: int = 0) -> None:
+    def __init__(self, message: str, offset: int = 0, suggestion: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.offset = offset
+        self.suggestion = suggestion
 
 
 @attrs.frozen
@@ -135,7 +137,8 @@ def _parse(text: str) -> Pointcut:
         raise PointcutError(f"a pattern has at most {_LONGEST:,} characters, this one has {len(text):,}")
     module, colon, rest = text.partition(":")
     if not colon:
-        raise PointcutError(f"expected 'module:name' or 'module:Class.name', found {text!r} without a ':'")
+        message = f"expected 'module:name' or 'module:Class.name', found {text!r} without a ':'"
+        raise PointcutError(message, suggestion=_with_colon(text))
     start = len(module) + 1
     _check_segments(module, 0, "module", crossing=True)
     owner, plus, tail = rest.partition("+")
@@ -153,6 +156,17 @@ def _parse(text: str) -> Pointcut:
         _check_segments(owner, start, "class")
     _check_segments(name, start + len(owner) + len(dot), "name", single=True)
     return Pointcut(text, module, owner if dot else None, False, name)
+
+
+def _with_colon(text: str) -> str | None:
+    """Guess where the module ends: at the first name that is written like a class, else at the last dot."""
+    segments = text.split(".")
+    at = next((i for i, segment in enumerate(segments) if segment[:1].isupper()), len(segments) - 1)
+    guess = f"{'.'.join(segments[:at])}:{'.'.join(segments[at:])}"
+    try:
+        return _parse(guess).text if at else None
+    except PointcutError:
+        return None
 
 
 def _check_segments(part: str, offset: int, what: str, *, crossing: bool = False, single: bool = False) -> None:
@@ -197,8 +211,11 @@ def _class_matches(pattern: str, path: str) -> bool:
 
 
 def _segment_matches(pattern: str, name: str) -> bool:
-    if name.startswith("_") and not pattern.startswith("_"):
-        return False
+    if name.startswith("_"):
+        # A pattern must spell out what it takes: `_*` is every private name, `__*__` every name of Python's own.
+        own = name.startswith("__") and name.endswith("__")
+        if not pattern.startswith("__" if own else "_"):
+            return False
     return glob_matches(pattern, name)
 
 

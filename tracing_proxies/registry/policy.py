@@ -105,23 +105,28 @@ class Layer:
 def layers_of(registry: Registry, chain: Sequence[Rule]) -> Iterator[Layer]:
     """Yield what holds for the targets that a chain of rules matches, the strongest first.
 
-    Those are the user's rules and their role, then the presets' rules and theirs, then what stands beside the presets'
-    names, their defaults, and the registry's.
+    Those are the user's rules and their role, what stands beside the presets' names, the presets' rules and theirs,
+    the presets' defaults, and the registry's.
 
     Args:
         chain: the rules that match, the last one first.
     """
-    for rules in ([r for r in chain if r.preset is None], [r for r in chain if r.preset is not None]):
-        yield from (Layer(rule.settings, "rule", rule.preset, rule.place) for rule in rules)
-        with_role = next((rule for rule in rules if rule.bundle is not None), None)
-        if with_role is not None and with_role.bundle is not None:
-            yield Layer(with_role.bundle, "role", with_role.role)
     used = dict.fromkeys(rule.preset for rule in chain)
     presets = [preset for name in used for preset in registry.presets if preset.name == name]
-    for preset in presets:
-        yield Layer(preset.overrides, "use", preset.name, preset.place)
-        yield Layer(preset.defaults, "preset", preset.name)
+    yield from _of_rules([rule for rule in chain if rule.preset is None])
+    # Before the presets' rules: `use: [{strands: {capture: none}}]` is to silence what they name as their input.
+    yield from (Layer(preset.overrides, "use", preset.name, preset.place) for preset in presets)
+    yield from _of_rules([rule for rule in chain if rule.preset is not None])
+    yield from (Layer(preset.defaults, "preset", preset.name) for preset in presets)
     yield Layer(registry.defaults, "defaults")
+
+
+def _of_rules(rules: Sequence[Rule]) -> Iterator[Layer]:
+    """Yield the settings of rules, and then of the last one's role that has any."""
+    yield from (Layer(rule.settings, "rule", rule.preset, rule.place) for rule in rules)
+    with_role = next((rule for rule in rules if rule.bundle is not None), None)
+    if with_role is not None and with_role.bundle is not None:
+        yield Layer(with_role.bundle, "role", with_role.role)
 
 
 def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings]) -> Policy:

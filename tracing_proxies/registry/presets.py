@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import attrs
+
+from tracing_proxies.failures import contain
+from tracing_proxies.registry.findings import Findings
+from tracing_proxies.registry.nodes import MapNode, ScalarNode
+from tracing_proxies.registry.source import compose
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -54,11 +60,30 @@ def find_preset(name: str, folder: Path | None = None) -> PresetFile | None:
 
 def preset_names(folder: Path | None = None) -> list[str]:
     """List the presets that can be used."""
+    return sorted({*shipped_names(folder), *(entry.name for entry in metadata.entry_points(group=GROUP))})
+
+
+def shipped_names(folder: Path | None = None) -> list[str]:
+    """List the presets that come with this package."""
     shipped = _shipped(folder)
-    names = (
-        {file.name[: -len(".yaml")] for file in shipped.iterdir() if file.name.endswith(".yaml")} if shipped else set()
-    )
-    return sorted(names | {entry.name for entry in metadata.entry_points(group=GROUP)})
+    files = [] if shipped is None else [file.name for file in shipped.iterdir()]
+    return sorted(name[: -len(".yaml")] for name in files if name.endswith(".yaml"))
+
+
+def summarise(names: Iterable[str]) -> dict[str, str]:
+    """Say of each preset in one sentence what it traces; those that cannot be read are left out."""
+    found: dict[str, str] = {}
+    for name in names:
+        try:
+            preset = find_preset(name)
+        except Exception as exc:  # the package of a third party may raise anything when it is imported
+            contain("preset", exc)
+            continue
+        root = None if preset is None else compose(preset.text, preset.file, Findings())
+        about = root.get("preset") if isinstance(root, MapNode) else None
+        summary = about.get("summary") if isinstance(about, MapNode) else None
+        found[name] = summary.text if isinstance(summary, ScalarNode) else ""
+    return found
 
 
 def _shipped(folder: Path | None) -> Traversable | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,18 +12,17 @@ from tracing_proxies.errors import Place
 from tracing_proxies.registry.findings import Findings, Refusal
 from tracing_proxies.registry.keys import Key, not_yet, sections
 from tracing_proxies.registry.kinds import READERS, is_null
-from tracing_proxies.registry.model import CaptureSettings, Settings
+from tracing_proxies.registry.model import CaptureSettings, Placed, Settings
 from tracing_proxies.registry.nodes import BrokenNode, ListNode, MapNode, Node, ScalarNode, describe
 from tracing_proxies.registry.origins import Stated, flat_origins, origin_of
-from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Pointcut
 from tracing_proxies.registry.suggest import nearest
 
 T = TypeVar("T")
-Placed = tuple[CapturePath, Place]
 
 _LABELS: Final = {"registry": "a registry", "rule": "a rule", "role": "a role", "rule.masking": "a rule's 'masking'"}
 _RENAMED: Final = {"if": "condition"}
+_READS: Final = "reads"
 _SETTINGS: Final = frozenset(field.name for field in attrs.fields(Settings))
 
 
@@ -35,7 +33,6 @@ class RuleDraft:
     Args:
         applies: whether its `when:` holds.
         intact: whether nothing in it was wrong.
-        reads: every path in it, for the check of hidden fields.
     """
 
     match: tuple[tuple[Pointcut, Place], ...]
@@ -46,7 +43,6 @@ class RuleDraft:
     values: Mapping[str, Any]
     applies: bool
     intact: bool
-    reads: tuple[Placed, ...]
 
 
 @attrs.frozen(eq=False)
@@ -122,7 +118,7 @@ class Reader:
     def _known_key(self, section: str, name: ScalarNode, child: Node, label: str) -> Key | None:
         known = sections()[section]
         later = not_yet(section, name.text)
-        if later is not None and _concerns(later.value, child):
+        if later is not None and later.concerns(child.text if isinstance(child, ScalarNode) else None):
             what = (
                 name.text if later.value is None or not isinstance(child, ScalarNode) else f"{name.text}: {child.text}"
             )
@@ -134,7 +130,11 @@ class Reader:
         if key is None:
             message = f"unknown key {_short(name.text)!r} in {label}"
             usable = [k.name for k in known.values() if self.preset is not None or not k.presets_only]
-            self.findings.add("TP201", message, name.place, nearest(name.text, usable))
+            near = nearest(name.text, usable)
+            homes = [s for s, keys in sections().items() if name.text in keys and not keys[name.text].presets_only]
+            if near is None and homes:
+                message += f"; it belongs in {' or '.join(_LABELS.get(home, repr(home)) for home in homes)}"
+            self.findings.add("TP201", message, name.place, near)
             return None
         if key.presets_only and self.preset is None:
             self.findings.add("TP213", f"the key {name.text!r} has a meaning in preset files only", name.place)
@@ -155,12 +155,6 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
     return Settings(**settings, origins=flat_origins(values))
 
 
-def _concerns(pattern: str | None, child: Node) -> bool:
-    if pattern is None:
-        return True
-    return isinstance(child, ScalarNode) and re.fullmatch(pattern, child.text[:40]) is not None
-
-
 def _short(text: str) -> str:
     return text if len(text) <= 60 else text[:60] + "…"
 
@@ -171,7 +165,7 @@ def _read_section(reader: Reader, node: Node, key: Key) -> dict[str, Any]:
 
 
 def _read_capture(reader: Reader, node: Node, key: Key) -> dict[str, Any]:
-    if isinstance(node, ScalarNode):
+    if isinstance(node, ScalarNode) and not is_null(node):
         if node.text in ("none", "all"):
             sides = Stated()
             for side in ("input", "output"):
@@ -191,9 +185,12 @@ def _read_named(reader: Reader, node: Node, key: Key) -> dict[str, dict[str, Any
         raise Refusal("TP202", f"{key.name!r} is a mapping of names, found {describe(node)}", node.place)
     found = Stated()
     for name, child in node.items:
+        before = len(reader.reads)
         values = reader.attempt(child, lambda child: reader.section(child, section))
         # A broken role is known all the same: rules that name it are not to blame.
-        found.state(name.text, values or Stated(), origin_of(name, child))
+        section_of_name = values or Stated()
+        section_of_name[_READS] = tuple(reader.reads[before:])
+        found.state(name.text, section_of_name, origin_of(name, child))
     return found
 
 
@@ -230,7 +227,7 @@ def _read_rule(reader: Reader, node: Node) -> RuleDraft:
     values = reader.section(node, "rule")
     role = node.get("role") if isinstance(node, MapNode) else None
     broken = isinstance(node, MapNode) and any(_is_broken(child) for _, child in node.items)
-    rule_reads = tuple(reader.reads[reads:])
+    values[_READS] = tuple(reader.reads[reads:])
     del reader.reads[reads:]
     return RuleDraft(
         match=values.get("match", ()),
@@ -241,7 +238,6 @@ def _read_rule(reader: Reader, node: Node) -> RuleDraft:
         values=values,
         applies=values.get("when", True),
         intact=len(reader.findings) == problems and not broken,
-        reads=rule_reads,
     )
 
 

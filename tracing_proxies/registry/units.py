@@ -6,11 +6,13 @@ import re
 from decimal import Decimal
 from typing import Final
 
+from tracing_proxies.registry.suggest import nearest
+
 _QUANTITY: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-zµ%]*)")
 
 _RATE: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*/\s*([A-Za-zµ]+)")
 
-_BYTES: Final = {
+BYTES: Final = {
     "B": 1,
     "kB": 10**3,
     "KB": 10**3,
@@ -22,7 +24,7 @@ _BYTES: Final = {
     "GiB": 2**30,
     "TiB": 2**40,
 }
-_NANOSECONDS: Final = {
+NANOSECONDS: Final = {
     "ns": 1,
     "us": 10**3,
     "µs": 10**3,
@@ -41,11 +43,13 @@ class UnitError(ValueError):
 
     Args:
         message: what was found and what was expected.
+        suggestion: the quantity with the nearest right unit.
     """
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, suggestion: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.suggestion = suggestion
 
 
 def parse_bytes(text: str) -> int:
@@ -57,7 +61,7 @@ def parse_bytes(text: str) -> int:
     Raises:
         UnitError: if the text is not a number with a unit of size.
     """
-    return _scaled(text, _BYTES, "a size such as 8KiB or 1GiB")
+    return _scaled(text, BYTES, "a size such as 8KiB or 1GiB")
 
 
 def parse_duration(text: str) -> int:
@@ -69,7 +73,7 @@ def parse_duration(text: str) -> int:
     Raises:
         UnitError: if the text is not a number with a unit of time.
     """
-    return _scaled(text, _NANOSECONDS, "a duration such as 5ms, 2s or 7d")
+    return _scaled(text, NANOSECONDS, "a duration such as 5ms, 2s or 7d")
 
 
 def parse_share(text: str) -> float:
@@ -101,11 +105,13 @@ def parse_rate(text: str) -> tuple[float, int]:
     if found is None:
         raise UnitError(f"expected a rate such as 5/min, found {shown!r}")
     number, unit = found.groups()
-    if unit not in _NANOSECONDS:
-        raise UnitError(f"expected a rate such as 5/min, found {shown!r}; the units are {', '.join(_NANOSECONDS)}")
+    if unit not in NANOSECONDS:
+        right = nearest(unit, NANOSECONDS)
+        message = f"expected a rate such as 5/min, found {shown!r}; the units are {', '.join(NANOSECONDS)}"
+        raise UnitError(message, right and f"{number}/{right}")
     if not float(number):
         raise UnitError(f"{shown!r} is none at all; write never")
-    return float(number), _NANOSECONDS[unit]
+    return float(number), NANOSECONDS[unit]
 
 
 def _scaled(text: str, units: dict[str, int], expected: str) -> int:
@@ -121,5 +127,7 @@ def _scaled_exact(text: str, units: dict[str, int], expected: str) -> Decimal:
     if not unit:
         raise UnitError(f"expected {expected}, found {shown!r} without a unit")
     if unit not in units:
-        raise UnitError(f"expected {expected}, found {shown!r}; the units are {', '.join(units)}")
+        right = nearest(unit, units)
+        message = f"expected {expected}, found {shown!r}; the units are {', '.join(units)}"
+        raise UnitError(message, right and number + right)
     return Decimal(number) * units[unit]

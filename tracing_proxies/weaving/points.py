@@ -8,7 +8,6 @@ from functools import partial
 from types import BuiltinFunctionType
 from typing import Any
 
-from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.kinds import proxy_of
@@ -39,15 +38,14 @@ class Points:
 
     def targets(self) -> list[Target]:
         """List everything that a call of which is traced, under each of its names; also while tracing is off."""
-        return [target for target, _ in self.standing()]
+        return [target for target, _ in self.placed()]
 
-    def standing(self) -> list[tuple[Target, Recipe]]:
-        """List the same, each with what is done for a call of it."""
-        return [
-            (target, point.standing)
-            for reference, target in list(self._places.values())
-            if (point := reference()) is not None and point.standing is not None
-        ]
+    def placed(self) -> Iterator[tuple[Target, JoinPoint]]:
+        """Yield the same with the join point of each."""
+        for reference, target in list(self._places.values()):
+            point = reference()
+            if point is not None and point.standing is not None:
+                yield target, point
 
     def add(self, point: JoinPoint, owner: int, name: str) -> None:
         """Remember a join point: ``owner`` is the ``id`` of the class or namespace that holds it."""

@@ -29,7 +29,7 @@ def find_unmatched(
         pending: whether to report those as well whose module is not loaded.
     """
     problems = []
-    loaded = _loaded()
+    loaded = loaded_namespaces()
     by_name: dict[str, list[Target]] = {}
     for target in targets:
         by_name.setdefault(target.name, []).append(target)
@@ -39,18 +39,18 @@ def find_unmatched(
         for pointcut, place in zip(rule.match, rule.places, strict=True):
             # A thousand literal rules must not look at a thousand targets each.
             possible = by_name.get(str(pointcut.name), ()) if pointcut.literal else targets
-            if any(_selects(pointcut, target) for target in possible):
+            if any(selects(pointcut, target) for target in possible):
                 continue
             if pending and pointcut.module in MAIN:
                 continue  # the main module is the command's own here, not the application's
             modules = _modules_of(pointcut, loaded)
             if not modules and not pending:
                 continue
-            reason = next((why for target, why in refused.items() if _selects(pointcut, target)), None)
+            reason = next((why for target, why in refused.items() if selects(pointcut, target)), None)
             if reason is not None:
                 problems.append(Problem(CODE, f"{pointcut.text!r} cannot be traced: {reason}.", place))
                 continue
-            known = [text for module in modules[:50] for text in names_in(module)]
+            known = [str(target) for module in modules[:50] for target in targets_in(module)]
             suggestion = nearest(pointcut.text, known)
             message = f"no match for {pointcut.text!r}."
             if not modules:
@@ -61,7 +61,7 @@ def find_unmatched(
 
 def find_pending(registry: Registry) -> dict[int, list[str]]:
     """List the pointcuts that wait for a module which is not loaded yet, by the index of their rule."""
-    loaded = _loaded()
+    loaded = loaded_namespaces()
     found: dict[int, list[str]] = {}
     for rule in registry.rules:
         waiting = [pointcut.text for pointcut in rule.match if not _modules_of(pointcut, loaded)]
@@ -76,7 +76,7 @@ def _modules_of(pointcut: Pointcut, loaded: Mapping[str, dict[str, Any]]) -> lis
     return [entries for name, entries in loaded.items() if pointcut.names_module(name)]
 
 
-def _loaded() -> dict[str, dict[str, Any]]:
+def loaded_namespaces() -> dict[str, dict[str, Any]]:
     """List the namespaces of modules whose bodies have ended: what others will define nobody knows."""
     found = {}
     for name, module in loaded_modules():
@@ -88,7 +88,8 @@ def _loaded() -> dict[str, dict[str, Any]]:
     return found
 
 
-def _selects(pointcut: Pointcut, target: Target) -> bool:
+def selects(pointcut: Pointcut, target: Target) -> bool:
+    """Tell whether a pattern selects a woven target, under any of the names that it may be called by."""
     if pointcut.matches(target):
         return True
     if pointcut.module in MAIN and pointcut.matches(candidates.as_main(target)):
@@ -101,10 +102,10 @@ def _selects(pointcut: Pointcut, target: Target) -> bool:
     )
 
 
-def names_in(entries: dict[str, Any]) -> Iterator[str]:
-    """Yield the full names of what a module defines and could be traced."""
+def targets_in(entries: dict[str, Any]) -> Iterator[Target]:
+    """Yield what a module defines and could be traced."""
     for _, _, target in candidates.module_targets(entries):
-        yield str(target)
+        yield target
     for cls in candidates.module_classes(entries):
         for _, _, target in candidates.class_targets(cls):
-            yield str(target)
+            yield target

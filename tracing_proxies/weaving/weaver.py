@@ -26,7 +26,9 @@ from tracing_proxies.weaving.frameless import Frameless
 from tracing_proxies.weaving.frames import FrameSearch
 from tracing_proxies.weaving.kinds import Container, Shape, shape_of, unwoven
 from tracing_proxies.weaving.ledger import ABSENT, Ledger, put
+from tracing_proxies.weaving.misnamed import find_misnamed
 from tracing_proxies.weaving.modules import MAIN, entries_of, is_loading, is_module, main_name, public_name
+from tracing_proxies.weaving.needless import find_needless
 from tracing_proxies.weaving.points import Points
 from tracing_proxies.weaving.reach import Reach
 from tracing_proxies.weaving.subclasses import SubclassWatch
@@ -140,16 +142,22 @@ class Weaver:
     def matches(self) -> dict[int, list[Target]]:
         """List what each rule selects of the woven targets, by the rule's index."""
         found: dict[int, list[Target]] = {}
-        for target, recipe in self.points.standing():
-            for rule in recipe.policy.chain:
+        for target, point in self.points.placed():
+            for rule in point.standing.policy.chain if point.standing is not None else ():
                 found.setdefault(rule.index, []).append(target)
         return found
 
-    def unmatched(self) -> list[Problem]:
-        """Report the pointcuts that select nothing although their module is loaded."""
+    def unmatched(self, *, pending: bool = False) -> list[Problem]:
+        """Report the patterns that select nothing, and the paths that name a parameter which nothing traced has.
+
+        Args:
+            pending: whether to report also what modules that are not loaded yet may bring.
+        """
         if self._registry is None:
             return []
-        return unmatched.find_unmatched(self._registry, self.points.targets(), self.refused)
+        problems = unmatched.find_unmatched(self._registry, self.points.targets(), self.refused, pending=pending)
+        problems += find_needless(self._registry)
+        return problems + find_misnamed(self._registry, self.points, pending=pending)
 
     def is_wanted(self, name: str) -> bool:
         """Tell by a module's name whether it is to be reported when it is loaded."""
