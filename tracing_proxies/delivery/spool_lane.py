@@ -116,9 +116,7 @@ class SpoolLane(Lane):
 
     def waits_for(self, target: int) -> bool:
         with self._ledger.lock:
-            if self.owes(target):
-                return True
-            return self._on_disk > 0 and not self.reason  # a server that works is waited for; the disk is safe as well
+            return self.owes(target) or self._on_disk > 0  # what is safe is waited for as well, while there is hope
 
     def owes(self, target: int) -> bool:
         with self._ledger.lock:
@@ -126,7 +124,9 @@ class SpoolLane(Lane):
 
     def is_saving(self) -> bool:
         with self._ledger.lock:
-            return not self._spool.trouble and not self._loose and self._unsynced and self._on_disk > 0
+            if self._spool.trouble or self._loose:
+                return False
+            return bool(self._backlog) or self._in_flight is not None or (self._unsynced and self._on_disk > 0)
 
     def abandon(self, reason: str) -> None:
         if self._disk_lock.acquire(timeout=_CLOSE_PATIENCE):

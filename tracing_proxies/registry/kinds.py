@@ -132,7 +132,7 @@ def read_entry(reader: Reader, node: Node, key: Key) -> str:
 def read_when(reader: Reader, node: Node, key: Key) -> bool:
     found = scalar(node, "a condition")
     if not isinstance(found.value, str):
-        raise Refusal("TP202", f"expected a condition such as python >= \"3.12\", found {describe(node)}", node.place)
+        raise Refusal("TP202", f'expected a condition such as python >= "3.12", found {describe(node)}', node.place)
     try:
         return judge(found.text, reader.environ)
     except PathError as error:
