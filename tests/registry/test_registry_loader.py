@@ -185,7 +185,6 @@ def test_a_path_that_yaml_has_split_is_recognised(text: str) -> None:
         "version: 1\nmasking: { pseudonyms: [email] }",
         "version: 1\ndefaults: { budget: { spans_per_trace: 400 } }",
         "version: 1\nbudget: {}",
-        "version: 1\nreload: { watch: 2s }",
         "version: 1\nexport: { langfuse: { durability: spill } }",
         "version: 1\nscores: {}",
         "version: 1\nalerts: {}",

@@ -20,6 +20,7 @@ from tracing_proxies.registry.model import (
     MaskingSettings,
     Preset,
     Registry,
+    ReloadSettings,
     Rule,
     SamplingSettings,
     Service,
@@ -29,6 +30,7 @@ from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.presets import PresetFile, find_preset, preset_names
 from tracing_proxies.registry.reader import Placed, Reader, RuleDraft, UseDraft, settings_of
 from tracing_proxies.registry.source import compose
+from tracing_proxies.registry.sources import Sources
 from tracing_proxies.registry.substitution import substitute
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.registry.template import Template
@@ -44,6 +46,7 @@ def assemble(
     environ: Mapping[str, str],
     folder: Path | None,
     findings: Findings,
+    sources: Sources,
 ) -> Registry:
     """Make a registry of what was valid in its files, and note what is wrong between them.
 
@@ -53,6 +56,7 @@ def assemble(
         files: all files that were read.
         base: the folder that relative paths start from.
         folder: the folder of presets, None for the usual one.
+        sources: what the files held.
     """
     values = draft.values
     masking = MaskingSettings(**values.get("masking", {}))
@@ -84,7 +88,15 @@ def assemble(
         export=_export(values, base),
         sampling=SamplingSettings(),
         masking=masking,
+        reload=_reload(values),
+        sources=sources,
     )
+
+
+def _reload(values: Mapping[str, Any]) -> ReloadSettings:
+    given = values.get("reload", {})
+    named = {"signal": None} if given.get("signal") in ("none", "off") else {}
+    return ReloadSettings(**{**given, **named})
 
 
 def _export(values: Mapping[str, Any], base: Path) -> Export:

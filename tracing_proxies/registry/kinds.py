@@ -31,6 +31,7 @@ V = TypeVar("V", bound=Value)
 
 _TRUTHS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _LARGEST_COUNT: Final = 1_000_000
+_SHORTEST_INTERVAL: Final = 100 * 10**6
 _ENTRY: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
@@ -93,6 +94,16 @@ def read_bytes(reader: Reader, node: Node, key: Key) -> int:
 
 def read_duration(reader: Reader, node: Node, key: Key) -> int:
     return _quantity(node, parse_duration, "a duration such as 5ms")
+
+
+def read_interval(reader: Reader, node: Node, key: Key) -> int:
+    """Read a duration in nanoseconds; 0 stands for off."""
+    if scalar(node, "a duration such as 2s, or off").text == "off":
+        return 0
+    interval = _quantity(node, parse_duration, "a duration such as 2s, or off")
+    if interval < _SHORTEST_INTERVAL:
+        raise Refusal("TP207", f"{key.name!r} is off, or at least 100ms, not {describe(node)}", node.place, "off")
+    return interval
 
 
 def read_sample(reader: Reader, node: Node, key: Key) -> SampleRate:
@@ -224,6 +235,7 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
     "choice": read_choice,
     "bytes": read_bytes,
     "duration": read_duration,
+    "interval": read_interval,
     "sample": read_sample,
     "file": read_file,
     "entry": read_entry,
@@ -240,6 +252,7 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
 }
 
 SCALARS: Final = frozenset(
-    ("text", "flag", "count", "version", "choice", "bytes", "duration", "sample", "file", "path", "template", "value")
+    ("text", "flag", "count", "version", "choice", "bytes", "duration", "interval", "sample", "file", "path", "template",
+     "value")
 )
 """The kinds that a variable of the environment can override."""

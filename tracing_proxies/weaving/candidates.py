@@ -84,6 +84,11 @@ def find_class(entries: dict[str, Any], path: str) -> type | None:
     return found if is_class(found) else None
 
 
+def entry_of(owner: Any, name: str) -> Any:
+    """Return what a class or a module's namespace holds under a name, None if there is nothing."""
+    return (owner if type(owner) is dict else namespace_of(owner)).get(name)
+
+
 def defining_class(cls: type, name: str) -> type | None:
     """Find the class in the method resolution order whose own namespace holds a name."""
     return next((base for base in mro_of(cls) if name in namespace_of(base)), None)

@@ -24,11 +24,13 @@ from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.arrivals import Arrivals
 from tracing_proxies.weaving.frameless import Frameless
 from tracing_proxies.weaving.frames import FrameSearch
+from tracing_proxies.weaving.hooks import Hooks
 from tracing_proxies.weaving.kinds import Container, Shape, shape_of, unwoven
 from tracing_proxies.weaving.ledger import ABSENT, Ledger, put
 from tracing_proxies.weaving.modules import MAIN, entries_of, is_loading, is_module, main_name, public_name
 from tracing_proxies.weaving.points import Points
 from tracing_proxies.weaving.reach import Reach
+from tracing_proxies.weaving.rounds import Round, is_within, take_out
 from tracing_proxies.weaving.subclasses import SubclassWatch
 
 _log = logging.getLogger("tracing_proxies")
@@ -50,6 +52,7 @@ class Weaver:
         self.reach = Reach(self.points, self.ledger)
         self.containers: dict[type, Container] = {}
         self.refused: dict[Target, str] = {}
+        self._told: set[Target] = set()
         self._frames = FrameSearch()
         self._frameless = Frameless()
         self._lock = threading.RLock()
@@ -60,35 +63,42 @@ class Weaver:
         self._packages: set[str] = set()
         self._names_main = False
         self._listeners: dict[str, list[Callable[[ModuleType], None]]] = {}
-        self._installed: list[Callable[[], None]] = []
-        self._behind: list[JoinPoint] = []
+        self.hooks: list[Hooks] = []
+        self._round: Round | None = None
+        # Of join points whose entries stay as they are: the point itself, and how to take it back.
+        self._installed: dict[int, tuple[JoinPoint, Callable[[], None]]] = {}
         self._arrivals = Arrivals(self)
         self._subclasses = SubclassWatch(self.ledger, self._class_defined)
 
     @property
     def aliases(self) -> int:
         """How many references elsewhere hold now what is woven."""
-        return self.reach.changed
+        return sum(len(point.mutations) for point in self.points) - self.points.count_entries()
 
     def targets(self) -> list[Target]:
         """List what is traced."""
         return self.points.targets()
 
-    def on_module(self, name: str, listener: Callable[[ModuleType], None]) -> None:
+    def listen(self, name: str, listener: Callable[[ModuleType], None]) -> None:
         """Call ``listener`` with a module once it is loaded, at once if it is already."""
         self._listeners.setdefault(name, []).append(listener)
         module = sys.modules.get(name)
         if module is not None and is_module(module) and not is_loading(module):
             self._tell(listener, module)
 
-    def on_undo(self, action: Callable[[], None]) -> None:
-        """Call ``action`` when everything is taken back."""
-        self._installed.append(action)
+    def listen_no_more(self, name: str, listener: Callable[[ModuleType], None]) -> None:
+        """Call ``listener`` no longer."""
+        listeners = self._listeners.get(name, [])
+        if listener in listeners:
+            listeners.remove(listener)
+        if not listeners:
+            self._listeners.pop(name, None)
 
     def weave(self, registry: Registry) -> None:
         """Weave what the loaded modules hold of a registry's targets, and wait for the others; again on reload.
 
-        Targets that are woven already get their new policy; those that the registry no longer lists pass through.
+        What is woven already and still listed gets its new policy, by one assignment; what the registry no longer lists
+        is put back as it was; nothing else is touched.
         """
         with self._lock:
             self._registry = registry
@@ -98,13 +108,33 @@ class Weaver:
             self._packages = {pointcut.module for pointcut in self._patterns if pointcut.literal}
             self._names_main = not self._exact.isdisjoint(MAIN)
             self.refused.clear()
-            for point in self.points:
-                policy = self._policy(point.target)
-                point.recipe = self._recipe(point, policy) if policy is not None else None
-            self._arrivals.begin()
+            self._round = Round()
+            try:
+                self._subclasses.begin()
+                self._arrivals.begin()
+                self._subclasses.conclude()
+                self._conclude(self._round)
+            finally:
+                self._round = None
             if not self._arrivals.follows_main and self._look_at_main not in self.recorder.observers:
                 self.recorder.observers.append(self._look_at_main)
             self.reach.search_all()
+
+    def unweave(self, gone: list[JoinPoint]) -> None:
+        """Put back what stood where some join points stand, and everywhere else where they are held."""
+        if not gone:
+            return
+        with self._lock:
+            for point in gone:
+                point.recipe = None
+                if id(point) in self._installed:
+                    self._take_back(*self._installed.pop(id(point)))
+            take_out(gone, self.points, self.ledger, self.reach)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: another thread of the parent may have been weaving."""
+        self._lock = threading.RLock()
+        self._round = None
 
     def undo(self) -> None:
         """Take everything back; what something else has been put over since passes through from now on."""
@@ -113,16 +143,19 @@ class Weaver:
             self._look_no_more()
             for point in self.points:
                 point.recipe = None
-            for action in reversed(self._installed):
-                action()
+            for installed in reversed(self._installed.values()):
+                self._take_back(*installed)
+            self._installed.clear()
+            for hooks in reversed(self.hooks):
+                hooks.forget()
             self.ledger.undo()
             self.reach.restore_all()
             self.points.clear()
-            self._installed.clear()
-            self._behind.clear()
+            self.hooks.clear()
             self._listeners.clear()
             self._subclasses.forget()
             self.refused.clear()
+            self._told.clear()
             self._registry = None
 
     def unmatched(self) -> list[Problem]:
@@ -221,8 +254,8 @@ class Weaver:
         name = public_name(str(entries.get("__name__")))
         patterns = [pointcut for pointcut in self._patterns if self._names(pointcut, name)]
         if patterns:
-            for key, raw, target in candidates.module_targets(entries):
-                self._consider(entries, key, raw, target)
+            for key, _, target in candidates.module_targets(self._as_defined(entries)):
+                self._consider(entries, key, entries.get(key), target)
             for cls in candidates.module_classes(entries):
                 self._consider_class(cls)
                 homes = (name, "__main__") if name == main_name() else (name,)
@@ -234,6 +267,14 @@ class Weaver:
         for pointcut in self._patterns:
             if _may_export(pointcut, name):
                 self._consider_exported(entries, name, pointcut)
+
+    def _as_defined(self, entries: dict[str, Any]) -> dict[str, Any]:
+        """Copy a namespace with the raw objects in the place of ours, which do not tell where they are defined."""
+        of_entry = self.points.of_entry
+        return {
+            key: raw if (point := of_entry(raw)) is None or point.entry is not raw else point.raw
+            for key, raw in list(entries.items())
+        }
 
     def _names(self, pointcut: Pointcut, module: str) -> bool:
         return pointcut.names_module(module) or (pointcut.module in MAIN and module == main_name())
@@ -282,7 +323,12 @@ class Weaver:
             self._consider(cls, name, namespace_of(cls)[name], target)
 
     def _consider(self, owner: Owner, name: str, raw: Any, target: Target) -> None:
-        if self._registry is None or self._stands(owner, name, raw, target):
+        if self._registry is None:
+            return
+        point = self._standing(owner, name, raw, target)
+        if point is not None:
+            if self._round is not None:
+                self._renew(self._round, point, owner, name, target)
             return
         original = unwoven(raw)
         if original is not raw:
@@ -308,14 +354,82 @@ class Weaver:
     def _share(self, owner: Owner, name: str, raw: Any, target: Target, policy: Policy) -> bool:
         """Put what stands for a function already where another name for it stands, if the same rules hold for both."""
         point = self.points.of_raw(raw)
-        if point is None or point.raw is not raw or point.recipe is None:
+        if point is None or point.raw is not raw:
+            return False
+        if self._round is not None and not self._round.keeps(point):
+            self._renew(self._round, point, owner, name, target)
+        if point.recipe is None:
             return False
         if point.entry is not None:
             if point.recipe.policy is not policy:
                 return False
             self.ledger.replace(owner, name, point.entry, point.mutations)
-        self.points.place(point, id(owner), name, target)
+        self._place(point, owner, name, target)
         return True
+
+    def _place(self, point: JoinPoint, owner: Owner, name: str, target: Target) -> None:
+        self.points.place(point, id(owner), name, target)
+        if self._round is not None:
+            self._round.keep(point, (id(owner), name))
+
+    def _renew(self, round: Round, point: JoinPoint, owner: Owner, name: str, target: Target) -> None:
+        """Give what stands already the policy that it has in the new registry by the name under which it stands here.
+
+        As with what is woven afresh, the first name that a rule matches is the one that a callable goes by, and a name
+        that has other rules gets a proxy of its own.
+        """
+        round.seen.add(id(point))
+        policy = None if (id(owner), name) in round.places else self._policy(target)
+        if policy is None or (id(point) in self.points.named() and not _is_written_out(policy, target)):
+            return
+        try:
+            if not round.keeps(point):
+                self._apply(point, policy, target)
+            elif point.entry is not None and point.recipe is not None and point.recipe.policy is not policy:
+                self._part(point, owner, name, target, policy)
+                return
+            self._place(point, owner, name, target)
+        except Exception as exc:
+            contain("weave", exc)
+
+    def _apply(self, point: JoinPoint, policy: Policy, target: Target) -> None:
+        recipe = point.recipe
+        if recipe is None or recipe.policy is not policy or point.target != target:
+            point.target = target
+            point.recipe = self._recipe(point, policy)
+
+    def _part(self, point: JoinPoint, owner: Owner, name: str, target: Target, policy: Policy) -> None:
+        """Weave a callable under one of its names by itself."""
+        self.ledger.take_back([point.mutations], lambda change: change.name == name and change.owner is owner)
+        raw = candidates.entry_of(owner, name)
+        shape = shape_of(raw, isinstance(owner, type), self.containers)
+        if shape is not None and raw is point.raw:
+            self._weave_one(owner, name, raw, shape, target, policy)
+
+    def _conclude(self, round: Round) -> None:
+        """Keep what the rules have found, and put back the rest of what stands."""
+        named, gone = self.points.named(), []
+        for point in self.points:
+            if round.keeps(point):
+                continue
+            # What no name leads to any longer is still called by whoever holds it.
+            policy = None if id(point) in round.seen else self._policy(point.target)
+            if policy is None or (id(point) in named and not _is_written_out(policy, point.target)):
+                gone.append(point)
+                continue
+            try:
+                self._apply(point, policy, point.target)
+            except Exception as exc:
+                gone.append(point)
+                contain("weave", exc)
+        self.points.leave(lambda point, place: round.keeps(point) and place not in round.places)
+        self.unweave(gone)
+
+    def _take_back(self, point: JoinPoint, take_back: Callable[[], None]) -> None:
+        try:
+            take_back()
+        except Exception as exc:
+            contain("undo", exc)
 
     def _weave_one(self, owner: Owner, name: str, raw: Any, shape: Shape, target: Target, policy: Policy) -> None:
         if shape.install is None and self._frames.frames_above(
@@ -324,20 +438,23 @@ class Weaver:
             reason = self._frameless.refusal(shape.function)
             if reason is not None:
                 self.refused[target] = reason
-                _log.warning("%s is not traced: %s", target, reason)
+                if target not in self._told:
+                    self._told.add(target)
+                    _log.warning("%s is not traced: %s", target, reason)
                 return
-            shape = Shape(shape.function, shape.bound, install=self._frameless.add)
+            shape = Shape(shape.function, shape.bound, install=self._frameless.add, named=shape.named)
         point = JoinPoint(target, shape.function, self.recorder, lazy=shape.lazy, bound=shape.bound, call=shape.call)
         recipe = self._recipe(point, policy)
         point.raw = raw
         if shape.install is not None:
-            self._installed.append(shape.install(point))
-            self._behind.append(point)
+            self._installed[id(point)] = (point, shape.install(point))
         elif shape.build is not None:
             point.entry = shape.build(point)
             self.ledger.replace(owner, name, point.entry, point.mutations)
         point.recipe = recipe
-        self.points.add(point, id(owner), name)
+        self.points.add(point, id(owner), name, named=shape.named)
+        if self._round is not None:
+            self._round.keep(point, (id(owner), name))
 
     def _recipe(self, point: JoinPoint, policy: Policy) -> Recipe:
         # What becomes of a framework's own spans is its preset's to say.
@@ -354,19 +471,24 @@ class Weaver:
             return resolve_policy(registry, candidates.as_main(target))
         return policy
 
-    def _stands(self, owner: Owner, name: str, raw: Any, target: Target) -> bool:
-        """Tell whether an entry is what we have put there; a reloaded module's functions are not."""
+    def _standing(self, owner: Owner, name: str, raw: Any, target: Target) -> JoinPoint | None:
+        """Return the join point whose entry stands somewhere; a reloaded module's functions are not what we have put there.
+
+        What other code has put over ours, and which still calls it, is left alone: the call would be recorded twice.
+        """
         here = self.points.at(id(owner), name)
-        if here is not None and (here.entry is raw or (here.entry is None and here.raw is raw)):
-            return True
+        if here is not None and here.entry is None and here.raw is raw:
+            return here
+        if here is not None and here.entry is not None and (here.entry is raw or is_within(here.entry, raw)):
+            return here
         point = self.points.of_entry(raw)
-        if point is None:
-            return False
-        if isinstance(owner, type) and point.entry is raw:
+        if point is not None and isinstance(owner, type) and point.entry is raw:
             # The class was built with it (a decorator's copy of a class, or `handler = f` in its body).
-            self.ledger.note(owner, name, point.raw, raw, point.mutations)
-            self.points.place(point, id(owner), name, target)
-        return True
+            if not any(change.owner is owner and change.name == name for change in point.mutations.values()):
+                self.ledger.note(owner, name, point.raw, raw, point.mutations)
+            if self._policy(target) is not None:
+                self._place(point, owner, name, target)
+        return point
 
 
 def _may_export(pointcut: Pointcut, module: str) -> bool:
