@@ -18,8 +18,8 @@ from tracing_proxies.adapters.replacing import replace
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import current
 from tracing_proxies.recording.propagation import TRACEPARENT, write_headers
-from tracing_proxies.weaving.internal import cut_frame, internal
 from tracing_proxies.weaving.hooks import Hooks
+from tracing_proxies.weaving.internal import cut_frame, internal
 
 
 def install(hooks: Hooks) -> None:

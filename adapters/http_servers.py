@@ -11,8 +11,8 @@ from tracing_proxies.adapters import asgi, wsgi
 from tracing_proxies.adapters.http_served import being_served
 from tracing_proxies.adapters.replacing import replace
 from tracing_proxies.failures import contain
-from tracing_proxies.weaving.internal import cut_frame, internal
 from tracing_proxies.weaving.hooks import Hooks
+from tracing_proxies.weaving.internal import cut_frame, internal
 
 
 def install(hooks: Hooks) -> None:

@@ -10,9 +10,9 @@ from opentelemetry.trace import NoOpTracer
 from tracing_proxies.recording.scope import starts_lazily
 from tracing_proxies.registry.model import Preset
 from tracing_proxies.weaving.advice import JoinPoint
+from tracing_proxies.weaving.hooks import Hooks
 from tracing_proxies.weaving.kinds import Shape
 from tracing_proxies.weaving.proxies import WovenFunction, is_woven, raw_of
-from tracing_proxies.weaving.hooks import Hooks
 
 _TOOLS = "strands.tools.decorator"
 _TRACER = "strands.telemetry.tracer"

@@ -30,6 +30,14 @@ def store_path(registry: Registry) -> Path:
     return folder / DEFAULT_STORE
 
 
+def same_destinations(registry: Registry, other: Registry, environ: Mapping[str, str]) -> bool:
+    """Tell whether two registries send to the same places in the same way."""
+    if registry.export != other.export:
+        return False
+    # Without an `export:` block it is the environment, or the folder of the registry, that decides.
+    return registry.export.explicit or bool(langfuse_host(environ)) or store_path(registry) == store_path(other)
+
+
 def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
     """Make the sinks that a registry and the environment ask for; nothing is connected yet.
 

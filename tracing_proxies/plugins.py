@@ -14,16 +14,14 @@ from tracing_proxies.weaving.weaver import Weaver
 
 
 def install_adapters(registry: Registry, weaver: Weaver) -> None:
-    """Call ``install(hooks, preset)`` of every preset that brings a module; on reload, of those that are new or changed.
+    """Call ``install(hooks, preset)`` of every preset that brings a module; on reload, of new and changed ones.
 
     What presets have changed lies in layers, the later ones on the earlier. From the first one on that is gone or
     changed they are taken back, and those of the registry are installed in their place.
     """
     wanted = [preset for preset in registry.presets if preset.adapter is not None]
     installed = weaver.hooks
-    kept = len(
-        list(takewhile(lambda pair: pair[0].preset == _key(pair[1]), zip(installed, wanted, strict=False)))
-    )
+    kept = len(list(takewhile(lambda pair: pair[0].preset == _key(pair[1]), zip(installed, wanted, strict=False))))
     while len(installed) > kept:
         installed.pop().take_back()
     for preset in wanted[kept:]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tracing_proxies import destinations, failures, listeners
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.pipeline import Pipeline
-from tracing_proxies.delivery.prepare import Preparer, ServiceNames
+from tracing_proxies.delivery.prepare import Preparer
+from tracing_proxies.delivery.succession import Succession
 from tracing_proxies.errors import RegistryError
-from tracing_proxies.masking import Masker
+from tracing_proxies.finishing import is_finished_alike, make_preparer
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.recorder import Recorder
@@ -22,6 +23,7 @@ from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Registry
+from tracing_proxies.reloading import Reloading
 from tracing_proxies.weaving.weaver import Weaver
 
 _log = logging.getLogger("tracing_proxies")
@@ -39,24 +41,25 @@ class Runtime:
 
     def __init__(self, registry: Registry, environ: Mapping[str, str]) -> None:
         self.registry = registry
-        self.stale: str | None = None
         self._environ = environ
-        self._sinks_of = registry.export
-        self.pipeline = self._make_pipeline(registry)
+        self.prepare = make_preparer(registry, environ)
+        self.pipeline = self._make_pipeline(registry, self.prepare)
+        self._pipelines = Succession(self.pipeline, suppress)
         self.recorder = Recorder(self._emit)
         self.weaver = Weaver(self.recorder)
+        self.reloading = Reloading(registry, self.reload, _unless_busy)
         listeners.attach(self.recorder)
         try:
             install_adapters(registry, self.weaver)
             self.weaver.weave(registry)
+            self.reloading.follow(registry)
         except BaseException:
             self.close()
             raise
 
-    def _make_pipeline(self, registry: Registry) -> Pipeline:
-        self.prepare = Preparer(make_masker(registry), service_names(registry, self._environ))
+    def _make_pipeline(self, registry: Registry, prepare: Preparer) -> Pipeline:
         sinks = destinations.open_sinks(registry, self._environ)
-        return Pipeline(sinks, self.prepare, ledger=Ledger(), suppress=suppress)
+        return Pipeline(sinks, prepare, ledger=Ledger(), suppress=suppress)
 
     def _emit(self, span: Span) -> None:
         if listeners.active:
@@ -64,32 +67,57 @@ class Runtime:
         self.pipeline.put(span)
 
     def reload(self, registry: Registry) -> None:
-        """Go over to another registry: policies at once, structure by its differences, destinations after a flush."""
-        before, pipeline = self.registry, self.pipeline
-        self.registry, self.stale = registry, None
-        self.pipeline = self._make_pipeline(registry)
-        if before.presets != registry.presets:
-            install_adapters(registry, self.weaver)
+        """Go over to another registry: policies and masking at once, structure and destinations by what differs.
+
+        Calls that are under way end under the policies that they began with, and what waits for a destination that is
+        exchanged is delivered there.
+
+        Raises:
+            ActivationError: a destination lacks its credentials; nothing has changed then.
+            ValueError: a destination or a detector is named that cannot be; likewise.
+        """
+        before, heir = self.registry, None
+        prepare = self.prepare
+        if not is_finished_alike(before, registry, self._environ):
+            prepare = make_preparer(registry, self._environ)
+        if not destinations.same_destinations(before, registry, self._environ):
+            heir = self._make_pipeline(registry, prepare)
+        known = set(map(str, self.weaver.unmatched()))
+        self.registry, self.prepare = registry, prepare
+        if heir is None:
+            self.pipeline.prepare_with(prepare)
+        else:
+            self._pipelines.succeed(heir)
+            self.pipeline = heir
+        install_adapters(registry, self.weaver)
         self.weaver.weave(registry)
-        pipeline.close(_EXIT_TIMEOUT)
+        self.reloading.follow(registry)
+        for problem in self.weaver.unmatched():
+            if str(problem) not in known:
+                _log.warning("%s", problem)
 
     def close(self) -> None:
         """Take everything back and deliver what is left."""
+        self.reloading.end()
         self.weaver.undo()
         listeners.detach(self.recorder)
-        self.pipeline.close(_EXIT_TIMEOUT)
+        self._pipelines.close(_EXIT_TIMEOUT)
+
+    def flush(self, timeout: float) -> bool:
+        """Wait, for at most ``timeout`` seconds, until everything recorded before is delivered."""
+        return self._pipelines.flush(timeout)
 
     def status(self) -> dict[str, Any]:
         """Describe what is woven, what is under way and what went wrong, in plain values."""
         targets = self.weaver.targets()
-        delivery, left_out = self.pipeline.status(), self.recorder.left_out
+        delivery, left_out = self._pipelines.status(), self.recorder.left_out
         # Calls that sampling leaves out make no span, so the pipeline has never seen them.
         delivery.update(produced=delivery["produced"] + left_out, sampled_out=delivery["sampled_out"] + left_out)
         return {
             "active": True,
             "pid": os.getpid(),
             "registry": str(self.registry.path) if self.registry.path else None,
-            "stale": self.stale,
+            **self.reloading.status(),
             "presets": [preset.name for preset in self.registry.presets],
             "skipped_presets": [{"name": n, "reason": r} for n, r in self.registry.skipped_presets],
             "woven": len(targets),
@@ -105,6 +133,39 @@ class Runtime:
 
 
 _runtime: Runtime | None = None
+
+
+def _unless_busy(action: Callable[[], object]) -> bool:
+    """Run an action unless another thread activates, deactivates or reloads, and may wait for the one that calls."""
+    lock = _lock
+    if not lock.acquire(blocking=False):
+        return False
+    try:
+        action()
+    finally:
+        lock.release()
+    return True
+
+
+def _before_fork() -> None:
+    if _runtime is not None:
+        _runtime.reloading.pause()
+
+
+def _after_fork() -> None:
+    if _runtime is not None:
+        _runtime.reloading.resume()
+
+
+def _begin_anew() -> None:
+    global _lock
+    _lock = threading.RLock()  # another thread of the parent may hold it
+    if _runtime is not None:
+        _runtime.reloading.resume(unsure=_runtime.weaver.after_fork())
+
+
+# Once: what is registered for a fork can never be taken back.
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_anew)
 
 
 def activate(registry: str | Path | Registry | None = None, *, strict: bool | None = None) -> None:
@@ -124,10 +185,8 @@ def activate(registry: str | Path | Registry | None = None, *, strict: bool | No
     global _runtime
     if os.environ.get("TRACING_PROXIES", "").lower() in ("off", "0", "false"):
         return
-    parsed = (
-        registry if isinstance(registry, Registry) else load_registry(find_registry(registry, os.environ, Path.cwd()))
-    )
     with _lock:
+        parsed = registry if isinstance(registry, Registry) else _read(registry)
         if _runtime is None:
             _runtime = Runtime(parsed, os.environ)
         elif parsed is not _runtime.registry:
@@ -159,15 +218,14 @@ def reload() -> bool:
         ``status()["stale"]`` names them.
     """
     with _lock:
-        if _runtime is None or _runtime.registry.path is None:
-            return False
-        try:
-            _runtime.reload(load_registry(_runtime.registry.path))
-        except RegistryError as error:
-            _runtime.stale = str(error)
-            _log.error("the registry was not reloaded; the last good one stays\n%s", error)
-            return False
-        return True
+        return _runtime is not None and _runtime.reloading.read()
+
+
+def _read(named: str | Path | None) -> Registry:
+    path = find_registry(named, os.environ, Path.cwd())
+    if _runtime is not None and _runtime.reloading.is_up_to_date(path):
+        return _runtime.registry
+    return load_registry(path)
 
 
 def status() -> dict[str, Any]:
@@ -186,21 +244,4 @@ def flush(timeout: float = 5.0) -> bool:
         Whether all of it is delivered.
     """
     runtime = _runtime
-    return True if runtime is None else runtime.pipeline.flush(timeout)
-
-
-def make_masker(registry: Registry) -> Masker:
-    """Make the masker that a registry describes."""
-    m = registry.masking
-    return Masker(policy=m.policy, hide=m.hide, show=m.show, allow=m.allow, detect=m.detect)
-
-
-def service_names(registry: Registry, environ: Mapping[str, str]) -> ServiceNames:
-    """Name the application: from the registry, else from Langfuse's environment variables."""
-    service = registry.service
-    return ServiceNames(
-        name=service.name or "python",
-        environment=service.environment or environ.get("LANGFUSE_TRACING_ENVIRONMENT") or "default",
-        release=service.release or environ.get("LANGFUSE_RELEASE"),
-        version=service.version,
-    )
+    return True if runtime is None else runtime.flush(timeout)

@@ -37,8 +37,8 @@ class SignalBell:
         Args:
             name: as in ``SIGHUP``, None for no signal.
         """
-        if name == self.name and self.is_installed:
-            return
+        if name is not None and name == self.name:
+            return  # also where the application has put its own handler over it since
         self.remove()
         self.refusal = None if name is None else self._reason(name)
         if name is None or self.refusal is not None:
@@ -66,11 +66,12 @@ class SignalBell:
         Where this is not possible, outside of the main thread, or where another handler has kept ours to call it, ours
         does no more than to pass the signal on.
         """
-        name, self.name, self._ring = self.name, None, None
-        if name is None or threading.current_thread() is not threading.main_thread():
+        self.name = self._ring = None
+        if self._handler is None or threading.current_thread() is not threading.main_thread():
             return
         if signal.getsignal(self._number) is self._handler:
             signal.signal(self._number, self._before)
+        self._handler = self._before = None
 
     def _reason(self, name: str) -> str | None:
         if not hasattr(signal, name):

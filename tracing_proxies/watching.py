@@ -79,11 +79,14 @@ class Watcher:
         if self._loop is not None:
             self._loop.stop(_PATIENCE)
 
-    def resume(self) -> None:
-        """Start a thread anew after a fork."""
+    def resume(self, *, woken: bool = False) -> None:
+        """Start a thread anew after a fork.
+
+        Args:
+            woken: whether the files are to be read at once.
+        """
         if self._loop is not None:
-            self._loop = None
-            woken = self._woken
+            woken = woken or self._woken
             self._forget()
             self._woken = woken
             self._loop = Loop("tracing-watch", self._step, suppress=suppress)

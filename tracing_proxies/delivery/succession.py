@@ -64,7 +64,8 @@ class Succession:
         """
         deadline = time.monotonic() + timeout
         latest_first = list(reversed(self._pipelines))
-        return all([pipeline.flush(max(0.0, deadline - time.monotonic())) for pipeline in latest_first])
+        answers = [pipeline.flush(max(0.0, deadline - time.monotonic())) for pipeline in latest_first]
+        return all(answers)
 
     def close(self, timeout: float) -> bool:
         """Flush and close all of them.
@@ -76,10 +77,10 @@ class Succession:
         deadline = time.monotonic() + timeout
         latest_first = list(reversed(self._pipelines))
         process.move_out(self)
-        delivered = all([pipeline.close(max(0.0, deadline - time.monotonic())) for pipeline in latest_first])
+        answers = [pipeline.close(max(0.0, deadline - time.monotonic())) for pipeline in latest_first]
         for thread in self._threads:
             thread.join(max(0.05, deadline - time.monotonic()))
-        return delivered
+        return all(answers)
 
     def status(self) -> dict[str, Any]:
         """Describe the present pipeline, with the counts of all; those that still deliver stand in ``retired``."""

@@ -252,7 +252,20 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
 }
 
 SCALARS: Final = frozenset(
-    ("text", "flag", "count", "version", "choice", "bytes", "duration", "interval", "sample", "file", "path", "template",
-     "value")
+    (
+        "text",
+        "flag",
+        "count",
+        "version",
+        "choice",
+        "bytes",
+        "duration",
+        "interval",
+        "sample",
+        "file",
+        "path",
+        "template",
+        "value",
+    )
 )
 """The kinds that a variable of the environment can override."""

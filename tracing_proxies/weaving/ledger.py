@@ -115,7 +115,9 @@ class Ledger:
         Args:
             chosen: tells which of the changes are meant.
         """
-        found = [(serial, keeper) for keeper in keepers for serial, mutation in list(keeper.items()) if chosen(mutation)]
+        found = [
+            (serial, keeper) for keeper in keepers for serial, mutation in list(keeper.items()) if chosen(mutation)
+        ]
         for serial, keeper in sorted(found, key=lambda pair: pair[0], reverse=True):
             try:
                 if keeper[serial].take_back():

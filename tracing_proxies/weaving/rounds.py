@@ -24,12 +24,16 @@ _MOST_FIELDS = 32
 class Round:
     """Notes the join points that a registry's rules find, those that stand already and those that are new.
 
+    Args:
+        named: ids of the join points that only a pattern reaches which writes out their names.
+
     Attributes:
         seen: ids of those that stand already and were come by, whether a rule matches them or not.
         places: where the registry's rules find one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, named: set[int]) -> None:
+        self.named = named
         self.seen: set[int] = set()
         self.places: set[Place] = set()
         self._kept: dict[int, JoinPoint] = {}
