@@ -16,7 +16,7 @@ from tracing_proxies.weaving import candidates, refusals
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.frameless import Frameless
 from tracing_proxies.weaving.frames import FrameSearch
-from tracing_proxies.weaving.kinds import Container, Shape, shape_of, unwoven
+from tracing_proxies.weaving.kinds import Container, Shape, proxy_of, shape_of, unwoven
 from tracing_proxies.weaving.ledger import Ledger, put
 from tracing_proxies.weaving.points import Points
 from tracing_proxies.weaving.reach import Reach
@@ -75,7 +75,7 @@ class Loom:
                 continue
             # What no name leads to any longer is still called by whoever holds it.
             policy = None if id(point) in round.seen else self._policy(point.target)
-            if policy is None or (id(point) in round.named and not _is_written_out(policy, point.target)):
+            if policy is None or not _still_reaches(policy, point, named=id(point) in round.named):
                 gone.append(point)
                 continue
             try:
@@ -125,12 +125,10 @@ class Loom:
             if self._round is not None:
                 self._renew(self._round, point, owner, name, target)
             return
-        original = unwoven(raw)
-        if original is not raw:
-            # Copied from a class that is woven: the ledger is to know what would stand here without us.
-            put(owner, name, original)
-            raw = original
         policy = self._policy(target)
+        proxy = proxy_of(raw)
+        if proxy is not None:
+            raw = self._as_untraced(owner, name, raw, proxy, wanted=policy is not None)
         if policy is None:
             return
         try:
@@ -148,11 +146,13 @@ class Loom:
 
     def _share(self, owner: Owner, name: str, raw: Any, target: Target, policy: Policy) -> bool:
         """Put what stands for a function already where another name for it stands, if the same rules hold for both."""
-        point = self.points.of_raw(raw)
-        if point is None or point.raw is not raw:
-            return False
-        if self._round is not None and not self._round.keeps(point):
-            self._renew(self._round, point, owner, name, target)
+        point = self._round.latest(raw) if self._round is not None else None
+        if point is None:
+            point = self.points.of_raw(raw)
+            if point is None or point.raw is not raw:
+                return False
+            if self._round is not None and not self._round.keeps(point):
+                self._renew(self._round, point, owner, name, target)
         if point.recipe is None:
             return False
         if point.entry is not None:
@@ -173,33 +173,61 @@ class Loom:
         As with what is woven afresh, the first name that a rule matches is the one that a callable goes by, and a name
         that has other rules gets a proxy of its own.
         """
-        round.seen.add(id(point))
+        if self.points.at(id(owner), name) is point:
+            round.seen.add(id(point))
         policy = None if (id(owner), name) in round.places else self._policy(target)
         if policy is None or (id(point) in round.named and not _is_written_out(policy, target)):
             return
         try:
-            if not round.keeps(point):
-                self._apply(point, policy, target)
-            elif point.entry is not None and point.recipe is not None and point.recipe.policy is not policy:
-                self._part(point, owner, name, target, policy)
-                return
-            self._place(point, owner, name, target)
+            twin = round.latest(point.raw) if point.entry is not None else None
+            if twin is not None and twin is not point and _has(twin, policy):
+                if self._release(point, owner, name):
+                    self.ledger.replace(owner, name, twin.entry, twin.mutations)
+                    self._place(twin, owner, name, target)
+            elif twin is not None and round.keeps(point) and not (twin is point and _has(point, policy)):
+                shape = shape_of(point.raw, isinstance(owner, type), self.containers)
+                if shape is not None and self._release(point, owner, name):
+                    self._weave_one(owner, name, point.raw, shape, target, policy)
+            else:
+                if not round.keeps(point):
+                    self._apply(point, policy, target)
+                self._place(point, owner, name, target)
         except Exception as exc:
             contain("weave", exc)
+
+    def _release(self, point: JoinPoint, owner: Owner, name: str) -> bool:
+        """Put the raw entry back at one of the places where a join point stands; tells whether it is there now."""
+        self.ledger.take_back([point.mutations], lambda change: change.name == name and change.owner is owner)
+        return candidates.entry_of(owner, name) is point.raw
+
+    def _as_untraced(self, owner: Owner, name: str, raw: Any, proxy: Any, *, wanted: bool) -> Any:
+        """Return what would stand somewhere without us, where something holds a proxy that is no entry of ours.
+
+        Args:
+            wanted: whether it is to be woven by a rule of its own; else it may stay as it is.
+        """
+        alias = self.points.of_entry(proxy)
+        if alias is not None and any(
+            change.after is raw and change.owner is owner and change.name == name
+            for change in list(alias.mutations.values())
+        ):
+            if not wanted:
+                return raw  # a reference that was found, to what is woven elsewhere
+            self._release(alias, owner, name)
+            raw = candidates.entry_of(owner, name)
+        elif raw is proxy and not wanted:
+            return raw
+        original = unwoven(raw)
+        if original is not raw:
+            # Copied from a class that is woven: the ledger is to know what would stand here without us.
+            put(owner, name, original)
+        return original
 
     def _apply(self, point: JoinPoint, policy: Policy, target: Target) -> None:
         recipe = point.recipe
         if recipe is None or recipe.policy is not policy or point.target != target:
             point.recipe = self._recipe(point, policy, target)
             point.target = target
-
-    def _part(self, point: JoinPoint, owner: Owner, name: str, target: Target, policy: Policy) -> None:
-        """Weave a callable under one of its names by itself."""
-        self.ledger.take_back([point.mutations], lambda change: change.name == name and change.owner is owner)
-        raw = candidates.entry_of(owner, name)
-        shape = shape_of(raw, isinstance(owner, type), self.containers)
-        if shape is not None and raw is point.raw:
-            self._weave_one(owner, name, raw, shape, target, policy)
 
     def _uninstall(self, point: JoinPoint, take_back: Callable[[], None]) -> None:
         try:
@@ -249,13 +277,32 @@ class Loom:
         if here is not None and here.entry is not None and (here.entry is raw or is_within(here.entry, raw)):
             return here
         point = self.points.of_entry(raw)
-        if point is not None and isinstance(owner, type) and point.entry is raw:
+        if point is None or point.entry is not raw:
+            return None
+        if isinstance(owner, type):
             # The class was built with it (a decorator's copy of a class, or `handler = f` in its body).
             if not any(change.owner is owner and change.name == name for change in point.mutations.values()):
                 self.ledger.note(owner, name, point.raw, raw, point.mutations)
             if self._round is None and self._policy(target) is not None:
                 self.points.place(point, id(owner), name, target)
         return point
+
+
+def _has(point: JoinPoint, policy: Policy) -> bool:
+    recipe = point.recipe
+    return recipe is not None and recipe.policy is policy
+
+
+def _still_reaches(policy: Policy, point: JoinPoint, *, named: bool) -> bool:
+    """Tell whether rules that match a target reach it where it stands."""
+    target = point.target
+    if named and not _is_written_out(policy, target):
+        return False
+    homes = (c.owner for c in list(point.mutations.values()) if c.after is point.entry and c.name == target.name)
+    # By the name of a class that inherits it, or of a module that imports it, only a literal pattern does.
+    return any(candidates.is_home(owner, target) for owner in homes if owner is not None) or any(
+        pointcut.literal and pointcut.matches(target) for rule in policy.chain for pointcut in rule.match
+    )
 
 
 def _is_written_out(policy: Policy, target: Target) -> bool:

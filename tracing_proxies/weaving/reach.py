@@ -142,6 +142,7 @@ class Reach:
         tops = {_top(name) for name in targets}
         packages = {".".join(parts[:n]) for parts in (t.split(".") for t in targets) for n in range(1, len(parts) + 1)}
         near = {id(sys.modules[name]) for name in packages if name in sys.modules} | self._points.owners()
+        near.update(self._points.entries)  # what a name holds already, something deeper in its module may hold raw
         for name, module in loaded_modules():
             if _top(name) != _OURS:
                 entries = entries_of(module)

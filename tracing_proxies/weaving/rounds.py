@@ -37,15 +37,22 @@ class Round:
         self.seen: set[int] = set()
         self.places: set[Place] = set()
         self._kept: dict[int, JoinPoint] = {}
+        self._latest: dict[int, JoinPoint] = {}
 
     def keep(self, point: JoinPoint, place: Place) -> None:
         """Note that a rule matches a join point by the name under which it stands at a place."""
-        self._kept[id(point)] = point
+        if id(point) not in self._kept:
+            self._kept[id(point)] = self._latest[id(point.raw)] = point
         self.places.add(place)
 
     def keeps(self, point: JoinPoint) -> bool:
         """Tell whether a rule has matched a join point so far."""
         return id(point) in self._kept
+
+    def latest(self, raw: Any) -> JoinPoint | None:
+        """Return the join point that was noted last of those that stand for a raw object."""
+        point = self._latest.get(id(raw))
+        return point if point is not None and point.raw is raw else None
 
 
 def take_out(gone: list[JoinPoint], points: Points, ledger: Ledger, reach: Reach) -> None:

@@ -23,6 +23,7 @@ from tracing_proxies.weaving.arrivals import Arrivals
 from tracing_proxies.weaving.hooks import Hooks
 from tracing_proxies.weaving.loom import Loom
 from tracing_proxies.weaving.modules import MAIN, entries_of, is_loading, is_module, main_name, public_name
+from tracing_proxies.weaving.proxies import is_woven, raw_of
 from tracing_proxies.weaving.subclasses import SubclassWatch
 
 _log = logging.getLogger("tracing_proxies")
@@ -258,11 +259,8 @@ class Weaver:
 
     def _as_defined(self, entries: dict[str, Any]) -> dict[str, Any]:
         """Copy a namespace with the raw objects in the place of ours, which do not tell where they are defined."""
-        of_entry = self.points.of_entry
-        return {
-            key: raw if (point := of_entry(raw)) is None or point.entry is not raw else point.raw
-            for key, raw in list(entries.items())
-        }
+        ours = self.points.entries
+        return {key: raw_of(raw) if id(raw) in ours and is_woven(raw) else raw for key, raw in list(entries.items())}
 
     def _names(self, pointcut: Pointcut, module: str) -> bool:
         return pointcut.names_module(module) or (pointcut.module in MAIN and module == main_name())
