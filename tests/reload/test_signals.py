@@ -108,7 +108,8 @@ def test_a_handler_that_is_set_later_stays(file: Path) -> None:
         tracing_proxies.deactivate()
         print(signal.getsignal(signal.SIGHUP) is own)
     """
-    with start(file, after=f"{after}\ndef name(): return 'second' if heard else None", end=end) as program:
+    timer = "threading.Timer(0.5, tracing_proxies.reload).start()"
+    with start(file, after=f"{after}\n{timer}", end=end) as program:
         send(program, file)
         lines = program.communicate(timeout=60)[0].splitlines()
     assert lines[-2:] == ["True", "True"]

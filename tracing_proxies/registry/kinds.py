@@ -98,8 +98,11 @@ def read_duration(reader: Reader, node: Node, key: Key) -> int:
 
 def read_interval(reader: Reader, node: Node, key: Key) -> int:
     """Read a duration in nanoseconds; 0 stands for off."""
-    if scalar(node, "a duration such as 2s, or off").text == "off":
+    text = scalar(node, "a duration such as 2s, or off").text
+    if text == "off":
         return 0
+    if text.isalpha():
+        raise Refusal("TP208", f"expected a duration such as 2s, or off, found {text!r}", node.place, "off")
     interval = _quantity(node, parse_duration, "a duration such as 2s, or off")
     if interval < _SHORTEST_INTERVAL:
         raise Refusal("TP207", f"{key.name!r} is off, or at least 100ms, not {describe(node)}", node.place, "off")
