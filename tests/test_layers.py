@@ -19,6 +19,7 @@ ORDER = {
     "destinations": 5,
     "plugins": 5,
     "finishing": 5,
+    "exclusion": 5,
     "signals": 5,
     "watching": 5,
     "reloading": 5,

@@ -30,12 +30,13 @@ def store_path(registry: Registry) -> Path:
     return folder / DEFAULT_STORE
 
 
-def same_destinations(registry: Registry, other: Registry, environ: Mapping[str, str]) -> bool:
-    """Tell whether two registries send to the same places in the same way."""
-    if registry.export != other.export:
-        return False
-    # Without an `export:` block it is the environment, or the folder of the registry, that decides.
-    return registry.export.explicit or bool(langfuse_host(environ)) or store_path(registry) == store_path(other)
+def describe(registry: Registry, environ: Mapping[str, str]) -> object:
+    """Return all that the choice of sinks depends on, comparable; secrets are in it as their hashes."""
+    keys = hash((environ.get("LANGFUSE_PUBLIC_KEY"), environ.get("LANGFUSE_SECRET_KEY")))
+    export, host = registry.export, langfuse_host(environ)
+    to_server = export.langfuse is not None or (host is not None and not export.explicit)
+    to_file = export.local is not None or (host is None and not export.explicit)
+    return export, (host, keys) if to_server else None, store_path(registry) if to_file else None
 
 
 def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tracing_proxies import destinations, failures, listeners
+from tracing_proxies import destinations, failures, finishing, listeners
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.prepare import Preparer
 from tracing_proxies.delivery.succession import Succession
 from tracing_proxies.errors import RegistryError
-from tracing_proxies.finishing import is_finished_alike, make_preparer
+from tracing_proxies.exclusion import Exclusion
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.recorder import Recorder
@@ -27,7 +26,7 @@ from tracing_proxies.reloading import Reloading
 from tracing_proxies.weaving.weaver import Weaver
 
 _log = logging.getLogger("tracing_proxies")
-_lock = threading.RLock()
+_lock = Exclusion()
 _EXIT_TIMEOUT = 2.0
 
 
@@ -42,12 +41,13 @@ class Runtime:
     def __init__(self, registry: Registry, environ: Mapping[str, str]) -> None:
         self.registry = registry
         self._environ = environ
-        self.prepare = make_preparer(registry, environ)
+        self._way = self._describe(registry)
+        self.prepare = finishing.make_preparer(registry, environ)
         self.pipeline = self._make_pipeline(registry, self.prepare)
         self._pipelines = Succession(self.pipeline, suppress)
         self.recorder = Recorder(self._emit)
         self.weaver = Weaver(self.recorder)
-        self.reloading = Reloading(registry, self.reload, _unless_busy)
+        self.reloading = Reloading(registry, self.reload, _lock.unless_busy)
         listeners.attach(self.recorder)
         try:
             install_adapters(registry, self.weaver)
@@ -56,6 +56,10 @@ class Runtime:
         except BaseException:
             self.close()
             raise
+
+    def _describe(self, registry: Registry) -> tuple[object, object]:
+        """Return what says how spans are finished, and where they go."""
+        return finishing.describe(registry, self._environ), destinations.describe(registry, self._environ)
 
     def _make_pipeline(self, registry: Registry, prepare: Preparer) -> Pipeline:
         sinks = destinations.open_sinks(registry, self._environ)
@@ -76,14 +80,13 @@ class Runtime:
             ActivationError: a destination lacks its credentials; nothing has changed then.
             ValueError: a destination or a detector is named that cannot be; likewise.
         """
-        before, heir = self.registry, None
-        prepare = self.prepare
-        if not is_finished_alike(before, registry, self._environ):
-            prepare = make_preparer(registry, self._environ)
-        if not destinations.same_destinations(before, registry, self._environ):
+        prepare, heir, way = self.prepare, None, self._describe(registry)
+        if way[0] != self._way[0]:
+            prepare = finishing.make_preparer(registry, self._environ)
+        if way[1] != self._way[1]:
             heir = self._make_pipeline(registry, prepare)
         known = set(map(str, self.weaver.unmatched()))
-        self.registry, self.prepare = registry, prepare
+        self.registry, self.prepare, self._way = registry, prepare, way
         if heir is None:
             self.pipeline.prepare_with(prepare)
         else:
@@ -135,31 +138,20 @@ class Runtime:
 _runtime: Runtime | None = None
 
 
-def _unless_busy(action: Callable[[], object]) -> bool:
-    """Run an action unless another thread activates, deactivates or reloads, and may wait for the one that calls."""
-    lock = _lock
-    if not lock.acquire(blocking=False):
-        return False
-    try:
-        action()
-    finally:
-        lock.release()
-    return True
-
-
 def _before_fork() -> None:
     if _runtime is not None:
         _runtime.reloading.pause()
+        _lock.before_fork()
 
 
 def _after_fork() -> None:
+    _lock.after_fork_in_parent()
     if _runtime is not None:
         _runtime.reloading.resume()
 
 
 def _begin_anew() -> None:
-    global _lock
-    _lock = threading.RLock()  # another thread of the parent may hold it
+    _lock.after_fork_in_child()
     if _runtime is not None:
         _runtime.reloading.resume(unsure=_runtime.weaver.after_fork())
 

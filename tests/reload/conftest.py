@@ -32,7 +32,7 @@ def helper():
 """
 
 
-@attrs.frozen
+@attrs.define
 class Edited:
     """The application and its registry."""
 
@@ -42,7 +42,7 @@ class Edited:
 
     def write(self, *names: str, more: str = "", watch: str = "200ms") -> None:
         """Put a whole new file in the place of the registry: rules for ``run`` under one of the names each."""
-        new = self.file.with_name("new.yaml")
+        new = self.file.with_name(f"{self.file.name}.new")
         new.write_text(text(*names, more=more, watch=watch))
         os.replace(new, self.file)
 

@@ -130,6 +130,23 @@ def test_a_reload_that_leaves_the_destinations_alone_keeps_the_pipeline(edited: 
     assert tracing_proxies.status()["delivery"]["retired"] == []
 
 
+def test_a_key_that_the_environment_has_exchanged_is_used_from_the_next_reload_on(
+    edited: Edited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PUBLIC_KEY", "SECRET_KEY"):
+        monkeypatch.setenv(f"LANGFUSE_{name}", "one")
+    edited.file.write_text(text("first").replace("discard: {}", "langfuse: { host: 'http://127.0.0.1:9' }"))
+    tracing_proxies.activate(edited.file)
+    active = runtime._runtime
+    assert active is not None
+    before = active.pipeline
+    assert tracing_proxies.reload()
+    assert active.pipeline is before
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "two")
+    assert tracing_proxies.reload()
+    assert active.pipeline is not before
+
+
 def test_a_store_in_another_place_gets_what_comes_after(edited: Edited, tmp_path: Path) -> None:
     def to(store: str, name: str) -> str:
         return text(name).replace("discard: {}", f"local: {{ path: {store}.db }}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 import time
 from pathlib import Path
@@ -235,6 +234,18 @@ def test_activating_the_same_file_again_reads_nothing_and_keeps_everything(
     assert active.pipeline is before[1]
 
 
+def test_activating_the_same_file_reads_it_if_the_environment_has_changed(
+    edited: Edited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_NAME", "one")
+    edited.write("'${AGENT_NAME}'", watch="off")
+    tracing_proxies.activate(edited.file)
+    assert edited.traced_as() == "one"
+    monkeypatch.setenv("AGENT_NAME", "two")
+    tracing_proxies.activate(edited.file)
+    assert edited.traced_as() == "two"
+
+
 def test_activating_a_file_with_mistakes_leaves_what_is_active(edited: Edited) -> None:
     tracing_proxies.activate(edited.file)
     bad = edited.file.with_name("bad.yaml")
@@ -280,14 +291,38 @@ def test_a_forked_child_follows_the_file_by_itself(edited: Edited, tmp_path: Pat
     eventually(lambda: edited.traced_as() == "second")
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="only Python 3.12 and later count threads at a fork")
-@pytest.mark.filterwarnings("error")
-def test_the_thread_is_not_there_at_the_moment_of_a_fork(edited: Edited) -> None:
+def test_children_that_are_forked_while_the_file_is_read_all_the_time_are_whole(edited: Edited) -> None:
     tracing_proxies.activate(edited.file)
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
+    ended = threading.Event()
+
+    def reload_all_the_time() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            edited.write(*(["first"] if number % 2 else []))
+            tracing_proxies.reload()
+
+    thread = threading.Thread(target=reload_all_the_time)
+    thread.start()
+    try:
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    edited.module.Agent().run()
+                    edited.file = edited.file.with_name(f"{os.getpid()}.yaml")
+                    edited.write("own")
+                    tracing_proxies.activate(edited.file)
+                    named = edited.traced_as()
+                    tracing_proxies.deactivate()
+                    code = 0 if named == "own" and edited.is_raw() else 2
+                finally:
+                    os._exit(code)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        ended.set()
+        thread.join()
 
 
 def test_a_rule_that_matches_nothing_is_told_of_after_a_reload(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Iterator
 from types import MethodType, ModuleType
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.weaving.support import make_registry
 from tests.weaving.twins import NAME, make_module, namespaces
 from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.recording.span import Span
 from tracing_proxies.weaving.kinds import proxy_of
 from tracing_proxies.weaving.proxies import is_woven, point_of
 from tracing_proxies.weaving.weaver import Weaver
@@ -140,6 +143,7 @@ def look_at(modules: tuple[ModuleType, ...], weaver: Weaver) -> Any:
                 # Which of several names' rules holds for other references is the order's to say; see docs/limits.md.
                 at_home = isinstance(value, type) or weaver.points.at(_owner_of(modules, place), name) is not None
                 found[f"{place}:{name}"] = described(value, exactly=at_home)
+    found["aliases"] = weaver.aliases
     found["defaults"] = [
         described(modules[0].calls.__defaults__, exactly=False),
         described(modules[0].calls.__kwdefaults__, exactly=False),
@@ -173,6 +177,8 @@ def test_random_edits_leave_what_a_fresh_activation_would(edits: list[list[tuple
             reloaded.append(look_at(modules, weaver))
             assert modules[0].Leaf().run(1) == ("sub", ("base", 1))
             assert modules[0].calls(1) == 3
+        weaver.weave(make_registry())
+        assert_same(before, [namespaces(module) for module in modules])
         weaver.undo()
         assert_same(before, [namespaces(module) for module in modules])
         for rules, found in zip(edits, reloaded, strict=True):
@@ -192,3 +198,106 @@ def assert_same(before: list[dict[str, dict[str, Any]]], after: list[dict[str, d
             now_there = {name: value for name, value in now[place].items() if name != "cached"}
             assert [name for name, value in entries.items() if now_there.get(name, value) is not value] == []
             assert [name for name in now_there if name not in entries] == []
+
+
+@pytest.fixture
+def both() -> Iterator[tuple[ModuleType, Weaver, list[Span]]]:
+    module, importer = make_both()
+    sys.modules["importer_of_it"] = importer
+    before = [namespaces(module), namespaces(importer)]
+    spans: list[Span] = []
+    weaver = Weaver(Recorder(spans.append))
+    yield module, weaver, spans
+    weaver.undo()
+    assert_same(before, [namespaces(module), namespaces(importer)])
+    del sys.modules[NAME], sys.modules["importer_of_it"]
+
+
+def test_what_is_listed_on_keeps_its_proxy_and_its_place_in_what_it_shares(both: Any) -> None:
+    module, weaver, _ = both
+    pair = module.PAIR
+    weaver.weave(make_registry(f"{NAME}:f", f"{NAME}:g"))
+    f = module.f
+    assert all(map(is_woven, module.PAIR))
+    weaver.weave(make_registry(f"{NAME}:f"))
+    assert module.f is f
+    assert module.PAIR[0] is f
+    assert module.PAIR[1] is module.g
+    assert not is_woven(module.g)
+    weaver.weave(make_registry())
+    assert module.PAIR is pair
+
+
+def test_what_the_application_has_taken_meanwhile_is_given_back_too(both: Any) -> None:
+    module, weaver, _ = both
+    raw = module.f
+    weaver.weave(make_registry(f"{NAME}:f", f"{NAME}:g"))
+    module.taken, module.g_as_well = {"f": module.f}, module.g
+    try:
+        weaver.weave(make_registry(f"{NAME}:g"))
+        assert module.taken == {"f": raw}
+        assert module.taken["f"] is raw
+        assert is_woven(module.g_as_well)
+    finally:
+        weaver.weave(make_registry())
+        assert module.g_as_well is module.g
+        del module.taken, module.g_as_well
+
+
+def test_classes_that_are_defined_after_a_reload_follow_the_new_rules(both: Any) -> None:
+    module, weaver, spans = both
+    weaver.weave(make_registry(f"{NAME}:Base+.run"))
+    assert "__init_subclass__" in vars(module.Base)
+    weaver.weave(make_registry(f"{NAME}:Sub+.run"))
+    assert "__init_subclass__" not in vars(module.Base)
+
+    class OfBase(module.Base):  # type: ignore[misc]
+        def run(self, x: Any) -> Any:
+            return x
+
+    class OfSub(module.Sub):  # type: ignore[misc]
+        def run(self, x: Any) -> Any:
+            return x
+
+    OfBase().run(1)
+    OfSub().run(1)
+    assert [span.name.rpartition(".")[2] for span in spans] == ["run"]
+    assert is_woven(vars(OfSub)["run"])
+    assert not is_woven(vars(OfBase)["run"])
+
+
+def test_a_class_that_no_name_leads_to_any_longer_goes_on_being_traced(both: Any) -> None:
+    module, weaver, spans = both
+    weaver.weave(make_registry((f"{NAME}:Leaf.size", {"observation": "span"})))
+    kept, module.Leaf = module.Leaf, None
+    try:
+        weaver.weave(make_registry((f"{NAME}:Leaf.size", {"observation": "tool"})))
+        assert kept().size() == 6
+        assert [span.type for span in spans] == ["tool"]
+        weaver.weave(make_registry(f"{NAME}:f"))
+        assert not is_woven(vars(kept)["size"])
+    finally:
+        module.Leaf = kept
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="woven by sys.monitoring")
+def test_what_is_woven_without_a_frame_comes_and_goes_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = make_module("import sys\n\ndef caller():\n    return sys._getframe(1).f_code.co_name\n")
+    monkeypatch.setitem(sys.modules, NAME, module)
+    spans: list[Span] = []
+    weaver = Weaver(Recorder(spans.append))
+    monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
+    tools = [monitoring.get_tool(number) for number in range(6)]
+    here = "test_what_is_woven_without_a_frame_comes_and_goes_as_well"
+    for observation in ("span", "tool"):
+        weaver.weave(make_registry((f"{NAME}:caller", {"observation": observation})))
+        assert module.caller() == here
+    assert [span.type for span in spans] == ["span", "tool"]
+    weaver.weave(make_registry())
+    assert module.caller() == here
+    assert len(spans) == 2
+    assert [monitoring.get_tool(number) for number in range(6)] == tools
+    weaver.weave(make_registry(f"{NAME}:caller"))
+    module.caller()
+    weaver.undo()
+    assert len(spans) == 3
