@@ -107,6 +107,7 @@ class Reloading:
             contain("reload", exc)
             return False
         self._count += 1
+        _log.info("the registry was reloaded from %s", path)
         return True
 
     def status(self) -> dict[str, Any]:

@@ -61,7 +61,10 @@ class Weaver:
     @property
     def aliases(self) -> int:
         """How many references elsewhere hold now what is woven."""
-        return sum(len(point.mutations) for point in self.points) - self.points.count_entries()
+        changes = [change for point in self.points for change in list(point.mutations.values())]
+        # A tuple that was made anew for one callable, and once more for another, is one reference.
+        made = {id(change.after) for change in changes}
+        return sum(id(change.before) not in made for change in changes) - self.points.count_entries()
 
     def targets(self) -> list[Target]:
         """List what is traced."""
