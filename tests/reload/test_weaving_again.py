@@ -163,7 +163,7 @@ def _owner_of(modules: tuple[ModuleType, ...], place: str) -> int:
     return 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(EDITS)
 def test_random_edits_leave_what_a_fresh_activation_would(edits: list[list[tuple[str, str]]]) -> None:
     modules = make_both()
