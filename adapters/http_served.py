@@ -125,7 +125,9 @@ def begin_served(
     context = current()
     above: Any = context.get(SPAN_KEY)
     outer = _served.get()
-    if active is None or above is SUPPRESSED or (outer is not None and outer.open and is_same(outer.origin)):
+    if active is None or not active.on or above is SUPPRESSED:
+        return None
+    if outer is not None and outer.open and is_same(outer.origin):
         return None
     if parent is not None and (above is None or context_of(above).trace_id != parent.trace_id):
         # Else the current span is of the same trace: another layer of this request, or its client in this process.

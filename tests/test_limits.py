@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import re
@@ -152,3 +153,26 @@ def test_the_page_names_the_bounds_that_the_code_has() -> None:
     text = PAGE.read_text()
     assert f"{MOST_ITEMS:,} items" in re.sub(r"\s+", " ", text)
     assert {3: "three"}[DEPTH] + " levels deep" in re.sub(r"\s+", " ", text)
+
+
+def test_off_lets_what_has_begun_end_as_usual_and_leaves_everything_woven() -> None:
+    module = make_module("async def f(x):\n    return x\n")
+    sys.modules[NAME] = module
+    spans: list[Any] = []
+    weaver = Weaver(Recorder(spans.append))
+    weaver.weave(make_registry(f"{NAME}:f"))
+    woven = module.f
+    try:
+        begun = module.f(1)
+        weaver.switch(False)
+        assert asyncio.run(begun) == 1
+        assert asyncio.run(module.f(2)) == 2
+        assert module.f is woven
+        assert [span.arguments for span in spans] == [(1,)]
+        weaver.switch(True)
+        assert asyncio.run(module.f(3)) == 3
+        assert [span.arguments for span in spans] == [(1,), (3,)]
+    finally:
+        weaver.undo()
+        del sys.modules[NAME]
+    assert module.f is not woven

@@ -58,3 +58,17 @@ class RegistryError(TracingProxiesError, ValueError):
 
 class ActivationError(TracingProxiesError, RuntimeError):
     """Says why tracing could not be switched on."""
+
+
+class ControlError(TracingProxiesError, RuntimeError):
+    """Says why a running process could not be asked or told something.
+
+    Args:
+        message: what to read.
+        exit_status: what a command ends with: 1 it refuses, 3 no such process, 4 it is not traced, 5 not permitted,
+            6 no answer.
+    """
+
+    def __init__(self, message: str, exit_status: int) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status

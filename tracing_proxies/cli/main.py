@@ -7,11 +7,15 @@ import sys
 import click
 
 from tracing_proxies.cli.check import check
+from tracing_proxies.cli.config import config
+from tracing_proxies.cli.control import off, on, reload
 from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
+from tracing_proxies.cli.explain import explain
 from tracing_proxies.cli.run import run
+from tracing_proxies.cli.running import plain
 from tracing_proxies.cli.status import status
-from tracing_proxies.errors import TracingProxiesError
+from tracing_proxies.errors import ControlError, TracingProxiesError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,14 +27,22 @@ def commands() -> None:
 commands.add_command(run)
 commands.add_command(check)
 commands.add_command(doctor)
+commands.add_command(explain)
+commands.add_command(config)
 commands.add_command(status)
+commands.add_command(off)
+commands.add_command(on)
+commands.add_command(reload)
 commands.add_command(demo)
 
 
 def main() -> None:
-    """Run the command line; an error of ours is told in plain words, and the exit status is 1."""
+    """Run the command line; an error of ours is told in plain words, and the exit status is not 0."""
     try:
         commands()
+    except ControlError as error:
+        print(plain(str(error)), file=sys.stderr)
+        raise SystemExit(error.exit_status) from None
     except TracingProxiesError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None

@@ -1,4 +1,4 @@
-"""`tracing-proxies status`: what the registry asks for here, and what its local store holds."""
+"""`tracing-proxies status`: what a process traces, what the registry asks for here, what its local store holds."""
 
 from __future__ import annotations
 
@@ -11,25 +11,53 @@ from typing import Any
 import click
 
 from tracing_proxies import destinations
+from tracing_proxies.cli.control import EXIT_STATUSES
+from tracing_proxies.cli.running import draw_list, draw_process, plain
+from tracing_proxies.control.client import NO_ANSWER, ask, traced_processes
+from tracing_proxies.errors import ControlError, RegistryError
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.viewer.store import open_for_reading, summarise
 
 
-@click.command()
+@click.command(epilog=EXIT_STATUSES)
+@click.argument("pid", required=False, type=click.IntRange(min=1))
 @click.option("--registry", type=click.Path(path_type=Path), help="The registry; else the next one upwards.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def status(registry: Path | None, as_json: bool) -> None:
-    """Show the registry that holds here, where its spans go, and what the local store has of them.
+def status(pid: int | None, registry: Path | None, as_json: bool) -> None:
+    """Show what is traced in the process PID and what became of its spans.
 
-    Of a running process, `tracing_proxies.status()` tells more.
+    Without a PID: your traced processes, the registry that holds here, where its spans go, and what the local store has
+    of them.
     """
-    found = describe(find_registry(registry, os.environ, Path.cwd()))
+    if pid is not None:
+        found = ask(pid, "status")
+        click.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(plain, _drawn(pid, found))))
+        return
+    processes = traced_processes()
+    try:
+        found = describe(find_registry(registry, os.environ, Path.cwd()))
+    except RegistryError as error:
+        if not processes or registry is not None:
+            raise
+        found = {"registry": None, "problems": [str(problem) for problem in error.problems]}
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        running = [{"pid": process.pid, "status": process.status} for process in processes]
+        click.echo(json.dumps({**found, "running": running}, indent=2))
         return
     for name, value in found.items():
         click.echo(f"{name.replace('_', ' '):<16}{_shown(value)}")
+    click.echo(f"{'running':<16}{len(processes) or 'no traced process of yours'}")
+    for line in draw_list(processes):
+        click.echo(plain(line))
+
+
+def _drawn(pid: int, found: dict[str, Any]) -> list[str]:
+    try:
+        return list(draw_process(found))
+    except (KeyError, TypeError):
+        message = f"process {pid} runs another version of tracing-proxies; with --json its answer is shown as it is"
+        raise ControlError(message, NO_ANSWER) from None
 
 
 def describe(path: Path) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from tracing_proxies.registry.model import (
     Service,
     Settings,
 )
+from tracing_proxies.registry.origins import origins_of
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.presets import PresetFile, find_preset, preset_names
 from tracing_proxies.registry.reader import Placed, Reader, RuleDraft, UseDraft, settings_of
@@ -90,6 +91,7 @@ def assemble(
         masking=masking,
         reload=_reload(values),
         sources=sources,
+        stated=values,
     )
 
 
@@ -239,4 +241,5 @@ class _Use:
             summary=about.get("summary", ""),
             overrides=settings_of(self._use.values),
             defaults=settings_of(self.draft.values.get("defaults", {})),
+            native_origins=origins_of(self._use.values).get("native") or origins_of(about).get("native", ()),
         )

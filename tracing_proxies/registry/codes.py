@@ -1,60 +1,222 @@
-"""Every code of a registry's problems, with its title and an example."""
+"""Every code of a registry's problems: what it means, an example of the mistake, and how to put it right."""
 
 from __future__ import annotations
 
 from typing import Final
 
-CODES: Final[dict[str, tuple[str, str]]] = {
-    "TP100": ("unreadable file", "The file is missing, is no regular file, cannot be opened or is not UTF-8."),
-    "TP101": ("not YAML", "The text is not one YAML document. Example: a key that is indented by a tab."),
-    "TP102": (
+import attrs
+
+
+@attrs.frozen
+class Code:
+    """One kind of mistake.
+
+    Args:
+        title: what it is called.
+        explanation: what is wrong, and why it is refused.
+        example: a registry that has the mistake, or what leads to it.
+        fix: what to do.
+    """
+
+    title: str
+    explanation: str
+    example: str
+    fix: str
+
+
+def _rule(*lines: str) -> str:
+    return "version: 1\ntrace:\n" + "".join(f"  {line}\n" for line in lines)
+
+
+CODES: Final[dict[str, Code]] = {
+    "TP100": Code(
+        "unreadable file",
+        "The file is missing, is no regular file, cannot be opened, or is not UTF-8.",
+        "tracing-proxies check no-such-file.yaml",
+        "Correct the name, give the process's user the right to read it, or save it as UTF-8 in your editor.",
+    ),
+    "TP101": Code(
+        "not YAML",
+        "The text is not one YAML document. The place is where the reader could go no further; the mistake is often in "
+        "the line before.",
+        "version: 1\nservice:\n\tname: shop\n",
+        "Indent by spaces, close every quote and bracket, and keep to one document, without `---` in between.",
+    ),
+    "TP102": Code(
         "beyond a limit",
-        "A file has at most 1 MiB, nests 32 deep, and its aliases expand to at most 10,000 nodes.",
+        "A file has at most 1 MiB and nests 32 deep, its aliases expand to at most 10,000 nodes, and a value has at "
+        "most 65,536 characters after substitution. The limits keep a hostile file from using up memory.",
+        "version: 1\nservice: { name: " + "[" * 40 + "]" * 40 + " }\n",
+        "Split a large file by `include:`; give the rules one pattern with a `*` in place of many.",
     ),
-    "TP103": (
+    "TP103": Code(
         "YAML tag",
-        "Tags are refused, since they name types to construct. Example: `!!python/object:os.system`.",
+        "Tags name types to construct, which would let a file run code. None is allowed.",
+        "version: 1\nservice: { name: !!python/object:os.system shop }\n",
+        "Write the value without `!…`.",
     ),
-    "TP104": ("YAML feature", "Merge keys (`<<`), keys that are no text, and aliases without an anchor are refused."),
-    "TP105": ("duplicate key", "A key stands twice in one mapping; YAML would silently keep one of them."),
-    "TP106": (
+    "TP104": Code(
+        "YAML feature",
+        "Merge keys (`<<`), keys that are no text, and aliases without an anchor before them are not part of the "
+        "language.",
+        "version: 1\nroles:\n  agent: &a { observation: agent }\n  planner: { <<: *a }\n",
+        "Let rules share settings by a role, or use an alias for a whole value: `planner: *a`.",
+    ),
+    "TP105": Code(
+        "duplicate key",
+        "A key stands twice in one mapping; YAML would silently keep one of them.",
+        "version: 1\nservice: { name: shop, name: store }\n",
+        "Remove one of the two. The message names the line of the first.",
+    ),
+    "TP106": Code(
         "split path",
-        "YAML ends an unquoted path at `,`, `[` or `]` inside of braces or brackets. "
-        'Write `{ x: "first(result.a, result.b)" }`, not `{ x: first(result.a, result.b) }`.',
+        "Inside of braces or brackets YAML ends an unquoted text at `,`, `[` and `]`, and takes a text that starts "
+        "with a brace for a mapping, so a path or a template arrives in pieces.",
+        _rule("- match: shop:sell", "  metadata: { price: first(result.price, result.cost) }"),
+        'Put the path in quotes, `{ price: "first(result.price, result.cost)" }`, or write the mapping as indented '
+        "lines.",
     ),
-    "TP107": (
+    "TP107": Code(
         "file open to others",
-        "Group or others may write to the file, and the process runs as another user than its owner. "
-        "Use `chmod go-w registry.yaml`, or let the process's user own it.",
+        "Group or others may write to the file, and the process runs as another user than its owner. A registry can "
+        "name files to write to, so whoever may change it could use the process's rights.",
+        "chmod g+w registry.yaml   # owned by deploy, read by a process of www-data",
+        "Use `chmod go-w registry.yaml`, or let the process's user own the file.",
     ),
-    "TP108": ("include", "An included file is missing, includes itself, or there are too many of them."),
-    "TP109": ("unknown preset", "`use:` names a preset that is neither in `adapters/` nor installed."),
-    "TP110": ("version", "`version: 1` is required in every registry file."),
-    "TP111": ("unset variable", "`${NAME}` is not set in the environment. Give a default: `${NAME:-dev}`."),
-    "TP112": (
+    "TP108": Code(
+        "include",
+        "An included file is missing or includes itself, includes go more than 16 deep, or there are more than 256 "
+        "files.",
+        "version: 1\ninclude: [registry.d/agents.yaml]\n",
+        "Correct the path; it is relative to the file that includes it. A glob that finds nothing is no mistake.",
+    ),
+    "TP109": Code(
+        "unknown preset",
+        "`use:` names a preset that is neither shipped nor installed, or whose package fails to be imported.",
+        "version: 1\nuse: [stands]\n",
+        "Correct the name; the shipped ones are the YAML files of `adapters/`. Others come with their own "
+        "distribution.",
+    ),
+    "TP110": Code(
+        "version",
+        "Every registry file, an included one as well, says which version of the language it is written in.",
+        "trace: []\n",
+        "Make `version: 1` the first line.",
+    ),
+    "TP111": Code(
+        "unset variable",
+        "`${NAME}` stands for a variable of the environment that is not set, or is not written as `${NAME}`.",
+        'version: 1\nservice: { environment: "${APP_ENVIRONMENT}" }\n',
+        "Set the variable, or give a default: `${APP_ENVIRONMENT:-dev}`. A dollar sign itself is written `$$`.",
+    ),
+    "TP112": Code(
         "override",
-        "A variable `TRACING_PROXIES__SECTION__KEY` names no scalar of the registry. "
-        "Example that works: `TRACING_PROXIES__EXPORT__LOCAL__PATH=/var/lib/traces.db`.",
+        "A variable `TRACING_PROXIES__SECTION__KEY` names no scalar of the registry. The problem's place is the "
+        "variable.",
+        "TRACING_PROXIES__EXPORT__LOCAL__PAHT=/var/lib/traces.db",
+        "Name a key that exists, with two underscores between the levels: `TRACING_PROXIES__EXPORT__LOCAL__PATH=…`. "
+        "Lists and mappings cannot be overridden.",
     ),
-    "TP113": ("not available yet", "The key is part of the language, but this version does not act on it."),
-    "TP114": ("no registry", "No registry was named, and no `registry.yaml` stands in this folder or above it."),
-    "TP201": ("unknown key", "No key of this name exists here. Example: `metdata:` in a rule."),
-    "TP202": ("wrong kind of value", "Another kind of value is due here. Example: a list where a text is expected."),
-    "TP203": ("no match", "A rule's pattern matched nothing in its module. Example: `retail.tools.*:chrage`."),
-    "TP204": (
+    "TP113": Code(
+        "not available yet",
+        "The key, or this kind of value, is part of the language, but this version does not act on it. Taking it "
+        "silently would promise what does not happen.",
+        "a key that the message names",
+        "Leave it out, or install a version that has it.",
+    ),
+    "TP114": Code(
+        "no registry",
+        "No registry was named, and no `registry.yaml` stands in the working directory or above it.",
+        "cd / && tracing-proxies check",
+        "Name one by `--registry FILE` or in `TRACING_PROXIES_REGISTRY`, or write a `registry.yaml` beside the "
+        "application.",
+    ),
+    "TP201": Code(
+        "unknown key",
+        "No key of this name exists here. A key may exist elsewhere: `retention` in `export.local`, not in `export`.",
+        _rule("- match: shop:sell", "  metdata: { price: result.price }"),
+        "Take the suggested name, or look up the section in the README.",
+    ),
+    "TP202": Code(
+        "wrong kind of value",
+        "Another kind of value is due here: a list, a mapping, a text, a whole number, or true or false. By YAML 1.2 "
+        "`yes`, `no`, `on` and `off` are texts.",
+        _rule("- match: shop:sell", "  root: yes"),
+        "Write what the message expects: `root: true`.",
+    ),
+    "TP203": Code(
+        "no match",
+        "A rule's pattern selects nothing in its module, or what it selects cannot be traced. It is an error under "
+        "`check --import` and in strict mode; at run time it is a warning, once the module is loaded.",
+        _rule("- match: shop.agents:PricingAgent.set_prize"),
+        "Take the suggested name. `*` matches no `_private` names, a glob over a module no names that it imports, "
+        "and a method that a class inherits is found by `Base+.name` or by the full name. `tracing-proxies explain "
+        "shop.agents:PricingAgent.set_price --import` says what there is.",
+    ),
+    "TP204": Code(
         "pointcut",
-        "The pattern is not of the form `module:[Class[+].]name`. Example: `retail.agents.Base.run`.",
+        "The pattern is not of the form `module:name`, `module:Class.name`, `module:Class+.name` or `module:Class+`.",
+        _rule("- match: shop.agents.PricingAgent.set_price"),
+        "Put a colon where the module ends: `shop.agents:PricingAgent.set_price`. `**` may stand for whole segments "
+        "of the module only.",
     ),
-    "TP205": ("path", "The expression has a mistake. Example: `result.status = 'failed'` (write `==`)."),
-    "TP206": ("template", "The template has a mistake. Example: a brace that is not closed."),
-    "TP207": ("quantity", "A quantity needs a number and a unit. Example: `max_bytes: 8192` (write `8KiB`)."),
-    "TP208": ("choice", "The value is not one of those that the key can have. Example: `observation: agnt`."),
-    "TP209": ("unknown role", "A rule names a role that no `roles:` block defines."),
-    "TP210": (
+    "TP205": Code(
+        "path",
+        "The expression over the call has a mistake. It reads `args`, `self`, `result`, `error` and `env`, knows "
+        "comparisons, `in`, `and`, `or`, `not`, `first(…)` and filters after `|`, and calls nothing.",
+        _rule("- match: shop:sell", "  error_when: result.status = 'failed'"),
+        "Write `==` for a comparison; the place is the character where it goes wrong.",
+    ),
+    "TP206": Code(
+        "template",
+        "The text with paths in braces has a mistake: a brace that is not closed, or a path in it that is wrong.",
+        _rule("- match: shop:sell", '  name: "sell {args.product"'),
+        "Close the brace; a brace itself is written twice, `{{`.",
+    ),
+    "TP207": Code(
+        "quantity",
+        "A quantity is a number with its unit, since a bare number leaves open whether bytes or kilobytes, seconds or "
+        "milliseconds are meant.",
+        _rule("- match: shop:sell", "  min_duration: 5"),
+        "Add the unit: `5ms`, `8KiB`, `10%`, `7d`. The message lists those that fit.",
+    ),
+    "TP208": Code(
+        "choice",
+        "The value is not one of those that the key can have.",
+        _rule("- match: shop:sell", "  observation: agnt"),
+        "Take one of those that the message lists.",
+    ),
+    "TP209": Code(
+        "unknown role",
+        "A rule names a role that no `roles:` block of this registry defines. A preset's roles are its own.",
+        _rule("- match: shop:sell", "  role: tool"),
+        "Define it, `roles: { tool: { observation: tool } }`, or correct the name.",
+    ),
+    "TP210": Code(
         "hidden field",
-        "A path reads a field that is to stay hidden. Pipe it to `hash`, as in `args.token | hash`, or leave it out.",
+        "A path reads a field that is to stay hidden, by `masking: hide` or by the rule's own. Its value would be "
+        "recorded under another name, where nothing hides it.",
+        "version: 1\nmasking: { hide: [pin] }\ntrace:\n  - match: shop:pay\n    metadata: { entered: args.pin }\n",
+        "Leave the path out, or pipe it to `hash`, as in `args.pin | hash`: equal values can then be told, and "
+        "nothing else.",
     ),
-    "TP211": ("condition", 'A `when:` has a mistake. Example that works: `package("strands-agents") >= "1.2"`.'),
-    "TP212": ("missing key", "A key that is required here is missing. Example: a rule without `match:`."),
-    "TP213": ("out of place", "The key stands where it has no effect, as `fold:` outside of a preset file."),
+    "TP211": Code(
+        "condition",
+        "A `when:` has a mistake. It is judged once, at load, over `env`, `package(…)`, `python` and `platform`.",
+        _rule("- match: shop:sell", "  when: package(strands) >= 1.2"),
+        'Put names and versions in quotes: `when: package("strands-agents") >= "1.2"`. A condition on a call is an '
+        "`if:`.",
+    ),
+    "TP212": Code(
+        "missing key",
+        "A key that is required here is missing.",
+        _rule("- observation: tool"),
+        "Add it: each rule has a `match:`.",
+    ),
+    "TP213": Code(
+        "out of place",
+        "The key has no effect where it stands: some belong into preset files only, others into the user's own only.",
+        _rule("- match: shop:sell", "  fold: shop:join"),
+        "Move it to where it belongs, or leave it out.",
+    ),
 }

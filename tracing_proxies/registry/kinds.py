@@ -14,6 +14,7 @@ from tracing_proxies.registry.findings import Refusal
 from tracing_proxies.registry.keys import Key
 from tracing_proxies.registry.model import SampleRate
 from tracing_proxies.registry.nodes import ListNode, MapNode, Node, ScalarNode, describe
+from tracing_proxies.registry.origins import Stated, origin_of
 from tracing_proxies.registry.paths import CapturePath, PathError, compile_path
 from tracing_proxies.registry.pointcut import Pointcut, PointcutError
 from tracing_proxies.registry.splits import is_unquoted_template
@@ -165,11 +166,11 @@ def read_mapping(reader: Reader, node: Node, key: Key) -> dict[str, Value]:
         return {}
     if not isinstance(node, MapNode):
         raise Refusal("TP202", f"{key.name!r} is a mapping of names to paths, found {describe(node)}", node.place)
-    found: dict[str, Value] = {}
+    found = Stated()
     for name, child in node.items:
         value = reader.attempt(child, lambda child: read_value(reader, child, key))
         if value is not None:
-            found[name.text] = value
+            found.state(name.text, value, origin_of(name, child))
     return found
 
 

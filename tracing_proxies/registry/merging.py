@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from tracing_proxies.registry.origins import Stated, origins_of
 from tracing_proxies.registry.reader import Placed
 
 
@@ -25,24 +26,27 @@ class FileDraft:
 
 def merge(drafts: Iterable[FileDraft]) -> FileDraft:
     """Merge drafts of which the later ones win."""
-    values: dict[str, Any] = {}
+    values = Stated()
     reads: tuple[Placed, ...] = ()
     for draft in drafts:
-        roles = {**values.get("roles", {}), **draft.values.get("roles", {})}
+        roles = Stated(values.get("roles", {}))
+        for name, role in draft.values.get("roles", {}).items():
+            roles.state(name, role, *origins_of(draft.values["roles"]).get(name, ()))
         values = _merged(values, draft.values)
         values["roles"] = roles  # a role is one thing: it is replaced as a whole
         reads += draft.reads
     return FileDraft(values, reads)
 
 
-def _merged(weaker: Mapping[str, Any], stronger: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(weaker)
+def _merged(weaker: Mapping[str, Any], stronger: Mapping[str, Any]) -> Stated:
+    merged = Stated(weaker)
     for name, value in stronger.items():
         before = merged.get(name)
+        origins = origins_of(stronger).get(name, ())
         if isinstance(before, dict) and isinstance(value, dict):
-            merged[name] = _merged(before, value)
+            merged.state(name, _merged(before, value), *origins)
         elif isinstance(before, tuple) and isinstance(value, tuple):
-            merged[name] = before + value
+            merged.state(name, before + value, *merged.origins.get(name, ()), *origins)
         else:
-            merged[name] = value
+            merged.state(name, value, *origins)
     return merged

@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies.errors import Place
+from tracing_proxies.registry.origins import NO_ORIGINS, Origin, Origins
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.sources import Sources
@@ -56,6 +57,7 @@ class Settings:
         condition: the `if:`, judged per call.
         min_duration: nanoseconds.
         hide: names of keys that are hidden besides those of the registry.
+        origins: where each of them is written, by its key as it is written.
     """
 
     root: bool | None = None
@@ -82,6 +84,7 @@ class Settings:
     fold: str | None = None
     delegate: str | None = None
     hide: tuple[str, ...] = ()
+    origins: Origins = NO_ORIGINS
 
 
 @attrs.frozen(eq=False)
@@ -201,6 +204,7 @@ class Preset:
         adapter: the name of the module that does what YAML cannot say, None if there is none.
         overrides: the settings that stand beside its name in `use:`.
         defaults: the preset file's own `defaults:`.
+        native_origins: where it is written what becomes of the framework's own spans.
     """
 
     name: str
@@ -210,6 +214,7 @@ class Preset:
     summary: str = ""
     overrides: Settings = Settings()
     defaults: Settings = Settings()
+    native_origins: tuple[Origin, ...] = ()
 
 
 @attrs.frozen(eq=False)
@@ -222,6 +227,7 @@ class Registry:
         rules: presets first, then included files, then the file's own; a later one wins.
         skipped_presets: name and reason of each preset that does not apply here.
         sources: what it was read from, None for one that was made by hand.
+        stated: the values of its files as they were read, by section, each with where it is written.
     """
 
     path: Path | None
@@ -237,6 +243,7 @@ class Registry:
     masking: MaskingSettings
     reload: ReloadSettings = ReloadSettings()
     sources: Sources | None = None
+    stated: Mapping[str, Any] = attrs.field(default=EMPTY, repr=False)
     # Policies by the rules that they come from; `policy.resolve_policy` fills it.
     policies: dict[tuple[int, ...], Any] = attrs.field(factory=dict, init=False, repr=False)
 

@@ -30,12 +30,14 @@ class ScalarNode:
     Args:
         plain: whether it stands without quotes, so that it may be a number, a truth value or null.
         lead: how many columns the text starts after the place; None where text and source differ.
+        variables: the variables of the environment whose values are in the text.
     """
 
     text: str
     place: Place
     plain: bool = True
     lead: int | None = None
+    variables: tuple[str, ...] = ()
 
     @property
     def value(self) -> Scalar:

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from tracing_proxies.errors import Place
 from tracing_proxies.registry.model import EMPTY, Limits, Registry, Rule, Settings
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Target
@@ -66,29 +67,57 @@ def resolve_policy(registry: Registry, target: Target) -> Policy | None:
     Returns:
         The policy, shared by all targets that the same rules match; None if no rule matches.
     """
-    chain = tuple(rule for rule in reversed(registry.rules) if rule.selects(target))
+    chain = chain_of(registry, target)
     if not chain:
         return None
     key = tuple(rule.index for rule in chain)
     policy: Policy | None = registry.policies.get(key)
     if policy is None:
-        policy = registry.policies[key] = _compile(chain, list(_layers(registry, chain)))
+        policy = registry.policies[key] = _compile(chain, [layer.settings for layer in layers_of(registry, chain)])
     return policy
 
 
-def _layers(registry: Registry, chain: Sequence[Rule]) -> Iterator[Settings]:
-    """Yield settings, the strongest first: the user's rules and their role, then the presets', then defaults."""
+def chain_of(registry: Registry, target: Target) -> tuple[Rule, ...]:
+    """List the rules that match a target, the last one first."""
+    return tuple(rule for rule in reversed(registry.rules) if rule.selects(target))
+
+
+@attrs.frozen(eq=False, slots=True)
+class Layer:
+    """One bundle of settings that holds for a target.
+
+    Args:
+        kind: rule, role, use (what stands beside a preset's name), preset (its defaults), or defaults.
+        name: of the role or preset; None for a rule of the user's and for the registry's defaults.
+        place: where it starts, as far as that is known.
+    """
+
+    settings: Settings
+    kind: str
+    name: str | None = None
+    place: Place | None = None
+
+
+def layers_of(registry: Registry, chain: Sequence[Rule]) -> Iterator[Layer]:
+    """Yield what holds for the targets that a chain of rules matches, the strongest first.
+
+    Those are the user's rules and their role, then the presets' rules and theirs, then what stands beside the presets'
+    names, their defaults, and the registry's.
+
+    Args:
+        chain: the rules that match, the last one first.
+    """
     for rules in ([r for r in chain if r.preset is None], [r for r in chain if r.preset is not None]):
-        yield from (rule.settings for rule in rules)
-        bundle = next((rule.bundle for rule in rules if rule.bundle is not None), None)
-        if bundle is not None:
-            yield bundle
+        yield from (Layer(rule.settings, "rule", rule.preset, rule.place) for rule in rules)
+        with_role = next((rule for rule in rules if rule.bundle is not None), None)
+        if with_role is not None and with_role.bundle is not None:
+            yield Layer(with_role.bundle, "role", with_role.role)
     used = dict.fromkeys(rule.preset for rule in chain)
     presets = [preset for name in used for preset in registry.presets if preset.name == name]
     for preset in presets:
-        yield preset.overrides
-        yield preset.defaults
-    yield registry.defaults
+        yield Layer(preset.overrides, "use", preset.name, preset.place)
+        yield Layer(preset.defaults, "preset", preset.name)
+    yield Layer(registry.defaults, "defaults")
 
 
 def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings]) -> Policy:

@@ -15,6 +15,7 @@ from tracing_proxies.registry.keys import Key, not_yet, sections
 from tracing_proxies.registry.kinds import READERS, is_null
 from tracing_proxies.registry.model import CaptureSettings, Settings
 from tracing_proxies.registry.nodes import BrokenNode, ListNode, MapNode, Node, ScalarNode, describe
+from tracing_proxies.registry.origins import Stated, flat_origins, origin_of
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Pointcut
 from tracing_proxies.registry.suggest import nearest
@@ -85,14 +86,14 @@ class Reader:
             self.findings.keep(refusal)
             return None
 
-    def section(self, node: Node, section: str) -> dict[str, Any]:
+    def section(self, node: Node, section: str) -> Stated:
         """Read a section's keys.
 
         Args:
             section: its name in `keys.sections()`.
 
         Returns:
-            The values of all keys that are right.
+            The values of all keys that are right, with where they stand.
 
         Raises:
             Refusal: if the node is not a mapping.
@@ -103,7 +104,7 @@ class Reader:
         if not isinstance(node, MapNode):
             raise Refusal("TP202", f"{label} is a mapping, found {describe(node)}", node.place)
         known = sections()[section]
-        values: dict[str, Any] = {}
+        values = Stated()
         for name, child in node.items:
             key = self._known_key(section, name, child, label)
             if key is None:
@@ -111,7 +112,7 @@ class Reader:
             reader = _SECTION_READERS.get(key.kind) or READERS[key.kind]
             value = self.attempt(child, lambda child, read=reader, key=key: read(self, child, key))  # type: ignore[misc]
             if value is not None:
-                values[key.name] = value
+                values.state(key.name, value, origin_of(name, child))
         for key in known.values():
             if key.required and node.get(key.name) is None:
                 code = "TP110" if key.kind == "version" else "TP212"
@@ -149,7 +150,8 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
     fields = {_RENAMED.get(name, name): value for name, value in values.items()}
     fields["capture"] = CaptureSettings(**fields.get("capture", {}))
     fields["hide"] = tuple(fields.pop("masking", {}).get("hide", ()))
-    return Settings(**{name: value for name, value in fields.items() if name in _SETTINGS})
+    settings = {name: value for name, value in fields.items() if name in _SETTINGS}
+    return Settings(**settings, origins=flat_origins(values))
 
 
 def _concerns(pattern: str | None, child: Node) -> bool:
@@ -170,7 +172,10 @@ def _read_section(reader: Reader, node: Node, key: Key) -> dict[str, Any]:
 def _read_capture(reader: Reader, node: Node, key: Key) -> dict[str, Any]:
     if isinstance(node, ScalarNode):
         if node.text in ("none", "all"):
-            return dict.fromkeys(("input", "output"), node.text == "all")
+            sides = Stated()
+            for side in ("input", "output"):
+                sides.state(side, node.text == "all", origin_of(node, node))
+            return sides
         message = f"expected none, all or a mapping, found {describe(node)}"
         raise Refusal("TP208", message, node.place, nearest(node.text, ("none", "all")))
     return reader.section(node, "capture")
@@ -180,14 +185,14 @@ def _read_named(reader: Reader, node: Node, key: Key) -> dict[str, dict[str, Any
     assert key.section is not None, "a named key names the section of its entries"
     section = key.section
     if is_null(node):
-        return {}
+        return Stated()
     if not isinstance(node, MapNode):
         raise Refusal("TP202", f"{key.name!r} is a mapping of names, found {describe(node)}", node.place)
-    found = {}
+    found = Stated()
     for name, child in node.items:
         values = reader.attempt(child, lambda child: reader.section(child, section))
         # A broken role is known all the same: rules that name it are not to blame.
-        found[name.text] = values or {}
+        found.state(name.text, values or Stated(), origin_of(name, child))
     return found
 
 

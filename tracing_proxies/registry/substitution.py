@@ -40,6 +40,7 @@ def substitute(node: Node, environ: Mapping[str, str], findings: Findings) -> No
 def _fill(node: ScalarNode, environ: Mapping[str, str], findings: Findings) -> Node:
     before = len(findings)
     pieces: list[str] = []
+    variables: list[str] = []
     at = 0
     for found in _VARIABLE.finditer(node.text):
         pieces.append(node.text[at : found.start()])
@@ -52,6 +53,7 @@ def _fill(node: ScalarNode, environ: Mapping[str, str], findings: Findings) -> N
             findings.add("TP111", message, node.at(found.start()))
         elif environ.get(name) or (name in environ and not has_default):
             pieces.append(environ[name])
+            variables.append(name)
         elif has_default:
             pieces.append(default)
         else:
@@ -64,4 +66,5 @@ def _fill(node: ScalarNode, environ: Mapping[str, str], findings: Findings) -> N
     if len(findings) > before:
         return BrokenNode(node.place)
     # Quotes are often there for the braces' sake only, so that a number may come of a quoted variable; never a null.
-    return attrs.evolve(node, text=text, lead=None, plain=core_value(text) is not None)
+    plain = core_value(text) is not None
+    return attrs.evolve(node, text=text, lead=None, plain=plain, variables=tuple(variables))

@@ -41,6 +41,7 @@ class JoinPoint:
         "mutations",
         "raw",
         "recipe",
+        "standing",
         "target",
     )
 
@@ -57,6 +58,12 @@ class JoinPoint:
         self.raw: Any = None  # what had stood there
         self.mutations: dict[int, Any] = {}  # wherever the entry has been put, for as long as it lives
         self.recipe: Recipe | None = None
+        self.standing: Recipe | None = None  # what `recipe` is whenever tracing is switched on
+
+    def follow(self, recipe: Recipe | None, on: bool) -> None:
+        """Go over to another recipe, at once if tracing is switched on, else when it will be."""
+        self.standing = recipe
+        self.recipe = recipe if on else None
 
 
 def wrap(point: JoinPoint) -> Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]:

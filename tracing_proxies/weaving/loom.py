@@ -43,6 +43,7 @@ class Loom:
         self.containers: dict[type, Container] = {}
         self.refused: dict[Target, str] = {}
         self.frames = FrameSearch()
+        self.on = True
         self._policy = policy_of
         self._told: set[Target] = set()
         self._frameless = Frameless()
@@ -54,6 +55,12 @@ class Loom:
     def in_round(self) -> bool:
         """Whether everything that stands is being looked at."""
         return self._round is not None
+
+    def switch(self, on: bool) -> None:
+        """Let everything that is woven pass through, or be traced again; what is woven meanwhile follows."""
+        self.on = on
+        for point in self.points:
+            point.follow(point.standing, on)
 
     def begin(self) -> None:
         """Begin a round: until ``conclude``, what stands has to be considered once more or is put back."""
@@ -92,7 +99,7 @@ class Loom:
         if not gone:
             return
         for point in gone:
-            point.recipe = None
+            point.follow(None, self.on)
             if id(point) in self._installed:
                 self._uninstall(*self._installed.pop(id(point)))
         take_out(gone, self.points, self.ledger, self.reach)
@@ -100,7 +107,7 @@ class Loom:
     def uninstall_all(self) -> None:
         """Have all calls pass through, and take out what was put behind entries that stay as they are."""
         for point in self.points:
-            point.recipe = None
+            point.follow(None, self.on)
         for installed in reversed(self._installed.values()):
             self._uninstall(*installed)
         self._installed.clear()
@@ -153,10 +160,10 @@ class Loom:
                 return False
             if self._round is not None and not self._round.keeps(point):
                 self._renew(self._round, point, owner, name, target)
-        if point.recipe is None:
+        if point.standing is None:
             return False
         if point.entry is not None:
-            if point.recipe.policy is not policy:
+            if point.standing.policy is not policy:
                 return False
             self.ledger.replace(owner, name, point.entry, point.mutations)
         self._place(point, owner, name, target)
@@ -224,9 +231,9 @@ class Loom:
         return original
 
     def _apply(self, point: JoinPoint, policy: Policy, target: Target) -> None:
-        recipe = point.recipe
+        recipe = point.standing
         if recipe is None or recipe.policy is not policy or point.target != target:
-            point.recipe = self._recipe(point, policy, target)
+            point.follow(self._recipe(point, policy, target), self.on)
             point.target = target
 
     def _uninstall(self, point: JoinPoint, take_back: Callable[[], None]) -> None:
@@ -255,7 +262,7 @@ class Loom:
         elif shape.build is not None:
             point.entry = shape.build(point)
             self.ledger.replace(owner, name, point.entry, point.mutations)
-        point.recipe = recipe
+        point.follow(recipe, self.on)
         self.points.add(point, id(owner), name, named=shape.named)
         if self._round is not None:
             self._round.keep(point, (id(owner), name))
@@ -289,7 +296,7 @@ class Loom:
 
 
 def _has(point: JoinPoint, policy: Policy) -> bool:
-    recipe = point.recipe
+    recipe = point.standing
     return recipe is not None and recipe.policy is policy
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from types import BuiltinFunctionType
 from typing import Any
 
+from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.kinds import proxy_of
@@ -38,11 +39,15 @@ class Points:
         return iter([point for reference in list(self._all.values()) if (point := reference()) is not None])
 
     def targets(self) -> list[Target]:
-        """List everything that a call of which is traced, under each of its names."""
+        """List everything that a call of which is traced, under each of its names; also while tracing is off."""
+        return [target for target, _ in self.standing()]
+
+    def standing(self) -> list[tuple[Target, Recipe]]:
+        """List the same, each with what is done for a call of it."""
         return [
-            target
+            (target, point.standing)
             for reference, target in list(self._places.values())
-            if (point := reference()) is not None and point.recipe is not None
+            if (point := reference()) is not None and point.standing is not None
         ]
 
     def add(self, point: JoinPoint, owner: int, name: str, *, named: bool = False) -> None:

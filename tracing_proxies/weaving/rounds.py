@@ -61,7 +61,7 @@ def take_out(gone: list[JoinPoint], points: Points, ledger: Ledger, reach: Reach
     What other code has put over a proxy stays, and the proxy within passes calls through.
     """
     for point in gone:
-        point.recipe = None
+        point.follow(None, on=False)
     made = {id(made) for point in gone for made in (point.entry, proxy_of(point.entry)) if made is not None}
     # A tuple, a partial or a property that holds proxies is one change for all of them: it is made anew for the others.
     others = [point.mutations for point in points]

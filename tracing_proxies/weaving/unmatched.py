@@ -41,23 +41,37 @@ def find_unmatched(
             possible = by_name.get(str(pointcut.name), ()) if pointcut.literal else targets
             if any(_selects(pointcut, target) for target in possible):
                 continue
-            if pointcut.is_exact_module:
-                modules = [loaded[pointcut.module]] if pointcut.module in loaded else []
-            else:
-                modules = [entries for name, entries in loaded.items() if pointcut.names_module(name)]
+            modules = _modules_of(pointcut, loaded)
             if not modules and not pending:
                 continue
             reason = next((why for target, why in refused.items() if _selects(pointcut, target)), None)
             if reason is not None:
                 problems.append(Problem(CODE, f"{pointcut.text!r} cannot be traced: {reason}.", place))
                 continue
-            known = [text for module in modules[:50] for text in _names(module)]
+            known = [text for module in modules[:50] for text in names_in(module)]
             suggestion = nearest(pointcut.text, known)
             message = f"no match for {pointcut.text!r}."
             if not modules:
                 message = f"no match for {pointcut.text!r}: module {pointcut.module!r} is not loaded."
             problems.append(Problem(CODE, message, place, suggestion))
     return problems
+
+
+def find_pending(registry: Registry) -> dict[int, list[str]]:
+    """List the pointcuts that wait for a module which is not loaded yet, by the index of their rule."""
+    loaded = _loaded()
+    found: dict[int, list[str]] = {}
+    for rule in registry.rules:
+        waiting = [pointcut.text for pointcut in rule.match if not _modules_of(pointcut, loaded)]
+        if waiting:
+            found[rule.index] = waiting
+    return found
+
+
+def _modules_of(pointcut: Pointcut, loaded: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    if pointcut.is_exact_module:
+        return [loaded[pointcut.module]] if pointcut.module in loaded else []
+    return [entries for name, entries in loaded.items() if pointcut.names_module(name)]
 
 
 def _loaded() -> dict[str, dict[str, Any]]:
@@ -85,7 +99,8 @@ def _selects(pointcut: Pointcut, target: Target) -> bool:
     )
 
 
-def _names(entries: dict[str, Any]) -> Iterator[str]:
+def names_in(entries: dict[str, Any]) -> Iterator[str]:
+    """Yield the full names of what a module defines and could be traced."""
     for _, _, target in candidates.module_targets(entries):
         yield str(target)
     for cls in candidates.module_classes(entries):

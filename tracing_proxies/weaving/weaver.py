@@ -115,6 +115,11 @@ class Weaver:
         with self._lock:
             self._loom.unweave(gone)
 
+    def switch(self, on: bool) -> None:
+        """Let everything that is woven pass through, or be traced again; what is woven meanwhile follows."""
+        with self._lock:
+            self._loom.switch(on)
+
     def after_fork(self) -> bool:
         """Begin anew in a forked child, where no other thread of the parent's goes on.
 
@@ -139,6 +144,14 @@ class Weaver:
             self._listeners.clear()
             self._subclasses.forget()
             self._registry = None
+
+    def matches(self) -> dict[int, list[Target]]:
+        """List what each rule selects of the woven targets, by the rule's index."""
+        found: dict[int, list[Target]] = {}
+        for target, recipe in self.points.standing():
+            for rule in recipe.policy.chain:
+                found.setdefault(rule.index, []).append(target)
+        return found
 
     def unmatched(self) -> list[Problem]:
         """Report the pointcuts that select nothing although their module is loaded."""

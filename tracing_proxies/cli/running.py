@@ -1,0 +1,103 @@
+"""What a running process says of itself, drawn for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from tracing_proxies.control.client import Running
+
+_MOST_TARGETS: Final = 20
+
+
+def plain(text: str) -> str:
+    """Take what would steer a terminal out of a text that another process has given."""
+    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
+
+
+def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines that describe one process.
+
+    Args:
+        status: its answer to the command ``status``.
+    """
+    if not status.get("active"):
+        yield "tracing has been deactivated in this process"
+        yield from _draw_failures(status)
+        return
+    delivery = status["delivery"]
+    for name, value in (
+        ("process", f"{status['pid']} {status['program']}"),
+        ("service", status["service"]),
+        ("tracing", status["tracing"]),
+        ("registry", status["registry"] or "none: it was given as text"),
+        ("stale", status["stale"]),
+        ("presets", ", ".join(status["presets"])),
+        ("woven", _reach(status)),
+        ("spans", _accounts(status["open"], delivery)),
+        ("dropped", ", ".join(f"{count} {reason}" for reason, count in delivery["dropped"].items())),
+    ):
+        if value:
+            yield f"{name:<16}" + str(value).replace("\n", f"\n{'':<16}")
+    for name, sink in delivery["sinks"].items():
+        health = "healthy" if sink["healthy"] else f"not healthy: {sink['reason']}"
+        yield f"{'sink ' + name:<16}{sink['delivered']} delivered, {sink['queued']} queued, {health}"
+    for preset in status["skipped_presets"]:
+        yield f"{'left out':<16}preset {preset['name']}: {preset['reason']}"
+    yield from _draw_failures(status)
+    for rule in status["rules"]:
+        yield from _draw_rule(rule)
+    for refused in status["refused"]:
+        yield f"not traced: {refused['target']}: {refused['reason']}"
+    yield from status["unmatched"]
+
+
+def draw_list(processes: Sequence[Running]) -> Iterator[str]:
+    """Yield one line for each traced process, and what can be asked of it."""
+    for running in processes:
+        if running.status is None:
+            yield f"{running.pid:>8}  gives no answer"
+            continue
+        status = running.status
+        told = (
+            status.get("program", ""),
+            f"tracing {status['tracing']}",
+            f"{status.get('woven', 0)} callables",
+            status.get("registry") or "no registry file",
+        )
+        yield f"{running.pid:>8}  {', '.join(told)}"
+    if len(processes) == 1:
+        yield f"`tracing-proxies status {processes[0].pid}` tells more of it"
+    elif processes:
+        yield "`tracing-proxies status PID` tells more of one of them"
+
+
+def _reach(status: Mapping[str, Any]) -> str:
+    return (
+        f"{status['woven']} callables, {status['aliases']} other names of theirs, {status['out_of_reach']} out of reach"
+    )
+
+
+def _accounts(still_open: int, delivery: Mapping[str, Any]) -> str:
+    counts = [(name, delivery[name.replace(" ", "_")]) for name in ("produced", "delivered", "sampled out", "queued")]
+    return ", ".join(f"{count} {name}" for name, count in (*counts, ("open", still_open)))
+
+
+def _draw_failures(status: Mapping[str, Any]) -> Iterator[str]:
+    failures = status.get("failures") or {}
+    if failures:
+        yield f"{'failures':<16}" + ", ".join(f"{count} in {reason}" for reason, count in failures.items())
+
+
+def _draw_rule(rule: Mapping[str, Any]) -> Iterator[str]:
+    targets, pending = rule["targets"], rule["pending"]
+    if rule["preset"] is not None and not targets:
+        return  # a framework that is not in use here has nothing to say
+    place = rule["place"] if rule["preset"] is None else f"preset {rule['preset']}, {rule['place']}"
+    yield f"{place}  {', '.join(rule['match'])}"
+    for target in targets[:_MOST_TARGETS]:
+        yield f"    {target}"
+    if len(targets) > _MOST_TARGETS:
+        yield f"    and {len(targets) - _MOST_TARGETS} more; --json names them"
+    for pattern in pending:
+        yield f"    waits for an import: {pattern}"

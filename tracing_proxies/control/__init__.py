@@ -1,0 +1,1 @@
+"""Control of a running process by its owner: a unix socket that is asked in lines of JSON."""

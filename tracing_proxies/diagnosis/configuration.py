@@ -1,0 +1,173 @@
+"""The effective configuration: every value outside of the rules, and where it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from tracing_proxies import destinations
+from tracing_proxies.finishing import service_names
+from tracing_proxies.masking.detectors import CATALOGUE
+from tracing_proxies.masking.keys import Verdict, judge_name
+from tracing_proxies.registry.hidden import NAMES
+from tracing_proxies.registry.keys import Key, sections
+from tracing_proxies.registry.kinds import SCALARS
+from tracing_proxies.registry.model import CaptureSettings, Preset, Registry, Settings
+from tracing_proxies.registry.origins import Origin, origins_of
+from tracing_proxies.registry.written import write_value
+
+DEFAULT: Final = "default"
+FILE: Final = "file"
+ENVIRONMENT: Final = "environment"
+PRESET: Final = "preset"
+
+_SWITCHES: Final = ("TRACING_PROXIES", "TRACING_PROXIES_STRICT", "TRACING_PROXIES_REGISTRY")
+_KEYS: Final = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
+_HOSTS: Final = ("LANGFUSE_BASE_URL", "LANGFUSE_HOST")
+_LEAVES: Final = SCALARS | {"texts", "files"}
+_CREDENTIALS: Final = re.compile(r"(?<=//)[^/@\s]*@")
+_FIELDS: Final = {"if": "condition", "masking.hide": "hide"}
+
+
+@attrs.frozen
+class Entry:
+    """One value.
+
+    Args:
+        key: such as ``export.local.path``.
+        value: as a registry would write it, never a secret; None where there is none.
+        source: file, environment, preset or default.
+        places: where it is written: file, line and column, or the name of a variable.
+    """
+
+    key: str
+    value: Any
+    source: str
+    places: tuple[str, ...] = ()
+
+
+def describe_configuration(registry: Registry, environ: Mapping[str, str]) -> list[Entry]:
+    """List the values that hold for a registry in an environment, section by section."""
+    entries: list[Entry] = []
+    for key in sections()["registry"].values():
+        stated = registry.stated.get(key.name)
+        if key.name == "service":
+            entries += _service(registry, environ)
+        elif key.name == "export":
+            entries += _export(registry, environ)
+        elif key.name == "use":
+            for preset in registry.presets:
+                entries += _preset(preset)
+            entries += [Entry(f"use.{name}", f"left out: {why}", FILE) for name, why in registry.skipped_presets]
+        elif key.kind == "named" and key.name == "roles":
+            for name, role in registry.roles.items():
+                entries += _settings(role, f"roles.{name}", FILE)
+        elif key.kind == "section" and key.section is not None and not key.presets_only:
+            entries += _section(key.section, key.name, stated or {})
+        elif key.kind in _LEAVES and stated is not None:
+            entries.append(_leaf(key, key.name, registry.stated))
+    entries += [Entry(name, "set" if environ.get(name) else "not set", ENVIRONMENT, (name,)) for name in _KEYS]
+    entries += [Entry(name, environ[name], ENVIRONMENT, (name,)) for name in _SWITCHES if name in environ]
+    return entries
+
+
+def _section(section: str, prefix: str, values: Mapping[str, Any]) -> Iterator[Entry]:
+    for key in sections()[section].values():
+        name = f"{prefix}.{key.name}"
+        inner = "capture" if key.kind == "capture" else key.section
+        if inner is not None:
+            yield from _section(inner, name, values.get(key.name) or {})
+        elif key.kind in _LEAVES:
+            if key.name in values:
+                yield _leaf(key, name, values)
+            if key.name not in values or name in _USUAL:
+                yield Entry(name, _USUAL.get(name, key.default), DEFAULT)
+
+
+def _leaf(key: Key, name: str, values: Mapping[str, Any]) -> Entry:
+    value = values[key.name]
+    if key.kind == "files":
+        value = [text for text, _ in value]
+    return _stated(name, write_value(value, key.kind), origins_of(values).get(key.name, ()))
+
+
+def _stated(name: str, value: Any, origins: tuple[Origin, ...], source: str = FILE) -> Entry:
+    if any(not origin.place.line for origin in origins):
+        source = ENVIRONMENT  # the place of what overrides is the variable itself
+    variables = [variable for origin in origins for variable in origin.variables]
+    if any(judge_name(variable) is not Verdict.PLAIN for variable in variables):
+        value = "set" if value else "not set"
+    places = (*(str(origin.place) for origin in origins), *(f"${{{variable}}}" for variable in variables))
+    return Entry(name, _without_credentials(value), source, places)
+
+
+def _without_credentials(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_credentials(item) for item in value]
+    return _CREDENTIALS.sub("***@", value) if isinstance(value, str) else value
+
+
+def _service(registry: Registry, environ: Mapping[str, str]) -> Iterator[Entry]:
+    values = registry.stated.get("service") or {}
+    names = service_names(registry, environ)
+    by_variable = {"environment": "LANGFUSE_TRACING_ENVIRONMENT", "release": "LANGFUSE_RELEASE"}
+    for entry in _section("service", "service", values):
+        name = entry.key.partition(".")[2]
+        if values.get(name):
+            yield entry
+        elif environ.get(by_variable.get(name, "")):
+            yield Entry(entry.key, environ[by_variable[name]], ENVIRONMENT, (by_variable[name],))
+        else:
+            yield Entry(entry.key, getattr(names, name, entry.value), DEFAULT)
+
+
+def _export(registry: Registry, environ: Mapping[str, str]) -> Iterator[Entry]:
+    stated = registry.stated.get("export") or {}
+    host = destinations.langfuse_host(environ)
+    variable = next((name for name in _HOSTS if environ.get(name)), None)
+    if "langfuse" in stated and stated["langfuse"].get("host"):
+        yield from _section("export.langfuse", "export.langfuse", stated["langfuse"])
+    elif "langfuse" in stated or (host and not registry.export.explicit):
+        source, places = (ENVIRONMENT, (variable,)) if variable else (DEFAULT, ())
+        yield Entry("export.langfuse.host", _without_credentials(environ.get(variable or "")), source, places)
+    if "local" in stated or not (host or registry.export.explicit):
+        for entry in _section("export.local", "export.local", stated.get("local") or {}):
+            is_path = entry.key == "export.local.path" and entry.source == DEFAULT
+            yield attrs.evolve(entry, value=str(destinations.store_path(registry))) if is_path else entry
+    if "discard" in stated:
+        yield _stated("export.discard", {}, origins_of(stated).get("discard", ()))
+
+
+def _preset(preset: Preset) -> Iterator[Entry]:
+    name = f"use.{preset.name}"
+    if preset.native_origins:
+        beside = preset.native_origins[0].place.file == preset.place.file
+        yield _stated(f"{name}.native", preset.native, preset.native_origins, FILE if beside else PRESET)
+    else:
+        yield Entry(f"{name}.native", preset.native, DEFAULT)
+    yield from _settings(preset.overrides, name, FILE)
+    yield from _settings(preset.defaults, f"{name}.defaults", PRESET)
+
+
+def _settings(settings: Settings, prefix: str, source: str) -> Iterator[Entry]:
+    """List what a bundle of settings says, and not what it leaves out: that falls to weaker ones."""
+    for name, origins in settings.origins.items():
+        section, _, inner = name.partition(".")
+        value = getattr(settings, _FIELDS.get(name, section), None)
+        key = sections()["capture" if section == "capture" else "rule"].get(inner or section)
+        if isinstance(value, CaptureSettings):
+            value = getattr(value, inner, None) if inner else None
+        elif isinstance(value, Mapping):
+            value = value.get(inner) if inner else None
+        if value is not None:
+            yield _stated(f"{prefix}.{name}", write_value(value, key.kind if key else ""), origins, source)
+
+
+_USUAL: Final = {
+    "masking.hide": f"the usual names, such as {', '.join(NAMES[:6])}",
+    "masking.detect": list(CATALOGUE),
+}
+"""What holds besides whatever a registry adds to it."""
