@@ -18,27 +18,27 @@ from tracing_proxies.adapters.replacing import replace
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import current
 from tracing_proxies.recording.propagation import TRACEPARENT, write_headers
+from tracing_proxies.weaving.hooks import Hooks
 from tracing_proxies.weaving.internal import cut_frame, internal
-from tracing_proxies.weaving.weaver import Weaver
 
 
-def install(weaver: Weaver) -> None:
+def install(hooks: Hooks) -> None:
     """Wait for the clients."""
 
     def on_httpx(module: ModuleType) -> None:
-        replace(weaver, module.HTTPTransport, "handle_request", _carrying_send)
-        replace(weaver, module.AsyncHTTPTransport, "handle_async_request", _carrying_async_send)
+        replace(hooks, module.HTTPTransport, "handle_request", _carrying_send)
+        replace(hooks, module.AsyncHTTPTransport, "handle_async_request", _carrying_async_send)
 
     def on_urllib3(module: ModuleType) -> None:
-        replace(weaver, module.HTTPConnectionPool, "urlopen", _carrying_urlopen)
+        replace(hooks, module.HTTPConnectionPool, "urlopen", _carrying_urlopen)
 
     def on_aiohttp(module: ModuleType) -> None:
-        replace(weaver, module.ClientSession, "_request", _carrying_request)
+        replace(hooks, module.ClientSession, "_request", _carrying_request)
 
-    weaver.on_module("httpx", on_httpx)
-    weaver.on_module("httpx2", on_httpx)  # its successor, with the same transports
-    weaver.on_module("urllib3.connectionpool", on_urllib3)
-    weaver.on_module("aiohttp.client", on_aiohttp)
+    hooks.on_module("httpx", on_httpx)
+    hooks.on_module("httpx2", on_httpx)  # its successor, with the same transports
+    hooks.on_module("urllib3.connectionpool", on_urllib3)
+    hooks.on_module("aiohttp.client", on_aiohttp)
 
 
 @internal

@@ -11,37 +11,37 @@ from tracing_proxies.adapters import asgi, wsgi
 from tracing_proxies.adapters.http_served import being_served
 from tracing_proxies.adapters.replacing import replace
 from tracing_proxies.failures import contain
+from tracing_proxies.weaving.hooks import Hooks
 from tracing_proxies.weaving.internal import cut_frame, internal
-from tracing_proxies.weaving.weaver import Weaver
 
 
-def install(weaver: Weaver) -> None:
+def install(hooks: Hooks) -> None:
     """Wait for the frameworks."""
 
     def on_starlette(module: ModuleType) -> None:
         # FastAPI calls this from its own `__call__`, within the span of its telemetry where that is on.
-        replace(weaver, module.Starlette, "__call__", _serving_asgi)
+        replace(hooks, module.Starlette, "__call__", _serving_asgi)
 
     def on_starlette_routing(module: ModuleType) -> None:
-        replace(weaver, module.Route, "handle", functools.partial(_naming, _name_route))
-        replace(weaver, module.WebSocketRoute, "handle", functools.partial(_naming, _name_route))
-        replace(weaver, module.Mount, "handle", functools.partial(_naming, _name_mount))
+        replace(hooks, module.Route, "handle", functools.partial(_naming, _name_route))
+        replace(hooks, module.WebSocketRoute, "handle", functools.partial(_naming, _name_route))
+        replace(hooks, module.Mount, "handle", functools.partial(_naming, _name_mount))
 
     def on_fastapi_routing(module: ModuleType) -> None:
         if "handle" in vars(module.APIRoute):  # its older versions inherit it
-            replace(weaver, module.APIRoute, "handle", functools.partial(_naming, _name_route))
+            replace(hooks, module.APIRoute, "handle", functools.partial(_naming, _name_route))
 
     def on_flask(module: ModuleType) -> None:
         # Both: middleware may wrap the one before tracing begins, or be wrapped around the other.
-        replace(weaver, module.Flask, "__call__", _serving_wsgi)
-        replace(weaver, module.Flask, "wsgi_app", _serving_wsgi)
+        replace(hooks, module.Flask, "__call__", _serving_wsgi)
+        replace(hooks, module.Flask, "wsgi_app", _serving_wsgi)
         # Called when the rule is known, and before any function of the application; it is off the stack during those.
-        replace(weaver, module.Flask, "preprocess_request", _naming_rule)
+        replace(hooks, module.Flask, "preprocess_request", _naming_rule)
 
-    weaver.on_module("starlette.applications", on_starlette)
-    weaver.on_module("starlette.routing", on_starlette_routing)
-    weaver.on_module("fastapi.routing", on_fastapi_routing)
-    weaver.on_module("flask.app", on_flask)
+    hooks.on_module("starlette.applications", on_starlette)
+    hooks.on_module("starlette.routing", on_starlette_routing)
+    hooks.on_module("fastapi.routing", on_fastapi_routing)
+    hooks.on_module("flask.app", on_flask)
 
 
 @internal

@@ -27,7 +27,7 @@ from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.trace import Trace
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Preset
-from tracing_proxies.weaving.weaver import Weaver
+from tracing_proxies.weaving.hooks import Hooks
 
 _EXIT_TIMEOUT = 2.0
 
@@ -44,27 +44,27 @@ except Exception as error:
 """
 
 
-def install(weaver: Weaver, preset: Preset) -> None:
+def install(hooks: Hooks, preset: Preset) -> None:
     """Wait for the modules that start processes and hand work to them; none is imported for it."""
 
     def on_spawn(module: ModuleType) -> None:
-        replace(weaver, module, "get_preparation_data", _telling)
+        replace(hooks, module, "get_preparation_data", _telling)
 
     def on_process(module: ModuleType) -> None:
-        replace(weaver, module.BaseProcess, "_bootstrap", _flushing)
+        replace(hooks, module.BaseProcess, "_bootstrap", _flushing)
 
     def on_futures(module: ModuleType) -> None:
-        replace(weaver, module, "_WorkItem", _carrying_item)
+        replace(hooks, module, "_WorkItem", _carrying_item)
 
     def on_pool(module: ModuleType) -> None:
-        replace(weaver, module.Pool, "apply_async", _carrying_apply)
-        replace(weaver, module.Pool, "_guarded_task_generation", _carrying_tasks)
+        replace(hooks, module.Pool, "apply_async", _carrying_apply)
+        replace(hooks, module.Pool, "_guarded_task_generation", _carrying_tasks)
 
-    weaver.on_module("multiprocessing.spawn", on_spawn)
-    weaver.on_module("multiprocessing.process", on_process)
-    weaver.on_module("concurrent.futures.process", on_futures)
-    weaver.on_module("multiprocessing.pool", on_pool)
-    uvicorn.install(weaver)
+    hooks.on_module("multiprocessing.spawn", on_spawn)
+    hooks.on_module("multiprocessing.process", on_process)
+    hooks.on_module("concurrent.futures.process", on_futures)
+    hooks.on_module("multiprocessing.pool", on_pool)
+    uvicorn.install(hooks)
 
 
 def begin_process(registry: str, carried: bytes) -> None:

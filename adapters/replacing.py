@@ -6,12 +6,12 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from tracing_proxies.weaving.weaver import Weaver
+from tracing_proxies.weaving.hooks import Hooks
 
 _OURS = "_tracing_proxies_wrapper"
 
 
-def replace(weaver: Weaver, owner: type | ModuleType, name: str, make: Callable[[Any], Any]) -> None:
+def replace(hooks: Hooks, owner: type | ModuleType, name: str, make: Callable[[Any], Any]) -> None:
     """Put what ``make`` makes of an entry in its place.
 
     Args:
@@ -22,4 +22,4 @@ def replace(weaver: Weaver, owner: type | ModuleType, name: str, make: Callable[
     if _OURS not in vars(before):  # a reload of the registry installs once more
         after = make(before)
         setattr(after, _OURS, True)
-        weaver.ledger.replace(owner, name, after)
+        hooks.replace(owner, name, after)

@@ -9,7 +9,7 @@ import attrs
 
 from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.model import Preset
-from tracing_proxies.weaving.weaver import Weaver
+from tracing_proxies.weaving.hooks import Hooks
 
 TRIGGER_TYPES: Final = {
     "pricing": (
@@ -28,11 +28,11 @@ _CATEGORY: Final = {kind: category for category, kinds in TRIGGER_TYPES.items() 
 _MOST_STEPS = 400
 
 
-def install(weaver: Weaver, preset: Preset) -> None:
+def install(hooks: Hooks, preset: Preset) -> None:
     """Watch the spans that end."""
     capture = SimulationEventCapture()
-    weaver.recorder.observers.append(capture.observe)
-    weaver.on_undo(lambda: weaver.recorder.observers.remove(capture.observe))
+    hooks.recorder.observers.append(capture.observe)
+    hooks.on_undo(lambda: hooks.recorder.observers.remove(capture.observe))
 
 
 @attrs.define

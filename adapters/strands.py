@@ -10,9 +10,9 @@ from opentelemetry.trace import NoOpTracer
 from tracing_proxies.recording.scope import starts_lazily
 from tracing_proxies.registry.model import Preset
 from tracing_proxies.weaving.advice import JoinPoint
+from tracing_proxies.weaving.hooks import Hooks
 from tracing_proxies.weaving.kinds import Shape
 from tracing_proxies.weaving.proxies import WovenFunction, is_woven, raw_of
-from tracing_proxies.weaving.weaver import Weaver
 
 _TOOLS = "strands.tools.decorator"
 _TRACER = "strands.telemetry.tracer"
@@ -21,12 +21,12 @@ _MOST_TEXT = 65_536
 _woven: dict[int, tuple[Any, WovenFunction]] = {}
 
 
-def install(weaver: Weaver, preset: Preset) -> None:
+def install(hooks: Hooks, preset: Preset) -> None:
     """Let rules reach the functions inside of tools, and mute the framework's own spans if the preset says so."""
-    weaver.on_module(_TOOLS, lambda module: _reach_tools(weaver, module))
+    hooks.on_module(_TOOLS, lambda module: _reach_tools(hooks, module))
     if preset.native == "mute":
-        weaver.on_module(_TRACER, lambda module: _mute(weaver, module))
-    weaver.on_undo(_woven.clear)
+        hooks.on_module(_TRACER, lambda module: _mute(hooks, module))
+    hooks.on_undo(_woven.clear)
 
 
 class _ToolFunction:
@@ -69,16 +69,16 @@ class _Muted:
         vars(tracer)["tracer"] = value
 
 
-def _reach_tools(weaver: Weaver, module: ModuleType) -> None:
+def _reach_tools(hooks: Hooks, module: ModuleType) -> None:
     cls = module.DecoratedFunctionTool
     if "_tool_func" not in vars(cls):
-        weaver.ledger.replace(cls, "_tool_func", _ToolFunction())
-    weaver.containers[cls] = _tool_shape
+        hooks.replace(cls, "_tool_func", _ToolFunction())
+    hooks.add_container(cls, _tool_shape)
 
 
-def _mute(weaver: Weaver, module: ModuleType) -> None:
+def _mute(hooks: Hooks, module: ModuleType) -> None:
     if "tracer" not in vars(module.Tracer):
-        weaver.ledger.replace(module.Tracer, "tracer", _Muted())
+        hooks.replace(module.Tracer, "tracer", _Muted())
 
 
 def _tool_shape(tool: Any, in_class: bool) -> Shape | None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach
 from tracing_proxies.registry.model import Preset
-from tracing_proxies.weaving.weaver import Weaver
+from tracing_proxies.weaving.hooks import Hooks
 
 _CARRIED = "_tracing_proxies_context"
 
 
-def install(weaver: Weaver, preset: Preset) -> None:
+def install(hooks: Hooks, preset: Preset) -> None:
     """Wrap what starts a thread or hands work to one."""
     if _CARRIED in vars(threading.Thread.start):
         return
@@ -57,6 +57,6 @@ def install(weaver: Weaver, preset: Preset) -> None:
         return submit(self, carried, *args, **kwargs)
 
     setattr(carrying_start, _CARRIED, True)
-    weaver.ledger.replace(threading.Thread, "start", carrying_start)
-    weaver.ledger.replace(threading.Thread, "_bootstrap_inner", carried_body)
-    weaver.ledger.replace(ThreadPoolExecutor, "submit", carrying_submit)
+    hooks.replace(threading.Thread, "start", carrying_start)
+    hooks.replace(threading.Thread, "_bootstrap_inner", carried_body)
+    hooks.replace(ThreadPoolExecutor, "submit", carrying_submit)

@@ -9,18 +9,18 @@ from typing import Any
 from tracing_proxies import runtime
 from tracing_proxies.adapters.replacing import replace
 from tracing_proxies.failures import contain
-from tracing_proxies.weaving.weaver import Weaver
+from tracing_proxies.weaving.hooks import Hooks
 
 _EXIT_TIMEOUT = 2.0
 
 
-def install(weaver: Weaver) -> None:
+def install(hooks: Hooks) -> None:
     """Wait for the server."""
 
     def on_server(module: ModuleType) -> None:
-        replace(weaver, module.Server, "shutdown", _flushing)
+        replace(hooks, module.Server, "shutdown", _flushing)
 
-    weaver.on_module("uvicorn.server", on_server)
+    hooks.on_module("uvicorn.server", on_server)
 
 
 def _flushing(shutdown: Any) -> Any:

@@ -17,6 +17,8 @@ from tracing_proxies.delivery.sinks.protocol import Sink, Storage
 from tracing_proxies.errors import ActivationError
 from tracing_proxies.registry.model import Export, LangfuseExport, LocalExport, OtlpExport, Registry, SpoolSettings
 
+_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
 DEFAULT_STORE = Path(".tracing_proxies") / "traces.db"
 
 
@@ -33,6 +35,20 @@ def store_path(registry: Registry) -> Path:
         return registry.export.local.path
     folder = registry.path.parent if registry.path is not None else Path.cwd()
     return folder / DEFAULT_STORE
+
+
+def describe(registry: Registry, environ: Mapping[str, str]) -> object:
+    """Return all that the choice of sinks depends on, comparable; secrets are in it as their hashes."""
+    keys = hash((environ.get("LANGFUSE_PUBLIC_KEY"), environ.get("LANGFUSE_SECRET_KEY")))
+    export, host = registry.export, langfuse_host(environ)
+    to_server = export.langfuse is not None or (host is not None and not export.explicit)
+    to_file = export.local is not None or (host is None and not export.explicit)
+    collector = None
+    if export.otlp is not None:
+        collector = environ.get(_ENDPOINT), hash(environ.get(_HEADERS)), hash(tuple(export.otlp.headers.items()))
+    server = (host, keys) if to_server else None
+    spool = (registry.spool, environ.get("XDG_STATE_HOME")) if to_server or collector else None
+    return export, server, collector, spool, store_path(registry) if to_file else None
 
 
 def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
@@ -90,13 +106,13 @@ def _storage(durability: str, spool: SpoolSettings, environ: Mapping[str, str], 
 
 
 def _otlp(otlp: OtlpExport, spool: SpoolSettings, environ: Mapping[str, str]) -> Sink:
-    endpoint = otlp.endpoint or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    endpoint = otlp.endpoint or environ.get(_ENDPOINT)
     if not endpoint:
         raise ActivationError(
             "export.otlp needs an address: `endpoint: http://127.0.0.1:4318`, or OTEL_EXPORTER_OTLP_ENDPOINT in the "
             "environment"
         )
-    headers = dict(otlp.headers) or _told_headers(environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""))
+    headers = dict(otlp.headers) or _told_headers(environ.get(_HEADERS, ""))
     address = endpoint.rstrip("/").removesuffix(TRACES_PATH)
     try:
         return OtlpSink(address, headers, storage=_storage(otlp.durability, spool, environ, f"{address}\notlp"))

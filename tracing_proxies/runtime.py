@@ -1,178 +1,45 @@
-"""The one runtime of a process: owns a recorder, a weaver and a pipeline, from activation to deactivation."""
+"""The one runtime of a process, from activation to deactivation, and what a control socket asks of it."""
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
-import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tracing_proxies import destinations, failures, listeners
-from tracing_proxies.control.server import ControlServer
-from tracing_proxies.delivery.ledger import Ledger
-from tracing_proxies.delivery.pipeline import Pipeline
-from tracing_proxies.delivery.prepare import Preparer, ServiceNames
+from tracing_proxies import failures
+from tracing_proxies.active import Runtime
 from tracing_proxies.errors import ActivationError, RegistryError
-from tracing_proxies.masking import Masker
-from tracing_proxies.plugins import install_adapters
-from tracing_proxies.recording.context import suppress
-from tracing_proxies.recording.recorder import Recorder
-from tracing_proxies.recording.span import Span
+from tracing_proxies.exclusion import Exclusion
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Registry
-from tracing_proxies.weaving.unmatched import find_pending
-from tracing_proxies.weaving.weaver import Weaver
 
 _log = logging.getLogger("tracing_proxies")
-_lock = threading.RLock()
-_EXIT_TIMEOUT = 2.0
-
-
-class Runtime:
-    """Everything that is active.
-
-    Args:
-        registry: what to trace.
-        environ: the environment: Langfuse's keys and the release.
-    """
-
-    def __init__(self, registry: Registry, environ: Mapping[str, str]) -> None:
-        self.registry = registry
-        self.stale: str | None = None
-        self.on = True
-        self.control = ControlServer(_COMMANDS, suppress)
-        self._environ = environ
-        self._sinks_of = registry.export
-        self.pipeline = self._make_pipeline(registry)
-        self.recorder = Recorder(self._emit)
-        self.weaver = Weaver(self.recorder)
-        listeners.attach(self.recorder)
-        try:
-            install_adapters(registry, self.weaver)
-            self.weaver.weave(registry)
-        except BaseException:
-            self.close()
-            raise
-        self.pipeline.adopt()
-
-    def _make_pipeline(self, registry: Registry) -> Pipeline:
-        self.prepare = Preparer(make_masker(registry), service_names(registry, self._environ))
-        sinks = destinations.open_sinks(registry, self._environ)
-        return Pipeline(sinks, self.prepare, ledger=Ledger(), suppress=suppress)
-
-    def _emit(self, span: Span) -> None:
-        if listeners.active:
-            listeners.notify(span, self.prepare)
-        self.pipeline.put(span)
-
-    def switch(self, on: bool) -> None:
-        """Let every call pass through unrecorded, or trace them again under the registry that holds by then."""
-        self.on = on
-        self.weaver.switch(on)
-
-    def after_fork(self) -> None:
-        """Begin anew in a forked child, which has a control socket from its first span on.
-
-        While tracing is off there will be no span, and only its socket lets it be switched on.
-        """
-        self.control.forget()
-        self.weaver.after_fork()
-        if self.on:
-            self.recorder.emit = self._emit_first
-        else:
-            self.control.open()
-
-    def _emit_first(self, span: Span) -> None:
-        self.recorder.emit = self._emit
-        try:
-            self.control.open()
-        finally:
-            self._emit(span)
-
-    def reload(self, registry: Registry) -> None:
-        """Go over to another registry: policies at once, structure by its differences, destinations after a flush."""
-        before, pipeline = self.registry, self.pipeline
-        self.registry, self.stale = registry, None
-        self.pipeline = self._make_pipeline(registry)
-        if before.presets != registry.presets:
-            install_adapters(registry, self.weaver)
-        self.weaver.weave(registry)
-        pipeline.close(_EXIT_TIMEOUT)
-
-    def close(self) -> None:
-        """Take everything back and deliver what is left."""
-        self.control.close()
-        self.weaver.undo()
-        listeners.detach(self.recorder)
-        self.pipeline.close(_EXIT_TIMEOUT)
-
-    def status(self) -> dict[str, Any]:
-        """Describe what is woven, what is under way and what went wrong, in plain values."""
-        targets = self.weaver.targets()
-        delivery, left_out = self.pipeline.status(), self.recorder.left_out
-        # Calls that sampling leaves out make no span, so the pipeline has never seen them.
-        delivery.update(produced=delivery["produced"] + left_out, sampled_out=delivery["sampled_out"] + left_out)
-        return {
-            "active": True,
-            "tracing": "on" if self.on else "off",
-            "pid": os.getpid(),
-            "program": os.path.basename(next(iter(getattr(sys, "argv", ())), "")) or "python",
-            "service": service_names(self.registry, self._environ).name,
-            "control": str(self.control.path) if self.control.path else None,
-            "registry": str(self.registry.path) if self.registry.path else None,
-            "stale": self.stale,
-            "presets": [preset.name for preset in self.registry.presets],
-            "skipped_presets": [{"name": n, "reason": r} for n, r in self.registry.skipped_presets],
-            "woven": len(targets),
-            "aliases": self.weaver.aliases,
-            "out_of_reach": len(self.weaver.reach.beyond),
-            "targets": sorted(map(str, targets)),
-            "rules": self._rules(),
-            "refused": [{"target": str(target), "reason": why} for target, why in self.weaver.refused.items()],
-            "unmatched": [str(problem) for problem in self.weaver.unmatched()],
-            "open": len(self.recorder.open),
-            "delivery": delivery,
-            "failures": failures.counts(),
-        }
-
-    def _rules(self) -> list[dict[str, Any]]:
-        matches, pending = self.weaver.matches(), find_pending(self.registry)
-        return [
-            {
-                "place": str(rule.place),
-                "preset": rule.preset,
-                "match": [pointcut.text for pointcut in rule.match],
-                "targets": sorted(map(str, matches.get(rule.index, ()))),
-                "pending": pending.get(rule.index, []),
-            }
-            for rule in self.registry.rules
-        ]
+_lock = Exclusion()
+_runtime: Runtime | None = None
 
 
 def _before_fork() -> None:
     if _runtime is not None:
-        _runtime.control.rest()
+        _runtime.before_fork()
+        _lock.before_fork()
 
 
 def _after_fork_in_parent() -> None:
+    _lock.after_fork_in_parent()
     if _runtime is not None:
-        _runtime.control.go_on()
+        _runtime.after_fork_in_parent()
 
 
-def _after_fork() -> None:
-    global _lock
-    _lock = threading.RLock()  # another thread of the parent may have held it
+def _after_fork_in_child() -> None:
+    _lock.after_fork_in_child()
     if _runtime is not None:
-        _runtime.after_fork()
+        _runtime.after_fork_in_child()
 
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
-
-_runtime: Runtime | None = None
+# Once: what is registered for a fork can never be taken back.
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 def activate(registry: str | Path | Registry | None = None, *, strict: bool | None = None) -> None:
@@ -192,12 +59,10 @@ def activate(registry: str | Path | Registry | None = None, *, strict: bool | No
     global _runtime
     if os.environ.get("TRACING_PROXIES", "").lower() in ("off", "0", "false"):
         return
-    parsed = (
-        registry if isinstance(registry, Registry) else load_registry(find_registry(registry, os.environ, Path.cwd()))
-    )
     with _lock:
+        parsed = registry if isinstance(registry, Registry) else _read(registry)
         if _runtime is None:
-            _runtime = Runtime(parsed, os.environ)
+            _runtime = Runtime(parsed, os.environ, unless_busy=_lock.unless_busy, commands=_COMMANDS)
         elif parsed is not _runtime.registry:
             _runtime.reload(parsed)
         else:
@@ -228,15 +93,14 @@ def reload() -> bool:
         ``status()["stale"]`` names them.
     """
     with _lock:
-        if _runtime is None or _runtime.registry.path is None:
-            return False
-        try:
-            _runtime.reload(load_registry(_runtime.registry.path))
-        except RegistryError as error:
-            _runtime.stale = str(error)
-            _log.error("the registry was not reloaded; the last good one stays\n%s", error)
-            return False
-        return True
+        return _runtime is not None and _runtime.reloading.read()
+
+
+def _read(named: str | Path | None) -> Registry:
+    path = find_registry(named, os.environ, Path.cwd())
+    if _runtime is not None and _runtime.reloading.is_up_to_date(path):
+        return _runtime.registry
+    return load_registry(path)
 
 
 def status() -> dict[str, Any]:
@@ -255,24 +119,7 @@ def flush(timeout: float = 5.0) -> bool:
         Whether all of it is delivered.
     """
     runtime = _runtime
-    return True if runtime is None else runtime.pipeline.flush(timeout)
-
-
-def make_masker(registry: Registry) -> Masker:
-    """Make the masker that a registry describes."""
-    m = registry.masking
-    return Masker(policy=m.policy, hide=m.hide, show=m.show, allow=m.allow, detect=m.detect)
-
-
-def service_names(registry: Registry, environ: Mapping[str, str]) -> ServiceNames:
-    """Name the application: from the registry, else from Langfuse's environment variables."""
-    service = registry.service
-    return ServiceNames(
-        name=service.name or "python",
-        environment=service.environment or environ.get("LANGFUSE_TRACING_ENVIRONMENT") or "default",
-        release=service.release or environ.get("LANGFUSE_RELEASE"),
-        version=service.version,
-    )
+    return True if runtime is None else runtime.flush(timeout)
 
 
 def _switch(on: bool) -> dict[str, Any]:
@@ -289,8 +136,8 @@ def _reload_or_say_why() -> dict[str, Any]:
             return {"pid": os.getpid(), "reloaded": True, "registry": str(_runtime.registry.path) if _runtime else None}
         if _runtime is None:
             raise ActivationError("tracing has been deactivated in this process")
-        if _runtime.stale is not None:
-            raise ActivationError(_runtime.stale)
+        if _runtime.reloading.stale is not None:
+            raise ActivationError(_runtime.reloading.stale)
         raise ActivationError("the registry of this process did not come from a file")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -212,7 +213,6 @@ def test_a_path_that_yaml_has_split_is_recognised(text: str) -> None:
         "version: 1\nsampling: { floor: 1/min }",
         "version: 1\nmasking: { pseudonyms: [email] }",
         "version: 1\nbudget: {}",
-        "version: 1\nreload: { watch: 2s }",
         "version: 1\nscores: {}",
         "version: 1\nalerts: {}",
     ],
@@ -266,6 +266,45 @@ def test_yaml_1_2_decides_what_is_a_truth_value() -> None:
     assert registry.service.environment == "no"
     assert registry.service.release == "12:30"
     assert registry.service.version == "1.10"
+
+
+@pytest.mark.parametrize(
+    ("block", "watch", "signal"),
+    [
+        ("", 2 * 10**9, "SIGHUP"),
+        ("reload: { watch: 500ms }", 5 * 10**8, "SIGHUP"),
+        ("reload: { watch: off, signal: none }", 0, None),
+        ("reload: { watch: 1min, signal: off }", 60 * 10**9, None),
+        ("reload: { signal: SIGUSR2 }", 2 * 10**9, "SIGUSR2"),
+    ],
+)
+def test_it_is_said_how_changes_are_taken_up(block: str, watch: int, signal: str | None) -> None:
+    reload = parse(f"version: 1\n{block}\n").reload
+    assert (reload.watch, reload.signal) == (watch, signal)
+
+
+@pytest.mark.parametrize(
+    ("block", "code", "hint"),
+    [
+        ("watch: 2", "TP207", "without a unit"),
+        ("watch: 5ms", "TP207", "at least 100ms"),
+        ("watch: never", "TP208", "Did you mean 'off'?"),
+        ("watch: [2s]", "TP202", "or off"),
+        ("signal: SIGHPU", "TP208", "Did you mean 'SIGHUP'?"),
+        ("signal: sigusr1", "TP208", "Did you mean 'SIGUSR1'?"),
+        ("signal: SIGKILL", "TP208", "is one of"),
+        ("wacth: 2s", "TP201", "Did you mean 'watch'?"),
+    ],
+)
+def test_a_mistake_in_how_changes_are_taken_up_is_told_with_what_is_right(block: str, code: str, hint: str) -> None:
+    with pytest.raises(RegistryError, match=f"{code}.*{re.escape(hint)}"):
+        parse(f"version: 1\nreload: {{ {block} }}\n")
+
+
+def test_a_variable_switches_the_watching_off() -> None:
+    environ = {"TRACING_PROXIES__RELOAD__WATCH": "off", "TRACING_PROXIES__RELOAD__SIGNAL": "none"}
+    reload = parse("version: 1", environ).reload
+    assert (reload.watch, reload.signal) == (0, None)
 
 
 def test_substitution_never_brings_yaml_with_it() -> None:

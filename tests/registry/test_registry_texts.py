@@ -28,6 +28,7 @@ from tracing_proxies.registry.units import (
     parse_rate,
     parse_share,
 )
+from tracing_proxies.registry.written import write_value
 
 ARGS = {"a": "A", "n": 7, "t": True, "none": None, "f": 1.5, "braces": "{args.a}", "list": [1, 2]}
 PLACES = [
@@ -107,8 +108,12 @@ def test_a_quantity_that_is_written_back_is_the_same(parse: Any, text: str) -> N
         found = parse(text)
     except UnitError:
         return
-    written = {parse_bytes: f"{found}B", parse_duration: f"{found}ns", parse_share: f"{Decimal(str(found)) * 100:f}%"}
-    assert parse(written[parse]) == found
+    written = {
+        parse_bytes: lambda: str(write_value(found, "bytes")),
+        parse_duration: lambda: str(write_value(found, "duration")),
+        parse_share: lambda: f"{Decimal(str(found)) * 100:f}%",
+    }
+    assert parse(written[parse]()) == found
 
 
 def parse_sample(text: str) -> Any:

@@ -21,6 +21,7 @@ VALID: dict[str, list[Any]] = {
     "count": [0, 7, 1_000_000],
     "version": [1],
     "bytes": ["8KiB", " 1.5 MB", "007B"],
+    "interval": ["off", "2s", "100ms", "0.5 min"],
     "duration": ["5ms", "2 s", "1.25h", "3µs"],
     "sample": ["always", "never", "10%", "0%", "100%", "0.5 %", "100.0%", "5/min", " 0.5 / h "],
     "file": ["traces.db", "~/x", 5],

@@ -56,6 +56,7 @@ class Pipeline:
         self._max_spans = max_pending_spans
         self._suppress = suppress
         self._closed = False
+        self._heir: Pipeline | None = None
         share = max_pending_bytes // max(1, len(sinks))
         self._lanes = [
             (Lane if getattr(sink, "storage", None) is None else SpoolLane)(
@@ -141,6 +142,14 @@ class Pipeline:
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
             if isinstance(lane, SpoolLane) and lane.has_leftovers() and loop.start():
                 loop.wake()
+
+    def prepare_with(self, prepare: Callable[[Any], Observation | None]) -> None:
+        """Finish the spans in another way from now on, those that wait as well."""
+        self._prepare = prepare
+
+    def bequeath(self, heir: Pipeline) -> None:
+        """Let what is put after the close go to another pipeline, by threads that still hold this one."""
+        self._heir = heir
 
     def status(self) -> dict[str, Any]:
         """Return queue sizes, accounts and the state of every sink in plain values."""
@@ -328,10 +337,15 @@ class Pipeline:
             self.ledger.drop("overflow", len(spans))
 
     def _discard_queue(self) -> None:
+        heir = self._heir
         with self.ledger.lock:
             spans = self._pop(len(self._queue))
-            self.ledger.take(len(spans))
-            self.ledger.drop("closed", len(spans))
+            if heir is None:
+                self.ledger.take(len(spans))
+                self.ledger.drop("closed", len(spans))
+                return
+        for span in spans:
+            heir.put(span)
 
     def _waiting(self) -> int:
         return len(self._queue)

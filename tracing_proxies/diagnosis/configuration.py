@@ -9,6 +9,7 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies import destinations
+from tracing_proxies.finishing import service_names
 from tracing_proxies.masking.detectors import CATALOGUE
 from tracing_proxies.masking.keys import Verdict, judge_name
 from tracing_proxies.registry.hidden import NAMES
@@ -17,7 +18,6 @@ from tracing_proxies.registry.kinds import SCALARS
 from tracing_proxies.registry.model import CaptureSettings, Preset, Registry, Settings
 from tracing_proxies.registry.origins import Origin, origins_of
 from tracing_proxies.registry.written import write_value
-from tracing_proxies.runtime import service_names
 
 DEFAULT: Final = "default"
 FILE: Final = "file"

@@ -20,6 +20,7 @@ from tracing_proxies.registry.model import (
     Placed,
     Preset,
     Registry,
+    ReloadSettings,
     Rule,
     SamplingSettings,
     Service,
@@ -31,6 +32,7 @@ from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.presets import PresetFile, find_preset, preset_names
 from tracing_proxies.registry.reader import Reader, RuleDraft, UseDraft, settings_of
 from tracing_proxies.registry.source import compose
+from tracing_proxies.registry.sources import Sources
 from tracing_proxies.registry.substitution import substitute
 from tracing_proxies.registry.suggest import nearest
 
@@ -45,6 +47,7 @@ def assemble(
     environ: Mapping[str, str],
     folder: Path | None,
     findings: Findings,
+    sources: Sources,
 ) -> Registry:
     """Make a registry of what was valid in its files, and note what is wrong between them.
 
@@ -54,6 +57,7 @@ def assemble(
         files: all files that were read.
         base: the folder that relative paths start from.
         folder: the folder of presets, None for the usual one.
+        sources: what the files held.
     """
     values = draft.values
     masking = MaskingSettings(**values.get("masking", {}))
@@ -86,6 +90,8 @@ def assemble(
         sampling=SamplingSettings(),
         masking=masking,
         spool=_spool(values),
+        reload=_reload(values),
+        sources=sources,
         stated=values,
     )
 
@@ -93,6 +99,12 @@ def assemble(
 def _spool(values: Mapping[str, Any]) -> SpoolSettings:
     given = values.get("spool", {})
     return SpoolSettings(**{{"max_age": "max_age_ns"}.get(name, name): value for name, value in given.items()})
+
+
+def _reload(values: Mapping[str, Any]) -> ReloadSettings:
+    given = values.get("reload", {})
+    named = {"signal": None} if given.get("signal") in ("none", "off") else {}
+    return ReloadSettings(**{**given, **named})
 
 
 def _export(values: Mapping[str, Any], base: Path) -> Export:

@@ -79,6 +79,10 @@ def _quantity(units: Mapping[str, int], expected: str, *examples: str) -> Callab
     return _fixed(anchored(rf"\s*{_NUMBER}\s*(?:{names})\s*", expected, *examples), VARIABLE)
 
 
+def _interval(key: Key) -> Schema:
+    return either({"enum": ["off"]}, _quantity(NANOSECONDS, "a duration such as 2s, or off", "2s", "500ms")(key))
+
+
 def _choice(key: Key) -> Schema:
     return either({"enum": list(key.choices)}, VARIABLE)
 
@@ -107,6 +111,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "choices": Form("any of", lambda key: some(_choice(key))),
     "bytes": Form("a size", _quantity(BYTES, "a size such as 8KiB", "8KiB", "1MiB", "1GiB"), "units"),
     "duration": Form("a duration", _quantity(NANOSECONDS, "a duration such as 5ms", "5ms", "2s", "7d"), "units"),
+    "interval": Form("a duration or `off`", _interval, "units"),
     "sample": Form(
         "`always`, `never`, a share or a rate", _fixed({"enum": ["always", "never"]}, _SAMPLE, VARIABLE), "units"
     ),

@@ -91,6 +91,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("defaults", _TOP, "section", "The settings that hold where nothing else is said.", section="defaults"),
     Key("roles", _TOP, "named", "Bundles of settings, by name.", section="role"),
     Key("trace", _TOP, "rules", "The rules; of those that match a target the last one wins."),
+    Key("reload", _TOP, "section", "How a running process takes up changes of its registry.", section="reload",
+        users_only=True),
     Key("preset", _TOP, "section", "What a preset file says of itself.", section="preset", presets_only=True),
     Key("name", ("service",), "text", "The service's name.", "python"),
     Key("environment", ("service",), "text", "The environment, as in production or dev.", "default"),
@@ -125,6 +127,10 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("allow", ("masking",), "texts", "Exact texts that no detector touches, and key names that are not hidden."),
     Key("detect", ("masking",), "choices", "Detectors to switch on besides the usual ones, which are all of them.",
         choices=DETECTORS),
+    Key("watch", ("reload",), "interval", "Within what time a change of the files takes effect; off: never by itself.",
+        "2s"),
+    Key("signal", ("reload",), "choice", "The signal at which the files are read again; none (or off): no signal.",
+        "SIGHUP", ("SIGHUP", "SIGUSR1", "SIGUSR2", "none", "off")),
     Key("match", _RULE, "pointcuts", "The targets of the rule.", required=True),
     Key("except", _RULE, "pointcuts", "Targets that the rule does not touch."),
     Key("when", ("rule", "preset"), "when", "A condition on the environment, judged at load."),
@@ -178,7 +184,6 @@ KEYS: Final[tuple[Key, ...]] = (
 
 LATER: Final[tuple[Later, ...]] = (
     Later("registry", "budget"),
-    Later("registry", "reload"),
     Later("registry", "scores"),
     Later("registry", "alerts"),
     Later("sampling", "keep"),

@@ -34,6 +34,7 @@ _TRUTHS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _SAMPLES: Final = "always, never, a share such as 10% or a rate such as 5/min"
 _LARGEST_COUNT: Final = 1_000_000
+_SHORTEST_INTERVAL: Final = 100 * 10**6
 _ENTRY: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
@@ -100,6 +101,19 @@ def read_bytes(reader: Reader, node: Node, key: Key) -> int:
 
 def read_duration(reader: Reader, node: Node, key: Key) -> int:
     return _quantity(node, parse_duration, "a duration such as 5ms")
+
+
+def read_interval(reader: Reader, node: Node, key: Key) -> int:
+    """Read a duration in nanoseconds; 0 stands for off."""
+    text = scalar(node, "a duration such as 2s, or off").text
+    if text == "off":
+        return 0
+    if text.isalpha():
+        raise Refusal("TP208", f"expected a duration such as 2s, or off, found {text!r}", node.place, "off")
+    interval = _quantity(node, parse_duration, "a duration such as 2s, or off")
+    if interval < _SHORTEST_INTERVAL:
+        raise Refusal("TP207", f"{key.name!r} is off, or at least 100ms, not {describe(node)}", node.place, "off")
+    return interval
 
 
 def read_sample(reader: Reader, node: Node, key: Key) -> SampleRate:
@@ -264,6 +278,7 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
     "choices": read_choices,
     "bytes": read_bytes,
     "duration": read_duration,
+    "interval": read_interval,
     "sample": read_sample,
     "file": read_file,
     "entry": read_entry,
@@ -282,8 +297,8 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
 
 SCALARS: Final = frozenset(
     (
-        "text", "flag", "count", "version", "choice", "bytes", "duration", "sample", "file", "entry", "when",
-        "path", "template", "value", "values", "capture",
+        "text", "flag", "count", "version", "choice", "bytes", "duration", "interval", "sample", "file", "entry",
+        "when", "path", "template", "value", "values", "capture",
     )
 )  # fmt: skip
 """The kinds that can be written as one scalar, which a variable of the environment can override."""

@@ -15,11 +15,16 @@ from tracing_proxies.registry.model import Registry
 from tracing_proxies.registry.overrides import Overrides
 from tracing_proxies.registry.reader import Reader
 from tracing_proxies.registry.source import compose
+from tracing_proxies.registry.sources import Sources
 from tracing_proxies.registry.substitution import substitute
 
 
 def load_registry(
-    path: Path | str, *, environ: Mapping[str, str] = os.environ, presets: Path | None = None
+    path: Path | str,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    presets: Path | None = None,
+    sources: Sources | None = None,
 ) -> Registry:
     """Load a registry with all that it includes and uses.
 
@@ -27,6 +32,7 @@ def load_registry(
         path: the file.
         environ: what ``${NAME}``, overrides and ``when:`` ask.
         presets: the folder of presets, in place of the package `tracing_proxies.adapters`.
+        sources: where it is noted what was read, also if the registry has mistakes.
 
     Raises:
         RegistryError: with every problem of every file.
@@ -34,10 +40,11 @@ def load_registry(
     path = Path(os.path.abspath(path))
     file = _shortest(path)
     findings = Findings()
-    text = read_file(path, file, findings)
+    sources = Sources() if sources is None else sources
+    text = read_file(path, file, findings, sources)
     if text is None:
         raise RegistryError(findings.in_order())
-    return _parse(text, file, path.parent, environ, presets, findings, path)
+    return _parse(text, file, path.parent, environ, presets, findings, path, sources)
 
 
 def parse_registry(
@@ -60,7 +67,7 @@ def parse_registry(
     Raises:
         RegistryError: with every problem of every file.
     """
-    return _parse(text, file, Path(os.path.abspath(base)), environ, presets, Findings(), None)
+    return _parse(text, file, Path(os.path.abspath(base)), environ, presets, Findings(), None, Sources())
 
 
 def _parse(
@@ -71,11 +78,12 @@ def _parse(
     presets: Path | None,
     findings: Findings,
     path: Path | None,
+    sources: Sources,
 ) -> Registry:
-    files = _Files(environ, findings)
+    files = _Files(environ, findings, sources)
     draft = files.read(text, file, base, path)
     files.report_overrides()
-    registry = assemble(draft, path, tuple(files.read_so_far), base, environ, presets, findings)
+    registry = assemble(draft, path, tuple(files.read_so_far), base, environ, presets, findings, sources)
     if len(findings):
         raise RegistryError(findings.in_order(), partial=registry)
     return registry
@@ -92,10 +100,11 @@ def _shortest(path: Path) -> str:
 class _Files:
     """Reads a registry's own file and those that it includes."""
 
-    def __init__(self, environ: Mapping[str, str], findings: Findings) -> None:
+    def __init__(self, environ: Mapping[str, str], findings: Findings, sources: Sources) -> None:
         self._environ = environ
         self._findings = findings
         self._overrides = Overrides(environ)
+        self._sources = sources
         self._known: set[str] = set()
         self.read_so_far: list[Path] = []
 
@@ -145,7 +154,9 @@ class _Files:
         if len(above) >= DEEPEST_INCLUDE:
             self._findings.add("TP108", f"files include each other at most {DEEPEST_INCLUDE} deep", place)
             return drafts
-        for path in expand(pattern, base, place, self._findings):
+        found = expand(pattern, base, place, self._findings)
+        self._sources.note_pattern(pattern, base, found)
+        for path in found:
             real = os.path.realpath(path)
             if real in above:
                 self._findings.add("TP108", f"{path.name!r} includes itself", place)
@@ -159,7 +170,7 @@ class _Files:
                     if os.path.isabs(pattern)
                     else os.path.join(os.path.dirname(file), os.path.relpath(path, base))
                 )
-                text = read_file(path, name, self._findings)
+                text = read_file(path, name, self._findings, self._sources)
                 if text is not None:
                     drafts.append(self.read(text, name, path.parent, path, above, is_included=True))
         return drafts

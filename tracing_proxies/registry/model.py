@@ -13,6 +13,7 @@ from tracing_proxies.errors import Place
 from tracing_proxies.registry.origins import NO_ORIGINS, Origin, Origins
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Pointcut, Target
+from tracing_proxies.registry.sources import Sources
 from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value
 
@@ -221,6 +222,19 @@ class SamplingSettings:
 
 
 @attrs.frozen
+class ReloadSettings:
+    """How a running process takes up changes of its registry.
+
+    Args:
+        watch: within how many nanoseconds a change of the files takes effect; 0 if they are not watched.
+        signal: the name of the signal at which they are read again; None if there is none.
+    """
+
+    watch: int = 2 * 10**9
+    signal: str | None = "SIGHUP"
+
+
+@attrs.frozen
 class MaskingSettings:
     """What is hidden, shown, exempt, and which detectors are on besides the usual ones."""
 
@@ -263,6 +277,7 @@ class Registry:
         files: the registry's own file and all that it includes.
         rules: presets first, then included files, then the file's own; a later one wins.
         skipped_presets: name and reason of each preset that does not apply here.
+        sources: what it was read from, None for one that was made by hand.
         stated: the values of its files as they were read, by section, each with where it is written.
     """
 
@@ -278,6 +293,8 @@ class Registry:
     sampling: SamplingSettings
     masking: MaskingSettings
     spool: SpoolSettings = SpoolSettings()
+    reload: ReloadSettings = ReloadSettings()
+    sources: Sources | None = None
     stated: Mapping[str, Any] = attrs.field(default=EMPTY, repr=False)
     # Policies by the rules that they come from; `policy.resolve_policy` fills it.
     policies: dict[tuple[int, ...], Any] = attrs.field(factory=dict, init=False, repr=False)

@@ -54,6 +54,9 @@ class Arrivals:
         self.look_at_main()
         if self._wants_main() or self._main.is_to_come():
             self.follows_main = self._main.begin()
+        elif self.follows_main:
+            self._main.end()
+            self.follows_main = False
 
     def end(self) -> None:
         """Listen no more, and leave no trace of having listened."""

@@ -84,6 +84,18 @@ def find_class(entries: dict[str, Any], path: str) -> type | None:
     return found if is_class(found) else None
 
 
+def is_home(owner: Any, target: Target) -> bool:
+    """Tell whether a target is named after the class, or the module's namespace, that holds it."""
+    if type(owner) is dict:
+        return target.path is None and target.module == public_name(str(owner.get("__name__")))
+    return is_class(owner) and target.path == qualname_of(owner) and target.module == module_of_class(owner)
+
+
+def entry_of(owner: Any, name: str) -> Any:
+    """Return what a class or a module's namespace holds under a name, None if there is nothing."""
+    return (owner if type(owner) is dict else namespace_of(owner)).get(name)
+
+
 def defining_class(cls: type, name: str) -> type | None:
     """Find the class in the method resolution order whose own namespace holds a name."""
     return next((base for base in mro_of(cls) if name in namespace_of(base)), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -106,6 +106,25 @@ class Ledger:
         log = self._log
         log[serial] = weakref.ref(mutation, lambda _: log.pop(serial, None))
         return mutation
+
+    def take_back(self, keepers: Iterable[Keeper], chosen: Callable[[Mutation], bool] = lambda _: True) -> None:
+        """Restore what some keepers' changes have replaced, last change first, and forget those.
+
+        What something else has been put over since is left as it is, and tried once more by ``undo``.
+
+        Args:
+            chosen: tells which of the changes are meant.
+        """
+        found = [
+            (serial, keeper) for keeper in keepers for serial, mutation in list(keeper.items()) if chosen(mutation)
+        ]
+        for serial, keeper in sorted(found, key=lambda pair: pair[0], reverse=True):
+            try:
+                if keeper[serial].take_back():
+                    del keeper[serial]
+                    self._log.pop(serial, None)
+            except Exception as exc:
+                contain("undo", exc)
 
     def undo(self) -> list[Mutation]:
         """Restore every namespace, last change first.

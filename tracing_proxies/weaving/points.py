@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from types import BuiltinFunctionType
 from typing import Any
@@ -32,6 +32,7 @@ class Points:
         self.added = 0
         self._all: dict[int, Reference] = {}
         self._places: dict[Place, tuple[Reference, Target]] = {}
+        self._named: set[int] = set()
 
     def __iter__(self) -> Iterator[JoinPoint]:
         return iter([point for reference in list(self._all.values()) if (point := reference()) is not None])
@@ -47,21 +48,54 @@ class Points:
             if point is not None and point.standing is not None:
                 yield target, point
 
-    def add(self, point: JoinPoint, owner: int, name: str) -> None:
-        """Remember a join point: ``owner`` is the ``id`` of the class or namespace that holds it."""
-        proxy = proxy_of(point.entry)
-        raws = {id(point.raw)} if proxy is None else {id(point.raw), id(raw_of(proxy))}
-        if type(point.raw) is BuiltinFunctionType:
-            raws = set()  # `size_of = len`: all the world holds it
-        entries = {id(made) for made in (point.entry, proxy) if made is not None}
+    def add(self, point: JoinPoint, owner: int, name: str, *, named: bool = False) -> None:
+        """Remember a join point.
+
+        Args:
+            owner: the ``id`` of the class or namespace that holds it.
+            named: whether only a pattern that writes out its name reaches it.
+        """
         self.added += 1
+        raws, entries = _keys_of(point)
         reference = weakref.ref(point, partial(self._forget, self.added, raws, entries))
         self._all[self.added] = reference
-        for key in raws:
-            self.raws[key] = reference
-        for key in entries:
-            self._entries[key] = reference
+        if named:
+            self._named.add(self.added)
+        self._find_by(raws, entries, reference)
         self.place(point, owner, name, point.target)
+
+    def named(self) -> set[int]:
+        """Return the ids of the join points that only a pattern reaches which writes out their names."""
+        found = (self._all[number]() for number in list(self._named))
+        return {id(point) for point in found if point is not None}
+
+    def remove(self, gone: Iterable[JoinPoint]) -> None:
+        """Forget some join points."""
+        ids = {id(point) for point in gone}
+        for known in (self.raws, self._entries):
+            known.clear()
+        for number, reference in list(self._all.items()):
+            point = reference()
+            if point is None:
+                continue
+            if id(point) in ids:
+                del self._all[number]
+                self._named.discard(number)
+            else:
+                self._find_by(*_keys_of(point), reference)
+        self.leave(lambda point, place: id(point) in ids)
+
+    def count_entries(self) -> int:
+        """Count the places at which an entry of ours stands by its own name."""
+        found = (reference() for reference, _ in list(self._places.values()))
+        return sum(point is not None and point.entry is not None for point in found)
+
+    def leave(self, left: Callable[[JoinPoint, Place], bool]) -> None:
+        """Forget that join points stand where ``left`` says so."""
+        for place, (reference, _) in list(self._places.items()):
+            point = reference()
+            if point is not None and left(point, place):
+                del self._places[place]
 
     def place(self, point: JoinPoint, owner: int, name: str, target: Target) -> None:
         """Remember where else a join point's entry stands."""
@@ -112,6 +146,7 @@ class Points:
     def clear(self) -> None:
         """Forget everything."""
         self._all.clear()
+        self._named.clear()
         self.raws.clear()
         self._entries.clear()
         self._places.clear()
@@ -120,8 +155,15 @@ class Points:
         """Return the ids of the classes and namespaces in which entries stand."""
         return {owner for owner, _ in list(self._places)}
 
+    def _find_by(self, raws: set[int], entries: set[int], reference: Reference) -> None:
+        for key in raws:
+            self.raws[key] = reference
+        for key in entries:
+            self._entries[key] = reference
+
     def _forget(self, number: int, raws: set[int], entries: set[int], gone: Reference) -> None:
         self._all.pop(number, None)
+        self._named.discard(number)
         for keys, known in ((raws, self.raws), (entries, self._entries)):
             for key in keys:
                 if known.get(key) is gone:
@@ -131,6 +173,15 @@ class Points:
         found = self._places.get(key)
         if found is not None and found[0] is gone:
             del self._places[key]
+
+
+def _keys_of(point: JoinPoint) -> tuple[set[int], set[int]]:
+    """Return the ids of what a join point was made of, and of what was made of it."""
+    proxy = proxy_of(point.entry)
+    raws = {id(point.raw)} if proxy is None else {id(point.raw), id(raw_of(proxy))}
+    if type(point.raw) is BuiltinFunctionType:
+        raws = set()  # `size_of = len`: all the world holds it
+    return raws, {id(made) for made in (point.entry, proxy) if made is not None}
 
 
 def _live(known: Mapping[int, Reference], key: Any) -> JoinPoint | None:

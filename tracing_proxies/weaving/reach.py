@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
 from tracing_proxies.registry.fields import module_of
+from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.candidates import is_class
 from tracing_proxies.weaving.kinds import proxy_of
 from tracing_proxies.weaving.ledger import Ledger
@@ -34,7 +35,6 @@ class Reach:
     """
 
     def __init__(self, points: Points, ledger: Ledger) -> None:
-        self.changed = 0
         self.looked = 0
         self.beyond: dict[str, str] = {}
         self._points = points
@@ -55,14 +55,19 @@ class Reach:
         self.fresh()
         self._conclude(search)
 
+    def restore(self, points: Iterable[JoinPoint]) -> None:
+        """Put raw objects back wherever the application itself holds what stood for them."""
+        held = [point for point in points if _is_held(point)]
+        if held:
+            made = {id(made) for point in held for made in (point.entry, proxy_of(point.entry)) if made is not None}
+            search = Search(made, self._points.restored)
+            self._search_modules(search, {point.target.module for point in held})
+
     def restore_all(self) -> None:
-        """Put the raw objects back wherever the application itself holds what stood for them."""
+        """Do so for everything that is woven, and forget it."""
         for point in self._points:
             point.mutations.clear()
-        if any(_is_held(point) for point in self._points):
-            search = Search(self._points.entries, self._points.restored)
-            self._search_modules(search, {point.target.module for point in self._points})
-        self.changed = 0
+        self.restore(self._points)
         for known in (self.beyond, self._seen, self._tops, self._suspects, self._holding):
             known.clear()
 
@@ -130,7 +135,6 @@ class Reach:
         return Search(self._points.raws, self._points.woven, self._ledger)
 
     def _conclude(self, search: Search) -> None:
-        self.changed += search.changed
         self.looked += search.looked
         self.beyond.update(search.beyond)
 
@@ -138,6 +142,7 @@ class Reach:
         tops = {_top(name) for name in targets}
         packages = {".".join(parts[:n]) for parts in (t.split(".") for t in targets) for n in range(1, len(parts) + 1)}
         near = {id(sys.modules[name]) for name in packages if name in sys.modules} | self._points.owners()
+        near.update(self._points.entries)  # what a name holds already, something deeper in its module may hold raw
         for name, module in loaded_modules():
             if _top(name) != _OURS:
                 entries = entries_of(module)

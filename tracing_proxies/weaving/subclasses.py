@@ -8,7 +8,7 @@ from typing import Any
 
 from tracing_proxies.failures import contain
 from tracing_proxies.registry.fields import namespace_of
-from tracing_proxies.weaving.ledger import ABSENT, Keeper, Ledger
+from tracing_proxies.weaving.ledger import ABSENT, Keeper, Ledger, Mutation
 
 
 class SubclassWatch:
@@ -25,12 +25,35 @@ class SubclassWatch:
         self._watched: dict[int, weakref.ref[type]] = {}
         # By id, since a metaclass may forbid hashing; with a reference, since a new class may get a dead one's id.
         self._reported: dict[int, weakref.ref[type]] = {}
+        self._hooks: dict[int, weakref.ref[Mutation]] = {}
+        self._asked: set[int] | None = None
+
+    def begin(self) -> None:
+        """Begin to be asked anew which classes to watch, and to report all of their subclasses once more."""
+        self._reported.clear()
+        self._asked = set()
+
+    def conclude(self) -> None:
+        """Watch those no longer that have not been asked for since ``begin``."""
+        asked, self._asked = self._asked, None
+        for key in [key for key in self._watched if asked is not None and key not in asked]:
+            base, hook = self._watched.pop(key)(), self._hooks.pop(key, None)
+            mutation = hook() if hook is not None else None
+            if base is not None and mutation is not None:
+                try:
+                    mutation.take_back()  # left where it is under another one, and reports nothing from now on
+                except Exception as exc:
+                    contain("undo", exc)
 
     def watch(self, base: type) -> None:
         """Report the subclasses of a class, and those that are defined from now on."""
-        if self._is_watched(base):
-            return
         key = id(base)
+        if self._asked is not None:
+            self._asked.add(key)
+        if self._is_watched(base):
+            if self._asked is not None:
+                self._walk(base)
+            return
         self._watched[key] = weakref.ref(base, lambda gone: _drop(self._watched, key, gone))
         try:
             self._hook(base)
@@ -49,6 +72,7 @@ class SubclassWatch:
         """Report nothing any more."""
         self._watched.clear()
         self._reported.clear()
+        self._hooks.clear()
 
     def _walk(self, base: type) -> None:
         waiting = [base]
@@ -90,9 +114,11 @@ class SubclassWatch:
                 watch._report(cls)
 
         hook: Any = classmethod(__init_subclass__)
-        self._ledger.replace(base, "__init_subclass__", hook, keeper)
+        mutation = self._ledger.replace(base, "__init_subclass__", hook, keeper)
+        key = id(base)
+        self._hooks[key] = weakref.ref(mutation, lambda gone: _drop(self._hooks, key, gone))
 
 
-def _drop(known: dict[int, weakref.ref[type]], key: int, gone: weakref.ref[type]) -> None:
+def _drop(known: dict[int, weakref.ref[Any]], key: int, gone: weakref.ref[Any]) -> None:
     if known.get(key) is gone:
         del known[key]

@@ -5,32 +5,27 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from tracing_proxies.errors import Problem
 from tracing_proxies.failures import contain
-from tracing_proxies.recording.native import installed_library
-from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
-from tracing_proxies.registry.fields import namespace_of, qualname_of
+from tracing_proxies.registry.fields import qualname_of
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.policy import Policy, resolve_policy
-from tracing_proxies.weaving import candidates, refusals, unmatched
+from tracing_proxies.weaving import candidates, literals, unmatched
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.arrivals import Arrivals
-from tracing_proxies.weaving.frameless import Frameless
-from tracing_proxies.weaving.frames import FrameSearch
-from tracing_proxies.weaving.kinds import Container, Shape, shape_of, unwoven
-from tracing_proxies.weaving.ledger import ABSENT, Ledger, put
+from tracing_proxies.weaving.hooks import Hooks
+from tracing_proxies.weaving.loom import Loom
 from tracing_proxies.weaving.misnamed import find_misnamed
 from tracing_proxies.weaving.modules import MAIN, entries_of, is_loading, is_module, main_name, public_name
 from tracing_proxies.weaving.needless import find_needless
-from tracing_proxies.weaving.points import Points
-from tracing_proxies.weaving.reach import Reach
+from tracing_proxies.weaving.proxies import is_woven, raw_of
 from tracing_proxies.weaving.subclasses import SubclassWatch
 
 _log = logging.getLogger("tracing_proxies")
@@ -47,15 +42,13 @@ class Weaver:
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
-        self.ledger = Ledger()
-        self.points = Points()
-        self.reach = Reach(self.points, self.ledger)
-        self.containers: dict[type, Container] = {}
-        self.refused: dict[Target, str] = {}
-        self._frames = FrameSearch()
-        self._frameless = Frameless()
+        self._loom = Loom(recorder, self._policy)
+        self.ledger = self._loom.ledger
+        self.points = self._loom.points
+        self.reach = self._loom.reach
+        self.containers = self._loom.containers
+        self.refused = self._loom.refused
         self._lock = threading.RLock()
-        self._on = True
         self._registry: Registry | None = None
         self._patterns: list[Pointcut] = []
         self._exact: set[str] = set()
@@ -63,35 +56,42 @@ class Weaver:
         self._packages: set[str] = set()
         self._names_main = False
         self._listeners: dict[str, list[Callable[[ModuleType], None]]] = {}
-        self._installed: list[Callable[[], None]] = []
-        self._behind: list[JoinPoint] = []
+        self.hooks: list[Hooks] = []
         self._arrivals = Arrivals(self)
         self._subclasses = SubclassWatch(self.ledger, self._class_defined)
 
     @property
     def aliases(self) -> int:
         """How many references elsewhere hold now what is woven."""
-        return self.reach.changed
+        changes = [change for point in self.points for change in list(point.mutations.values())]
+        # A tuple that was made anew for one callable, and once more for another, is one reference.
+        made = {id(change.after) for change in changes}
+        return sum(id(change.before) not in made for change in changes) - self.points.count_entries()
 
     def targets(self) -> list[Target]:
         """List what is traced."""
         return self.points.targets()
 
-    def on_module(self, name: str, listener: Callable[[ModuleType], None]) -> None:
+    def listen(self, name: str, listener: Callable[[ModuleType], None]) -> None:
         """Call ``listener`` with a module once it is loaded, at once if it is already."""
         self._listeners.setdefault(name, []).append(listener)
         module = sys.modules.get(name)
         if module is not None and is_module(module) and not is_loading(module):
             self._tell(listener, module)
 
-    def on_undo(self, action: Callable[[], None]) -> None:
-        """Call ``action`` when everything is taken back."""
-        self._installed.append(action)
+    def listen_no_more(self, name: str, listener: Callable[[ModuleType], None]) -> None:
+        """Call ``listener`` no longer."""
+        listeners = self._listeners.get(name, [])
+        if listener in listeners:
+            listeners.remove(listener)
+        if not listeners:
+            self._listeners.pop(name, None)
 
     def weave(self, registry: Registry) -> None:
         """Weave what the loaded modules hold of a registry's targets, and wait for the others; again on reload.
 
-        Targets that are woven already get their new policy; those that the registry no longer lists pass through.
+        What is woven already and still listed gets its new policy, by one assignment; what the registry no longer lists
+        is put back as it was; nothing else is touched.
         """
         with self._lock:
             self._registry = registry
@@ -100,43 +100,51 @@ class Weaver:
             self._globs = list({p.module: p for p in self._patterns if not p.is_exact_module}.values())
             self._packages = {pointcut.module for pointcut in self._patterns if pointcut.literal}
             self._names_main = not self._exact.isdisjoint(MAIN)
-            self.refused.clear()
-            for point in self.points:
-                policy = self._policy(point.target)
-                point.follow(self._recipe(point, policy) if policy is not None else None, self._on)
-            self._arrivals.begin()
+            self._loom.begin()
+            try:
+                self._subclasses.begin()
+                self._arrivals.begin()
+                self._subclasses.conclude()
+                self._loom.conclude()
+            finally:
+                self._loom.break_off()
             if not self._arrivals.follows_main and self._look_at_main not in self.recorder.observers:
                 self.recorder.observers.append(self._look_at_main)
             self.reach.search_all()
 
+    def unweave(self, gone: list[JoinPoint]) -> None:
+        """Put back what stood where some join points stand, and everywhere else where they are held."""
+        with self._lock:
+            self._loom.unweave(gone)
+
     def switch(self, on: bool) -> None:
         """Let everything that is woven pass through, or be traced again; what is woven meanwhile follows."""
         with self._lock:
-            self._on = on
-            for point in self.points:
-                point.follow(point.standing, on)
+            self._loom.switch(on)
 
-    def after_fork(self) -> None:
-        """Begin anew in a forked child: another thread of the parent may have held the lock."""
+    def after_fork(self) -> bool:
+        """Begin anew in a forked child, where no other thread of the parent's goes on.
+
+        Returns:
+            Whether one of them was weaving at that moment, so that some of it may be left undone.
+        """
+        halfway = self._loom.in_round
+        self._loom.break_off()
         self._lock = threading.RLock()
+        return halfway
 
     def undo(self) -> None:
         """Take everything back; what something else has been put over since passes through from now on."""
         with self._lock:
             self._arrivals.end()
             self._look_no_more()
-            for point in self.points:
-                point.follow(None, self._on)
-            for action in reversed(self._installed):
-                action()
-            self.ledger.undo()
-            self.reach.restore_all()
-            self.points.clear()
-            self._installed.clear()
-            self._behind.clear()
+            self._loom.uninstall_all()
+            for hooks in reversed(self.hooks):
+                hooks.forget()
+            self._loom.restore_all()
+            self.hooks.clear()
             self._listeners.clear()
             self._subclasses.forget()
-            self.refused.clear()
             self._registry = None
 
     def matches(self) -> dict[int, list[Target]]:
@@ -204,7 +212,7 @@ class Weaver:
                 if self._registry is None:
                     return
                 if is_module(module):
-                    self._frames.arrived(name)
+                    self._loom.frames.arrived(name)
                     self._consider_entries(entries_of(module))
                     return
                 cls = type(module)
@@ -248,20 +256,35 @@ class Weaver:
     def _consider_entries(self, entries: dict[str, Any]) -> None:
         name = public_name(str(entries.get("__name__")))
         patterns = [pointcut for pointcut in self._patterns if self._names(pointcut, name)]
+        exported = [pointcut for pointcut in self._patterns if literals.may_export(pointcut, name)]
+        if not patterns and not exported:
+            return
+        defined = self._as_defined(entries)
         if patterns:
-            for key, raw, target in candidates.module_targets(entries):
-                self._consider(entries, key, raw, target)
+            for key, _, target in candidates.module_targets(defined):
+                self._loom.consider(entries, key, entries.get(key), target)
             for cls in candidates.module_classes(entries):
                 self._consider_class(cls)
                 homes = (name, "__main__") if name == main_name() else (name,)
                 if any(p.subclasses and p.is_base(home, qualname_of(cls)) for p in patterns for home in homes):
                     self._subclasses.watch(cls)
-            for pointcut in patterns:
-                if pointcut.literal:
-                    self._consider_literal(entries, name, pointcut)
-        for pointcut in self._patterns:
-            if _may_export(pointcut, name):
-                self._consider_exported(entries, name, pointcut)
+        for pointcut in patterns:
+            if pointcut.literal:
+                self._consider_found(entries, defined, literals.resolve(defined, name, pointcut))
+        for pointcut in exported:
+            self._consider_found(entries, defined, literals.resolve_exported(defined, name, pointcut))
+
+    def _consider_found(self, entries: dict[str, Any], defined: dict[str, Any], found: literals.Found | None) -> None:
+        if found is not None:
+            owner, name, raw, target = found
+            if owner is defined:
+                owner, raw = entries, entries.get(name)
+            self._loom.consider(owner, name, raw, target)
+
+    def _as_defined(self, entries: dict[str, Any]) -> dict[str, Any]:
+        """Copy a namespace with the raw objects in the place of ours, which do not tell where they are defined."""
+        ours = self.points.entries
+        return {key: raw_of(raw) if id(raw) in ours and is_woven(raw) else raw for key, raw in list(entries.items())}
 
     def _names(self, pointcut: Pointcut, module: str) -> bool:
         return pointcut.names_module(module) or (pointcut.module in MAIN and module == main_name())
@@ -269,109 +292,9 @@ class Weaver:
     def _consider_class(self, cls: type) -> None:
         known = self.points.added
         for name, raw, target in candidates.class_targets(cls):
-            self._consider(cls, name, raw, target)
+            self._loom.consider(cls, name, raw, target)
         if self.points.added != known:
             self.reach.search_class(cls)  # other names in its body for the same function
-
-    def _consider_literal(self, entries: dict[str, Any], module: str, pointcut: Pointcut) -> None:
-        """Resolve a name that a module imports, or a class inherits, to where it is defined."""
-        name = str(pointcut.name)
-        if pointcut.cls is None:
-            raw = entries.get(name, ABSENT)
-            if raw is not ABSENT and candidates.home_of(raw) != entries.get("__name__"):
-                self._consider(entries, name, raw, Target(module, None, name))
-            return
-        cls = candidates.find_class(entries, pointcut.cls)
-        owner = candidates.defining_class(cls, name) if cls is not None else None
-        if cls is None or owner is None or owner is object:
-            return
-        if owner is not cls or candidates.module_of_class(cls) != module:
-            target = Target(module, pointcut.cls, name, candidates.ancestry_of(cls))
-            self._consider(owner, name, namespace_of(owner)[name], target)
-
-    def _consider_exported(self, entries: dict[str, Any], module: str, pointcut: Pointcut) -> None:
-        """Resolve a name that a package exports lazily (PEP 562) to the module below it that defines it."""
-        package = sys.modules.get(pointcut.module)
-        if package is None or not is_module(package):
-            return
-        exported = entries_of(package)
-        first = (pointcut.cls or str(pointcut.name)).partition(".")[0]
-        if first in exported or "__getattr__" not in exported:
-            return
-        name = str(pointcut.name)
-        if pointcut.cls is None:
-            raw = entries.get(name, ABSENT)
-            if raw is not ABSENT and candidates.home_of(raw) == entries.get("__name__"):
-                self._consider(entries, name, raw, Target(pointcut.module, None, name))
-            return
-        cls = candidates.find_class(entries, pointcut.cls)
-        if cls is not None and candidates.module_of_class(cls) == module and name in namespace_of(cls):
-            target = Target(pointcut.module, pointcut.cls, name, candidates.ancestry_of(cls))
-            self._consider(cls, name, namespace_of(cls)[name], target)
-
-    def _consider(self, owner: Owner, name: str, raw: Any, target: Target) -> None:
-        if self._registry is None or self._stands(owner, name, raw, target):
-            return
-        original = unwoven(raw)
-        if original is not raw:
-            # Copied from a class that is woven: the ledger is to know what would stand here without us.
-            put(owner, name, original)
-            raw = original
-        policy = self._policy(target)
-        if policy is None:
-            return
-        try:
-            reason = refusals.reason_for(owner, raw, target)
-            if reason is not None:
-                self.refused[target] = reason
-                return
-            shape = shape_of(raw, isinstance(owner, type), self.containers)
-            if shape is None or (shape.named and not _is_written_out(policy, target)):
-                return
-            if not self._share(owner, name, raw, target, policy):
-                self._weave_one(owner, name, raw, shape, target, policy)
-        except Exception as exc:
-            contain("weave", exc)
-
-    def _share(self, owner: Owner, name: str, raw: Any, target: Target, policy: Policy) -> bool:
-        """Put what stands for a function already where another name for it stands, if the same rules hold for both."""
-        point = self.points.of_raw(raw)
-        if point is None or point.raw is not raw or point.standing is None:
-            return False
-        if point.entry is not None:
-            if point.standing.policy is not policy:
-                return False
-            self.ledger.replace(owner, name, point.entry, point.mutations)
-        self.points.place(point, id(owner), name, target)
-        return True
-
-    def _weave_one(self, owner: Owner, name: str, raw: Any, shape: Shape, target: Target, policy: Policy) -> None:
-        if shape.install is None and self._frames.frames_above(
-            shape.function, owner if isinstance(owner, type) else None
-        ):
-            reason = self._frameless.refusal(shape.function)
-            if reason is not None:
-                self.refused[target] = reason
-                _log.warning("%s is not traced: %s", target, reason)
-                return
-            shape = Shape(shape.function, shape.bound, install=self._frameless.add)
-        point = JoinPoint(target, shape.function, self.recorder, lazy=shape.lazy, bound=shape.bound, call=shape.call)
-        recipe = self._recipe(point, policy)
-        point.raw = raw
-        if shape.install is not None:
-            self._installed.append(shape.install(point))
-            self._behind.append(point)
-        elif shape.build is not None:
-            point.entry = shape.build(point)
-            self.ledger.replace(owner, name, point.entry, point.mutations)
-        point.follow(recipe, self._on)
-        self.points.add(point, id(owner), name)
-
-    def _recipe(self, point: JoinPoint, policy: Policy) -> Recipe:
-        # What becomes of a framework's own spans is its preset's to say.
-        by_preset = any(rule.preset is not None for rule in policy.chain)
-        library = "" if by_preset else installed_library(point.target.module)
-        return Recipe(policy, point.function, point.target.qualname, bound=point.bound, library=library)
 
     def _policy(self, target: Target) -> Policy | None:
         registry = self._registry
@@ -381,27 +304,3 @@ class Weaver:
         if policy is None and self._names_main:
             return resolve_policy(registry, candidates.as_main(target))
         return policy
-
-    def _stands(self, owner: Owner, name: str, raw: Any, target: Target) -> bool:
-        """Tell whether an entry is what we have put there; a reloaded module's functions are not."""
-        here = self.points.at(id(owner), name)
-        if here is not None and (here.entry is raw or (here.entry is None and here.raw is raw)):
-            return True
-        point = self.points.of_entry(raw)
-        if point is None:
-            return False
-        if isinstance(owner, type) and point.entry is raw:
-            # The class was built with it (a decorator's copy of a class, or `handler = f` in its body).
-            self.ledger.note(owner, name, point.raw, raw, point.mutations)
-            self.points.place(point, id(owner), name, target)
-        return True
-
-
-def _may_export(pointcut: Pointcut, module: str) -> bool:
-    """Tell whether a module lies below the package that a literal pointcut names."""
-    return pointcut.literal and module.startswith(pointcut.module + ".")
-
-
-def _is_written_out(policy: Policy, target: Target) -> bool:
-    pointcuts: Iterable[Pointcut] = (pointcut for rule in policy.chain for pointcut in rule.match)
-    return any(p.name == target.name and p.matches(target) for p in pointcuts)

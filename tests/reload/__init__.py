@@ -1,0 +1,1 @@
+"""A registry that changes while the application runs."""

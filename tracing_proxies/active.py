@@ -1,0 +1,196 @@
+"""Everything that is active: a recorder, a weaver, pipelines, and what follows the registry's files."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tracing_proxies import destinations, failures, finishing, listeners
+from tracing_proxies.control.server import ControlServer
+from tracing_proxies.control.service import Commands
+from tracing_proxies.delivery.ledger import Ledger
+from tracing_proxies.delivery.pipeline import Pipeline
+from tracing_proxies.delivery.prepare import Preparer
+from tracing_proxies.delivery.succession import Succession
+from tracing_proxies.plugins import install_adapters
+from tracing_proxies.recording.context import suppress
+from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.recording.span import Span
+from tracing_proxies.registry.model import Registry
+from tracing_proxies.reloading import Reloading
+from tracing_proxies.weaving.unmatched import find_pending
+from tracing_proxies.weaving.weaver import Weaver
+
+_log = logging.getLogger("tracing_proxies")
+_EXIT_TIMEOUT = 2.0
+
+UnlessBusy = Callable[[Callable[[], object]], bool]
+
+
+class Runtime:
+    """Everything that is active.
+
+    Args:
+        registry: what to trace.
+        environ: the environment: Langfuse's keys and the release.
+        unless_busy: runs an action unless another thread changes what is active.
+        commands: what the control socket is asked for.
+    """
+
+    def __init__(
+        self, registry: Registry, environ: Mapping[str, str], *, unless_busy: UnlessBusy, commands: Commands
+    ) -> None:
+        self.registry = registry
+        self.on = True
+        self.control = ControlServer(commands, suppress)
+        self._environ = environ
+        self._way = self._describe(registry)
+        self.prepare = finishing.make_preparer(registry, environ)
+        self.pipeline = self._make_pipeline(registry, self.prepare)
+        self._pipelines = Succession(self.pipeline, suppress)
+        self.recorder = Recorder(self._emit)
+        self.weaver = Weaver(self.recorder)
+        self.reloading = Reloading(registry, self.reload, unless_busy)
+        listeners.attach(self.recorder)
+        try:
+            install_adapters(registry, self.weaver)
+            self.weaver.weave(registry)
+            self.reloading.follow(registry)
+        except BaseException:
+            self.close()
+            raise
+        self.pipeline.adopt()
+
+    def _describe(self, registry: Registry) -> tuple[object, object]:
+        """Return what says how spans are finished, and where they go."""
+        return finishing.describe(registry, self._environ), destinations.describe(registry, self._environ)
+
+    def _make_pipeline(self, registry: Registry, prepare: Preparer) -> Pipeline:
+        sinks = destinations.open_sinks(registry, self._environ)
+        return Pipeline(sinks, prepare, ledger=Ledger(), suppress=suppress)
+
+    def _emit(self, span: Span) -> None:
+        if listeners.active:
+            listeners.notify(span, self.prepare)
+        self.pipeline.put(span)
+
+    def switch(self, on: bool) -> None:
+        """Let every call pass through unrecorded, or trace them again under the registry that holds by then."""
+        self.on = on
+        self.weaver.switch(on)
+
+    def before_fork(self) -> None:
+        """Have no thread of ours beside the fork, as far as that can be had at once."""
+        self.reloading.pause()
+        self.control.rest()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self.control.go_on()
+        self.reloading.resume()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew in a forked child, which has a control socket from its first span on.
+
+        While tracing is off there will be no span, and only its socket lets it be switched on.
+        """
+        self.control.forget()
+        self.reloading.resume(unsure=self.weaver.after_fork())
+        if self.on:
+            self.recorder.emit = self._emit_first
+        else:
+            self.control.open()
+
+    def _emit_first(self, span: Span) -> None:
+        self.recorder.emit = self._emit
+        try:
+            self.control.open()
+        finally:
+            self._emit(span)
+
+    def reload(self, registry: Registry) -> None:
+        """Go over to another registry: policies and masking at once, structure and destinations by what differs.
+
+        Calls that are under way end under the policies that they began with, and what waits for a destination that is
+        exchanged is delivered there.
+
+        Raises:
+            ActivationError: a destination lacks its credentials; nothing has changed then.
+            ValueError: a destination or a detector is named that cannot be; likewise.
+        """
+        prepare, heir, way = self.prepare, None, self._describe(registry)
+        if way[0] != self._way[0]:
+            prepare = finishing.make_preparer(registry, self._environ)
+        if way[1] != self._way[1]:
+            heir = self._make_pipeline(registry, prepare)
+        known = set(map(str, self.weaver.unmatched()))
+        self.registry, self.prepare, self._way = registry, prepare, way
+        if heir is None:
+            self.pipeline.prepare_with(prepare)
+        else:
+            self._pipelines.succeed(heir)
+            self.pipeline = heir
+            heir.adopt()
+        install_adapters(registry, self.weaver)
+        self.weaver.weave(registry)
+        self.reloading.follow(registry)
+        for problem in self.weaver.unmatched():
+            if str(problem) not in known:
+                _log.warning("%s", problem)
+
+    def close(self) -> None:
+        """Take everything back and deliver what is left."""
+        self.control.close()
+        self.reloading.end()
+        self.weaver.undo()
+        listeners.detach(self.recorder)
+        self._pipelines.close(_EXIT_TIMEOUT)
+
+    def flush(self, timeout: float) -> bool:
+        """Wait, for at most ``timeout`` seconds, until everything recorded before is delivered."""
+        return self._pipelines.flush(timeout)
+
+    def status(self) -> dict[str, Any]:
+        """Describe what is woven, what is under way and what went wrong, in plain values."""
+        targets = self.weaver.targets()
+        delivery, left_out = self._pipelines.status(), self.recorder.left_out
+        # Calls that sampling leaves out make no span, so the pipeline has never seen them.
+        delivery.update(produced=delivery["produced"] + left_out, sampled_out=delivery["sampled_out"] + left_out)
+        return {
+            "active": True,
+            "tracing": "on" if self.on else "off",
+            "pid": os.getpid(),
+            "program": os.path.basename(next(iter(getattr(sys, "argv", ())), "")) or "python",
+            "service": finishing.service_names(self.registry, self._environ).name,
+            "control": str(self.control.path) if self.control.path else None,
+            "registry": str(self.registry.path) if self.registry.path else None,
+            **self.reloading.status(),
+            "presets": [preset.name for preset in self.registry.presets],
+            "skipped_presets": [{"name": n, "reason": r} for n, r in self.registry.skipped_presets],
+            "woven": len(targets),
+            "aliases": self.weaver.aliases,
+            "out_of_reach": len(self.weaver.reach.beyond),
+            "targets": sorted(map(str, targets)),
+            "rules": self._rules(),
+            "refused": [{"target": str(target), "reason": why} for target, why in self.weaver.refused.items()],
+            "unmatched": [str(problem) for problem in self.weaver.unmatched()],
+            "open": len(self.recorder.open),
+            "delivery": delivery,
+            "failures": failures.counts(),
+        }
+
+    def _rules(self) -> list[dict[str, Any]]:
+        matches, pending = self.weaver.matches(), find_pending(self.registry)
+        return [
+            {
+                "place": str(rule.place),
+                "preset": rule.preset,
+                "match": [pointcut.text for pointcut in rule.match],
+                "targets": sorted(map(str, matches.get(rule.index, ()))),
+                "pending": pending.get(rule.index, []),
+            }
+            for rule in self.registry.rules
+        ]

@@ -1,0 +1,124 @@
+"""One pipeline after another, as destinations change: what an earlier one still holds goes where it was meant to go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tracing_proxies.delivery import process
+from tracing_proxies.delivery.pipeline import Pipeline
+
+_FIRST_LOOK = 0.05
+_LAST_LOOK = 1.0
+_CLOSE = 1.0
+_COUNTED = ("produced", "delivered", "sampled_out", "queued", "spooled")
+
+
+class Succession:
+    """Keeps the accounts of all pipelines that a runtime has had.
+
+    A pipeline that has been succeeded delivers what it holds at its own pace, in the background, for as long as that
+    takes, and is closed when it is empty. What is still put into it then goes on to its heir.
+
+    Args:
+        first: the pipeline to begin with.
+        suppress: switches tracing off for the thread that calls it.
+    """
+
+    def __init__(self, first: Pipeline, suppress: Callable[[], None]) -> None:
+        self._suppress = suppress
+        self._lock = threading.Lock()
+        self._pipelines = [first]
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._past: Counter[str] = Counter()
+        self._past_drops: Counter[str] = Counter()
+        process.move_in(self)
+
+    @property
+    def current(self) -> Pipeline:
+        """The pipeline that spans go to."""
+        return self._pipelines[-1]
+
+    def succeed(self, heir: Pipeline) -> None:
+        """Let ``heir`` follow on the present pipeline, which delivers what it has and is closed."""
+        with self._lock:
+            before = self._pipelines[-1]
+            self._pipelines = [*self._pipelines, heir]
+        before.bequeath(heir)
+        thread = threading.Thread(target=self._see_out, args=(before,), name="tracing-drain", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads: it is closed at the end, with the others
+            return
+        self._threads = [*(known for known in self._threads if known.is_alive()), thread]
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until everything that was put into any of them is delivered.
+
+        Args:
+            timeout: seconds.
+        """
+        deadline = time.monotonic() + timeout
+        latest_first = list(reversed(self._pipelines))
+        answers = [pipeline.flush(max(0.0, deadline - time.monotonic())) for pipeline in latest_first]
+        return all(answers)
+
+    def close(self, timeout: float) -> bool:
+        """Flush and close all of them.
+
+        Args:
+            timeout: seconds for all of it.
+        """
+        self._ended.set()
+        deadline = time.monotonic() + timeout
+        latest_first = list(reversed(self._pipelines))
+        process.move_out(self)
+        answers = [pipeline.close(max(0.0, deadline - time.monotonic())) for pipeline in latest_first]
+        for thread in self._threads:
+            thread.join(max(0.05, deadline - time.monotonic()))
+        return all(answers)
+
+    def status(self) -> dict[str, Any]:
+        """Describe the present pipeline, with the counts of all; those that still deliver stand in ``retired``."""
+        with self._lock:
+            *retired, current = [pipeline.status() for pipeline in self._pipelines]
+            totals, drops = Counter(self._past), Counter(self._past_drops)
+        for found in (*retired, current):
+            _add(totals, drops, found)
+        counts = {name: totals[name] for name in _COUNTED}
+        return {**current, **counts, "dropped": dict(drops), "retired": retired}
+
+    def after_fork(self) -> None:
+        """Count anew in a forked child: what the parent's pipelines hold is the parent's to deliver."""
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._threads = []
+        self._past.clear()
+        self._past_drops.clear()
+        # Empty here, and without the parent's thread that would see to it; they stay for what is still put into them.
+
+    def _see_out(self, pipeline: Pipeline) -> None:
+        self._suppress()
+        pause = _FIRST_LOOK
+        while not self._ended.wait(pause):
+            pause = min(pause * 2, _LAST_LOOK)
+            status = pipeline.status()
+            if not status["queued"] and not status["spooled"]:
+                self._close(pipeline)
+                return
+
+    def _close(self, pipeline: Pipeline) -> None:
+        pipeline.close(_CLOSE)
+        with self._lock:
+            if pipeline in self._pipelines[:-1]:
+                _add(self._past, self._past_drops, pipeline.status())
+                self._pipelines = [known for known in self._pipelines if known is not pipeline]
+
+
+def _add(totals: Counter[str], drops: Counter[str], found: Mapping[str, Any]) -> None:
+    totals.update({name: found[name] for name in _COUNTED})
+    drops.update(found["dropped"])
