@@ -15,8 +15,8 @@ $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
 demo: $(VENV)/.ready  ## run the retail simulation, traced into a local store
 	$(BIN)/tracing-proxies demo
 
-test: $(VENV)/.ready  ## run every test
-	$(BIN)/python -m pytest
+test: $(VENV)/.ready  ## run every test, on all cores, each file on one
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-weaving: $(VENV)/.ready  ## run the tests of weaving only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
 	$(BIN)/python -m pytest tests/weaving -k "not thousand"
