@@ -19,7 +19,7 @@ test: $(VENV)/.ready  ## run every test, on all cores, each file on one
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-weaving: $(VENV)/.ready  ## run the tests of weaving only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
-	$(BIN)/python -m pytest tests/weaving -k "not thousand"
+	$(BIN)/python -m pytest tests/weaving -k "not thousand" -n auto --dist loadfile
 
 downstream: $(VENV)/.ready  ## run other libraries' own tests, untraced and with all of their public callables woven
 	$(BIN)/python -m tests.downstream $(LIBRARIES)
