@@ -183,7 +183,7 @@ class Runtime:
         }
 
     def _rules(self) -> list[dict[str, Any]]:
-        matches, pending = self.weaver.matches(), find_pending(self.registry)
+        matches, pending = self.weaver.matches(), find_pending(self.registry, self.weaver.targets())
         return [
             {
                 "place": str(rule.place),

@@ -80,6 +80,15 @@ def test_a_process_says_what_its_rules_match_and_what_they_wait_for(app: App) ->
         assert process.pid in {running.pid for running in traced_processes()}
 
 
+def test_what_is_traced_in_the_main_module_waits_for_no_import(app: App) -> None:
+    with (app.folder / "registry.yaml").open("a") as registry:
+        registry.write("  - match: main:Work.go\n")
+    source = "class Work:\n    def go(self): return 1\n"
+    with app.start(f"{source}shop.Agent().run(1); Work().go(); {READY}; time.sleep(60)") as process:
+        (rule,) = ask(process.pid, "status")["rules"][1:]
+        assert (rule["targets"], rule["pending"]) == (["main:Work.go"], [])
+
+
 def test_off_and_on_under_load_lose_no_call_and_record_nothing_meanwhile(app: App) -> None:
     (app.folder / "shop.py").write_text(COUNTING)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -59,12 +59,21 @@ def find_unmatched(
     return problems
 
 
-def find_pending(registry: Registry) -> dict[int, list[str]]:
-    """List the pointcuts that wait for a module which is not loaded yet, by the index of their rule."""
+def find_pending(registry: Registry, targets: Iterable[Target]) -> dict[int, list[str]]:
+    """List the pointcuts that wait for a module which is not loaded yet, by the index of their rule.
+
+    Args:
+        targets: what is woven; the main module's is, while its body still runs.
+    """
+    woven = list(targets)
     loaded = loaded_namespaces()
     found: dict[int, list[str]] = {}
     for rule in registry.rules:
-        waiting = [pointcut.text for pointcut in rule.match if not _modules_of(pointcut, loaded)]
+        waiting = [
+            pointcut.text
+            for pointcut in rule.match
+            if not _modules_of(pointcut, loaded) and not any(selects(pointcut, target) for target in woven)
+        ]
         if waiting:
             found[rule.index] = waiting
     return found
