@@ -293,6 +293,21 @@ def test_a_hundred_thousand_files_are_looked_at_a_few_at_a_time(spool: Spool, cl
     assert not list(folder.glob("*.seg"))
 
 
+def test_what_many_dead_processes_have_left_is_taken_over_within_seconds(
+    spool: Spool, clock: Clock, folder: Path
+) -> None:
+    for number in range(200):
+        writer = Spool(PosixDisk(folder))
+        assert writer.append(Record(b"x", 1, number))
+        writer.close()
+    found = []
+    for _ in range(8):
+        clock.now += 0.5
+        spool.tend()
+        found += drain(spool)
+    assert sorted(found) == list(range(200))
+
+
 def test_a_file_of_another_version_or_size_is_left_alone(spool: Spool, clock: Clock, folder: Path) -> None:
     folder.mkdir(parents=True)
     big = folder / f"{time.time_ns()}-1-aaaaaaaa-0.seg"

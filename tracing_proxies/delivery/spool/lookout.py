@@ -20,6 +20,7 @@ class Lookout:
     Attributes:
         others: bytes in files of living processes, as of the last complete look.
         busy: whether a look is under way.
+        left_some: whether the last look met more files than may be held at once.
     """
 
     def __init__(self, disk: Disk) -> None:
@@ -37,6 +38,7 @@ class Lookout:
         self._files = None
         self._counting = 0
         self.others = 0
+        self.left_some = False
 
     @property
     def busy(self) -> bool:
@@ -53,7 +55,7 @@ class Lookout:
             OSError: the folder cannot be read, or changed; what was taken over before that stays so.
         """
         if self._files is None:
-            self._files, self._counting = self._disk.files(), 0
+            self._files, self._counting, self.left_some = self._disk.files(), 0, False
         for _ in range(LOOKED_AT):
             name, size = next(self._files, ("", 0))
             if not name:
@@ -73,7 +75,11 @@ class Lookout:
         stem, sealed = named
         if stem in held or size > MAX_SEGMENT:  # so large is none of ours
             return None
-        descriptor = self._disk.take(name) if len(held) < MOST_HELD else None
+        if len(held) >= MOST_HELD:
+            self.left_some = True
+            self._counting += size
+            return None
+        descriptor = self._disk.take(name)
         if descriptor is None:
             self._counting += size
             return None

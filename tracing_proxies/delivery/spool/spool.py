@@ -11,7 +11,7 @@ from collections.abc import Callable
 import attrs
 
 from tracing_proxies.delivery.spool.disk import Disk
-from tracing_proxies.delivery.spool.lookout import Lookout
+from tracing_proxies.delivery.spool.lookout import MOST_HELD, Lookout
 from tracing_proxies.delivery.spool.record import Record, encode
 from tracing_proxies.delivery.spool.segment import (
     DONE,
@@ -216,7 +216,8 @@ class Spool:
                 self._synced = now
                 self.sync()
             self._clear_away()
-            if self._lookout.busy or now - self._scanned >= SCAN_PAUSE:
+            has_room = self._lookout.left_some and len(self._segments) < MOST_HELD // 2
+            if self._lookout.busy or has_room or now - self._scanned >= SCAN_PAUSE:
                 self._look_around(now)
             self._expire()
         except OSError as exc:
