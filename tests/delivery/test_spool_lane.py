@@ -173,6 +173,22 @@ def test_where_the_disk_takes_nothing_spans_wait_in_memory(
     assert wait_until(lambda: pipeline.ledger.check().delivered == 50)
 
 
+def test_memory_is_given_back_when_the_disk_takes_what_had_to_wait(
+    build: Build, own_server: ContractServer, folder: Path
+) -> None:
+    folder.write_text("a file in the folder's place")
+    pipeline = build(own_server)
+    own_server.stop()
+    put_all(pipeline, observations(50))
+    assert not pipeline.flush(1)
+    assert pipeline.status()["sinks"]["langfuse"]["backlog_bytes"] > 0
+    folder.unlink()
+    lane: Any = pipeline._lanes[0]
+    lane._spool._failed_until = 0.0  # half a minute later
+    assert wait_until(lambda: pipeline.ledger.check().spooled == 50)
+    assert pipeline.status()["sinks"]["langfuse"]["backlog_bytes"] == 0
+
+
 def test_a_spool_without_room_drops_the_oldest_and_says_so(build: Build, own_server: ContractServer) -> None:
     pipeline = build(own_server, storage={"max_size": 40_000})
     own_server.stop()

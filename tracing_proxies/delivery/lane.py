@@ -260,12 +260,15 @@ class Lane:
         self.reason = outcome.reason or "the sink asked to be tried again"
 
     def _after_raise(self, batch: Batch, exc: Exception) -> Outcome:
-        self._raised += 1
+        if self._gives_up(exc):
+            return Outcome(dropped={"sink_error": len(batch.spans)})
+        return Outcome(remaining=batch.spans, reason=f"the sink raised {type(exc).__name__}")
+
+    def _gives_up(self, exc: Exception) -> bool:
+        """Note that the sink has raised; returns whether it has done so too often."""
         self._contain(f"sink.{self.name}", exc)
-        if self._raised < _RAISES_BEFORE_DROP:
-            return Outcome(remaining=batch.spans, reason=f"the sink raised {type(exc).__name__}")
-        self._raised = 0
-        return Outcome(dropped={"sink_error": len(batch.spans)})
+        self._raised = (self._raised + 1) % _RAISES_BEFORE_DROP
+        return self._raised == 0
 
     def _drop(self, batch: Batch, reason: str) -> None:
         self._ledger.drop_at(self.name, reason, len(batch.spans))

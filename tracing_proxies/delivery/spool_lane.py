@@ -110,9 +110,8 @@ class SpoolLane(Lane):
 
     def hurry(self) -> None:
         with self._ledger.lock:
-            self._hurried = True
-            if not self._asked_to_wait and self._clock() - self._last_attempt >= 0.5:
-                self.retry_at = 0.0
+            super().hurry()
+            self._hurried = True  # also where nothing is in memory: what is on disk is to be synced, and sent
 
     def waits_for(self, target: int) -> bool:
         with self._ledger.lock:
@@ -182,7 +181,7 @@ class SpoolLane(Lane):
         """Write down what is in memory, the oldest first, as long as the disk takes it."""
         while self._loose and self._may_move() and self._keep(self._loose[0]):
             with self._ledger.lock:
-                self._move_to_disk(self._loose.popleft())
+                self._move_to_disk(self._pop_loose())
         while True:
             with self._ledger.lock:
                 if not self._backlog or self._abandoned:
@@ -208,11 +207,15 @@ class SpoolLane(Lane):
                         self._loose.append(parcel)
                         self._bytes += len(parcel.payload)
                 while self._bytes > self._max_bytes and len(self._loose) > 1:
-                    lost = self._loose[1]  # the first may be on its way
-                    del self._loose[1]
-                    self._bytes -= len(lost.payload)
+                    lost = self._pop_loose(1)  # the first may be on its way
                     self._spans -= lost.spans
                     self._ledger.drop_at(self.name, "overflow", lost.spans)
+
+    def _pop_loose(self, at: int = 0) -> Parcel:
+        parcel = self._loose[at]
+        del self._loose[at]
+        self._bytes -= len(parcel.payload)
+        return parcel
 
     def _may_move(self) -> bool:
         """Tell whether what is in memory is not on its way, and nothing of it has arrived."""
@@ -292,7 +295,7 @@ class SpoolLane(Lane):
             self._spool.settle(items)
         else:
             with self._ledger.lock:
-                self._bytes -= len(self._loose.popleft().payload)
+                self._pop_loose()
         if not self._spool.spans and not self._loose:
             self._since = None
 
@@ -315,12 +318,9 @@ class SpoolLane(Lane):
             self._spans -= parcel.spans - left
 
     def _after_failed_ship(self, parcel: Parcel, exc: Exception) -> Shipped:
-        self._raised += 1
-        self._contain(f"sink.{self.name}", exc)
-        if self._raised < 3:
-            return Shipped(rest=(parcel,), reason=f"the sink raised {type(exc).__name__}")
-        self._raised = 0
-        return Shipped(dropped={"sink_error": parcel.spans})
+        if self._gives_up(exc):
+            return Shipped(dropped={"sink_error": parcel.spans})
+        return Shipped(rest=(parcel,), reason=f"the sink raised {type(exc).__name__}")
 
     def _pause_of_spool(self) -> float | None:
         with self._ledger.lock:
