@@ -13,9 +13,11 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext
 from tracing_proxies import runtime
 from tracing_proxies.errors import Place
 from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, attach, current, detach, with_span
+from tracing_proxies.recording.failure import is_failure
 from tracing_proxies.recording.propagation import context_of
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.unrecorded import Unrecorded
 from tracing_proxies.registry.model import Rule, Settings
 from tracing_proxies.registry.policy import Policy
 from tracing_proxies.weaving.stream import ABANDONED
@@ -36,7 +38,7 @@ class Served:
 
     __slots__ = ("_mounted", "method", "open", "origin", "span", "status", "stopped")
 
-    def __init__(self, origin: Any, span: Span, method: str) -> None:
+    def __init__(self, origin: Any, span: Span | Unrecorded, method: str) -> None:
         self.origin = origin
         self.span = span
         self.method = method
@@ -58,7 +60,7 @@ class Served:
 
     def name_route(self, template: str) -> None:
         """Name the span after the route that serves the request, in place of its path."""
-        if self.open:
+        if self.open and type(self.span) is Span:
             _rename(self.span, f"{self.method} {self._mounted}{template}")
 
     def name_mount(self, template: str) -> None:
@@ -86,10 +88,13 @@ class Served:
         if span.stop is not None:
             return
         span.stop = stopped if stopped is not None else time.perf_counter_ns()
-        if self.status is not None:
+        if self.status is not None and type(span) is Span:
             span.metadata["http.status_code"] = self.status
-        if self._broken and span.level != "ERROR":
+        if self._broken and type(span) is Span and span.level != "ERROR":
             span.level, span.status_message = "ERROR", f"status {self.status}"
+        if type(span) is Unrecorded:
+            span.conclude(self._broken or (exc is not None and is_failure(exc)))
+            return
         if exc is None:
             span.recorder.finish(span, None)
         elif isinstance(exc, GeneratorExit):
@@ -134,10 +139,12 @@ def begin_served(
         context = with_span(context, NonRecordingSpan(parent))
     token = attach(context)
     try:
-        span = active.recorder.begin(_recipe(), begin_served, None, (), {})
+        span: Any = active.recorder.begin_later(_recipe(), begin_served, None, (), {})
     finally:
         detach(token)
-    if not isinstance(span, Span):
+    if type(span) is Unrecorded:
+        return Served(origin, span, method)
+    if type(span) is not Span:
         return None
     _rename(span, f"{method} {path[:_LONGEST_PATH]}")
     span.metadata["http.method"] = method

@@ -21,10 +21,11 @@ from tracing_proxies import runtime
 from tracing_proxies.adapters import uvicorn
 from tracing_proxies.adapters.replacing import replace
 from tracing_proxies.failures import contain
-from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, UNSAMPLED, attach, current, with_span
+from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, attach, current, with_span
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.trace import Trace
+from tracing_proxies.recording.unrecorded import Unrecorded
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Preset
 from tracing_proxies.weaving.hooks import Hooks
@@ -196,11 +197,16 @@ def _carry() -> bytes:
 def _described(span: Any) -> Any:
     if span is None or span is SUPPRESSED:
         return None
-    if span is UNSAMPLED:
-        return ("unsampled",)
+    if type(span) is Unrecorded:
+        root = span.root
+        return "counted", root.trace_id, root.random, root.recorded
     if type(span) is Span:
         trace = span.trace
-        shared = {name: getattr(trace, name) for name in ("weight", "name", "session", "user", "tags", "state")}
+        held = trace.held
+        if held is not None and not held.tail.settle(held):
+            return "counted", trace.trace_id, held.random, held.recorded
+        shared = {name: getattr(trace, name) for name in ("name", "session", "user", "tags", "state")}
+        shared["weight"] = trace.weight if held is None or held.verdict is not None else 1.0 / held.recorded
         return "ours", trace.trace_id, span.span_id, span.type, shared
     context = span.get_span_context()
     return ("foreign", context.trace_id, context.span_id, int(context.trace_flags)) if context.is_valid else None
@@ -220,8 +226,10 @@ def _resume(carried: bytes) -> None:
 
 def _stand_in(recorder: Recorder, kind: str, *about: Any) -> otel.Span:
     """Make what stands for the parent's span here: it is no longer recording, and nobody ends it."""
-    if kind == "unsampled":
-        return UNSAMPLED
+    if kind == "counted":
+        made = Unrecorded.stand_in(*about)
+        made.tail = recorder.tail if made.trace_id else None
+        return made
     if kind == "foreign":
         trace_id, span_id, flags = about
         told = otel.SpanContext(trace_id, span_id, is_remote=True, trace_flags=otel.TraceFlags(flags))

@@ -22,6 +22,7 @@ ORDER = {
     "destinations": 5,
     "plugins": 5,
     "finishing": 5,
+    "budgeting": 5,
     "exclusion": 5,
     "signals": 5,
     "watching": 5,

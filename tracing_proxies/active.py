@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracing_proxies import destinations, failures, finishing, listeners
+from tracing_proxies.budgeting import Budgeting
 from tracing_proxies.control.server import ControlServer
 from tracing_proxies.control.service import Commands
 from tracing_proxies.delivery.ledger import Ledger
@@ -21,6 +22,7 @@ from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.reloading import Reloading
+from tracing_proxies.sampling.controller import Work
 from tracing_proxies.weaving.unmatched import find_pending
 from tracing_proxies.weaving.weaver import Weaver
 
@@ -52,6 +54,8 @@ class Runtime:
         self.pipeline = self._make_pipeline(registry, self.prepare)
         self._pipelines = Succession(self.pipeline, suppress)
         self.recorder = Recorder(self._emit)
+        self.budgeting = Budgeting(self.recorder, lambda span: self.recorder.emit(span), self._work)
+        self.budgeting.follow(registry)
         self.weaver = Weaver(self.recorder)
         self.reloading = Reloading(registry, self.reload, unless_busy)
         listeners.attach(self.recorder)
@@ -77,6 +81,9 @@ class Runtime:
             listeners.notify(span, self.prepare)
         self.pipeline.put(span)
 
+    def _work(self) -> Work:
+        return Work(*self._pipelines.work())
+
     def switch(self, on: bool) -> None:
         """Let every call pass through unrecorded, or trace them again under the registry that holds by then."""
         self.on = on
@@ -98,6 +105,7 @@ class Runtime:
         While tracing is off there will be no span, and only its socket lets it be switched on.
         """
         self.control.forget()
+        self.budgeting.after_fork()
         self.reloading.resume(unsure=self.weaver.after_fork())
         if self.on:
             self.recorder.emit = self._emit_first
@@ -134,6 +142,7 @@ class Runtime:
             self._pipelines.succeed(heir)
             self.pipeline = heir
             heir.adopt()
+        self.budgeting.follow(registry)
         install_adapters(registry, self.weaver)
         self.weaver.weave(registry)
         self.reloading.follow(registry)
@@ -147,6 +156,7 @@ class Runtime:
         self.reloading.end()
         self.weaver.undo()
         listeners.detach(self.recorder)
+        self.budgeting.close()
         self._pipelines.close(_EXIT_TIMEOUT)
 
     def flush(self, timeout: float) -> bool:
@@ -156,9 +166,15 @@ class Runtime:
     def status(self) -> dict[str, Any]:
         """Describe what is woven, what is under way and what went wrong, in plain values."""
         targets = self.weaver.targets()
-        delivery, left_out = self._pipelines.status(), self.recorder.left_out
-        # Calls that sampling leaves out make no span, so the pipeline has never seen them.
-        delivery.update(produced=delivery["produced"] + left_out, sampled_out=delivery["sampled_out"] + left_out)
+        delivery, left_out, held = self._pipelines.status(), self.recorder.left_out, 0
+        if self.recorder.tail is not None:
+            left_out, held = left_out + self.recorder.tail.left_out, self.recorder.tail.holding
+        # Calls that sampling leaves out make no span, so the pipeline has never seen them; it will see what is held.
+        delivery.update(
+            produced=delivery["produced"] + left_out + held,
+            sampled_out=delivery["sampled_out"] + left_out,
+            queued=delivery["queued"] + held,
+        )
         return {
             "active": True,
             "tracing": "on" if self.on else "off",
@@ -178,6 +194,7 @@ class Runtime:
             "refused": [{"target": str(target), "reason": why} for target, why in self.weaver.refused.items()],
             "unmatched": [str(problem) for problem in self.weaver.unmatched()],
             "open": len(self.recorder.open),
+            "sampling": self.budgeting.status(),
             "delivery": delivery,
             "failures": failures.counts(),
         }

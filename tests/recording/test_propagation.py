@@ -13,7 +13,8 @@ from opentelemetry import trace as otel
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, UNSAMPLED, suppress, with_span
+from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, suppress, with_span
+from tracing_proxies.recording.unrecorded import UNSAMPLED
 from tracing_proxies.recording.propagation import read_headers, read_state, write_headers
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span

@@ -146,6 +146,7 @@ def _acted_on(policy: Policy) -> dict[str, Any]:
         "level": policy.level,
         "status_message": write_value(policy.status_message),
         "if": write_value(policy.condition),
+        "critical": write_value(policy.critical),
         "model": write_value(policy.model),
         "sample": write_rate(SampleRate(policy.sample, *policy.rate) if policy.rate else SampleRate(policy.sample)),
         "budget.spans_per_trace": policy.spans_per_trace,

@@ -208,9 +208,6 @@ def test_a_path_that_yaml_has_split_is_recognised(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "version: 1\nsampling: { budget: 1% }",
-        "version: 1\nsampling: { keep: [error] }",
-        "version: 1\nsampling: { floor: 1/min }",
         "version: 1\nmasking: { pseudonyms: [email] }",
         "version: 1\nbudget: {}",
         "version: 1\nscores: {}",
@@ -388,7 +385,7 @@ def test_a_variable_overrides_one_key_of_a_capture_that_was_said_in_a_word() -> 
         ("TRACING_PROXIES__ROLES__AGENT__TAGS", "TP112"),
         ("TRACING_PROXIES__ROLES__AGENT__TAGS__X", "TP112"),
         ("TRACING_PROXIES__MASKING__HIDE", "TP112"),
-        ("TRACING_PROXIES__SAMPLING__BUDGET", "TP113"),
+        ("TRACING_PROXIES__SAMPLING__FLOOR", "TP207"),
         ("TRACING_PROXIES__EXPORT__LOCAL__MAX_SIZE", "TP207"),
     ],
 )

@@ -50,6 +50,12 @@ class Loop:
         self._tokens: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._starts: deque[float] = deque(maxlen=_MAX_RESTARTS)
         self._stopping = False
+        self._cpu = self._cpu_now = 0.0
+
+    @property
+    def cpu(self) -> float:
+        """The seconds of CPU that its threads have taken in this process, up to the end of the last step."""
+        return self._cpu + self._cpu_now
 
     @property
     def alive(self) -> bool:
@@ -114,11 +120,14 @@ class Loop:
             if self._suppress is not None:
                 self._suppress()
             while not self._stopping:
-                self._sleep(self._step())
+                pause = self._step()
+                self._cpu_now = time.thread_time()
+                self._sleep(pause)
         except BaseException as exc:
             failures.contain(f"delivery.thread.{self._name}", exc)
         finally:
             if self._thread is threading.current_thread():
+                self._cpu, self._cpu_now = self._cpu + time.thread_time(), 0.0
                 self._thread = None  # before `ended` lets others start a new one: this one is still alive for a moment
             self._ended()
 

@@ -151,6 +151,11 @@ class Pipeline:
         """Let what is put after the close go to another pipeline, by threads that still hold this one."""
         self._heir = heir
 
+    def work(self) -> tuple[float, int, int]:
+        """Return the seconds of CPU that the threads have taken, and how many spans they have finished and not begun."""
+        loops = (self._loop, *self._lane_loops)
+        return sum(loop.cpu for loop in loops), self.ledger.settled(), len(self._queue)
+
     def status(self) -> dict[str, Any]:
         """Return queue sizes, accounts and the state of every sink in plain values."""
         snapshot = self.ledger.snapshot()

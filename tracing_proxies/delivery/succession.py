@@ -82,6 +82,14 @@ class Succession:
             thread.join(max(0.05, deadline - time.monotonic()))
         return all(answers)
 
+    def work(self) -> tuple[float, int, int]:
+        """Return the seconds of CPU that their threads have taken, and how many spans they have finished and not begun.
+
+        What a pipeline had done that is closed is not among it any more.
+        """
+        cpu, finished, waiting = zip(*(pipeline.work() for pipeline in self._pipelines), strict=True)
+        return sum(cpu), sum(finished), sum(waiting)
+
     def status(self) -> dict[str, Any]:
         """Describe the present pipeline, with the counts of all; those that still deliver stand in ``retired``."""
         with self._lock:

@@ -36,10 +36,6 @@ SUPPRESSED = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 """Stands as the current span where nothing is to be traced: in our own threads."""
 
 
-UNSAMPLED = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
-"""Stands as the current span below a call that sampling has left out: nothing there is recorded either."""
-
-
 # Past Context, which refuses changes: 250 ns for a copy with one more entry, not 320.
 _put: Any = dict.__setitem__
 

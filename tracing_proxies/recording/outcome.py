@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from tracing_proxies.recording.capture import snapshot
+from tracing_proxies.recording.failure import CONTROL_FLOW, is_cancellation
 from tracing_proxies.recording.recipe import read_all
 from tracing_proxies.registry.fields import MISSING, read_field, type_name
 from tracing_proxies.registry.template import render
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from tracing_proxies.recording.span import Span
 
 _MOST_FRAMES = 32
-_CONTROL_FLOW = (StopIteration, StopAsyncIteration, GeneratorExit)
 _LONGEST_MESSAGE = 2000
 
 
@@ -32,7 +30,7 @@ def begin_record(span: Span, recipe: Recipe, scope: CallScope | None, args: dict
     span.type = recipe.observation
     constant = recipe.constant_name
     span.name = constant if constant is not None else recipe.name(scope)  # type: ignore[misc]
-    if recipe.capture_input:
+    if recipe.capture_input and span.trace.payload:
         span.input = _side(recipe.input, scope, recipe, args)
     if scope is None:
         return
@@ -55,30 +53,35 @@ def end_record(span: Span, recipe: Recipe, scope: CallScope | None, result: Any)
     if span.level != "ERROR":
         span.level = recipe.level
     if scope is None:
-        if recipe.capture_output:
+        if recipe.capture_output and span.trace.payload:
             span.output = snapshot(result, recipe.limits)
         return
     scope.result = result
-    if recipe.capture_output:
+    if recipe.capture_output and span.trace.payload:
         span.output = _side(recipe.output, scope, recipe, result)
     _late_values(span, recipe, scope)
     if recipe.usage:
         found = {key: value for key, value in read_all(recipe.usage, scope).items() if type(value) is int}
         span.usage = found or span.usage
     if recipe.error_when is not None and recipe.error_when.holds(scope):
-        span.level = "ERROR"
-        message = recipe.error_message(scope) if recipe.error_message is not None else MISSING
-        if message is MISSING:
-            message = recipe.error_when.matched(scope)
-        span.status_message = _text(message)
-        span.metadata["error.returned"] = True
+        describe_returned_error(span, recipe, scope)
+
+
+def describe_returned_error(span: Span, recipe: Recipe, scope: CallScope) -> None:
+    """Write an error that was returned onto a span."""
+    span.level = "ERROR"
+    message = recipe.error_message(scope) if recipe.error_message is not None else MISSING
+    if message is MISSING and recipe.error_when is not None:
+        message = recipe.error_when.matched(scope)
+    span.status_message = _text(message)
+    span.metadata["error.returned"] = True
 
 
 def error_record(span: Span, recipe: Recipe, scope: CallScope | None, exc: BaseException) -> None:
     """Write onto a span what its call raised."""
-    if isinstance(exc, _CONTROL_FLOW):
+    if isinstance(exc, CONTROL_FLOW):
         return
-    if _is_cancellation(exc):
+    if is_cancellation(exc):
         span.level = "WARNING"
         span.status_message = "cancelled"
         span.metadata["outcome"] = "cancelled"
@@ -141,12 +144,6 @@ def _late_values(span: Span, recipe: Recipe, scope: CallScope) -> None:
         span.status_message = _text(found)
     if recipe.model is not None and (found := recipe.model(scope)) is not MISSING:
         span.model = render(found)
-
-
-def _is_cancellation(exc: BaseException) -> bool:
-    # Without an import: what raises it has imported it.
-    trio_cancelled = getattr(sys.modules.get("trio"), "Cancelled", ())
-    return isinstance(exc, (asyncio.CancelledError, trio_cancelled))
 
 
 def _message(exc: BaseException) -> str:

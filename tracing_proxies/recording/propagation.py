@@ -12,6 +12,8 @@ from opentelemetry.trace import SpanContext, TraceFlags, TraceState
 from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSION_KEYS
 from tracing_proxies.recording.ids import span_hex, trace_hex
 from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.unrecorded import Unrecorded
+from tracing_proxies.sampling.rule import threshold, write_state
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
@@ -82,13 +84,13 @@ def write_headers(context: Context) -> dict[str, str]:
     """Write the current span of a context as headers.
 
     Returns:
-        ``traceparent``, and ``tracestate`` where the trace has one; nothing if no span is current, if sampling has left
-        it out, or if instrumentation is suppressed.
+        ``traceparent``, and ``tracestate`` where the trace has one; nothing if no span is current, if a rule says that
+        it is never recorded, or if instrumentation is suppressed.
     """
     span = context.get(SPAN_KEY)
     if span is None or any(context.get(key) for key in SUPPRESSION_KEYS):
         return {}
-    told = context_of(span)
+    told = told_to_others(span)
     if not told.is_valid:
         return {}
     flags = int(told.trace_flags) & 0xFF
@@ -100,8 +102,34 @@ def write_headers(context: Context) -> dict[str, str]:
 
 def context_of(span: Any) -> SpanContext:
     """Return the ids of a span, whosever it is."""
-    told: SpanContext = span.own_context() if type(span) is Span else span.get_span_context()
+    told: SpanContext = (
+        span.own_context() if type(span) is Span or type(span) is Unrecorded else span.get_span_context()
+    )
     return told
+
+
+def told_to_others(span: Any) -> SpanContext:
+    """Return the ids of a span with what other services are to know of sampling: R always, T and the flag if it is kept.
+
+    A trace that is still undecided is decided now, so that all its parts are kept or none (OpenTelemetry, "TraceState:
+    Probability Sampling").
+    """
+    told = context_of(span)
+    if type(span) is Span:
+        held = span.trace.held
+        if held is None:
+            return told
+        kept, random = held.tail.settle(held), held.random
+        least = threshold(held.recorded) if kept else None
+    elif type(span) is Unrecorded and span.root.trace_id:
+        kept, random, least = False, span.root.random, None
+    else:
+        return told
+    state = told.trace_state or TraceState()
+    others = [(name, value) for name, value in state.items() if name != "ot"]
+    written = write_state(state.get("ot"), random, least)
+    flags = TraceFlags(TraceFlags.SAMPLED if kept else TraceFlags.DEFAULT)
+    return SpanContext(told.trace_id, told.span_id, False, flags, TraceState(_shortened([("ot", written), *others])))
 
 
 def _shortened(members: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tracing_proxies.recording.capture import Limits, flat_copy
 from tracing_proxies.recording.scope import Binder, defaults_of, make_binder, positional_names
+from tracing_proxies.recording.tally import Tally
 from tracing_proxies.registry.policy import Policy
 from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value, paths_of
@@ -20,6 +21,7 @@ class Recipe:
     """What advice does for each call of one join point; immutable once made, and swapped as a whole on reload.
 
     Args:
+        tally: counts its calls, also those of recipes before and after this one.
         library: the library whose own OpenTelemetry spans must not see this call's (see ``native``); "" for none.
     """
 
@@ -29,6 +31,9 @@ class Recipe:
         "capture_output",
         "condition",
         "constant_name",
+        "count",
+        "counts_alone",
+        "critical",
         "delegate",
         "error_message",
         "error_when",
@@ -53,18 +58,31 @@ class Recipe:
         "output",
         "policy",
         "rate",
+        "reads_unrecorded",
         "room",
         "root",
         "sample",
         "session",
         "status_message",
         "tags",
+        "tally",
         "usage",
         "user",
     )
 
-    def __init__(self, policy: Policy, function: Any, qualname: str, *, bound: bool, library: str = "") -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        function: Any,
+        qualname: str,
+        *,
+        bound: bool,
+        library: str = "",
+        tally: Tally | None = None,
+    ) -> None:
         self.policy = policy
+        self.tally = Tally() if tally is None else tally
+        self.count = self.tally.count
         self.library = library
         self.function = qualname.rpartition(".")[2]
         self.bind: Binder = make_binder(function, bound=bound)
@@ -92,6 +110,7 @@ class Recipe:
         self.level = policy.level or "DEFAULT"
         self.status_message = policy.status_message
         self.condition = policy.condition
+        self.critical = policy.critical
         self.model = policy.model
         self.usage = tuple(policy.usage.items())
         self.sample = policy.sample
@@ -115,6 +134,7 @@ class Recipe:
             or self.error_when
             or self.status_message
             or self.condition
+            or self.critical
             or self.model
             or self.usage
         )
@@ -130,6 +150,9 @@ class Recipe:
             or self.level != "DEFAULT"
             or self.observation == "generation"
         )
+        # Of calls that are only counted: whether their arguments may be needed, and whether there is nothing to judge.
+        self.reads_unrecorded = self.needs_scope
+        self.counts_alone = self.error_when is None and self.condition is None and not self.root
 
 
 def is_late(value: Value) -> bool:

@@ -7,24 +7,16 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry.context import Context
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import SpanContext, TraceFlags
 
 from tracing_proxies.failures import contain
 from tracing_proxies.recording import outcome
 from tracing_proxies.recording.capture import flat_copy, is_flat, snapshot
-from tracing_proxies.recording.context import (
-    OWN_KEY,
-    SPAN_KEY,
-    SUPPRESSED,
-    UNSAMPLED,
-    current,
-    with_own_span,
-    with_span,
-)
-from tracing_proxies.recording.handles import NEVER_RECORDED, Adoption, Recording, Unsampled
+from tracing_proxies.recording.context import OWN_KEY, SPAN_KEY, SUPPRESSED, current, with_own_span, with_span
+from tracing_proxies.recording.handles import Adoption, Recording
 from tracing_proxies.recording.ids import new_span_id, new_trace_id
 from tracing_proxies.recording.ids import random_bits as _bits
 from tracing_proxies.recording.nesting import demote_inner_generation, joins
@@ -32,13 +24,17 @@ from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.room import Crowd, Crowded
 from tracing_proxies.recording.scope import CallScope
 from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.tail import Tail
+from tracing_proxies.recording.tally import LOOK_AT, Tally
 from tracing_proxies.recording.trace import Trace
-from tracing_proxies.sampling.rule import keeps
+from tracing_proxies.recording.unrecorded import COUNTED, LEFT_OUT, UNSAMPLED, Unrecorded, make_unrecorded
+from tracing_proxies.sampling.rule import MASK, keeps, read_state
 
 _new: Any = object.__new__
 _put: Any = dict.__setitem__
 _clock = time.perf_counter_ns
 _wall_clock = time.time_ns
+_cpu_clock = time.thread_time_ns
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
@@ -66,23 +62,39 @@ class Recorder:
         self.forced = 0
         self.open: dict[int, Span] = {}
         self.traces: dict[int, Trace] = {}
+        self.tail: Tail | None = None
+        self.tallies: dict[str, Tally] = {}
         self._left_out = itertools.count()
         _recorders.add(self)
 
     def forget(self) -> None:
-        """Begin anew in a forked child: the parent's open spans are the parent's to end."""
+        """Begin anew in a forked child: the parent's open spans are the parent's to end, its calls to count."""
         self.open = {}
         self.traces = {}
+        for tally in self.tallies.values():
+            tally.forget()
+        if self.tail is not None:
+            self.tail.forget()
+
+    def sample(self, tail: Tail | None) -> None:
+        """Let a sampler decide from now on; None keeps everything. Traces that are under way keep theirs."""
+        if tail is not None:
+            tail.recorder = self
+        self.tail = tail
+
+    def tally(self, target: str) -> Tally:
+        """Return the tally of a target, which outlives every change of its rule."""
+        return self.tallies.setdefault(target, Tally(target))
 
     @property
     def left_out(self) -> int:
-        """How many calls sampling has left out without making a span; their children are not among them."""
+        """How many calls have been left out by their own rule without making a span; their children are not among them."""
         # `next` counts without a lock, and the text is the only way to read a count without counting.
         return int(repr(self._left_out)[len("count(") : -1])
 
     def begin(
         self, recipe: Recipe, function: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Recording | None:
+    ) -> Any:
         """Start a span for a call.
 
         Args:
@@ -90,14 +102,19 @@ class Recorder:
             instance: what the call is bound to, or None.
 
         Returns:
-            What the call's end is to be told; None if the call is to pass through untraced.
+            What the call's end is to be told; `COUNTED` or `LEFT_OUT` if it is to be counted by the caller; None if it
+            is to pass through untraced.
         """
         try:
             context = current()
             parent = context.get(SPAN_KEY)
-            if recipe.sample <= 0.0 and parent is None:
-                next(self._left_out)
-                return Unsampled(with_span(context, UNSAMPLED)) if context else NEVER_RECORDED
+            if parent is None:
+                if recipe.sample <= 0.0 and not context and recipe.counts_alone:
+                    next(self._left_out)
+                    return LEFT_OUT
+            elif type(parent) is Unrecorded:
+                if recipe.counts_alone and not recipe.tally.has_namesakes:
+                    return COUNTED
             if not recipe.is_plain or (
                 parent is not None and (type(parent) is not Span or parent.waiting_for is not None)
             ):
@@ -109,20 +126,24 @@ class Recorder:
                 if recipe.nested != "child" and joins(parent, recipe, function, instance):
                     return None
                 trace = parent.trace
+                if trace.timed:
+                    return self._begin_timed(trace, recipe, function, instance, args, kwargs)
                 if trace.room is not None:
                     if trace.room <= 0:
-                        return self._crowd(trace, parent, name, context)
+                        return self._crowd(trace, parent, recipe, context)
                     trace.room -= 1
-            else:
+            elif self.tail is None or self.forced:
                 trace = _new(Trace)
                 trace.trace_id = _bits(128) or new_trace_id()
-                trace.weight = 1.0
-                trace.session = trace.user = trace.state = None
-                trace.tags = ()
-                trace.ended = False
                 trace.name = name
-                trace.crowd = None
-                trace.room = recipe.room
+                if recipe.room is not None:
+                    trace.room = recipe.room
+            else:
+                begun = self.tail.begin(recipe, trace_id := _bits(128) or new_trace_id())
+                if begun is None:
+                    return self._leave_out(self.tail, trace_id, recipe, context, function, instance, args, kwargs)
+                trace = begun
+                trace.name, trace.room = name, recipe.room
             span: Span = _new(Span)
             span.recorder = self
             span.recipe = recipe
@@ -146,7 +167,7 @@ class Recorder:
             else:
                 span.context = copied_context = Context(context)
                 _put(copied_context, SPAN_KEY, span)  # as `with_span` does
-            if recipe.capture_input:
+            if recipe.capture_input and trace.payload:
                 copied = flat_copy(args, recipe.limits)
                 if copied is not None and (not kwargs or is_flat(kwargs, recipe.limits)):
                     span.arguments = copied
@@ -158,6 +179,8 @@ class Recorder:
             span.start = start = _clock()
             if parent is None:
                 trace.offset = _wall_clock() - start
+                if trace.held is not None:
+                    trace.held.root_id = span_id
             return span
         except Exception as exc:
             contain("begin", exc)
@@ -180,9 +203,12 @@ class Recorder:
         if above is not None:
             if type(above) is Span:
                 parent = above
-            elif above is SUPPRESSED or (above is UNSAMPLED and not recipe.root):
+            elif above is SUPPRESSED:
                 return None
-            elif above is not UNSAMPLED:
+            elif type(above) is Unrecorded:
+                if not recipe.root:
+                    return self._count(above, recipe, function, instance, args, kwargs, context)
+            else:
                 parent, trace, parent_id, foreign = self._foreign(above, context.get(OWN_KEY))
         if parent is not None:
             if foreign is None:
@@ -194,22 +220,28 @@ class Recorder:
             if recipe.nested != "child" and joins(parent, recipe, function, instance):
                 return None
         weight = 1.0
-        if trace is None or (recipe.root and parent is not None):
-            started = self._start_trace(recipe, parent)
-            if started is None:
-                return Unsampled(with_span(context, UNSAMPLED)) if context else NEVER_RECORDED
-            trace, parent, parent_id = started, None, None
+        told = trace if parent is None else None  # a trace that was begun elsewhere
+        if trace is None or (recipe.root and parent is not None) or (told and self.tail and self._is_new(told)):
+            if recipe.condition is not None and not recipe.condition.holds(
+                CallScope(recipe.function, instance, args, recipe.bind(args, kwargs))
+            ):
+                return None
+            started = self._start_trace(recipe, parent, told, function, instance, args, kwargs, context)
+            if type(started) is not Trace:
+                return cast(Unrecorded, started)
+            trace = started
+            parent, parent_id = None, parent_id if told is not None else None
         else:
             if recipe.sample < 1.0 or recipe.rate is not None:
                 thinned = self._thin(recipe)
                 if thinned is None:
-                    return None
+                    return Crowded(context, above, recipe, None)
                 weight = thinned
-            if parent is None and not trace.name:  # the first span here of a trace that was begun elsewhere
+            if parent is None and self._is_new(trace):
                 trace.room = recipe.room
             elif trace.room is not None:
                 if trace.room <= 0:
-                    return self._crowd(trace, above, recipe.constant_name or recipe.function, context)
+                    return self._crowd(trace, above, recipe, context)
                 trace.room -= 1
         bound = scope = None
         if recipe.needs_scope:
@@ -235,17 +267,22 @@ class Recorder:
             demote_inner_generation(span)
         if not trace.name:
             trace.name = span.name
+        if parent is None and trace.held is not None:
+            trace.held.root_id = span.span_id
         self.open[span.span_id] = span
         return span
 
     def finish(self, span: Span, result: Any) -> None:
         """Record a result and let the span go."""
-        recipe = span.recipe
+        recipe, trace = span.recipe, span.trace
+        if trace.timed:
+            self._finish_timed(span, result)
+            return
         try:
             if not recipe.is_plain:
                 if not span.settled:
                     outcome.end_record(span, recipe, span.scope, result)
-            elif recipe.capture_output and result is not None:
+            elif recipe.capture_output and result is not None and trace.payload:
                 span.output = snapshot(result, recipe.limits)
         except Exception as exc:
             contain("finish", exc)
@@ -254,6 +291,10 @@ class Recorder:
             return
         # The common end of `_close`, without its calls.
         self.open.pop(span.span_id, None)
+        taken = span.stop - span.start  # type: ignore[operator]
+        recipe.count(taken if span.level != "ERROR" else ~taken)
+        if not taken & LOOK_AT:
+            recipe.tally.relieve()
         parent = span.parent
         span.release()
         if parent is not None:
@@ -261,7 +302,12 @@ class Recorder:
         else:
             self._end_trace(span)
         try:
-            self.emit(span)
+            if trace.held is None:
+                self.emit(span)
+            else:
+                trace.held.add(span)
+                if parent is None:
+                    self._decide(span)
         except Exception as exc:
             contain("emit", exc)
 
@@ -295,7 +341,11 @@ class Recorder:
         self.open.pop(span.span_id, None)
         if self.observers:
             self._observe(span)
-        parent, recipe = span.parent, span.recipe
+        parent, recipe, held = span.parent, span.recipe, span.trace.held
+        taken = (span.stop or span.start) - span.start
+        recipe.count(taken if span.level != "ERROR" else ~taken)
+        if not taken & LOOK_AT:
+            recipe.tally.relieve()
         span.release()
         if parent is None:
             self._end_trace(span)
@@ -310,9 +360,19 @@ class Recorder:
         elif span.dropped is None and parent is not None:
             parent.kept_child = True
         try:
-            self.emit(span)
+            if held is None:
+                self.emit(span)
+            else:
+                held.add(span)
+                if parent is None:
+                    self._decide(span)
         except Exception as exc:
             contain("emit", exc)
+
+    def _decide(self, root: Span) -> None:
+        held = root.trace.held
+        if held is not None and held.root_id == root.span_id:
+            held.tail.end(root)
 
     def _end_trace(self, root: Span) -> None:
         trace = root.trace
@@ -327,16 +387,24 @@ class Recorder:
                 span.app_root = False
                 span.stop = root.stop
                 crowd.describe(span)
-                self.emit(span)
+                if trace.held is None:
+                    self.emit(span)
+                else:
+                    trace.held.add(span)
             except Exception as exc:
                 contain("emit", exc)
 
-    def _crowd(self, trace: Trace, above: Any, name: str, context: Context) -> Crowded:
+    @staticmethod
+    def _is_new(trace: Trace) -> bool:
+        """Tell whether a trace that was begun elsewhere has no span here yet."""
+        return not trace.name and trace.held is None
+
+    def _crowd(self, trace: Trace, above: Any, recipe: Recipe, context: Context) -> Crowded:
         next(self._left_out)
         if trace.crowd is None:
             trace.crowd = Crowd(_clock())
-        trace.crowd.add(name)
-        return Crowded(context, above, trace.crowd)
+        trace.crowd.add(recipe.constant_name or recipe.function)
+        return Crowded(context, above, recipe, trace.crowd)
 
     def _observe(self, span: Span) -> None:
         for observer in tuple(self.observers):
@@ -345,20 +413,166 @@ class Recorder:
             except Exception as exc:
                 contain("observer", exc)
 
-    def _start_trace(self, recipe: Recipe, linked: Span | None) -> Trace | None:
+    def _start_trace(
+        self,
+        recipe: Recipe,
+        linked: Span | None,
+        told: Trace | None,
+        function: Any,
+        instance: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        context: Context,
+    ) -> Any:
+        """Begin a trace, or the part of one that was begun elsewhere.
+
+        Args:
+            linked: the span within which it begins.
+            told: the trace that was begun elsewhere.
+
+        Returns:
+            The trace, or what begins that is only counted.
+        """
         probability = recipe.sample if recipe.rate is None else recipe.rate.probability()
-        if probability <= 0.0:
+        if probability <= 0.0 and told is None:
             next(self._left_out)
-            return None
-        trace_id = new_trace_id()
-        if probability < 1.0 and not self.forced and not keeps(trace_id, probability):
+            return make_unrecorded(recipe, context, UNSAMPLED, function, instance, args, kwargs)
+        trace_id = new_trace_id() if told is None else told.trace_id
+        tail = None if self.forced else self.tail
+        if tail is not None:
+            trace = self._begin_sampled(tail, recipe, trace_id, probability, told, instance, args, kwargs)
+            if trace is None:
+                return self._leave_out(tail, trace_id, recipe, context, function, instance, args, kwargs, told)
+        elif told is not None:
+            return told
+        elif probability < 1.0 and not self.forced and not keeps(trace_id, probability):
             next(self._left_out)
-            return None
-        trace = Trace(trace_id, 1.0 if self.forced else 1.0 / probability)
+            return make_unrecorded(recipe, context, UNSAMPLED, function, instance, args, kwargs)
+        else:
+            trace = Trace(trace_id, 1.0 if self.forced else 1.0 / probability)
         trace.room = recipe.room
-        if linked is not None and linked.trace.session is not None:
+        if told is not None:
+            trace.state = told.state
+        elif linked is not None and linked.trace.session is not None:
             trace.session = linked.trace.session
         return trace
+
+    def _begin_sampled(
+        self,
+        tail: Tail,
+        recipe: Recipe,
+        trace_id: int,
+        share: float,
+        told: Trace | None,
+        instance: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Trace | None:
+        critical = recipe.critical is not None and recipe.critical.holds(
+            CallScope(recipe.function, instance, args, recipe.bind(args, kwargs))
+        )
+        if told is None:
+            return tail.begin(recipe, trace_id, share=share, critical=critical)
+        random, least = read_state(told.state.get("ot") if told.state else None)
+        return tail.begin(
+            recipe, trace_id, random=random, share=share, critical=critical, sampled=told.sampled, told=least
+        )
+
+    def _leave_out(
+        self,
+        tail: Tail,
+        trace_id: int,
+        recipe: Recipe,
+        context: Context,
+        function: Any,
+        instance: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        told: Trace | None = None,
+    ) -> Unrecorded:
+        """Begin a trace whose calls are only counted."""
+        made = make_unrecorded(recipe, context, None, function, instance, args, kwargs)
+        made.tail, made.trace_id, made.random = tail, trace_id, trace_id & MASK
+        made.recorded = tail.controller.plan.record
+        if told is not None:
+            made.state = told.state
+            random, _ = read_state(told.state.get("ot") if told.state else None)
+            made.random = made.random if random is None else random
+        return made
+
+    def _count(
+        self,
+        above: Unrecorded,
+        recipe: Recipe,
+        function: Any,
+        instance: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        context: Context,
+    ) -> Any:
+        """Begin to count a call within a trace that is not recorded."""
+        parent: Any = above
+        if recipe.nested != "child" and joins(parent, recipe, function, instance):
+            return None
+        if recipe.condition is not None and not recipe.condition.holds(
+            CallScope(recipe.function, instance, args, recipe.bind(args, kwargs))
+        ):
+            return None
+        return make_unrecorded(recipe, context, above, function, instance, args, kwargs)
+
+    def count_failure(
+        self,
+        recipe: Recipe,
+        function: Any,
+        instance: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        start: int,
+        exc: BaseException,
+    ) -> None:
+        """Count a call that `begin` has answered `COUNTED` or `LEFT_OUT`, and that has raised."""
+        stop = _clock()
+        try:
+            context = current()
+            above = context.get(SPAN_KEY)
+            call = make_unrecorded(
+                recipe, context, above if type(above) is Unrecorded else UNSAMPLED, function, instance, args, kwargs
+            )
+            call.start, call.stop = start, stop
+            call.fail(exc)
+        except Exception as error:
+            contain("fail", error)
+
+    def begin_later(
+        self, recipe: Recipe, function: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Recording | None:
+        """Do as `begin` does, for advice that leaves the counting to what this returns."""
+        recording: Any = self.begin(recipe, function, instance, args, kwargs)
+        if recording is COUNTED or recording is LEFT_OUT:
+            context = current()
+            above = context.get(SPAN_KEY)
+            recording = make_unrecorded(
+                recipe, context, above if type(above) is Unrecorded else UNSAMPLED, function, instance, args, kwargs
+            )
+        return cast("Recording | None", recording)
+
+    def _begin_timed(self, trace: Trace, *call: Any) -> Any:
+        """Measure what beginning a span takes."""
+        trace.timed = False
+        start = _cpu_clock()
+        begun = self.begin(*call)
+        trace.spent += _cpu_clock() - start
+        trace.timed = True
+        return begun
+
+    def _finish_timed(self, span: Span, result: Any) -> None:
+        """Measure what ending a span takes."""
+        trace = span.trace
+        trace.timed = False
+        start = _cpu_clock()
+        self.finish(span, result)
+        trace.spent += _cpu_clock() - start
+        trace.timed = True
 
     def _thin(self, recipe: Recipe) -> float | None:
         """Decide on one span within a kept trace; returns its weight, None if it is left out."""
@@ -383,9 +597,12 @@ class Recorder:
         trace = self.traces.get(context.trace_id)
         if trace is None and own is not None and own.library and own.stop is None and not context.is_remote:
             return own, own.trace, own.span_id, context  # a root only because it could not see ours
+        if trace is None and self.tail is not None:
+            trace = self.tail.follow(context.trace_id)
         if trace is None:
             trace = Trace(context.trace_id)
             trace.state = context.trace_state
+            trace.sampled = bool(context.trace_flags & TraceFlags.SAMPLED) if context.is_remote else None
         return None, trace, context.span_id, context
 
     def _adopt(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
 
+from tracing_proxies.recording.failure import is_failure
+
 if TYPE_CHECKING:
+    from tracing_proxies.recording.recipe import Recipe
     from tracing_proxies.recording.span import Span
 
 _MOST_NAMES = 50
+_clock = time.perf_counter_ns
 OTHERS = "others"
 
 
@@ -47,21 +52,36 @@ class Crowd:
 
 
 class Crowded:
-    """A call that its trace has no room for: it is counted, and whether it raised."""
+    """A call within a recorded trace that has no span of its own: it is counted, and whether it raised.
 
-    __slots__ = ("context", "crowd", "span")
+    Args:
+        context: what is current around it, and stays so.
+        span: the span above.
+        recipe: what holds for it.
+        crowd: counts what its trace had no room for; None where it was left out by its own rule.
+    """
 
-    def __init__(self, context: Context, span: Span, crowd: Crowd) -> None:
+    __slots__ = ("context", "crowd", "recipe", "span", "start")
+
+    def __init__(self, context: Context, span: Any, recipe: Recipe, crowd: Crowd | None) -> None:
         self.context = context
         self.span = span
+        self.recipe = recipe
         self.crowd = crowd
+        self.start = _clock()
 
     def finish(self, result: Any) -> None:
-        """Record nothing."""
+        """Count the call."""
+        self.recipe.count(_clock() - self.start)
 
     def fail(self, exc: BaseException) -> None:
-        """Count the error."""
-        self.crowd.errors += 1
+        """Count the call, and the error if it is one."""
+        failed = is_failure(exc)
+        taken = _clock() - self.start
+        self.recipe.count(~taken if failed else taken)
+        if self.crowd is not None:
+            self.crowd.errors += 1
 
     def abandon(self, reason: str) -> None:
-        """Record nothing."""
+        """Count the call."""
+        self.finish(None)

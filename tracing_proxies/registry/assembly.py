@@ -87,7 +87,7 @@ def assemble(
         roles=roles,
         defaults=settings_of(values.get("defaults", {})),
         export=_export(values, base),
-        sampling=SamplingSettings(),
+        sampling=SamplingSettings(**values.get("sampling", {})),
         masking=masking,
         spool=_spool(values),
         reload=_reload(values),

@@ -95,6 +95,9 @@ _HEADERS: Final = {
 _PATTERN: Final = either(
     anchored(_POINTCUT, "a pattern such as module:Class.method", "package.module:Class.method"), VARIABLE
 )
+_RATE: Final = anchored(
+    rf"\s*(?!0+(?:\.0+)?\s*/){_NUMBER}\s*/\s*(?:{'|'.join(NANOSECONDS)})\s*", "a rate such as 1/min", "1/min", "5/s"
+)
 _SAMPLE: Final = anchored(
     rf"\s*(?:{_PERCENTAGE}|(?!0+(?:\.0+)?\s*/){_NUMBER}\s*/\s*(?:{'|'.join(NANOSECONDS)}))\s*",
     "always, never, a share such as 10% or a rate such as 5/min",
@@ -115,6 +118,17 @@ FORMS: Final[Mapping[str, Form]] = {
     "sample": Form(
         "`always`, `never`, a share or a rate", _fixed({"enum": ["always", "never"]}, _SAMPLE, VARIABLE), "units"
     ),
+    "budget": Form(
+        "a share of one core, or `unlimited`",
+        _fixed(
+            {"enum": ["unlimited"]},
+            anchored(rf"\s*{_PERCENTAGE}\s*", "a share such as 1%, or unlimited", "1%"),
+            VARIABLE,
+        ),
+        "units",
+    ),
+    "rate": Form("a rate", _fixed(_RATE, VARIABLE), "units"),
+    "keeps": Form("a list of words and conditions", _fixed(some({"type": "string"})), "traces-that-are-kept"),
     "file": Form("the path of a file", _fixed({**SCALAR, "minLength": 1})),
     "entry": Form("`module:name`", _fixed(anchored(_ENTRY, "module:name"), VARIABLE)),
     "when": Form("a condition", _fixed({"type": "string"}), "when-conditions-on-the-environment"),

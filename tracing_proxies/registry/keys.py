@@ -16,6 +16,7 @@ OBSERVATIONS: Final = (
 LEVELS: Final = ("DEBUG", "DEFAULT", "WARNING", "ERROR")
 NESTED: Final = ("merge", "child", "skip")
 DURABILITIES: Final = ("memory", "spill", "wal")
+KEEPS: Final = ("error", "slow", "rare")
 NATIVE: Final = ("mute", "adopt", "keep")
 DETECTORS: Final = ("secrets", "url_credentials", "email", "iban", "payment_card", "us_ssn", "ip", "mac", "phone")
 
@@ -119,7 +120,14 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("path", ("export.local",), "file", "The file, relative to the registry.", ".tracing_proxies/traces.db"),
     Key("retention", ("export.local",), "duration", "How long traces are kept.", "7d"),
     Key("max_size", ("export.local",), "bytes", "How large the file may grow.", "1GiB"),
-    Key("budget", ("sampling",), "choice", "What tracing may cost of one core.", "unlimited", ("unlimited",)),
+    Key("budget", ("sampling",), "budget", "What tracing may cost of one core: a share, or unlimited.", "1%"),
+    Key("keep", ("sampling",), "keeps",
+        "The traces that are kept before all others: error, slow, rare, and conditions such as duration > 8s.",
+        "error, slow, rare"),
+    Key("floor", ("sampling",), "rate", "How many traces of each name are kept at least, as far as there is room.",
+        "1/min"),
+    Key("max_latency", ("sampling",), "duration",
+        "A rule that holds a call up for longer records no payload for a while.", "100ms"),
     Key("policy", ("masking",), "choice", "Whether all but the hidden passes, or only what `show` names.", "open",
         ("open", "strict")),
     Key("hide", ("masking", "rule.masking"), "texts", "Key names and globs whose values are hidden."),
@@ -164,6 +172,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("usage", _BUNDLE, "mapping", "Counts of tokens, by kind.", unseen=_RETURNED),
     Key("sample", _SETTING, "sample", "How many calls of each target are recorded: always, never, a share or a rate.",
         "always"),
+    Key("critical", _BUNDLE, "path", "A condition on the call that makes its trace outlive every budget.",
+        unseen=_EARLY),
     Key("budget", _SETTING, "section", "What the traces that start here may grow to.", section="budget"),
     Key("spans_per_trace", ("budget",), "count", "How many spans a trace may have; the rest are summed up in one more.",
         "any number"),
@@ -186,9 +196,6 @@ LATER: Final[tuple[Later, ...]] = (
     Later("registry", "budget"),
     Later("registry", "scores"),
     Later("registry", "alerts"),
-    Later("sampling", "keep"),
-    Later("sampling", "floor"),
-    Later("sampling", "budget", r"[0-9.]+\s*%", "1%"),
     Later("masking", "pseudonyms"),
     Later("use", "native", "adopt", "adopt"),
     Later("preset", "native", "adopt", "adopt"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -11,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from tracing_proxies.errors import Place
 from tracing_proxies.registry.conditions import judge
 from tracing_proxies.registry.findings import Refusal
-from tracing_proxies.registry.keys import Key
+from tracing_proxies.registry.keys import KEEPS, Key
 from tracing_proxies.registry.model import SampleRate
 from tracing_proxies.registry.nodes import BrokenNode, ListNode, MapNode, Node, ScalarNode, describe
 from tracing_proxies.registry.origins import Stated, origin_of
-from tracing_proxies.registry.paths import CapturePath, PathError, compile_path
+from tracing_proxies.registry.paths import CapturePath, PathError, compile_path, compile_trace_path
 from tracing_proxies.registry.pointcut import Pointcut, PointcutError
 from tracing_proxies.registry.splits import is_unquoted_template
 from tracing_proxies.registry.suggest import nearest
@@ -33,6 +34,8 @@ V = TypeVar("V", bound=Value)
 _TRUTHS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _SAMPLES: Final = "always, never, a share such as 10% or a rate such as 5/min"
+_BUDGETS: Final = "a share of one core such as 1%, or unlimited"
+_SMALLEST_BUDGET: Final = 0.0001
 _LARGEST_COUNT: Final = 1_000_000
 _SHORTEST_INTERVAL: Final = 100 * 10**6
 _ENTRY: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -127,6 +130,40 @@ def read_sample(reader: Reader, node: Node, key: Key) -> SampleRate:
         many, period = _quantity(node, parse_rate, _SAMPLES)
         return SampleRate(1.0, many, period)
     return SampleRate(_quantity(node, parse_share, _SAMPLES))
+
+
+def read_budget(reader: Reader, node: Node, key: Key) -> float:
+    """Read a share of one core; infinite stands for unlimited."""
+    text = scalar(node, _BUDGETS).text
+    if text == "unlimited":
+        return math.inf
+    if text.isalpha():
+        raise Refusal("TP208", f"expected {_BUDGETS}, found {text[:60]!r}", node.place, nearest(text, ("unlimited",)))
+    share = _quantity(node, parse_share, _BUDGETS)
+    if share < _SMALLEST_BUDGET:
+        message = f"{key.name!r} is at least 0.01%, not {text[:40]!r}; `tracing-proxies off` ends tracing"
+        raise Refusal("TP207", message, node.place)
+    return share
+
+
+def read_rate(reader: Reader, node: Node, key: Key) -> float:
+    """Read a rate, as a number per second."""
+    many, period = _quantity(node, parse_rate, "a rate such as 1/min")
+    return many * 1e9 / period
+
+
+def read_keeps(reader: Reader, node: Node, key: Key) -> tuple[str | CapturePath, ...]:
+    def read(child: Node) -> str | CapturePath:
+        found = scalar(child, "error, slow, rare, or a condition such as duration > 8s")
+        if found.text in KEEPS:
+            return found.text
+        try:
+            return compile_trace_path(found.text)
+        except PathError as error:
+            right = error.suggestion or nearest(found.text, KEEPS)
+            raise Refusal("TP205", error.message, found.at(error.offset), right) from None
+
+    return _each(reader, node, read)
 
 
 def read_file(reader: Reader, node: Node, key: Key) -> Path:
@@ -280,6 +317,9 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
     "duration": read_duration,
     "interval": read_interval,
     "sample": read_sample,
+    "budget": read_budget,
+    "rate": read_rate,
+    "keeps": read_keeps,
     "file": read_file,
     "entry": read_entry,
     "when": read_when,
@@ -297,7 +337,8 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
 
 SCALARS: Final = frozenset(
     (
-        "text", "flag", "count", "version", "choice", "bytes", "duration", "interval", "sample", "file", "entry",
+        "text", "flag", "count", "version", "choice", "bytes", "duration", "interval", "sample", "budget", "rate",
+        "file", "entry",
         "when", "path", "template", "value", "values", "capture",
     )
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies.errors import Place
+from tracing_proxies.registry.keys import KEEPS
 from tracing_proxies.registry.origins import NO_ORIGINS, Origin, Origins
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Pointcut, Target
@@ -65,6 +67,7 @@ class Settings:
         input: one value, or values by name, in place of the arguments.
         output: the same in place of the result.
         condition: the `if:`, judged per call.
+        critical: whether the trace outlives every budget, judged per call.
         min_duration: nanoseconds.
         spans_per_trace: how many spans a trace that starts here may have.
         hide: names of keys that are hidden besides those of the registry.
@@ -88,6 +91,7 @@ class Settings:
     level: str | None = None
     status_message: Value | None = None
     condition: CapturePath | None = None
+    critical: CapturePath | None = None
     model: Value | None = None
     usage: Mapping[str, Value] = EMPTY
     sample: SampleRate | None = None
@@ -216,9 +220,24 @@ class Export:
 
 @attrs.frozen
 class SamplingSettings:
-    """How much tracing may cost; a budget of None is unlimited."""
+    """How much tracing may cost, and what is kept before all else.
 
-    budget: float | None = None
+    Args:
+        budget: a share of one core; infinite for none.
+        keep: error, slow and rare traces, and conditions on a trace's first span.
+        floor: how many traces of each name are kept at least, per second.
+        max_latency: how long a rule may hold one call up, in nanoseconds.
+    """
+
+    budget: float = 0.01
+    keep: tuple[str | CapturePath, ...] = KEEPS
+    floor: float = 1 / 60
+    max_latency: int = 100 * 10**6
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether everything is kept, whatever it costs."""
+        return math.isinf(self.budget)
 
 
 @attrs.frozen

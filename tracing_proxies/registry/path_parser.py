@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
@@ -12,6 +13,7 @@ from tracing_proxies.registry.path_steps import ROOTS, Evaluate, Field, Index, S
 from tracing_proxies.registry.path_tokens import PathError, Token, tokenize
 from tracing_proxies.registry.path_values import DEEPEST, compare, contains, truth
 from tracing_proxies.registry.suggest import nearest
+from tracing_proxies.registry.units import parse_duration
 
 _COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=")
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
@@ -41,10 +43,13 @@ class Parser:
 
     Args:
         text: the expression.
+        roots: what its paths may start with.
+        units: whether it may hold durations such as ``8s``, which stand for nanoseconds.
     """
 
-    def __init__(self, text: str) -> None:
-        self._tokens = tokenize(text)
+    def __init__(self, text: str, roots: Sequence[str] = ROOTS, *, units: bool = False) -> None:
+        self._tokens = tokenize(text, units=units)
+        self._roots = roots
         self._at = 0
         self._depth = 0
         self.names: set[str] = set()
@@ -173,6 +178,8 @@ class Parser:
         token = self._next()
         if token.kind == "text":
             return _plainly(_constant(token.text))
+        if token.kind == "quantity":
+            return _plainly(_constant(parse_duration(token.text)))
         if token.kind == "number" or (token.kind == "sign" and token.text == "-"):
             return _plainly(_constant(self._number(token)))
         if token.kind == "sign" and token.text == "[":
@@ -193,11 +200,11 @@ class Parser:
             return self._followed(_plainly(self._first()))
         if calls and token.text not in _WORDS:
             raise PathError(f"{token.text!r} is not a function; only first(a, b, …) is", token.offset)
-        if token.text not in ROOTS:
+        if token.text not in self._roots:
             raise PathError(
-                f"a path starts with {', '.join(ROOTS)}, not with {token.text!r} (fixed text stands in quotes)",
+                f"a path starts with {', '.join(self._roots)}, not with {token.text!r} (fixed text stands in quotes)",
                 token.offset,
-                nearest(token.text, (*ROOTS, *_CONSTANTS)),
+                nearest(token.text, (*self._roots, *_CONSTANTS)),
             )
         return _plainly(self._path(token))
 

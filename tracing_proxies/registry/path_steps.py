@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Final
 
 import attrs
@@ -15,6 +16,8 @@ from tracing_proxies.registry.path_values import MOST_ITEMS, index, items
 Evaluate = Callable[[Any], Any]
 
 ROOTS: Final = ("args", "self", "result", "error", "env")
+TRACE_ROOTS: Final = ("duration", "metadata", "name", "level", "error", "tags", "session", "user", "env")
+"""What a condition on a whole trace reads, when its first span has ended."""
 
 
 @attrs.frozen
@@ -62,7 +65,9 @@ def read_root(root: str, steps: Sequence[Step]) -> tuple[Evaluate, Sequence[Step
         return (lambda scope: scope.self), steps
     if root == "result":
         return (lambda scope: scope.result), steps
-    return (lambda scope: scope.args), steps
+    if root == "args":
+        return (lambda scope: scope.args), steps
+    return attrgetter(root), steps
 
 
 def walk(start: Evaluate, steps: Sequence[Step]) -> Evaluate:

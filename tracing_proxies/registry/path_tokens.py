@@ -11,6 +11,7 @@ LONGEST: Final = 4_096
 
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
+      | (?P<quantity>[0-9]{1,15}(?:\.[0-9]{1,9})?(?:ns|us|µs|ms|s|min|m|h|d|w)\b)
       | (?P<number>[0-9]{1,40}(?:\.[0-9]{1,40})?(?![\w.]))
       | (?P<name>[^\W\d]\w*)
       | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
@@ -49,8 +50,11 @@ class Token:
         return "the end" if self.kind == "end" else repr(self.text)
 
 
-def tokenize(text: str) -> list[Token]:
+def tokenize(text: str, *, units: bool = False) -> list[Token]:
     """Cut a text into tokens; the last one is of the kind `end`.
+
+    Args:
+        units: whether durations such as ``8s`` are tokens, of the kind `quantity`.
 
     Raises:
         PathError: at the first character that no token starts with.
@@ -61,7 +65,7 @@ def tokenize(text: str) -> list[Token]:
     at = 0
     while at < len(text):
         found = _TOKEN.match(text, at)
-        if found is None:
+        if found is None or (found.lastgroup == "quantity" and not units):
             raise PathError(_complaint(text, at), at)
         kind = found.lastgroup or ""
         if kind == "text":

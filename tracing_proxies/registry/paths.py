@@ -10,11 +10,11 @@ import attrs
 
 from tracing_proxies.registry.fields import MISSING
 from tracing_proxies.registry.path_parser import Parser
-from tracing_proxies.registry.path_steps import Evaluate
+from tracing_proxies.registry.path_steps import TRACE_ROOTS, Evaluate
 from tracing_proxies.registry.path_tokens import PathError
 from tracing_proxies.registry.path_values import truth
 
-__all__ = ["CapturePath", "PathError", "Scope", "compile_path"]
+__all__ = ["CapturePath", "PathError", "Scope", "compile_path", "compile_trace_path"]
 
 
 class Scope(Protocol):
@@ -56,14 +56,14 @@ class CapturePath:
     _value: Evaluate = attrs.field(repr=False)
     _subject: Evaluate = attrs.field(repr=False)
 
-    def __call__(self, scope: Scope) -> Any:
+    def __call__(self, scope: Any) -> Any:
         """Evaluate on a call; whatever is absent or odd is MISSING, never an exception."""
         try:
             return self._value(scope)
         except Exception:  # a property that was forced with `!`, or data that changes meanwhile, may raise anything
             return MISSING
 
-    def holds(self, scope: Scope) -> bool:
+    def holds(self, scope: Any) -> bool:
         """Judge the expression as a condition, without calling any foreign `__bool__`."""
         return truth(self(scope))
 
@@ -77,12 +77,25 @@ class CapturePath:
 
 @lru_cache(maxsize=8_192)
 def compile_path(text: str) -> CapturePath:
-    """Compile an expression of the registry language.
+    """Compile an expression over a call.
 
     Raises:
         PathError: at its first mistake.
     """
-    parser = Parser(text)
+    return _compile(text, Parser(text))
+
+
+@lru_cache(maxsize=1_024)
+def compile_trace_path(text: str) -> CapturePath:
+    """Compile an expression over a whole trace, such as ``duration > 8s``; it is evaluated on what has those names.
+
+    Raises:
+        PathError: at its first mistake.
+    """
+    return _compile(text, Parser(text, TRACE_ROOTS, units=True))
+
+
+def _compile(text: str, parser: Parser) -> CapturePath:
     expression = parser.parse()
     return CapturePath(
         text,

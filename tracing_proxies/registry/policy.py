@@ -26,6 +26,7 @@ class Policy:
         name: None for the default, the qualified name without its module.
         outcome: values that are recorded as metadata ``outcome.<key>``.
         condition: the `if:`, judged per call.
+        critical: whether the trace outlives every budget, judged per call.
         sample: the share of calls that is recorded.
         rate: how many calls of each target are recorded in how many nanoseconds; None where a share decides.
         min_duration: nanoseconds.
@@ -53,6 +54,7 @@ class Policy:
     level: str | None = None
     status_message: Value | None = None
     condition: CapturePath | None = None
+    critical: CapturePath | None = None
     model: Value | None = None
     usage: Mapping[str, Value] = EMPTY
     sample: float = 1.0
@@ -162,6 +164,7 @@ def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings]) -> Policy:
         level=strongest("level"),
         status_message=strongest("status_message"),
         condition=strongest("condition"),
+        critical=strongest("critical"),
         model=strongest("model"),
         usage=_merged(layers, "usage"),
         sample=1.0 if sample is None else sample.share,

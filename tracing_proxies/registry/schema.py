@@ -11,7 +11,7 @@ from tracing_proxies.registry.forms import FORMS, NOTHING, SCALAR, VARIABLE, Sch
 from tracing_proxies.registry.keys import Key, choices_of, not_yet, sections
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_LITERAL: Final = frozenset(("bytes", "duration", "sample", "file"))
+_LITERAL: Final = frozenset(("bytes", "duration", "sample", "budget", "rate", "file"))
 
 
 def schema_of_registry(presets: Mapping[str, str]) -> Schema:

@@ -33,15 +33,18 @@ class JoinPoint:
     __slots__ = (
         "__weakref__",
         "begin",
+        "begin_later",
         "bound",
         "call",
         "entry",
+        "failed",
         "function",
         "lazy",
         "mutations",
         "raw",
         "recipe",
         "standing",
+        "tally",
         "target",
     )
 
@@ -51,6 +54,9 @@ class JoinPoint:
         self.target = target
         self.function = function
         self.begin = recorder.begin
+        self.begin_later = recorder.begin_later
+        self.failed = recorder.count_failure
+        self.tally = recorder.tally(str(target))
         self.lazy = lazy
         self.bound = bound
         self.call = function if call is None else call
@@ -73,7 +79,7 @@ def wrap(point: JoinPoint) -> Callable[[Any, Any, tuple[Any, ...], dict[str, Any
     def advice(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         __tracebackhide__ = True
         recipe = point.recipe
-        recording = None if recipe is None else point.begin(recipe, point.function, instance, args, kwargs)
+        recording = None if recipe is None else point.begin_later(recipe, point.function, instance, args, kwargs)
         if recipe is None or recording is None:
             try:
                 return wrapped(*args, **kwargs)
@@ -123,7 +129,7 @@ def go_on(
         folding = None if fold is None else lambda: fold(instance, recipe.bind(args, kwargs))
         opener = None
         if recording is None:
-            opener = partial(point.begin, recipe, point.function, instance, args, kwargs)
+            opener = partial(point.begin_later, recipe, point.function, instance, args, kwargs)
         return proceed(result, opener, recording, recipe, folding)
     except Exception as exc:
         contain("stream", exc)

@@ -120,7 +120,7 @@ class Frameless:
         instance = None
         if point.bound and args:
             instance, args = args[0], args[1:]
-        recording = point.begin(recipe, point.function, instance, args, kwargs)
+        recording = point.begin_later(recipe, point.function, instance, args, kwargs)
         if recording is not None:
             self._running[id(frame)] = _Call(code, recording)
 

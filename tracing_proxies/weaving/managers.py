@@ -179,7 +179,7 @@ def _opener_for(begun: Recording, recipe: Recipe) -> Callable[[Any], Recording |
         args, instance = manager.args, None
         if args and args[0] is not None and id(args[0]) == instance_id:
             instance, args = args[0], args[1:]
-        return recorder.begin(recipe, function, instance, args, manager.kwds)
+        return recorder.begin_later(recipe, function, instance, args, manager.kwds)
 
     return begin
 

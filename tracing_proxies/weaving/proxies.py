@@ -16,6 +16,7 @@ import functools
 import inspect
 import pkgutil
 import sys
+import time
 import weakref
 from operator import attrgetter
 from types import FunctionType, MethodType
@@ -24,6 +25,8 @@ from typing import Any
 import wrapt
 
 from tracing_proxies.recording.context import attach, detach, reset
+from tracing_proxies.recording.tally import LOOK_AT
+from tracing_proxies.recording.unrecorded import COUNTED, LEFT_OUT, LEFT_OUT_CONTEXT
 from tracing_proxies.registry.fields import mro_of, namespace_of
 from tracing_proxies.weaving.advice import JoinPoint, go_on, wrap
 from tracing_proxies.weaving.candidates import is_bound_by
@@ -31,6 +34,7 @@ from tracing_proxies.weaving.internal import as_of, cut_frame, internal
 from tracing_proxies.weaving.stream_objects import proceed_with
 from tracing_proxies.weaving.streams import CONTINUES
 
+_clock = time.perf_counter_ns
 _continues = CONTINUES.get
 _name_of = type.__dict__["__name__"].__get__
 
@@ -121,7 +125,29 @@ def advise(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             recording = point.begin(recipe, point.function, args[0], args[1:], kwargs)
         else:
             recording = point.begin(recipe, point.function, None, args, kwargs)
-    if recording is None:
+    if recording is COUNTED or recording is LEFT_OUT:
+        token = attach(LEFT_OUT_CONTEXT) if recording is LEFT_OUT else None
+        start = _clock()
+        try:
+            result = point.call(*args, **kwargs)
+        except BaseException as exc:
+            if token is not None:
+                detach(token)
+            instance, rest = (args[0], args[1:]) if point.bound and args else (None, args)
+            point.failed(recipe, point.function, instance, rest, kwargs, start, exc)
+            cut_frame(exc)
+            raise
+        taken = _clock() - start
+        if token is not None:
+            detach(token)
+        if recipe.fold is None and _continues(id(type(result))) is None:
+            recipe.count(taken)
+            if not taken & LOOK_AT:
+                recipe.tally.relieve()
+            return result
+        instance, rest = (args[0], args[1:]) if point.bound and args else (None, args)
+        recording = point.begin_later(recipe, point.function, instance, rest, kwargs)
+    elif recording is None:
         try:
             result = point.call(*args, **kwargs)
         except BaseException as exc:

@@ -11,6 +11,7 @@ from tracing_proxies.recording.capture import snapshot
 from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.unrecorded import Unrecorded
 from tracing_proxies.weaving.internal import all_internal
 from tracing_proxies.weaving.steps import Steps
 
@@ -71,6 +72,11 @@ class Stream:
             self.fold = None
             return
         self.steps = Steps(self.recording)
+        if type(self.recording) is Unrecorded or (
+            self.fold is None and type(self.recording) is Span and not self.recording.trace.payload
+        ):
+            self.fold = None  # nothing of the items is wanted
+            return
         try:
             self.fold = self.fold() if self.fold is not None else ItemFold(self.recipe)
         except Exception as exc:
@@ -93,7 +99,7 @@ class Stream:
             return
         value: Any = None
         try:
-            value = self.fold.value()
+            value = self.fold.value() if self.fold is not None else None
         except Exception as exc:
             contain("fold", exc)
         self.fold = None
@@ -122,6 +128,8 @@ class Stream:
             recording.stop = self.left
             recording.recorder.abandon(recording, ABANDONED)
         elif recording is not None:
+            if type(recording) is Unrecorded:
+                recording.stop = self.left
             recording.abandon(ABANDONED)
 
     def step(self, generator: Any, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

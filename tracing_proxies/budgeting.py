@@ -1,0 +1,150 @@
+"""Holds what is traced to the budget that a registry sets: the controller, its thread, and what asks it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tracing_proxies import failures
+from tracing_proxies.delivery.loop import Loop
+from tracing_proxies.errors import Place
+from tracing_proxies.recording.context import attach, current, detach, suppress, with_span
+from tracing_proxies.recording.recipe import Recipe
+from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.recording.tail import Tail
+from tracing_proxies.recording.unrecorded import UNSAMPLED
+from tracing_proxies.registry.model import Registry, Rule, SamplingSettings, Settings
+from tracing_proxies.registry.pointcut import Target
+from tracing_proxies.registry.policy import Policy
+from tracing_proxies.sampling.controller import TICK, Controller, Work
+from tracing_proxies.sampling.host import HostLoad, host_load
+from tracing_proxies.weaving.advice import JoinPoint
+from tracing_proxies.weaving.proxies import weave_callable
+
+_AWAKE_FOR = 30.0
+_CALIBRATION_CALLS = 200
+
+
+class Budgeting:
+    """The budget of one runtime.
+
+    Args:
+        recorder: whose traces are sampled.
+        emit: takes each span that is kept.
+        worker: tells what the delivery's threads have done so far.
+    """
+
+    def __init__(self, recorder: Recorder, emit: Callable[[Any], None], worker: Callable[[], Work]) -> None:
+        self._recorder = recorder
+        self._emit = emit
+        self._worker = worker
+        self._settings: SamplingSettings | None = None
+        self._controller: Controller | None = None
+        self._tail: Tail | None = None
+        self._loop = Loop("tracing-sampling", self._step, suppress=suppress)
+        self._roots = 0
+        self._busy = 0.0
+        self._calibrated = False
+
+    def follow(self, registry: Registry) -> None:
+        """Go over to the budget of a registry, at once; traces that are under way keep to the one they began with."""
+        settings = registry.sampling
+        if settings == self._settings:
+            return
+        self._settings = settings
+        if settings.unlimited:
+            self._recorder.sample(None)
+            return
+        if self._controller is None:
+            self._controller = Controller(
+                settings.budget,
+                floor=settings.floor,
+                worker=self._work,
+                calls=self._calls,
+                host=HostLoad(host_load()),
+            )
+        self._controller.budget, self._controller.floor = settings.budget, settings.floor
+        self._tail = Tail(self._controller, settings.keep, self._emit, self._rouse)
+        self._recorder.sample(self._tail)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child."""
+        self._loop.after_fork()
+
+    def close(self) -> None:
+        """Decide on what is undecided, and end the thread."""
+        self._loop.stop(0.2)
+        if self._tail is not None:
+            self._tail.close()
+
+    def status(self) -> dict[str, Any]:
+        """Describe the budget and what it has led to, in plain values."""
+        if self._controller is None or self._recorder.tail is None:
+            return {"budget": None, "step": "full"}
+        tail = self._recorder.tail
+        return {**self._controller.status(), "undecided": len(tail.undecided), "held": tail.holding}
+
+    def _rouse(self) -> None:
+        if self._loop.start():
+            self._loop.wake()
+        elif self._controller is not None and self._controller.due:
+            self._beat()  # no thread can be started: the calling one does it
+
+    def _step(self) -> float | None:
+        controller = self._controller
+        if controller is None:
+            return None
+        if not self._calibrated:
+            self._calibrated = True
+            controller.costs.count = cost_of_counting()
+        self._beat()
+        now = time.monotonic()
+        if controller.roots != self._roots or (self._tail is not None and self._tail.undecided):
+            self._roots, self._busy = controller.roots, now
+        return TICK if now - self._busy < _AWAKE_FOR else None
+
+    def _beat(self) -> None:
+        try:
+            if self._controller is not None:
+                self._controller.step()
+            if self._tail is not None:
+                self._tail.sweep()
+        except Exception as exc:
+            failures.contain("sampling", exc)
+
+    def _work(self) -> Work:
+        work = self._worker()
+        return work._replace(cpu=work.cpu + self._loop.cpu)
+
+    def _calls(self) -> int:
+        return sum([tally.calls for tally in list(self._recorder.tallies.values())])
+
+
+def cost_of_counting() -> float:
+    """Measure what it costs to count one call of a woven function, besides the call itself.
+
+    Returns:
+        Seconds of CPU.
+    """
+    recorder = Recorder(lambda span: None)
+    point = JoinPoint(Target(__name__, None, "_nothing"), _nothing, recorder, lazy=False, bound=False)
+    rule = Rule((), (), (), Place("", 1, 1), -1, Settings())
+    point.recipe = Recipe(Policy(rule, (rule,)), _nothing, "_nothing", bound=False)
+    woven = weave_callable(_nothing, point)
+    token = attach(with_span(current(), UNSAMPLED))
+    try:
+        return min(max(0.0, _time(woven) - _time(_nothing)) for _ in range(3))
+    finally:
+        detach(token)
+
+
+def _nothing() -> None:
+    """Stand for any function."""
+
+
+def _time(function: Callable[[], None]) -> float:
+    start = time.thread_time()
+    for _ in range(_CALIBRATION_CALLS):
+        function()
+    return (time.thread_time() - start) / _CALIBRATION_CALLS

@@ -1,0 +1,81 @@
+"""The spans of one trace, held back until it is decided whether they are kept."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from tracing_proxies.sampling.rule import MASK
+from tracing_proxies.sampling.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tracing_proxies.recording.span import Span
+    from tracing_proxies.recording.tail import Tail
+    from tracing_proxies.recording.trace import Trace
+
+
+class Held:
+    """Takes the ended spans of one trace; those that come after the verdict follow it.
+
+    Args:
+        trace: whose spans they are.
+        recorded: the probability at which such traces were recorded when it began.
+        tail: decides on it.
+        random: the R of the sampling rule, by which it is decided; None for the low 56 bits of the trace id.
+
+    Attributes:
+        critical: whether it is kept whatever it costs.
+        rare: whether its name had not been seen for a while when it began.
+        partial: whether a service before this one has left it out: then only an error or the like is kept.
+        fixed: whether a service has been told already that it is kept.
+        root_id: of its first span here.
+        least: the T that memory has set: traces of a lower R have been dropped for want of it.
+        begun: nanoseconds of the monotonic clock.
+        verdict: what is kept; None as long as it is undecided.
+    """
+
+    __slots__ = (
+        "begun", "critical", "fixed", "least", "partial", "random", "rare", "recorded", "root_id", "spans",
+        "tail", "trace", "verdict", "weighed",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        trace: Trace,
+        recorded: float,
+        begun: int,
+        tail: Tail,
+        random: int | None = None,
+    ) -> None:
+        self.trace = trace
+        self.recorded = recorded
+        self.random = trace.trace_id & MASK if random is None else random
+        self.begun = begun
+        self.critical = self.rare = self.partial = self.fixed = False
+        self.root_id = 0
+        self.least = 0
+        self.weighed = (0, 0)
+        self.verdict: Verdict | None = None
+        self.spans: deque[Span] = deque()
+        self.tail = tail
+
+    def add(self, span: Span) -> None:
+        """Take an ended span."""
+        self.spans.append(span)
+        if self.verdict is not None:
+            self.release()
+
+    def release(self) -> None:
+        """Hand on, under the verdict, whatever is held; each span once, in however many threads."""
+        spans, route = self.spans, self.tail.route
+        try:
+            while True:
+                route(self, spans.popleft())
+        except IndexError:
+            pass
+
+    def drop_payloads(self) -> None:
+        """Give the memory of arguments and results back."""
+        self.trace.payload = False
+        for span in list(self.spans):
+            span.input = span.output = None

@@ -1,0 +1,371 @@
+"""Decides on whole traces: which are recorded when they begin, and which are kept when they have ended."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cachetools import LRUCache
+
+from tracing_proxies.recording import outcome
+from tracing_proxies.recording.held import Held
+from tracing_proxies.recording.ids import new_span_id
+from tracing_proxies.recording.overflow import is_long, relieve
+from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.trace import Trace
+from tracing_proxies.registry.paths import CapturePath
+from tracing_proxies.sampling.controller import Controller
+from tracing_proxies.sampling.rule import MASK, probability_of, threshold
+from tracing_proxies.sampling.verdict import Verdict, decide
+
+if TYPE_CHECKING:
+    from tracing_proxies.recording.recipe import Recipe
+    from tracing_proxies.recording.scope import CallScope
+    from tracing_proxies.recording.unrecorded import Unrecorded
+
+_RARE_AFTER = 30 * 10**9
+_EVERY = 10**8
+_MOST_STUBS = 50
+_WEIGHED_FROM = 1_000
+_MOST_ENDED = 10_000
+_TIMED = 0xF  # of the bits of an id above R: one trace in 16 is measured
+_ALL = Verdict(True, True, 1.0, 1.0, "critical")
+_NOTHING = Verdict(False, False, 0.0, 0.0, "")
+_clock = time.perf_counter_ns
+
+
+class Tail:
+    """Applies the sampling rule to the traces of one recorder.
+
+    Args:
+        controller: sets the probabilities.
+        keep: error, slow, rare, and conditions on a trace: what is kept before others.
+        emit: takes each span that is kept.
+        rouse: lets the controller take its next step soon; called on the application's threads.
+
+    Attributes:
+        recorder: whose traces these are.
+        undecided: the traces that are recorded and not decided yet, by the id of what holds their spans.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        keep: Sequence[str | CapturePath],
+        emit: Callable[[Span], None],
+        rouse: Callable[[], None],
+    ) -> None:
+        self.controller = controller
+        self.emit = emit
+        self.recorder: Any = None
+        self.undecided: dict[int, Held] = {}
+        self._rouse = rouse
+        self._due = 0
+        self._plan: Any = None
+        self._least = self._least_capture = 0
+        self._errors, self._slow, self._rare = ("error" in keep), ("slow" in keep), ("rare" in keep)
+        self._conditions = tuple(condition for condition in keep if not isinstance(condition, str))
+        self._left_out = itertools.count()
+        # Traces that have ended here: their late spans may come with nothing but the id.
+        self._ended: LRUCache[int, Held] = LRUCache(_MOST_ENDED)
+        self._lock = threading.Lock()
+
+    @property
+    def left_out(self) -> int:
+        """How many recorded spans sampling has left out."""
+        return int(repr(self._left_out)[len("count(") : -1])
+
+    @property
+    def holding(self) -> int:
+        """How many ended spans wait for the verdict on their traces."""
+        return sum(len(held.spans) for held in list(self.undecided.values()))
+
+    def forget(self) -> None:
+        """Begin anew in a forked child: the parent's traces are the parent's to decide on."""
+        self.undecided = {}
+        self._lock = threading.Lock()
+        self._left_out = itertools.count()
+        self._due = 0
+        self.controller.begin_anew()
+
+    def begin(
+        self,
+        recipe: Recipe,
+        trace_id: int,
+        *,
+        random: int | None = None,
+        share: float = 1.0,
+        critical: bool = False,
+        sampled: bool | None = None,
+        told: int | None = None,
+    ) -> Trace | None:
+        """Decide on a trace as it begins.
+
+        Args:
+            random: R, where it is not the low 56 bits of the trace id.
+            share: of the rule's own, by ``sample:``.
+            critical: whether it outlives every budget.
+            sampled: what a service before this one has decided; None where there is none.
+            told: the T by which it has.
+
+        Returns:
+            The trace; None if its calls are only counted.
+        """
+        now = _clock()
+        if now >= self._due:
+            self._due = now + _EVERY
+            self._rouse()
+        controller, tally = self.controller, recipe.tally
+        controller.roots += 1
+        if random is None:
+            random = trace_id & MASK
+        plan = controller.plan
+        if plan is not self._plan:
+            self._least, self._least_capture = threshold(plan.record), threshold(plan.capture)
+            self._plan = plan
+        rare = self._rare and now - tally.seen > _RARE_AFTER
+        tally.seen = now
+        recorded, capture = plan.record, random >= self._least_capture
+        if rare or critical or share < 1.0 or sampled:
+            recorded = max(recorded, plan.whole) if rare else recorded
+            recorded = min(recorded, share)
+            if critical:
+                recorded = 1.0
+            elif sampled:
+                recorded = 1.0 if told is None else probability_of(told)
+            if not (critical or sampled) and random < threshold(recorded):
+                return None
+            capture = capture or rare or critical
+        elif random < self._least:
+            return None
+        trace = Trace(trace_id)
+        trace.payload = capture
+        if not trace_id >> 56 & _TIMED:
+            trace.timed = True
+        trace.held = held = Held(trace, recorded, now, self, random)
+        held.rare, held.critical, held.fixed = rare, critical, bool(sampled)
+        held.partial = sampled is False
+        self.undecided[id(held)] = held
+        return trace
+
+    def settle(self, held: Held) -> bool:
+        """Decide on a trace at once, since a service is about to be told of it; an error may still add to it here.
+
+        Returns:
+            Whether it is kept.
+        """
+        if held.verdict is None and not held.fixed:
+            key = self.controller.keys.find(held.trace.name)
+            share = min(held.recorded, probability_of(held.least), key.share)
+            held.fixed = held.critical or (not held.partial and held.random >= threshold(share))
+            held.recorded = 1.0 if held.critical else share
+            held.partial = not held.fixed
+        return held.fixed if held.verdict is None else held.verdict.whole
+
+    def end(self, root: Span) -> None:
+        """Decide on a trace whose first span has ended and been held."""
+        trace = root.trace
+        held = trace.held
+        if held is None:
+            return
+        if held.verdict is not None:  # it was decided early, or dropped
+            with self._lock:
+                self._ended[trace.trace_id] = held
+            return
+        taken = (root.stop or root.start) - root.start
+        self._report(held, taken)
+        self.conclude(held, self._judge(held, root, taken))
+        with self._lock:
+            self._ended[trace.trace_id] = held
+
+    def sweep(self) -> None:
+        """Decide early on traces that are long, and make room where those that are undecided hold too much."""
+        now = _clock()
+        waiting = list(self.undecided.values())
+        for held in waiting:
+            if held.verdict is None and is_long(held, now):
+                self.conclude(held, self._early(held))
+        if sum(len(held.spans) for held in waiting) > _WEIGHED_FROM:
+            for held in relieve([held for held in waiting if held.verdict is None]):
+                self.conclude(held, _NOTHING)
+
+    def close(self) -> None:
+        """Decide on all traces as far as they have come."""
+        for held in list(self.undecided.values()):
+            if held.verdict is None:
+                self.conclude(held, self._early(held))
+
+    def conclude(self, held: Held, verdict: Verdict) -> None:
+        """Put a verdict into effect."""
+        self.undecided.pop(id(held), None)
+        held.trace.weight = verdict.inner if verdict.whole else verdict.weight
+        held.verdict = verdict
+        held.release()
+
+    def follow(self, trace_id: int) -> Trace | None:
+        """Return a trace that has ended here, for spans of it that begin later; None if it is not known any more."""
+        with self._lock:
+            held: Held | None = self._ended.get(trace_id)
+        return None if held is None else held.trace
+
+    def end_unrecorded(
+        self, call: Unrecorded, taken: int, failed: bool, scope: CallScope | None, exc: BaseException | None
+    ) -> None:
+        """Leave a stub of a call that was only counted, if it failed, was slow, or is above such a one.
+
+        Args:
+            scope: the call with its result, where an error was returned.
+            exc: what it raised, if that is an error.
+        """
+        root = call.root
+        is_root = call is root
+        slow = is_root and self._slow and taken > call.recipe.tally.slow
+        if failed and not root.refused and root.trace is None:
+            self.controller.errors += 1
+        if not ((failed and self._errors) or slow or (is_root and root.stubs)):
+            return
+        if root.trace is None and not self._grant(root, "error" if failed else "slow"):
+            return
+        if root.trace is None or (root.stubs >= _MOST_STUBS and not is_root):
+            return
+        root.stubs += 1
+        self._leave_stub(call, root, taken, failed, scope, exc)
+
+    def _grant(self, root: Unrecorded, reason: str) -> bool:
+        """Decide once for all stubs of a trace."""
+        if root.refused:
+            return False
+        key = self.controller.keys.find(root.recipe.constant_name or root.recipe.tally.target)
+        verdict = decide(root.random, self.controller.plan, key, root.recorded, important=reason)
+        if not verdict.stub:
+            root.refused = True
+            return False
+        root.trace = trace = Trace(root.trace_id, verdict.weight)
+        trace.state = root.state
+        trace.name = root.recipe.constant_name or ""
+        return True
+
+    def _leave_stub(
+        self,
+        call: Unrecorded,
+        root: Unrecorded,
+        taken: int,
+        failed: bool,
+        scope: CallScope | None,
+        exc: BaseException | None,
+    ) -> None:
+        trace, recipe = root.trace, call.recipe
+        assert trace is not None
+        is_root = call is root
+        span = Span(self.recorder, trace, root.stub_id if is_root else new_span_id(), None, None)
+        span.recipe, span.app_root = recipe, is_root
+        span.parent_id = None if is_root else root.stub_id
+        span.start, span.stop = call.start, call.start + taken
+        trace.payload = False
+        if scope is None and recipe.needs_scope:
+            scope = call.scope()
+        span.scope = scope
+        outcome.begin_record(span, recipe, scope, None)
+        if is_root:
+            trace.name = span.name
+        if failed:
+            if exc is not None:
+                outcome.error_record(span, recipe, scope, exc)
+                span.metadata.pop("error.stack", None)
+            elif scope is not None:
+                outcome.describe_returned_error(span, recipe, scope)
+        span.metadata["sampling.detail"] = "stub"
+        span.metadata["sampling.reason"] = "error" if failed else "slow" if not root.stubs > 1 else "above"
+        span.metadata["sampling.weight"] = round(trace.weight, 4)
+        span.release()
+        self.controller.left_stub()
+        self.emit(span)
+
+    def _judge(self, held: Held, root: Span, taken: int) -> Verdict:
+        controller, trace = self.controller, held.trace
+        key = controller.keys.find(trace.name)
+        weight = 1.0 / max(held.recorded, 1e-6)
+        slow = self._slow and taken > key.slow * 1e9
+        rare = key.note(time.monotonic(), taken / 1e9, len(held.spans), weight) and self._rare
+        root.recipe.tally.slow = int(min(key.slow * 1e9, 1 << 62))
+        important = ""
+        if self._errors and any(span.level == "ERROR" for span in list(held.spans)):
+            important = "error"
+            controller.errors += 1
+        elif slow:
+            important = "slow"
+        elif self._conditions and any(condition.holds(_Whole(root, taken)) for condition in self._conditions):
+            important = "keep"
+        if important or rare:
+            controller.notable += 1
+        if held.critical:
+            return _ALL
+        recorded = min(held.recorded, probability_of(held.least))
+        if held.fixed:
+            return Verdict(True, True, 1.0 / recorded, 1.0 / recorded, important or "told")
+        if held.partial and not important:
+            return _NOTHING
+        return decide(held.random, controller.plan, key, recorded, important=important, rare=rare or held.rare)
+
+    def _early(self, held: Held) -> Verdict:
+        """Decide by what is known of a trace that has not ended."""
+        if held.critical:
+            return _ALL
+        failed = self._errors and any(span.level == "ERROR" for span in list(held.spans))
+        recorded = min(held.recorded, probability_of(held.least))
+        if held.fixed:
+            return Verdict(True, True, 1.0 / recorded, 1.0 / recorded, "told")
+        if held.partial and not failed:
+            return _NOTHING
+        key = self.controller.keys.find(held.trace.name)
+        important = "error" if failed else ""
+        return decide(held.random, self.controller.plan, key, recorded, important=important, rare=held.rare)
+
+    def _report(self, held: Held, taken: int) -> None:
+        trace, spans = held.trace, len(held.spans)
+        self.controller.recorded(spans, captured=trace.payload)
+        if trace.spent:
+            self.controller.measured(trace.spent / 1e9, spans, captured=trace.payload)
+
+    def route(self, held: Held, span: Span) -> None:
+        """Hand a span on, or leave it out."""
+        verdict = held.verdict
+        assert verdict is not None
+        trace = held.trace
+        root = span.span_id == held.root_id
+        error = span.level == "ERROR"
+        if verdict.whole or (verdict.stub and (root or error)):
+            span.weight *= verdict.weight if root or error else verdict.inner
+            if not verdict.whole and not root:
+                span.parent_id = held.root_id
+            if root and (verdict.weight != 1.0 or verdict.reason != "share"):
+                span.metadata["sampling.weight"] = round(span.weight, 4)
+                span.metadata["sampling.reason"] = verdict.reason
+                span.metadata["sampling.detail"] = (
+                    "errors" if not verdict.whole else "full" if trace.payload else "skeleton"
+                )
+            if held.partial and root:
+                span.metadata["sampling.partial"] = True
+            self.emit(span)
+        else:
+            next(self._left_out)
+
+
+class _Whole:
+    """A trace as the conditions of ``keep:`` see it, by its first span."""
+
+    __slots__ = ("duration", "error", "level", "metadata", "name", "session", "tags", "user")
+
+    def __init__(self, root: Span, taken: int) -> None:
+        trace = root.trace
+        self.duration = taken
+        self.metadata = root.metadata
+        self.name = root.name
+        self.level = root.level
+        self.error = root.status_message if root.level == "ERROR" else None
+        self.tags = list(trace.tags)
+        self.session = trace.session
+        self.user = trace.user

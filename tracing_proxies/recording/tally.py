@@ -1,0 +1,79 @@
+"""Counts every call of one target, sampled or not: how many, how many failed, how long they took."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from tracing_proxies.sampling.sketch import Sketch
+
+_FULL = 512
+LOOK_AT = 1023
+"""A caller looks whether a tally is full where these bits of a duration are all 0: once in 1,024 calls."""
+
+
+class Tally:
+    """The exact counts of one target.
+
+    A call ends with one append to a list, which is atomic and costs 30 ns where a lock and a sketch would cost a
+    microsecond; whoever reads the counts, and now and then a caller, folds the list into them. No call is ever counted
+    twice or not at all, in however many threads.
+
+    Args:
+        target: the name of what is counted, as ``module:Qual.name``.
+
+    Attributes:
+        count: takes the duration of a call in nanoseconds, ``~duration`` of one that failed.
+        slow: a call that took longer is a slow one; nanoseconds.
+        seen: when the last trace began there, by the monotonic clock in nanoseconds.
+        has_namesakes: whether other targets have methods of the same name, which may be reached through ``super()``.
+    """
+
+    __slots__ = ("_errors", "_lock", "_pending", "_sketch", "count", "has_namesakes", "seen", "slow", "target")
+
+    def __init__(self, target: str = "") -> None:
+        self.target = target
+        self.slow = 1 << 62
+        self.seen = -(1 << 62)
+        self.has_namesakes = False
+        self._pending: list[int] = []
+        self.count: Callable[[int], Any] = self._pending.append
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: in a forked child the parent's calls are the parent's to count."""
+        self._lock = threading.Lock()
+        self._pending.clear()  # the same list: those who append to it hold it
+        self._errors = 0
+        self._sketch = Sketch()
+
+    @property
+    def calls(self) -> int:
+        """How many calls have ended."""
+        return self._sketch.count + len(self._pending)
+
+    def relieve(self) -> None:
+        """Fold the list into the counts if it is long; for the caller's own thread, which does not wait."""
+        if len(self._pending) >= _FULL and self._lock.acquire(blocking=False):
+            try:
+                self._fold()
+            finally:
+                self._lock.release()
+
+    def read(self) -> tuple[int, int, Sketch]:
+        """Return the number of calls and of those that failed, and a copy of the sketch of all their durations."""
+        with self._lock:
+            self._fold()
+            copied = Sketch()
+            copied.merge(self._sketch)
+            return self._sketch.count, self._errors, copied
+
+    def _fold(self) -> None:
+        pending = self._pending
+        taken = pending[:]
+        del pending[: len(taken)]  # what is appended meanwhile stands behind
+        if min(taken, default=0) < 0:
+            self._errors += sum([duration < 0 for duration in taken])
+            taken = [duration if duration >= 0 else ~duration for duration in taken]
+        self._sketch.add(taken)

@@ -1,0 +1,178 @@
+"""Calls of which only the count, the duration and whether they failed are recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace as api
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, TraceFlags, TraceState
+
+from tracing_proxies.failures import contain
+from tracing_proxies.recording.context import SPAN_KEY, with_span
+from tracing_proxies.recording.failure import is_failure
+from tracing_proxies.recording.scope import CallScope
+from tracing_proxies.recording.tally import LOOK_AT
+
+if TYPE_CHECKING:
+    from tracing_proxies.recording.recipe import Recipe
+    from tracing_proxies.recording.tail import Tail
+    from tracing_proxies.recording.trace import Trace
+
+_clock = time.perf_counter_ns
+_new: Any = object.__new__
+_RELEASED = Context()
+
+
+class Unrecorded(api.NonRecordingSpan):
+    """Stands as the current span within a trace that is not recorded, and as the recording of one of its calls.
+
+    To others it is no span at all: those that they start below it are roots, as untraced.
+
+    Attributes:
+        root: the first call of its trace.
+        parent: the call above, as long as this one is open.
+        trace: what its stubs share; made with the first of them.
+        trace_id: 128 bits; 0 where the rule says that nothing is ever recorded.
+        random: the R of the sampling rule.
+        recorded: the probability at which such traces are recorded.
+        refused: whether its errors have been denied a stub.
+        stop: when it ended, where that is not now.
+    """
+
+    _context = INVALID_SPAN_CONTEXT
+    context: Context
+    recipe: Recipe
+    root: Unrecorded
+    parent: Unrecorded | None = None
+    tail: Tail | None = None
+    trace: Trace | None = None
+    trace_id = 0
+    random = 0
+    recorded = 0.0
+    state: TraceState | None = None
+    refused = False
+    stubs = 0
+    weight = 1.0
+    function: Any = None
+    instance: Any = None
+    instance_id = 0
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = {}
+    waiting_for: Any = None
+    start = 0
+    stop: int | None = None
+
+    @classmethod
+    def stand_in(cls, trace_id: int, random: int, recorded: float) -> Unrecorded:
+        """Make what stands for the first call of such a trace in another process."""
+        made: Unrecorded = _new(cls)
+        made.root, made.trace_id, made.random, made.recorded = made, trace_id, random, recorded
+        return made
+
+    @property
+    def span(self) -> Unrecorded:
+        """What stands for it in a context."""
+        return self
+
+    def own_context(self) -> SpanContext:
+        """Return the ids that other services are told: the trace's, not sampled."""
+        if not self.root.trace_id:
+            return INVALID_SPAN_CONTEXT
+        return SpanContext(self.root.trace_id, self.root.stub_id, False, TraceFlags(0), self.root.state)
+
+    @property
+    def stub_id(self) -> int:
+        """The id of its stub, if it is the first call of its trace: the same in every process that asks."""
+        return (self.trace_id & ((1 << 64) - 1)) or 1
+
+    def finish(self, result: Any) -> None:
+        """Count the call; what it returned may be an error."""
+        taken = (self.stop or _clock()) - self.start
+        recipe = self.recipe
+        failed, scope = False, None
+        if recipe.error_when is not None:
+            try:
+                scope = self.scope()
+                scope.result = result
+                failed = recipe.error_when.holds(scope)
+            except Exception as exc:
+                contain("finish", exc)
+        self._end(taken, failed, scope, None)
+
+    def fail(self, exc: BaseException) -> None:
+        """Count the call, and the error if it is one."""
+        taken = (self.stop or _clock()) - self.start
+        failed = is_failure(exc)
+        self._end(taken, failed, None, exc if failed else None)
+
+    def abandon(self, reason: str) -> None:
+        """Count the call."""
+        self._end((self.stop or _clock()) - self.start, False, None, None)
+
+    def conclude(self, failed: bool) -> None:
+        """Count the call, whose outcome is known otherwise."""
+        self._end((self.stop or _clock()) - self.start, failed, None, None)
+
+    def scope(self) -> CallScope:
+        """Return the call as capture paths see it."""
+        recipe = self.recipe
+        return CallScope(recipe.function, self.instance, self.args, recipe.bind(self.args, self.kwargs))
+
+    def _end(self, taken: int, failed: bool, scope: CallScope | None, exc: BaseException | None) -> None:
+        recipe = self.recipe
+        recipe.count(~taken if failed else taken)
+        if not taken & LOOK_AT:
+            recipe.tally.relieve()
+        tail = self.root.tail
+        if tail is not None and (failed or self.root is self):
+            try:
+                tail.end_unrecorded(self, taken, failed, scope, exc)
+            except Exception as error:
+                contain("stub", error)
+        # Its context holds it, which is a cycle; and the arguments are the application's.
+        self.context, self.parent, self.instance, self.args, self.kwargs = _RELEASED, None, None, (), {}
+
+
+def make_unrecorded(
+    recipe: Recipe,
+    context: Context,
+    parent: Unrecorded | None,
+    function: Any,
+    instance: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Unrecorded:
+    """Begin to count a call.
+
+    Args:
+        parent: the call above that is not recorded either; None for the first of its trace.
+    """
+    made: Unrecorded = _new(Unrecorded)
+    made.recipe = recipe
+    made.function = function
+    made.instance_id = id(instance)
+    if parent is None:
+        made.root = made
+    else:
+        made.root, made.parent = parent.root, parent
+    if recipe.reads_unrecorded:
+        made.instance, made.args, made.kwargs = instance, args, kwargs
+    made.context = with_span(context, made)
+    made.start = _clock()
+    return made
+
+
+UNSAMPLED: Final = Unrecorded.stand_in(0, 0, 0.0)
+"""Stands as the current span below a call whose rule says ``sample: never``: nothing there is recorded either."""
+
+
+COUNTED: Final = object()
+"""Tells advice that a call within a trace that is not recorded is to be counted, and no more."""
+
+LEFT_OUT: Final = object()
+"""Tells it the same of a call whose own rule leaves it out, with what is below: `LEFT_OUT_CONTEXT` is current there."""
+
+LEFT_OUT_CONTEXT: Final = Context({SPAN_KEY: UNSAMPLED})

@@ -1,0 +1,142 @@
+"""Names of traces: how many come of each, how long they take, and which share of each is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+MOST_KEYS = 500
+_LEAST_SHARE = 1 / 500
+_RARE_AFTER = 30.0
+_ENOUGH_CALLS = 30
+_DEVIATIONS = 3.0
+_FORGET_AFTER = 600.0
+_RELEASE = 0.7
+_LEARN = 0.02
+
+
+class Key:
+    """One name of traces.
+
+    Attributes:
+        arrived: how many came since the last second, each trace that was looked at standing for those that were not.
+        level: how many come in a second; it rises at once and falls slowly.
+        spans: spans per trace.
+        share: the probability at which a trace of this name is kept.
+        slow: a trace that took longer is a slow one; seconds.
+        seen: when the last one ended.
+    """
+
+    __slots__ = ("_deviation", "_mean", "arrived", "level", "seen", "seen_calls", "share", "slow", "spans")
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self.arrived = 0.0
+        self.level = 0.0
+        self.spans = 1.0
+        self.slow = math.inf
+        self.seen = -math.inf
+        self.seen_calls = 0
+        self._mean = 0.0
+        self._deviation = 0.0
+
+    def note(self, now: float, duration: float, spans: float, weight: float) -> bool:
+        """Learn from one trace.
+
+        Args:
+            duration: seconds.
+            weight: how many traces it stands for.
+
+        Returns:
+            Whether it is a rare one: none was seen for 30 seconds.
+        """
+        rare = now - self.seen > _RARE_AFTER
+        self.seen = now
+        self.arrived += weight
+        self.seen_calls = calls = self.seen_calls + 1
+        self.spans += (spans - self.spans) / min(calls, 20)
+        # Mean and deviation of the logarithm; the steps stay large enough to follow a change.
+        logged = math.log(max(duration, 1e-9))
+        step = max(1 / calls, _LEARN)
+        apart = logged - self._mean
+        self._mean += step * apart
+        self._deviation += step * (abs(apart) * abs(logged - self._mean) - self._deviation)
+        if calls >= _ENOUGH_CALLS:
+            self.slow = math.exp(self._mean + _DEVIATIONS * math.sqrt(self._deviation))
+        return rare
+
+    def turn(self, seconds: float) -> None:
+        """Begin a new second."""
+        now = self.arrived / seconds
+        self.level = max(now, _RELEASE * self.level + (1 - _RELEASE) * now)
+        self.arrived = 0.0
+
+
+class Keys:
+    """All names that are known, at most 500; those beyond share one key."""
+
+    def __init__(self) -> None:
+        self.others = Key(1.0)
+        self._keys: dict[str, Key] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def find(self, name: str) -> Key:
+        """Return the key of a name; a new one has no share of its own yet, and is kept as the others are."""
+        key = self._keys.get(name)
+        if key is None:
+            key = Key(self.others.share)
+            if len(self._keys) >= MOST_KEYS:
+                self.others.arrived += 1
+                return key  # forgotten at once
+            self._keys[name] = key
+        return key
+
+    def named(self) -> dict[str, Key]:
+        """Return all keys that are known, by name."""
+        return dict(self._keys)
+
+    def turn(self, now: float, seconds: float, room: float, cost: float, floor: float) -> None:
+        """Begin a new second, and share what there is room for.
+
+        Args:
+            now: seconds of the monotonic clock.
+            seconds: how long the last one was.
+            room: what keeping traces may cost, in seconds of CPU per second.
+            cost: of one span, in seconds of CPU.
+            floor: how many traces of each name are kept at least, per second, as far as there is room.
+        """
+        for name, key in list(self._keys.items()):
+            if now - key.seen > _FORGET_AFTER:
+                del self._keys[name]
+        keys = [*self._keys.values(), self.others]
+        for key in keys:
+            key.turn(seconds)
+        self.fill(room, cost, floor)
+
+    def fill(self, room: float, cost: float, floor: float) -> None:
+        """Share what there is room for over the keys."""
+        fill([*self._keys.values(), self.others], room, cost, floor)
+
+
+def fill(keys: Iterable[Key], room: float, cost: float, floor: float) -> None:
+    """Set the share of each key, by water-filling: rare names are kept whole, and what they leave is the others'.
+
+    Each key gets room by the square root of its rate, first a floor, as long as all floors together take no more than
+    half of the room.
+    """
+    waiting = sorted((key for key in keys if key.level > 0), key=lambda key: key.level)
+    floors = [max(_LEAST_SHARE, min(1.0, floor / key.level)) for key in waiting]
+    wanted = sum(share * key.level * key.spans * cost for share, key in zip(floors, waiting, strict=True))
+    scale = min(1.0, room / 2 / wanted) if wanted else 1.0
+    room -= wanted * scale
+    weights = sum(math.sqrt(key.level) * key.spans for key in waiting)
+    for share, key in zip(floors, waiting, strict=True):
+        least = share * scale
+        weight = math.sqrt(key.level) * key.spans
+        price = key.level * key.spans * cost
+        more = min(1.0 - least, max(0.0, room) * weight / weights / price)
+        key.share = least + more
+        room -= more * price
+        weights -= weight
