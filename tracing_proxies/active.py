@@ -168,7 +168,8 @@ class Runtime:
         targets = self.weaver.targets()
         delivery, left_out, held = self._pipelines.status(), self.recorder.left_out, 0
         if self.recorder.tail is not None:
-            left_out, held = left_out + self.recorder.tail.left_out, self.recorder.tail.holding
+            tail = self.recorder.tail
+            left_out, held = left_out + tail.left_out + tail.unrecorded, tail.holding
         # Calls that sampling leaves out make no span, so the pipeline has never seen them; it will see what is held.
         delivery.update(
             produced=delivery["produced"] + left_out + held,

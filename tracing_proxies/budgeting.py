@@ -107,6 +107,8 @@ class Budgeting:
     def _beat(self) -> None:
         try:
             if self._controller is not None:
+                if self._tail is not None:
+                    self._controller.roots = self._tail.arrived
                 self._controller.step()
             if self._tail is not None:
                 self._tail.sweep()

@@ -152,7 +152,7 @@ class Pipeline:
         self._heir = heir
 
     def work(self) -> tuple[float, int, int]:
-        """Return the seconds of CPU that the threads have taken, and how many spans they have finished and not begun."""
+        """Return the threads' seconds of CPU so far, the spans that they have finished, and those that wait."""
         loops = (self._loop, *self._lane_loops)
         return sum(loop.cpu for loop in loops), self.ledger.settled(), len(self._queue)
 

@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanContext, TraceFlags, TraceState
 from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSION_KEYS
 from tracing_proxies.recording.ids import span_hex, trace_hex
 from tracing_proxies.recording.span import Span
-from tracing_proxies.recording.unrecorded import Unrecorded
+from tracing_proxies.recording.unrecorded import Unrecorded, root_of
 from tracing_proxies.sampling.rule import threshold, write_state
 
 TRACEPARENT = "traceparent"
@@ -90,7 +90,7 @@ def write_headers(context: Context) -> dict[str, str]:
     span = context.get(SPAN_KEY)
     if span is None or any(context.get(key) for key in SUPPRESSION_KEYS):
         return {}
-    told = told_to_others(span)
+    told = told_to_others(span, context)
     if not told.is_valid:
         return {}
     flags = int(told.trace_flags) & 0xFF
@@ -108,21 +108,24 @@ def context_of(span: Any) -> SpanContext:
     return told
 
 
-def told_to_others(span: Any) -> SpanContext:
-    """Return the ids of a span with what other services are to know of sampling: R always, T and the flag if it is kept.
+def told_to_others(span: Any, context: Context) -> SpanContext:
+    """Return the ids of a span with what other services are to know of sampling: R, and T if it is kept.
 
     A trace that is still undecided is decided now, so that all its parts are kept or none (OpenTelemetry, "TraceState:
     Probability Sampling").
     """
     told = context_of(span)
-    if type(span) is Span:
+    if type(span) is Unrecorded:
+        root = root_of(span, context)
+        if not root.trace_id:
+            return told
+        told, kept, random, least = root.own_context(), False, root.random, None
+    elif type(span) is Span:
         held = span.trace.held
         if held is None:
             return told
         kept, random = held.tail.settle(held), held.random
         least = threshold(held.recorded) if kept else None
-    elif type(span) is Unrecorded and span.root.trace_id:
-        kept, random, least = False, span.root.random, None
     else:
         return told
     state = told.trace_state or TraceState()

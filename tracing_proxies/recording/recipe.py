@@ -53,6 +53,7 @@ class Recipe:
         "names",
         "needs_scope",
         "nested",
+        "never",
         "observation",
         "outcome",
         "output",
@@ -152,6 +153,7 @@ class Recipe:
         )
         # Of calls that are only counted: whether their arguments may be needed, and whether there is nothing to judge.
         self.reads_unrecorded = self.needs_scope
+        self.never = self.sample <= 0.0 and self.rate is None and self.error_when is None and self.condition is None
         self.counts_alone = self.error_when is None and self.condition is None and not self.root
 
 

@@ -9,13 +9,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
+from opentelemetry.context import Context
 
 from tracing_proxies.recording import outcome
+from tracing_proxies.recording.context import SPAN_KEY
 from tracing_proxies.recording.held import Held
-from tracing_proxies.recording.ids import new_span_id
+from tracing_proxies.recording.ids import new_span_id, new_trace_id
+from tracing_proxies.recording.ids import random_bits as _bits
 from tracing_proxies.recording.overflow import is_long, relieve
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.trace import Trace
+from tracing_proxies.recording.unrecorded import ROOT_KEY, Unrecorded
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.sampling.controller import Controller
 from tracing_proxies.sampling.rule import MASK, probability_of, threshold
@@ -24,11 +28,11 @@ from tracing_proxies.sampling.verdict import Verdict, decide
 if TYPE_CHECKING:
     from tracing_proxies.recording.recipe import Recipe
     from tracing_proxies.recording.scope import CallScope
-    from tracing_proxies.recording.unrecorded import Unrecorded
 
 _RARE_AFTER = 30 * 10**9
 _EVERY = 10**8
 _MOST_STUBS = 50
+_MOST_ROOTS = 10_000
 _WEIGHED_FROM = 1_000
 _MOST_ENDED = 10_000
 _TIMED = 0xF  # of the bits of an id above R: one trace in 16 is measured
@@ -49,6 +53,7 @@ class Tail:
     Attributes:
         recorder: whose traces these are.
         undecided: the traces that are recorded and not decided yet, by the id of what holds their spans.
+        roots: the first calls of traces that are not recorded, by trace id, where something below has asked for them.
     """
 
     def __init__(
@@ -62,13 +67,19 @@ class Tail:
         self.emit = emit
         self.recorder: Any = None
         self.undecided: dict[int, Held] = {}
+        self.roots: dict[int, Unrecorded] = {}
         self._rouse = rouse
+        self._below = Unrecorded.stand_in(0, 0, 0.0)
+        self._below.tail, self._below.shared = self, True
         self._due = 0
         self._plan: Any = None
         self._least = self._least_capture = 0
         self._errors, self._slow, self._rare = ("error" in keep), ("slow" in keep), ("rare" in keep)
+        self._rare_after = _RARE_AFTER if self._rare else 1 << 62
         self._conditions = tuple(condition for condition in keep if not isinstance(condition, str))
         self._left_out = itertools.count()
+        self._begun = itertools.count()
+        self._skipped = itertools.count()
         # Traces that have ended here: their late spans may come with nothing but the id.
         self._ended: LRUCache[int, Held] = LRUCache(_MOST_ENDED)
         self._lock = threading.Lock()
@@ -76,7 +87,17 @@ class Tail:
     @property
     def left_out(self) -> int:
         """How many recorded spans sampling has left out."""
-        return int(repr(self._left_out)[len("count(") : -1])
+        return _read(self._left_out)
+
+    @property
+    def unrecorded(self) -> int:
+        """How many traces were only counted from the start."""
+        return _read(self._skipped)
+
+    @property
+    def arrived(self) -> int:
+        """How many traces have begun."""
+        return _read(self._begun) + _read(self._skipped)
 
     @property
     def holding(self) -> int:
@@ -87,9 +108,38 @@ class Tail:
         """Begin anew in a forked child: the parent's traces are the parent's to decide on."""
         self.undecided = {}
         self._lock = threading.Lock()
-        self._left_out = itertools.count()
+        self._left_out, self._begun, self._skipped = itertools.count(), itertools.count(), itertools.count()
+        self.roots = {}
         self._due = 0
         self.controller.begin_anew()
+
+    def leave_out(self, recipe: Recipe, context: Context) -> Any:
+        """Decide at once on most traces that are not recorded.
+
+        Returns:
+            What is to be current below the call; the id of the trace where it takes more to decide.
+        """
+        start = _clock()
+        tally = recipe.tally
+        trace_id = _bits(128) or new_trace_id()
+        if start >= self._due or trace_id & MASK >= self._least or start - tally.seen > self._rare_after:
+            return trace_id
+        tally.seen = start
+        next(self._skipped)
+        made = context.copy()
+        made[SPAN_KEY], made[ROOT_KEY] = self._below, trace_id
+        return Context(made)
+
+    def materialise(self, trace_id: int) -> Unrecorded:
+        """Return the object for the first call of a trace that is not recorded, as long as it is under way."""
+        found = self.roots.get(trace_id)
+        if found is None:
+            found = Unrecorded.stand_in(trace_id, trace_id & MASK, self.controller.plan.record)
+            found.tail = self
+            if len(self.roots) >= _MOST_ROOTS:  # their ends are elsewhere, or nowhere
+                self.roots.pop(next(iter(self.roots)), None)
+            found = self.roots.setdefault(trace_id, found)
+        return found
 
     def begin(
         self,
@@ -119,14 +169,14 @@ class Tail:
             self._due = now + _EVERY
             self._rouse()
         controller, tally = self.controller, recipe.tally
-        controller.roots += 1
+        next(self._begun)
         if random is None:
             random = trace_id & MASK
         plan = controller.plan
         if plan is not self._plan:
             self._least, self._least_capture = threshold(plan.record), threshold(plan.capture)
             self._plan = plan
-        rare = self._rare and now - tally.seen > _RARE_AFTER
+        rare = now - tally.seen > self._rare_after
         tally.seen = now
         recorded, capture = plan.record, random >= self._least_capture
         if rare or critical or share < 1.0 or sampled:
@@ -352,6 +402,11 @@ class Tail:
             self.emit(span)
         else:
             next(self._left_out)
+
+
+def _read(count: Any) -> int:
+    # `next` counts without a lock, and the text is the only way to read a count without counting.
+    return int(repr(count)[len("count(") : -1])
 
 
 class _Whole:
