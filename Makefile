@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-weaving bench outage throughput downstream downstream-part docs lint clean
+.PHONY: demo test test-weaving bench outage load throughput downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -35,6 +35,9 @@ bench: $(VENV)/.ready  ## measure what a call costs, and write perf/report.md an
 
 outage: $(VENV)/.ready  ## measure what outages of a server cost, beside Langfuse's own SDK, and write perf/outage.md
 	$(BIN)/python -m perf.outage
+
+load: $(VENV)/.ready  ## hold the retail application to a budget under stress, live, and write perf/load.md
+	$(BIN)/python -m perf.budget
 
 throughput: $(VENV)/.ready  ## measure what a delivered span costs, by size and destination, and write perf/throughput.md
 	$(BIN)/python -m perf.throughput

@@ -195,6 +195,7 @@ class Runtime:
             "refused": [{"target": str(target), "reason": why} for target, why in self.weaver.refused.items()],
             "unmatched": [str(problem) for problem in self.weaver.unmatched()],
             "open": len(self.recorder.open),
+            "calls": self.recorder.count_calls(),
             "sampling": self.budgeting.status(),
             "delivery": delivery,
             "failures": failures.counts(),

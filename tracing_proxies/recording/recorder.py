@@ -83,6 +83,11 @@ class Recorder:
         """Return the tally of a target, which outlives every change of its rule."""
         return self.tallies.setdefault(target, Tally(target))
 
+    def count_calls(self) -> dict[str, int]:
+        """Return how many calls have ended, and how many of them failed, whatever was recorded of them."""
+        counts = [tally.count_all() for tally in list(self.tallies.values())]
+        return {"count": sum(calls for calls, _ in counts), "errors": sum(errors for _, errors in counts)}
+
     @property
     def left_out(self) -> int:
         """How many calls their own rule has left out without a span; what is below them is not among these."""
@@ -229,6 +234,7 @@ class Recorder:
 
     def fail(self, span: Span, exc: BaseException) -> None:
         """Record what was raised and let the span go."""
+        span.settled = False
         try:
             outcome.error_record(span, span.recipe, span.scope, exc)
         except Exception as error:
@@ -259,7 +265,8 @@ class Recorder:
             self._observe(span)
         parent, recipe, held = span.parent, span.recipe, span.trace.held
         taken = (span.stop or span.start) - span.start
-        recipe.count(taken if span.level != "ERROR" else ~taken)
+        # The error of a call that has taken the span over has been counted where it belongs.
+        recipe.count(~taken if span.level == "ERROR" and not span.settled else taken)
         if not taken & LOOK_AT:
             recipe.tally.relieve()
         span.release()

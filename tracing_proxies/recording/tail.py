@@ -127,15 +127,15 @@ class Tail:
         tally.seen = start
         next(self._skipped)
         made = context.copy()
-        made[SPAN_KEY], made[ROOT_KEY] = self._below, trace_id
+        made[SPAN_KEY], made[ROOT_KEY] = self._below, (trace_id, recipe)
         return Context(made)
 
-    def materialise(self, trace_id: int) -> Unrecorded:
+    def materialise(self, trace_id: int, recipe: Recipe) -> Unrecorded:
         """Return the object for the first call of a trace that is not recorded, as long as it is under way."""
         found = self.roots.get(trace_id)
         if found is None:
             found = Unrecorded.stand_in(trace_id, trace_id & MASK, self.controller.plan.record)
-            found.tail = self
+            found.tail, found.recipe = self, recipe
             if len(self.roots) >= _MOST_ROOTS:  # their ends are elsewhere, or nowhere
                 self.roots.pop(next(iter(self.roots)), None)
             found = self.roots.setdefault(trace_id, found)

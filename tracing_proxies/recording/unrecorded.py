@@ -40,7 +40,7 @@ class Unrecorded(api.NonRecordingSpan):
         recorded: the probability at which such traces are recorded.
         refused: whether its errors have been denied a stub.
         shared: whether it stands for all first calls that have no object of their own (0.1 us a call, where that takes
-            0.6); the trace id stands beside it then.
+            0.6); its trace id stands beside it then.
         stop: when it ended, where that is not now.
     """
 
@@ -182,7 +182,7 @@ LEFT_OUT_CONTEXT: Final = Context({SPAN_KEY: UNSAMPLED})
 """What is current there, where nothing else is."""
 
 ROOT_KEY: Final = "tracing-proxies-root"
-"""Where the trace id stands, below a first call that has no object of its own."""
+"""Where the trace id and the recipe stand, below a first call that has no object of its own."""
 
 
 def root_of(above: Unrecorded, context: Context) -> Unrecorded:
@@ -193,4 +193,4 @@ def root_of(above: Unrecorded, context: Context) -> Unrecorded:
     """
     if not above.shared or above.tail is None:
         return above.root
-    return above.tail.materialise(context[ROOT_KEY])  # type: ignore[arg-type]
+    return above.tail.materialise(*context[ROOT_KEY])  # type: ignore[misc]
