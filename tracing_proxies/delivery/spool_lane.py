@@ -91,7 +91,7 @@ class SpoolLane(Lane):
             return _TEND if pause == 0.0 and not self._backlog else pause
         items, parcel = chosen
         self._sends_loose = items is None
-        self._last_attempt = self._clock()
+        self._begin_attempt()
         try:
             shipped = self._shipper.ship(parcel, whole=items is not None and len(items.records) > 1)
         except Exception as exc:
@@ -100,6 +100,8 @@ class SpoolLane(Lane):
             self._sends_loose = False
             if not self._abandoned:
                 self._settle_shipped(items, parcel, shipped)
+        self._tell()
+        with self._disk_lock:
             return self._pause_of_spool()
 
     def keep(self) -> None:
@@ -282,7 +284,7 @@ class SpoolLane(Lane):
                 self._most_spans = max(1, min(self._most_spans, parcel.spans) // 2)
                 return
             self._count(items, parcel, shipped, sum(part.spans for part in rest))
-            self._note(shipped, failed=bool(rest))
+            self._note(shipped, failed=bool(rest) or shipped.retry_after is not None)
         if self._partial is not None:
             rest = rest + self._partial[1][1:] if not untouched else self._partial[1]
         elif untouched:
