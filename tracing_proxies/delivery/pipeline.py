@@ -39,6 +39,7 @@ class Pipeline:
         max_pending_bytes: memory for finished spans that wait for their sinks, shared evenly among the sinks.
         max_pending_spans: unfinished spans in the queue; above it the oldest are dropped, counted as ``overflow``.
         suppress: switches tracing off for the thread that calls it; called once in each of the pipeline's threads.
+        clock: seconds, monotonic: what the waits between attempts go by.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Pipeline:
         max_pending_bytes: int = MAX_PENDING_BYTES,
         max_pending_spans: int = MAX_PENDING_SPANS,
         suppress: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._prepare = prepare
         self.ledger = ledger
@@ -60,7 +62,7 @@ class Pipeline:
         share = max_pending_bytes // max(1, len(sinks))
         self._lanes = [
             (Lane if getattr(sink, "storage", None) is None else SpoolLane)(
-                sink, ledger, max_bytes=share, contain=self._contain
+                sink, ledger, max_bytes=share, contain=self._contain, clock=clock
             )
             for sink in sinks
         ]
