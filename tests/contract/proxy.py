@@ -2,7 +2,8 @@
 
     python -m tests.contract.proxy --password user:secret
 
-prints its port. ``GET /_test/seen`` tells what it was asked for: method, target, and which headers it could read.
+prints its port. ``GET /_test/seen`` tells what it was asked for since the last ``GET /_test/forget``: method, target,
+and which headers it could read.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         with self.lock:
+            if self.path == "/_test/forget":
+                self.seen.clear()
             self._answer(200, json.dumps(self.seen).encode(), "application/json")
 
     def _note(self) -> None:
@@ -131,8 +134,11 @@ class Proxy:
 
     def seen(self) -> list[dict[str, Any]]:
         """Return what it was asked for."""
-        with _OPENER.open(f"http://{self.address}/_test/seen", timeout=30) as reply:
-            return json.load(reply)  # type: ignore[no-any-return]
+        return self._ask("seen")
+
+    def forget(self) -> None:
+        """Have it forget what it was asked for."""
+        self._ask("forget")
 
     def stop(self) -> None:
         """Kill the process."""
@@ -140,6 +146,10 @@ class Proxy:
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+    def _ask(self, what: str) -> list[dict[str, Any]]:
+        with _OPENER.open(f"http://{self.address}/_test/{what}", timeout=30) as reply:
+            return json.load(reply)  # type: ignore[no-any-return]
 
 
 def main() -> None:

@@ -61,7 +61,7 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, *, now: float | 
     """
     if 200 <= status < 300:
         return _judge_success(status, headers, body)
-    reason = f"HTTP {status}"
+    reason = f"HTTP {status}" + (" (a proxy asks for a password)" if status == 407 else "")
     if status == 413:
         return Reply(Verdict.TOO_LARGE, reason)
     if status in _UNFIT:

@@ -158,7 +158,10 @@ class Transport:
                 self.close()  # the rest of an endless reply is not read
         finally:
             response.close()
-        return judge(response.status, response.headers, body)  # type: ignore[arg-type]  # Message has get()
+        reply = judge(response.status, response.headers, body)  # type: ignore[arg-type]  # Message has get()
+        if reply.verdict is Verdict.UNAUTHORISED:
+            self.close()  # the next attempt is minutes away, and the environment may name another proxy by then
+        return reply
 
     def _connect(self) -> http.client.HTTPConnection:
         proxy = find_proxy("https" if self._https else "http", self._host, self._port)
