@@ -6,7 +6,9 @@ import email.utils
 import gzip
 import os
 import stat
+import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,14 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+import tracing_proxies
 from tests.contract.server import PUBLIC_KEY, SECRET_KEY, ContractServer
 from tests.delivery.network import Application, langfuse
 from tests.delivery.support import wait_until
+from tracing_proxies.delivery.sinks.langfuse import LangfuseSink
+from tracing_proxies.delivery.sinks.protocol import Storage
 from tracing_proxies.delivery.spool.dead import DeadLetters
+from tracing_proxies.testing import registry_from
 
 Start = Callable[..., Application]
 
@@ -175,10 +181,9 @@ def test_a_server_that_asks_for_a_pause_gets_it_within_reason(
     assert [request["status"] for request in server.requests()][:2] == [429, 200]
 
 
-def test_another_key_in_the_configuration_is_tried_at_once(start: Start, server: ContractServer, folder: Path) -> None:
-    from tracing_proxies.delivery.sinks.langfuse import LangfuseSink
-    from tracing_proxies.delivery.sinks.protocol import Storage
-
+def test_the_next_process_tries_what_was_refused_with_keys_of_its_own(
+    start: Start, server: ContractServer, folder: Path
+) -> None:
     wrong = start(LangfuseSink(server.url, PUBLIC_KEY, "sk-lf-wrong", storage=Storage(folder), linger=0.05))
     wrong.make(10)
     assert wrong.is_left_alone()
@@ -188,5 +193,39 @@ def test_another_key_in_the_configuration_is_tried_at_once(start: Start, server:
     right = start(langfuse(server.url, folder))
     right.pipeline.adopt()
     assert wait_until(lambda: server.counts()["unique"] == 10)
-    assert right.status["spool"]["adopted_delivered"] == 10
+    assert wait_until(lambda: right.status["spool"]["adopted_delivered"] == 10)
     assert server.counts()["repeated"] == 0
+
+
+def test_a_configuration_with_the_right_keys_sends_what_the_wrong_ones_could_not(
+    server: ContractServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module = types.ModuleType("refused_shop")
+    exec("def sell(what):\n    return what", vars(module))
+    monkeypatch.setitem(sys.modules, "refused_shop", module)
+    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", PUBLIC_KEY)
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-wrong")
+    text = f"""
+version: 1
+export: {{ langfuse: {{ host: "{server.url}" }} }}
+spool: {{ path: "{tmp_path}" }}
+trace: [{{ match: "refused_shop:sell" }}]
+"""
+
+    def delivery() -> dict[str, Any]:
+        found: dict[str, Any] = tracing_proxies.status()["delivery"]
+        return found
+
+    tracing_proxies.activate(registry_from(text))
+    try:
+        for _ in range(3):
+            module.sell("oil")
+        assert wait_until(lambda: delivery()["sinks"]["langfuse"]["breaker"]["state"] == "open")
+        assert wait_until(lambda: delivery()["spooled"] == 3)
+        monkeypatch.setenv("LANGFUSE_SECRET_KEY", SECRET_KEY)
+        tracing_proxies.activate(registry_from(text))
+        assert wait_until(lambda: (delivery()["delivered"], delivery()["spooled"]) == (3, 0))
+        assert wait_until(lambda: not delivery()["retired"])
+        assert (server.counts()["unique"], server.counts()["repeated"]) == (3, 0)
+    finally:
+        tracing_proxies.deactivate()

@@ -66,6 +66,10 @@ class Breaker:
         if not self.asked_to_wait:
             self.retry_at = 0.0
 
+    def retry(self) -> None:
+        """Let the next attempt come at once: what it was refused for may have been mended."""
+        self.retry_at, self.asked_to_wait = 0.0, False
+
     def succeed(self) -> None:
         """Note that the destination works."""
         if self.state is not State.CLOSED:

@@ -154,6 +154,11 @@ class Lane:
             if self._clock() - self._last_attempt >= _HURRY_PAUSE:
                 self.breaker.hurry()
 
+    def follow(self, heir: Lane) -> None:
+        """Try again at once, since the configuration has changed; ``heir`` is the lane that takes this one's place."""
+        with self._ledger.lock:
+            self.breaker.retry()
+
     def crowded(self) -> bool:
         """Tell whether the sink works but is behind, so that the worker had better wait than overflow its backlog."""
         return not self.reason and self._bytes > self._max_bytes // 2

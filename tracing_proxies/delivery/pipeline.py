@@ -150,8 +150,16 @@ class Pipeline:
         self._prepare = prepare
 
     def bequeath(self, heir: Pipeline) -> None:
-        """Let what is put after the close go to another pipeline, by threads that still hold this one."""
+        """Let what is put after the close go to another pipeline, by threads that still hold this one.
+
+        What is here still is tried again at once, with the keys that the heir has for the same destination.
+        """
         self._heir = heir
+        heirs = {lane.name: lane for lane in heir._lanes}
+        for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
+            if lane.name in heirs:
+                lane.follow(heirs[lane.name])
+                loop.wake()
 
     def status(self) -> dict[str, Any]:
         """Return queue sizes, accounts and the state of every sink in plain values."""

@@ -115,6 +115,13 @@ class SpoolLane(Lane):
             super().hurry()
             self._hurried = True  # also where nothing is in memory: what is on disk is to be synced, and sent
 
+    def follow(self, heir: Lane) -> None:
+        # One folder is one server and one project: what is here may go there with the heir's keys.
+        follow = getattr(self.sink, "follow", None)
+        if follow is not None and isinstance(heir, SpoolLane) and heir._storage.folder == self._storage.folder:
+            follow(heir.sink)
+        super().follow(heir)
+
     def waits_for(self, target: int) -> bool:
         with self._ledger.lock:
             return self.owes(target) or self._on_disk > 0  # what is safe is waited for as well, while there is hope

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import http.client
 import os
 import re
@@ -98,6 +99,12 @@ class Transport:
         """The server's address, without credentials or path."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'https' if self._https else 'http'}://{host}:{self._port}"
+
+    def twin(self) -> Transport:
+        """Return another one to the same server with the same settings, for another thread."""
+        twin = copy.copy(self)
+        twin._connector, twin._connection, twin._deadline = Connector(self._host, self._port), None, None
+        return twin
 
     def limit(self, deadline: float | None) -> None:
         """Let nothing last longer than until ``deadline``, in seconds of the monotonic clock; None lifts that."""

@@ -69,6 +69,7 @@ class OtlpSink:
         self._scope = encode_scope(scope_version)
         self._health = Health()
         self._transport = Transport(url, headers, connect_timeout=connect_timeout, read_timeout=read_timeout, tls=tls)
+        self._next_transport: Transport | None = None
         self.dead = None if storage is None else DeadLetters(storage.folder)
         self._dissector = Dissector(lambda request: self._transport.post(self._path, request), self.dead)
 
@@ -83,6 +84,10 @@ class OtlpSink:
         """Let no exchange last longer than until ``deadline`` (seconds, monotonic); None lifts that."""
         self._transport.limit(deadline)
 
+    def follow(self, heir: OtlpSink) -> None:
+        """Use the address and the credentials of another sink to the same destination from the next request on."""
+        self._next_transport = heir._transport.twin()
+
     def details(self) -> Mapping[str, Any]:
         """Return the address, and what became of spans that the server did not take as they were."""
         found: dict[str, Any] = {"address": self._address, "shortened": self._dissector.shortened}
@@ -93,6 +98,7 @@ class OtlpSink:
 
         The first request that has to be repeated ends the attempt; it and all after it remain.
         """
+        self._change_over()
         dropped: Counter[str] = Counter()
         told = self._dissector.deliver(list(self._parts(batch, dropped)), dropped)
         return Outcome(
@@ -113,6 +119,7 @@ class OtlpSink:
 
     def ship(self, parcel: Parcel, *, whole: bool) -> Shipped:
         """Send a request that was packed earlier, perhaps by another process."""
+        self._change_over()
         reply = self._transport.post(self._path, parcel.payload)
         if reply.verdict is Verdict.DELIVERED:
             refused = min(reply.rejected, parcel.spans)
@@ -135,6 +142,12 @@ class OtlpSink:
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
+
+    def _change_over(self) -> None:
+        heirs, self._next_transport = self._next_transport, None
+        if heirs is not None:
+            self._transport.close()
+            self._transport = heirs
 
     @property
     def _address(self) -> str:
