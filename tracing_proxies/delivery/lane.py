@@ -8,36 +8,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import attrs
-
 from tracing_proxies.delivery.backoff import Backoff
+from tracing_proxies.delivery.batch import BATCH_SPANS, Batch, merge
 from tracing_proxies.delivery.breaker import Breaker
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.sinks.protocol import Outcome, Shipped, Sink, details_of, health_of, linger_of
 from tracing_proxies.recording.observation import Observation
 
-BATCH_SPANS = 512
 _RAISES_BEFORE_DROP = 3
 _HURRY_PAUSE = 0.5
 _log = logging.getLogger("tracing_proxies")
-
-
-@attrs.define
-class Batch:
-    """Spans that travel together.
-
-    Args:
-        first: how many spans were offered to the lane before these.
-        size: bytes in memory, estimated.
-        since: when they were offered, seconds of the monotonic clock.
-        tried: whether the sink has seen them: such a batch is offered again as it is, so that the bytes are the same.
-    """
-
-    spans: Sequence[Observation]
-    first: int
-    size: int
-    since: float
-    tried: bool = False
 
 
 class Lane:
@@ -222,7 +202,7 @@ class Lane:
                 return None, pause
             batch = self._backlog.popleft()
             if not batch.tried:
-                batch = self._merge(batch)
+                batch = merge(batch, self._backlog)
             batch.tried = True
             self._in_flight = batch
             return batch, None
@@ -237,17 +217,6 @@ class Lane:
         if head.tried or self._hurried or self._spans >= BATCH_SPANS:
             return 0.0
         return max(0.0, head.since + self._linger - now)
-
-    def _merge(self, batch: Batch) -> Batch:
-        backlog = self._backlog
-        if not backlog or len(batch.spans) + len(backlog[0].spans) > BATCH_SPANS:
-            return batch
-        spans, size = list(batch.spans), batch.size
-        while backlog and not backlog[0].tried and len(spans) + len(backlog[0].spans) <= BATCH_SPANS:
-            more = backlog.popleft()
-            spans += more.spans
-            size += more.size
-        return Batch(spans, batch.first, size, batch.since)
 
     def _settle(self, batch: Batch, outcome: Outcome) -> None:
         with self._ledger.lock:

@@ -10,11 +10,13 @@ from typing import Any
 
 from tracing_proxies import failures
 from tracing_proxies.delivery import process
+from tracing_proxies.delivery.batch import BATCH_SPANS
 from tracing_proxies.delivery.flush import Flush
-from tracing_proxies.delivery.lane import BATCH_SPANS, Lane
+from tracing_proxies.delivery.lane import Lane
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.loop import Loop
 from tracing_proxies.delivery.sinks.protocol import Sink
+from tracing_proxies.delivery.slices import Slices
 from tracing_proxies.delivery.spool_lane import SpoolLane
 from tracing_proxies.delivery.weight import weigh
 from tracing_proxies.recording.observation import Observation
@@ -287,8 +289,10 @@ class Pipeline:
         spans.reverse()
         finished: list[Observation] = []
         size = 0
+        slices = Slices()
         try:
             while spans:
+                slices.between()
                 observation = self._finish(spans.pop())
                 if observation is not None:
                     finished.append(observation)

@@ -13,7 +13,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, cast
 
-from tracing_proxies.delivery.lane import BATCH_SPANS, Lane
+from tracing_proxies.delivery.batch import BATCH_SPANS, merge
+from tracing_proxies.delivery.lane import Lane
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.sinks.protocol import Parcel, Shipped, Shipper, Sink, Storage
 from tracing_proxies.delivery.spool.disk import PosixDisk
@@ -195,7 +196,7 @@ class SpoolLane(Lane):
             with self._ledger.lock:
                 if not self._backlog or self._abandoned:
                     return
-                batch = self._merge(self._backlog.popleft())
+                batch = merge(self._backlog.popleft(), self._backlog)
                 self._in_flight = batch
             try:
                 parcels, dropped = self._shipper.pack(batch.spans)

@@ -12,6 +12,7 @@ from tracing_proxies.delivery.encoder import encode_resource, encode_scope, enco
 from tracing_proxies.delivery.reply import Reply, Verdict
 from tracing_proxies.delivery.sinks.dissecting import Dissector, Part
 from tracing_proxies.delivery.sinks.protocol import Health, Outcome, Parcel, Shipped, Storage
+from tracing_proxies.delivery.slices import Slices
 from tracing_proxies.delivery.spool.dead import DeadLetters
 from tracing_proxies.delivery.transport import Transport
 from tracing_proxies.recording.observation import Observation
@@ -173,7 +174,9 @@ class OtlpSink:
         spans: list[tuple[Any, bytes]] = []
         service = ""
         size = 0
+        slices = Slices()
         for observation in batch:
+            slices.between()
             try:
                 span = encode_span(observation)
             except ValueError:
