@@ -71,6 +71,16 @@ def test_a_silent_server_is_left_at_the_deadline(server: ContractServer, transpo
     assert (reply.verdict, reply.reachable) == (Verdict.RETRY, False)
 
 
+def test_in_haste_it_is_left_sooner(server: ContractServer) -> None:
+    transport = Transport(server.url, HEADERS, read_timeout=60.0)
+    server.script([{"stall": 4}, {"stall": 2}])
+    transport.hasten(0.1)
+    assert "did not answer in time" in transport.post(TRACES, compress(body())).reason
+    transport.hasten(None)
+    assert "broke the connection off" in transport.post(TRACES, compress(body())).reason
+    transport.close()
+
+
 def test_a_server_that_drips_its_reply_is_left_at_the_deadline(server: ContractServer, transport: Transport) -> None:
     server.script([{"drip": 20}])
     reply = transport.post(TRACES, compress(body()))

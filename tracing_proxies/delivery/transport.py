@@ -74,6 +74,7 @@ class Transport:
         self._tls = tls
         self._own_tls: ssl.SSLContext | None = None
         self._deadline: float | None = None
+        self._most: float | None = None
         self._connector = Connector(self._host, self._port)
         self._connection: http.client.HTTPConnection | None = None
         self._path_prefix = ""
@@ -103,6 +104,10 @@ class Transport:
     def limit(self, deadline: float | None) -> None:
         """Let nothing last longer than until ``deadline``, in seconds of the monotonic clock; None lifts that."""
         self._deadline = deadline
+
+    def hasten(self, patience: float | None) -> None:
+        """Let neither connecting nor an exchange last longer than so many seconds; None lifts that."""
+        self._most = patience
 
     def post(self, path: str, payload: bytes) -> Reply:
         """Send a body, and read the reply.
@@ -196,6 +201,8 @@ class Transport:
         return self._own_tls
 
     def _patience(self, seconds: float) -> float:
+        if self._most is not None:
+            seconds = min(seconds, self._most)
         if self._deadline is None:
             return seconds
         return max(0.01, min(seconds, self._deadline - time.monotonic()))

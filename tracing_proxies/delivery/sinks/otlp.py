@@ -71,6 +71,7 @@ class OtlpSink:
         self._health = Health()
         self._transport = Transport(url, headers, connect_timeout=connect_timeout, read_timeout=read_timeout, tls=tls)
         self._next_transport: Transport | None = None
+        self._patience: float | None = None
         self.dead = None if storage is None else DeadLetters(storage.folder)
         self._dissector = Dissector(lambda request: self._transport.post(self._path, request), self.dead)
 
@@ -84,6 +85,10 @@ class OtlpSink:
     def limit(self, deadline: float | None) -> None:
         """Let no exchange last longer than until ``deadline`` (seconds, monotonic); None lifts that."""
         self._transport.limit(deadline)
+
+    def hasten(self, patience: float | None) -> None:
+        """Let no exchange last longer than so many seconds; None lifts that."""
+        self._patience = patience
 
     def follow(self, heir: OtlpSink) -> None:
         """Use the address and the credentials of another sink to the same destination from the next request on."""
@@ -99,7 +104,7 @@ class OtlpSink:
 
         The first request that has to be repeated ends the attempt; it and all after it remain.
         """
-        self._change_over()
+        self._begin()
         dropped: Counter[str] = Counter()
         told = self._dissector.deliver(list(self._parts(batch, dropped)), dropped)
         return Outcome(
@@ -120,7 +125,7 @@ class OtlpSink:
 
     def ship(self, parcel: Parcel, *, whole: bool) -> Shipped:
         """Send a request that was packed earlier, perhaps by another process."""
-        self._change_over()
+        self._begin()
         reply = self._transport.post(self._path, parcel.payload)
         if reply.verdict is Verdict.DELIVERED:
             refused = min(reply.rejected, parcel.spans)
@@ -144,11 +149,12 @@ class OtlpSink:
         """Close the connection."""
         self._transport.close()
 
-    def _change_over(self) -> None:
+    def _begin(self) -> None:
         heirs, self._next_transport = self._next_transport, None
         if heirs is not None:
             self._transport.close()
             self._transport = heirs
+        self._transport.hasten(self._patience)
 
     @property
     def _address(self) -> str:
