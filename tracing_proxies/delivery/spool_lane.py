@@ -17,8 +17,9 @@ from tracing_proxies.delivery.lane import BATCH_SPANS, Lane
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.sinks.protocol import Parcel, Shipped, Shipper, Sink, Storage
 from tracing_proxies.delivery.spool.disk import PosixDisk
+from tracing_proxies.delivery.spool.reading import Items
 from tracing_proxies.delivery.spool.record import MAX_PAYLOAD, Record
-from tracing_proxies.delivery.spool.spool import Items, Spool
+from tracing_proxies.delivery.spool.spool import Spool
 
 MOST_BYTES = 1_000_000
 _TEND = 0.5
@@ -85,6 +86,7 @@ class SpoolLane(Lane):
                 self._sync()
             self._account_for_drops()
             chosen = self._choose()
+            self._spool.hold(None if chosen is None else chosen[0])
         if chosen is None:
             self._hurried = False
             pause = self._pause_of_spool()
@@ -98,6 +100,7 @@ class SpoolLane(Lane):
             shipped = self._after_failed_ship(parcel, exc)
         with self._disk_lock:
             self._sends_loose = False
+            self._spool.hold(None)
             if not self._abandoned:
                 self._settle_shipped(items, parcel, shipped)
             return self._pause_of_spool()
@@ -254,7 +257,9 @@ class SpoolLane(Lane):
             return None
         if self._partial is not None:
             items, parcels = self._partial
-            return items, parcels[0]
+            if items is None or self._spool.holds(items):
+                return items, parcels[0]
+            self._partial = None  # room was made of the rest of it
         if self._loose:
             return None, self._loose[0]
         if self._lingers() > 0:
@@ -289,6 +294,8 @@ class SpoolLane(Lane):
             return
         self._partial = (items, rest) if rest else None
         if rest:
+            if items is not None:
+                self._spool.settle_part(items, parcel.spans - sum(part.spans for part in shipped.rest))
             return
         self._most_spans = min(BATCH_SPANS, self._most_spans * 2)
         if items is not None:
