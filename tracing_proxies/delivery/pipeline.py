@@ -14,6 +14,7 @@ from tracing_proxies.delivery.flush import Flush
 from tracing_proxies.delivery.lane import BATCH_SPANS, Lane
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.loop import Loop
+from tracing_proxies.delivery.native import replaced_by
 from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.spool_lane import SpoolLane
 from tracing_proxies.delivery.weight import weigh
@@ -167,6 +168,7 @@ class Pipeline:
         return {
             "queue": len(self._queue),
             "worker_alive": self._loop.alive,
+            "threads": replaced_by() or "native",
             "closed": self._closed,
             "produced": snapshot.produced,
             "delivered": snapshot.delivered,

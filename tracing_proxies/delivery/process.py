@@ -5,17 +5,17 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 import time
 import weakref
 from typing import Any, Protocol
 
 from tracing_proxies import failures
+from tracing_proxies.delivery.native import RLock
 
 EXIT_TIMEOUT = 2.0
 _AFTER_ALL_OTHERS = -1_000_000
 
-_lock = threading.Lock()
+_lock = RLock()
 _living: weakref.WeakSet[_Inhabitant] = weakref.WeakSet()
 _registered = False
 _told_multiprocessing = False
@@ -55,7 +55,7 @@ def move_out(pipeline: _Inhabitant) -> None:
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()  # another thread of the parent may have held it
+    _lock = RLock()  # another thread of the parent may have held it
     for pipeline in list(_living):
         pipeline.after_fork()
     _tell_multiprocessing()

@@ -8,13 +8,13 @@ small, and be kept soon, while the server sees few and large requests.
 from __future__ import annotations
 
 import secrets
-import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, cast
 
 from tracing_proxies.delivery.lane import BATCH_SPANS, Lane
 from tracing_proxies.delivery.ledger import Ledger
+from tracing_proxies.delivery.native import RLock
 from tracing_proxies.delivery.sinks.protocol import Parcel, Shipped, Shipper, Sink, Storage
 from tracing_proxies.delivery.spool.disk import PosixDisk
 from tracing_proxies.delivery.spool.reading import Items
@@ -60,7 +60,7 @@ class SpoolLane(Lane):
     def after_fork(self) -> None:
         super().after_fork()
         self._spool.after_fork()
-        self._disk_lock = threading.RLock()
+        self._disk_lock = RLock()
         self._loose: deque[Parcel] = deque()  # what the disk did not take
         self._partial: tuple[Items | None, list[Parcel]] | None = None  # what is left of requests that were taken apart
         self._on_disk = 0
