@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import select
 import socket
 import threading
 import weakref
@@ -35,7 +36,9 @@ class ControlServer:
 
     def open(self) -> None:
         """Have a socket, once; where that cannot be, the failure is counted and the application goes on without."""
-        if self._service is not None or not hasattr(socket, "AF_UNIX") or not self._opening.acquire(blocking=False):
+        if self._service is not None or not (hasattr(socket, "AF_UNIX") and hasattr(select, "poll")):
+            return  # not there on some systems, and taken away by eventlet
+        if not self._opening.acquire(blocking=False):
             return
         try:
             if self._service is None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from tracing_proxies import failures
-from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, make_thread, replaced_by
+from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, make_thread
 
 _MAX_RESTARTS = 5
 _RESTART_WINDOW = 60.0
@@ -118,7 +118,7 @@ class Loop:
         return thread is not None and thread.is_alive()
 
     def _run(self, life: object) -> None:
-        self._ident, born = get_ident(), replaced_by()
+        self._ident = get_ident()
         try:
             if self._suppress is not None:
                 self._suppress()
@@ -131,10 +131,6 @@ class Loop:
                 # Before `ended` lets others start a new one: this one is still alive for a moment.
                 self._thread, self._ident = None, 0
             self._ended()
-            while replaced_by() != born:
-                # Patched under way: `threading` knows this thread by a number that it has no more, and its end would
-                # be a traceback on the error output.
-                self._sleep(None)
 
     def _sleep(self, pause: float | None) -> None:
         tokens = self._tokens

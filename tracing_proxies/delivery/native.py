@@ -19,7 +19,7 @@ try:
 except ImportError:  # another implementation of Python
     from queue import SimpleQueue
 
-__all__ = ["Empty", "RLock", "SimpleQueue", "Thread", "make_thread", "replaced_by"]
+__all__ = ["Empty", "RLock", "SimpleQueue", "Thread", "make_thread", "replaced_by", "run_out"]
 
 Empty = queue.Empty
 RLock = _thread.RLock
@@ -81,7 +81,18 @@ def make_thread(name: str, target: Callable[[], None]) -> Thread:
     """Make a daemon thread of the operating system; ``start`` raises RuntimeError if there can be no more."""
     if replaced_by():
         return _Native(target)
-    return threading.Thread(target=target, name=name, daemon=True)
+    return threading.Thread(target=run_out, args=(target,), name=name, daemon=True)
+
+
+def run_out(target: Callable[[], None]) -> None:
+    """Call what a thread is for, and do not return from it if `threading` was patched meanwhile.
+
+    It would know the thread by a number that it has no more: its end would be a traceback on the error output.
+    """
+    replaced = replaced_by()
+    target()
+    if replaced_by() != replaced:
+        SimpleQueue().get()
 
 
 def _original_start() -> Callable[[Callable[[], None], tuple[()]], object]:
