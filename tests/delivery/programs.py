@@ -51,8 +51,26 @@ def accounts() -> dict[str, Any]:
     return found
 
 
+def begin_and_sell(first: int, end: int) -> None:
+    """What a child does that knows of its parent no more than the environment: activate, and sell."""
+    import tracing_proxies
+    from tests.delivery.shop import Shop
+
+    tracing_proxies.activate(registry())
+    for number in range(first, end):
+        Shop().sell(number)
+    accounts()
+
+
 def start(
-    url: str, folder: Path, script: str, *arguments: str, active: bool = True, before: str = "", **variables: str
+    url: str,
+    folder: Path,
+    script: str,
+    *arguments: str,
+    active: bool = True,
+    before: str = "",
+    stdin: bool = False,
+    **variables: str,
 ) -> Any:
     """Start a program; its standard output and error are pipes.
 
@@ -62,6 +80,7 @@ def start(
         script: what it does, after the prelude above.
         active: whether tracing is activated before.
         before: what it does before anything else.
+        stdin: whether its standard input is a pipe, too.
         variables: added to its environment.
     """
     environ = {
@@ -77,6 +96,7 @@ def start(
     text = before + PRELUDE + (ACTIVATE if active else "") + textwrap.dedent(script)
     return subprocess.Popen(
         [sys.executable, "-c", text, *arguments],
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

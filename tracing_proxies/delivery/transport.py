@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import http.client
 import io
 import os
@@ -15,6 +16,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tracing_proxies.delivery.process import importing
 from tracing_proxies.delivery.reply import REFUSED_PAUSE, Reply, Verdict, judge
 
 CONNECT_TIMEOUT = 3.0
@@ -162,6 +164,8 @@ class Transport:
         else:
             connection = http.client.HTTPConnection(host, port, timeout=timeout)
         self._path_prefix = ""
+        with importing:
+            codecs.lookup("idna")  # what looks a name up imports it
         if proxy is not None:
             if self._https:
                 connection.set_tunnel(self._host, self._port, headers=proxy[2])
@@ -275,7 +279,8 @@ def _gzip() -> Callable[[bytes], bytes]:
     global _chosen
     if _chosen is None:
         try:
-            from isal import igzip
+            with importing:
+                from isal import igzip
         except ImportError:
             _chosen = _zlib_gzip
         else:
