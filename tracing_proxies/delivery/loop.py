@@ -6,6 +6,7 @@ import time
 from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 
 from tracing_proxies import failures
 from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, make_thread
@@ -83,7 +84,7 @@ class Loop:
                 return False
             life = self._life = object()
             thread = make_thread(self._name, lambda: self._run(life))
-            thread.start()
+            copy_context().run(self._begin, thread)
             self._thread = thread
             self._starts.append(now)
             return True
@@ -112,6 +113,11 @@ class Loop:
         while thread is not None and self._runs() and self._ident != get_ident() and time.monotonic() < ends:
             thread.join(min(_GLANCE, max(0.0, ends - time.monotonic())))
         return not self._runs()
+
+    def _begin(self, thread: Thread) -> None:
+        if self._suppress is not None:
+            self._suppress()  # in a context of its own: an application may trace the starts of threads
+        thread.start()
 
     def _runs(self) -> bool:
         thread = self._thread

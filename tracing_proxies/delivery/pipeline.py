@@ -140,6 +140,11 @@ class Pipeline:
 
     def adopt(self) -> None:
         """Begin to deliver what dead processes have left on disk, if there is anything."""
+        contextvars.copy_context().run(self._adopt)
+
+    def _adopt(self) -> None:
+        if self._suppress is not None:
+            self._suppress()
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
             if isinstance(lane, SpoolLane) and lane.has_leftovers() and loop.start():
                 loop.wake()

@@ -279,30 +279,33 @@ class SpoolLane(Lane):
         return max(0.0, self._since + self._linger - self._clock())
 
     def _settle_shipped(self, items: Items | None, parcel: Parcel, shipped: Shipped) -> None:
-        rest = list(shipped.rest)
-        untouched = len(rest) == 1 and rest[0] is parcel
+        left = sum(part.spans for part in shipped.rest)
+        untouched = len(shipped.rest) == 1 and shipped.rest[0] is parcel
+        rest = [*shipped.rest, *(self._partial[1][1:] if self._partial is not None else ())]
+        is_here = items is None or self._spool.holds(items)  # else room was made of it, and it is counted as dropped
+        if shipped.refused:
+            with self._ledger.lock:
+                self.attempts += 1
+                self._most_spans = max(1, min(self._most_spans, parcel.spans) // 2)
+            return
+        if items is not None and not untouched:
+            # Before it is counted: a process that ends as soon as it hears of it must not leave it to be sent again.
+            if rest:
+                self._spool.settle_part(items, parcel.spans - left)
+            else:
+                self._spool.settle(items)
         with self._ledger.lock:
             self.attempts += 1
-            if shipped.refused:
-                self._most_spans = max(1, min(self._most_spans, parcel.spans) // 2)
-                return
-            self._count(items, parcel, shipped, sum(part.spans for part in rest))
-            self._note(shipped, failed=bool(rest))
-        if self._partial is not None:
-            rest = rest + self._partial[1][1:] if not untouched else self._partial[1]
-        elif untouched:
+            if is_here:
+                self._count(items, parcel, shipped, left)
+            self._note(shipped, failed=bool(shipped.rest))
+            if items is None and not rest:
+                self._pop_loose()
+        if untouched:
             return
         self._partial = (items, rest) if rest else None
-        if rest:
-            if items is not None:
-                self._spool.settle_part(items, parcel.spans - sum(part.spans for part in shipped.rest))
-            return
-        self._most_spans = min(BATCH_SPANS, self._most_spans * 2)
-        if items is not None:
-            self._spool.settle(items)
-        else:
-            with self._ledger.lock:
-                self._pop_loose()
+        if not rest:
+            self._most_spans = min(BATCH_SPANS, self._most_spans * 2)
         if not self._spool.spans and not self._loose:
             self._since = None
 
@@ -310,8 +313,6 @@ class SpoolLane(Lane):
         gone = sum(shipped.dropped.values())
         missing = parcel.spans - shipped.delivered - gone - left
         dropped = {**shipped.dropped, "unaccounted": missing} if missing > 0 else dict(shipped.dropped)
-        if items is not None and not self._spool.holds(items):
-            return  # evicted meanwhile, and counted as such
         if items is not None and not items.own:
             self._adopted["delivered"] += shipped.delivered
             self._adopted["dropped"] += sum(dropped.values())
