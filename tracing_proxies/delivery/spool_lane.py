@@ -187,6 +187,7 @@ class SpoolLane(Lane):
                 self._move_to_disk(self._pop_loose())
         while True:
             with self._ledger.lock:
+                self._recover()
                 if not self._backlog or self._abandoned:
                     return
                 batch = self._merge(self._backlog.popleft())

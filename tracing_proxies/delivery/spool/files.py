@@ -130,10 +130,10 @@ class Files:
             for segment in self.segments:
                 if segment.dirty:
                     self._sync(segment)
-            return True
         except OSError as exc:
             self.fail(exc)
             return False
+        return not any(segment.removed and segment.entries for segment in self.segments)
 
     def advance(self, segment: Segment, entry: Entry) -> None:
         """Note that all up to an entry has met its end, and remove the file when that was all."""
@@ -193,5 +193,10 @@ class Files:
         self.dropped, self.dropped_adopted = Counter(), Counter()
 
     def _sync(self, segment: Segment) -> None:
-        self.disk.sync(segment.descriptor)
+        try:
+            self.disk.sync(segment.descriptor)
+        except FileNotFoundError:
+            # Somebody has removed it: what is in it can be read and sent by us alone, and no sync will help.
+            segment.dirty, segment.removed = False, True
+            raise
         segment.dirty = False

@@ -41,6 +41,7 @@ class Segment:
         gone: spans of the first entries that have met their end, where the others of those are still to be sent.
         damaged: bytes that hold no record.
         dirty: whether something in it may not be on the medium yet.
+        removed: whether it has been found that somebody has taken its name away.
         retry_at: when it may be read again after the disk refused to, in seconds of the monotonic clock.
     """
 
@@ -53,6 +54,7 @@ class Segment:
     gone: int = 0
     damaged: int = 0
     dirty: bool = False
+    removed: bool = False
     retry_at: float = float("-inf")
 
     @property
