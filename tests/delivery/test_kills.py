@@ -82,7 +82,8 @@ def test_what_a_killed_process_has_lost_is_what_its_last_moment_made(
     told = [(int(number), float(moment)) for number, moment in map(str.split, lines)]
     arrived = set(numbers(server.observations()))
     lost = [(number, moment) for number, moment in told if number not in arrived]
-    assert [number for number, _ in lost] == list(range(len(told) - len(lost), len(told))), "the latest, and no others"
+    first = min((number for number, _ in lost), default=len(told))
+    assert max(arrived, default=-1) < first, f"the latest, and no others: {lost}, {sorted(arrived)[-9:]}"
     age = killed - lost[0][1] if lost else 0.0
     print(f"{len(told)} calls, {len(lost)} lost, of the last {age * 1e3:.0f} ms; taken over within {took:.2f} s")
     assert age <= LOSS

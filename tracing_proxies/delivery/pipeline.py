@@ -25,6 +25,7 @@ MAX_PENDING_SPANS = 100_000
 _POLL = 0.1
 _POLL_FOR = 1.0
 _CROWDED_POLL = 0.005
+_LAST_PATIENCE = 0.5  # for a request that is under way when all that could be flushed is
 
 
 class Pipeline:
@@ -130,7 +131,7 @@ class Pipeline:
         if stopped:
             self._discard_queue()
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
-            ended = loop.stop(max(0.05, deadline - time.monotonic()))
+            ended = loop.stop(max(0.05, min(_LAST_PATIENCE, deadline - time.monotonic())))
             lane.abandon("closed")
             if ended:  # else its thread is within the sink at this moment
                 lane.close()
