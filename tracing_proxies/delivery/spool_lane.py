@@ -7,6 +7,7 @@ small, and be kept soon, while the server sees few and large requests.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections import Counter, deque
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from tracing_proxies.delivery.sinks.protocol import Parcel, Shipped, Shipper, Si
 from tracing_proxies.delivery.spool.disk import PosixDisk
 from tracing_proxies.delivery.spool.reading import Items
 from tracing_proxies.delivery.spool.record import MAX_PAYLOAD, Record
+from tracing_proxies.delivery.spool.segment import OPEN, SEALED
 from tracing_proxies.delivery.spool.spool import Spool
 
 MOST_BYTES = 1_000_000
@@ -154,7 +156,8 @@ class SpoolLane(Lane):
     def has_leftovers(self) -> bool:
         """Tell whether the folder holds anything, so that a look at it is worth a thread."""
         try:
-            return any(path.suffix in (".open", ".seg") for path in self._storage.folder.iterdir())
+            with os.scandir(self._storage.folder) as entries:  # a hundred thousand names are not read for this
+                return any(entry.name.endswith((OPEN, SEALED)) for entry in entries)
         except OSError:
             return False
 
