@@ -29,12 +29,26 @@ NETWORK: dict[str, Row] = {
             "a_fresh_outage_is_probed_every_two_to_three_seconds",
             "after_ten_minutes_the_pause_grows_to_a_minute_and_no_further",
         ),
+        "delivery/test_network_unreachable.py": (
+            "a_refused_connection_leaves_everything_on_disk_until_it_is_not",
+            "a_network_without_a_route_is_the_same",
+            "a_name_that_nobody_knows_is_the_same",
+            "a_name_server_that_does_not_answer_is_given_up_within_the_deadline_and_asked_once",
+            "a_dead_server_is_asked_with_one_small_request_at_a_time",
+        ),
+        "delivery/test_network_proxies.py": ("a_proxy_that_is_not_there_is_an_outage_like_any_other",),
+        "delivery/test_breaker.py": (
+            "an_outage_is_probed_every_two_to_three_seconds_for_ten_minutes_and_up_to_a_minute_apart_after_it",
+        ),
     },
     "TLS expired or wrong host": {
-        "delivery/test_transport.py": (
-            "certificates_are_verified",
-            "a_server_without_tls_behind_an_https_address_is_told",
+        "delivery/test_transport.py": ("a_server_without_tls_behind_an_https_address_is_told",),
+        "delivery/test_network_tls.py": (
+            "a_bad_certificate_is_told_the_spans_stay_and_five_minutes_later_it_is_looked_at_again",
+            "an_authority_that_nobody_has_named_is_not_trusted",
+            "the_settings_that_are_made_verify_names_and_certificates",
         ),
+        "delivery/test_network_proxies.py": ("a_certificate_is_verified_behind_a_proxy_as_well",),
     },
     "connect or read timeout, slow-loris, reset mid-body, reply lost after accept": {
         "delivery/test_transport.py": (
@@ -47,6 +61,13 @@ NETWORK: dict[str, Row] = {
         ),
         "delivery/test_pipeline.py": ("an_outage_of_any_kind_loses_nothing",),
         "delivery/test_spool_lane.py": ("a_server_that_hangs_does_not_keep_new_spans_from_the_disk",),
+        "delivery/test_network_unreachable.py": ("a_connection_that_never_comes_about_is_given_up_at_the_deadline",),
+        "delivery/test_network_broken.py": (
+            "a_reply_that_does_not_come_leaves_the_spans_on_disk_and_sends_the_same_bytes_again",
+            "spans_whose_acceptance_was_never_heard_of_are_sent_again_with_identical_bytes",
+            "an_acceptance_without_an_end_is_read_no_further_than_its_limit",
+        ),
+        "delivery/test_network_tls.py": ("a_handshake_that_never_ends_is_given_up_at_the_deadline",),
     },
     "400": {
         "delivery/test_langfuse_sink.py": (
@@ -55,6 +76,12 @@ NETWORK: dict[str, Row] = {
         ),
         "delivery/test_spool_lane.py": ("the_span_that_the_server_refuses_is_found_among_many_requests",),
         "delivery/test_spool_room.py": ("what_had_arrived_of_a_request_is_not_dropped_with_its_rest",),
+        "delivery/test_network_refusals.py": (
+            "the_span_that_spoils_a_batch_is_found_and_kept_apart_and_the_rest_arrives",
+            "a_server_that_takes_nothing_of_ours_is_left_alone_before_all_is_given_up",
+        ),
+        "delivery/spool/test_dead.py": ("the_oldest_go_where_there_are_too_many",),
+        "cli/test_push.py": ("what_the_server_has_refused_can_be_looked_at_and_sent_again_once_the_server_takes_it",),
     },
     "401, 403, 404": {
         "delivery/test_langfuse_sink.py": (
@@ -62,27 +89,41 @@ NETWORK: dict[str, Row] = {
             "really_wrong_keys_are_refused_by_the_server",
         ),
         "delivery/test_pipeline.py": ("wrong_keys_keep_the_spans_in_memory",),
+        "delivery/test_network_refusals.py": (
+            "a_closed_door_is_told_with_its_path_and_tried_again_after_five_minutes",
+            "a_configuration_with_the_right_keys_sends_what_the_wrong_ones_could_not",
+        ),
+        "control/test_breaker.py": (
+            "a_closed_door_is_shown_with_its_address_since_when_and_until_when_and_without_a_key",
+        ),
     },
     "413": {
         "delivery/test_langfuse_sink.py": (
             "a_batch_that_is_too_large_is_halved",
-            "a_single_span_that_is_too_large_is_dropped_and_counted",
+            "a_single_span_that_is_too_large_loses_the_ends_of_its_texts",
+            "a_span_that_is_too_large_even_so_is_dropped_and_counted",
         ),
         "delivery/test_spool_lane.py": (
             "requests_that_are_too_large_are_halved",
             "trouble_half_way_through_a_halving_loses_and_repeats_nothing",
+        ),
+        "delivery/test_network_refusals.py": (
+            "too_large_a_request_is_halved",
+            "too_large_a_span_loses_the_ends_of_its_texts_and_then_is_kept_apart",
         ),
     },
     "429 with Retry-After as seconds, date, garbage, negative, huge, `nan`": {
         "delivery/test_reply.py": ("retry_after_is_understood_and_clamped",),
         "delivery/test_langfuse_sink.py": ("a_server_that_asks_for_patience_gets_it",),
         "delivery/test_pipeline.py": ("a_flush_ends_early_when_the_server_asks_for_more_patience_than_there_is",),
+        "delivery/test_network_refusals.py": ("a_server_that_asks_for_a_pause_gets_it_within_reason",),
     },
     "408, 500, 502, 503, 504": {
         "delivery/test_reply.py": ("a_status_means_what_the_contract_says",),
         "delivery/test_langfuse_sink.py": ("passing_trouble_leaves_everything_remaining",),
         "delivery/test_pipeline.py": ("an_outage_of_any_kind_loses_nothing", "a_flush_waits_out_passing_trouble"),
         "delivery/test_spool_lane.py": ("any_mix_of_faults_ends_with_each_span_delivered_once",),
+        "delivery/test_network_broken.py": ("passing_trouble_opens_the_breaker_at_the_fifth_reply",),
     },
     "200 with HTML (captive portal), redirects": {
         "delivery/test_reply.py": ("a_web_page_is_no_success",),
@@ -90,10 +131,17 @@ NETWORK: dict[str, Row] = {
             "a_broken_or_foreign_reply_is_no_success",
             "credentials_do_not_follow_a_redirect",
         ),
+        "delivery/test_network_broken.py": (
+            "a_page_or_a_redirect_is_no_success",
+            "credentials_never_follow_a_redirect_to_another_host",
+        ),
     },
     "200 with partialSuccess": {
         "delivery/test_reply.py": ("a_partial_success_tells_how_many_were_rejected",),
         "delivery/test_langfuse_sink.py": ("a_partial_success_counts_the_rejected_and_resends_nothing",),
+        "delivery/test_network_broken.py": (
+            "of_a_partial_success_the_rejected_are_counted_and_the_accepted_not_sent_again",
+        ),
     },
 }
 
