@@ -97,6 +97,7 @@ def test_a_disk_that_fails_at_one_step_loses_nothing_in_an_outage_and_after_it(
     snapshot = pipeline.ledger.check()
     assert (snapshot.produced, snapshot.lost) == (160, 0)
     own_server.restart()
+    spool_lane(pipeline).breaker.retry()  # the pause between two probes is over
     assert wait_until(lambda: bool(half_a_minute_later(pipeline)) or len(own_server.ids()) >= 80, 2.0) or disk.failures
     disk.failing = {}
     assert wait_until(lambda: bool(half_a_minute_later(pipeline)) or pipeline.ledger.check().delivered == 160)
