@@ -358,6 +358,28 @@ def test_a_flush_has_a_hard_limit_also_where_the_server_is_silent(server: Contra
     assert float(took) < 10  # 0.7 by contract; the machine of the tests may be busy
 
 
+def test_a_flush_beside_a_request_that_is_never_answered_brings_what_came_since_to_the_medium(
+    server: ContractServer, folder: Path
+) -> None:
+    server.rules(always={"stall": 60})
+    output = run(
+        server.url,
+        folder,
+        """
+        sell(range(10))
+        ends = time.monotonic() + 20
+        while accounts()["spooled"] < 10 and time.monotonic() < ends:
+            time.sleep(0.01)
+        time.sleep(1.0)  # on its way by now
+        sell(range(10, 20))
+        kept = tracing_proxies.flush(3.0)
+        tell(kept, tracing_proxies.status()["delivery"]["sinks"]["langfuse"]["spool"]["durable"])
+        os._exit(0)
+        """,
+    )
+    assert output == "True 20\n"
+
+
 def test_loops_that_come_and_go_and_tasks_that_are_cancelled_leave_all_of_their_spans(
     server: ContractServer, folder: Path
 ) -> None:
