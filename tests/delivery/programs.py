@@ -51,6 +51,19 @@ def accounts() -> dict[str, Any]:
     return found
 
 
+def environment(url: str, folder: Path) -> dict[str, str]:
+    """Return what the environment of a program says: the server, its keys, and the folder of the spool."""
+    return {
+        **os.environ,
+        "LANGFUSE_BASE_URL": url,
+        "LANGFUSE_PUBLIC_KEY": PUBLIC_KEY,
+        "LANGFUSE_SECRET_KEY": SECRET_KEY,
+        "TEST_SPOOL": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
 def begin_and_sell(first: int, end: int) -> None:
     """What a child does that knows of its parent no more than the environment: activate, and sell."""
     import tracing_proxies
@@ -83,16 +96,7 @@ def start(
         stdin: whether its standard input is a pipe, too.
         variables: added to its environment.
     """
-    environ = {
-        **os.environ,
-        "LANGFUSE_BASE_URL": url,
-        "LANGFUSE_PUBLIC_KEY": PUBLIC_KEY,
-        "LANGFUSE_SECRET_KEY": SECRET_KEY,
-        "TEST_SPOOL": str(folder),
-        "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "ignore",
-        **variables,
-    }
+    environ = {**environment(url, folder), **variables}
     text = before + PRELUDE + (ACTIVATE if active else "") + textwrap.dedent(script)
     return subprocess.Popen(
         [sys.executable, "-c", text, *arguments],

@@ -171,6 +171,7 @@ PROCESS: dict[str, Row] = {
         "delivery/test_process_life.py": (
             "children_of_multiprocessing_leave_to_the_next_process_what_nobody_took",
             "what_a_process_had_kept_is_taken_over_and_delivered_within_seconds_of_the_next_ones_start",
+            "workers_that_uwsgi_forks_without_threads_deliver_what_they_serve",
             "where_no_thread_can_be_started_all_is_delivered_or_kept_at_the_exit",
         ),
         "process/test_multiprocessing.py": ("children_and_pools_are_traced_below_the_span_that_made_them_work",),

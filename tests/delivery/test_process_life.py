@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -12,9 +15,8 @@ from typing import Any
 import pytest
 
 from tests.contract.server import ContractServer
-from tests.delivery.programs import finish, numbers, run, start
-
-NOBODY = "http://127.0.0.1:1"
+from tests.delivery.programs import ROOT, environment, finish, numbers, run, start
+from tests.delivery.support import wait_until
 
 
 @pytest.fixture
@@ -37,9 +39,6 @@ def inherit(own_server: ContractServer, folder: Path) -> Callable[[int], list[in
         return numbers(rows)
 
     return begin
-
-
-FAULTS: dict[str, dict[str, Any] | None] = {"server up": None, "server silent": {"stall": 30}}
 
 
 def test_children_of_a_process_that_has_loaded_all_deliver_their_own_and_the_parents_goes_once(
@@ -359,6 +358,28 @@ def test_a_flush_has_a_hard_limit_also_where_the_server_is_silent(server: Contra
     assert float(took) < 10  # 0.7 by contract; the machine of the tests may be busy
 
 
+def test_a_flush_beside_a_request_that_is_never_answered_brings_what_came_since_to_the_medium(
+    server: ContractServer, folder: Path
+) -> None:
+    server.rules(always={"stall": 60})
+    output = run(
+        server.url,
+        folder,
+        """
+        sell(range(10))
+        ends = time.monotonic() + 20
+        while accounts()["spooled"] < 10 and time.monotonic() < ends:
+            time.sleep(0.01)
+        time.sleep(1.0)  # on its way by now
+        sell(range(10, 20))
+        kept = tracing_proxies.flush(3.0)
+        tell(kept, tracing_proxies.status()["delivery"]["sinks"]["langfuse"]["spool"]["durable"])
+        os._exit(0)
+        """,
+    )
+    assert output == "True 20\n"
+
+
 def test_loops_that_come_and_go_and_tasks_that_are_cancelled_leave_all_of_their_spans(
     server: ContractServer, folder: Path
 ) -> None:
@@ -395,3 +416,55 @@ def test_loops_that_come_and_go_and_tasks_that_are_cancelled_leave_all_of_their_
     waits = [row for row in server.observations() if row["name"] == "Shop.wait"]
     assert len(waits) == 5, rows
     assert sorted(str(row["status_message"]) for row in waits).count("cancelled") == 1
+
+
+UWSGI = Path(sys.executable).parent / "uwsgi"
+WSGI = """
+import tracing_proxies
+from tests.delivery.programs import registry
+from tests.delivery.shop import Shop
+
+tracing_proxies.activate(registry())
+shop = Shop()
+
+def application(environ, start_response):
+    shop.sell(int(environ["PATH_INFO"].strip("/")))
+    start_response("200 OK", [])
+    return [b"sold"]
+"""
+
+
+@pytest.mark.skipif(not UWSGI.exists(), reason="uwsgi is not installed for this platform")
+def test_workers_that_uwsgi_forks_without_threads_deliver_what_they_serve(
+    server: ContractServer, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "served.py").write_text(WSGI)
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{found.getsockname()[1]}"
+    command = [UWSGI, "--http-socket", address, "--master", "--processes", "2", "--module", "served", "--need-app"]
+    environ = {**environment(server.url, folder), "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+    log = (tmp_path / "log").open("w")
+    process = subprocess.Popen([*command, "--die-on-term"], env=environ, cwd=tmp_path, stdout=log, stderr=log)
+
+    def serves(number: int) -> bool:
+        try:
+            with socket.create_connection(address.split(":"), 10) as client:  # type: ignore[arg-type]
+                client.sendall(f"GET /{number} HTTP/1.0\r\n\r\n".encode())
+                return b"sold" in b"".join(iter(lambda: client.recv(4_096), b""))
+        except OSError:
+            return False
+
+    try:
+        assert wait_until(lambda: serves(0)), (tmp_path / "log").read_text()
+        assert all(serves(number) for number in range(1, 20))
+        assert len(server.wait_for(20)) == 20, "no request comes any more, and all arrive"
+        assert serves(20)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        log.close()
+    assert numbers(server.observations()) == list(range(21))
+    assert server.received()["repeated"] == 0

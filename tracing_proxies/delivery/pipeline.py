@@ -80,6 +80,7 @@ class Pipeline:
         self._queue: deque[Any] = deque()
         self._asleep = True
         self._last_busy = 0.0
+        self._hurried = False
         self._strict_failure: BaseException | None = None
 
     def put(self, span: Any) -> None:
@@ -219,11 +220,12 @@ class Pipeline:
         return flush.wait(self._wake_lanes)
 
     def _wake_lanes(self) -> None:
+        self._hurried = True
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
             lane.hurry()
             if loop.start():
                 loop.wake()
-        if not self._loop.alive and self._loop.start():
+        if self._loop.start():
             self._loop.wake()
 
     def _drain_here(self, flush: Flush, deadline: float) -> bool:
@@ -268,6 +270,10 @@ class Pipeline:
 
     def _work(self) -> float | None:
         busy = self._take_all()
+        if self._hurried:  # somebody flushes: a lane's own thread may be waiting for a server that is silent
+            self._hurried = False
+            for lane in self._lanes:
+                self._keep(lane)
         now = time.monotonic()
         if busy:
             self._last_busy = now

@@ -13,7 +13,7 @@ from tracing_proxies import failures
 from tracing_proxies.delivery.native import RLock
 from tracing_proxies.exclusion import Exclusion
 
-EXIT_TIMEOUT = 1.5  # of two seconds: the interpreter has to end as well
+EXIT_TIMEOUT = 1.2  # of two seconds: what is under way has half of one, and the interpreter has to end as well
 _AFTER_ALL_OTHERS = -1_000_000
 
 importing = Exclusion()

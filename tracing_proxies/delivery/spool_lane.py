@@ -115,6 +115,8 @@ class SpoolLane(Lane):
         with self._disk_lock:
             if not self._abandoned:
                 self._keep_all()
+                if self._hurried:
+                    self._sync()
 
     def hurry(self) -> None:
         with self._ledger.lock:
