@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-weaving bench outage load throughput downstream downstream-part docs lint clean
+.PHONY: demo test test-weaving bench outage outage-long load kills throughput downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -38,6 +38,12 @@ outage: $(VENV)/.ready  ## measure what outages of a server cost, beside Langfus
 
 load: $(VENV)/.ready  ## hold the retail application to a budget under stress, live, and write perf/load.md
 	$(BIN)/python -m perf.budget
+
+outage-long: $(VENV)/.ready  ## have a server away for ten minutes, with a large spool and with a small one
+	$(BIN)/python -m perf.outage --minutes 10
+
+kills: $(VENV)/.ready  ## kill traced processes two hundred times, and see what is lost
+	KILLS=100 KILL_LOSS=200 $(BIN)/python -m pytest tests/delivery/test_kills.py -rP
 
 throughput: $(VENV)/.ready  ## measure what a delivered span costs, by size and destination, and write perf/throughput.md
 	$(BIN)/python -m perf.throughput

@@ -23,7 +23,7 @@ ORDER = {
     "plugins": 5,
     "finishing": 5,
     "budgeting": 5,
-    "exclusion": 5,
+    "exclusion": 0,
     "signals": 5,
     "watching": 5,
     "reloading": 5,
