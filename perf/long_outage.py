@@ -209,4 +209,7 @@ def tabulate(rows: list[Endured], seconds: float) -> str:
         f"| {r.spool_mib} | {r.longest_call_ms} | {r.exit_s} |"
         for r in rows
     ]
-    return "\n".join(lines) + "\n"
+    load = (
+        f"The machine had a load of {os.getloadavg()[2]:.0f} on {os.cpu_count()} cores meanwhile: see the longest call"
+    )
+    return "\n".join([*lines, "", f"{load} and the exit with that in mind."]) + "\n"

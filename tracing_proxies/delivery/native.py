@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, Protocol
 
 try:
@@ -22,8 +23,27 @@ except ImportError:  # another implementation of Python
 __all__ = ["Empty", "RLock", "SimpleQueue", "Thread", "make_thread", "replaced_by", "run_out"]
 
 Empty = queue.Empty
-RLock = _thread.RLock
 _NAP = 0.005
+
+
+class RLock:
+    """A lock that its thread may enter again.
+
+    In slots, and not as it is: eventlet looks for such locks in all that it can reach, and exchanges them for its own,
+    which no two threads of the operating system may wait for.
+    """
+
+    __slots__ = ("acquire", "release")
+
+    def __init__(self) -> None:
+        lock = _thread.RLock()
+        self.acquire, self.release = lock.acquire, lock.release
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
+        self.release()
 
 
 def replaced_by() -> str:
