@@ -22,6 +22,7 @@ ORDER = {
     "destinations": 5,
     "plugins": 5,
     "finishing": 5,
+    "brake": 4,
     "budgeting": 5,
     "exclusion": 0,
     "signals": 5,
