@@ -8,6 +8,7 @@ from typing import Any, Final
 from tracing_proxies.control.client import Running
 
 _MOST_TARGETS: Final = 20
+_SHARES: Final = (("record", "recording"), ("capture", "payloads"), ("error", "a stub for an error"))
 
 
 def plain(text: str) -> str:
@@ -34,6 +35,8 @@ def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
         ("stale", status["stale"]),
         ("presets", ", ".join(status["presets"])),
         ("woven", _reach(status)),
+        ("calls", f"{status['calls']['count']:,} counted, {status['calls']['errors']:,} of them failed"),
+        ("sampling", _sampling(status["sampling"])),
         ("spans", _accounts(status["open"], delivery)),
         ("dropped", ", ".join(f"{count} {reason}" for reason, count in delivery["dropped"].items())),
     ):
@@ -75,6 +78,23 @@ def _reach(status: Mapping[str, Any]) -> str:
     return (
         f"{status['woven']} callables, {status['aliases']} other names of theirs, {status['out_of_reach']} out of reach"
     )
+
+
+def _sampling(sampling: Mapping[str, Any]) -> str:
+    """Say what tracing may cost, what it does cost, and what that has led to."""
+    lines = []
+    if sampling["budget"] is not None:
+        lines.append(f"{sampling['step']}, at {sampling['spent']:.2%} of a core of {sampling['budget']:.2%}")
+        if sampling["step"] != "full":
+            shares = (f"{sampling[name]:.3g} of {what}" for name, what in _SHARES)
+            lines.append(f"probability {', '.join(shares)}; {sampling['stubs']} stubs")
+        if sampling["host_factor"] < 1.0:
+            lines.append(f"the host is busy ({sampling['host_load']:.0%}): {sampling['host_factor']:.0%} of the budget")
+    else:
+        lines.append("everything is kept, whatever it costs")
+    lines += [f"no payload for a while, since it held calls up: {place}" for place in sampling["stepped_down"]]
+    lines += [f"two samplers: {sampler}" for sampler in sampling["stacked"]]
+    return "\n".join(lines)
 
 
 def _accounts(still_open: int, delivery: Mapping[str, Any]) -> str:

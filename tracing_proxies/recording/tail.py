@@ -18,6 +18,7 @@ from tracing_proxies.recording.ids import new_span_id, new_trace_id
 from tracing_proxies.recording.ids import random_bits as _bits
 from tracing_proxies.recording.overflow import is_long, relieve
 from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.state import told_state
 from tracing_proxies.recording.trace import Trace
 from tracing_proxies.recording.unrecorded import ROOT_KEY, Unrecorded
 from tracing_proxies.registry.paths import CapturePath
@@ -252,6 +253,8 @@ class Tail:
         """Put a verdict into effect."""
         self.undecided.pop(id(held), None)
         held.trace.weight = verdict.inner if verdict.whole else verdict.weight
+        if verdict.weight > 1.0:
+            held.trace.state = told_state(held.trace.state, held.random, threshold(1.0 / verdict.weight))
         held.verdict = verdict
         held.release()
 
@@ -294,7 +297,7 @@ class Tail:
             root.refused = True
             return False
         root.trace = trace = Trace(root.trace_id, verdict.weight)
-        trace.state = root.state
+        trace.state = told_state(root.state, root.random, threshold(1.0 / verdict.weight))
         trace.name = root.recipe.constant_name or ""
         return True
 
@@ -329,7 +332,6 @@ class Tail:
                 outcome.describe_returned_error(span, recipe, scope)
         span.metadata["sampling.detail"] = "stub"
         span.metadata["sampling.reason"] = "error" if failed else "slow" if not root.stubs > 1 else "above"
-        span.metadata["sampling.weight"] = round(trace.weight, 4)
         span.release()
         self.controller.left_stub()
         self.emit(span)
@@ -392,7 +394,6 @@ class Tail:
             if not verdict.whole and not root:
                 span.parent_id = held.root_id
             if root and (verdict.weight != 1.0 or verdict.reason != "share"):
-                span.metadata["sampling.weight"] = round(span.weight, 4)
                 span.metadata["sampling.reason"] = verdict.reason
                 span.metadata["sampling.detail"] = (
                     "errors" if not verdict.whole else "full" if trace.payload else "skeleton"
