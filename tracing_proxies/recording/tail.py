@@ -106,9 +106,13 @@ class Tail:
         return sum(len(held.spans) for held in list(self.undecided.values()))
 
     def forget(self) -> None:
-        """Begin anew in a forked child: the parent's traces are the parent's to decide on."""
-        self.undecided = {}
+        """Begin anew in a forked child: what the parent holds is the parent's, and what comes here follows one rule."""
         self._lock = threading.Lock()
+        for held in list(self.undecided.values()):
+            held.spans.clear()
+            if held.verdict is None:
+                self.conclude(held, self._early(held))
+        self.undecided = {}
         self._left_out, self._begun, self._skipped = itertools.count(), itertools.count(), itertools.count()
         self.roots = {}
         self._due = 0
@@ -382,8 +386,8 @@ class Tail:
         if trace.spent:
             self.controller.measured(trace.spent / 1e9, spans, captured=trace.payload)
 
-    def route(self, held: Held, span: Span) -> None:
-        """Hand a span on, or leave it out."""
+    def route(self, held: Held, span: Span, late: bool) -> None:
+        """Hand a span on, or leave it out; an error that comes after the verdict may still leave a trace of itself."""
         verdict = held.verdict
         assert verdict is not None
         trace = held.trace
@@ -399,6 +403,12 @@ class Tail:
                     "errors" if not verdict.whole else "full" if trace.payload else "skeleton"
                 )
             if held.partial and root:
+                span.metadata["sampling.partial"] = True
+            self.emit(span)
+        elif late and error and self._errors and held.random >= threshold(plan := self.controller.plan.error):
+            span.weight /= plan
+            span.metadata["sampling.reason"], span.metadata["sampling.detail"] = "error", "late"
+            if held.partial:
                 span.metadata["sampling.partial"] = True
             self.emit(span)
         else:
