@@ -21,7 +21,7 @@ from tracing_proxies.recording.ids import random_bits as _bits
 from tracing_proxies.recording.nesting import joins
 from tracing_proxies.recording.placement import Placement
 from tracing_proxies.recording.recipe import Recipe
-from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.span import RELEASED, Span
 from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.tally import LOOK_AT, Tally
 from tracing_proxies.recording.trace import Trace
@@ -234,11 +234,14 @@ class Recorder:
         if not taken & LOOK_AT:
             recipe.tally.relieve()
         parent = span.parent
-        span.release()
+        span.parent = span.function = None  # as `release` does: a plain span has no more to let go of
+        span.context = RELEASED
         if parent is not None:
             parent.kept_child = True
-        else:
+        elif self.traces or trace.crowd is not None:
             self._end_trace(span)
+        else:
+            trace.ended = True
         try:
             if trace.held is None:
                 self.emit(span)
