@@ -49,7 +49,8 @@ def test_the_public_columns_are_exactly_these(path: Path) -> None:
     assert tuple(rows(path)[0].keys()) == COLUMNS
     assert len(COLUMNS) == 22
     indexed = {row["name"] for row in rows(path, "SELECT name FROM sqlite_master WHERE type = 'index'")}
-    assert indexed == {"spans_by_trace", "spans_by_start", "spans_by_name"}
+    by_column = {"spans_by_trace", "spans_by_start", "spans_by_name"}
+    assert indexed == by_column | {"spans_at_the_top", "spans_failed", "spans_of_agents", "spans_of_tools"}
     assert rows(path, "PRAGMA user_version")[0][0] == SCHEMA_VERSION
     assert rows(path, "PRAGMA journal_mode")[0][0] == "wal"
     sink.close()

@@ -18,6 +18,7 @@ from tracing_proxies.cli.running import plain
 from tracing_proxies.cli.scan import scan
 from tracing_proxies.cli.schema import schema
 from tracing_proxies.cli.status import status
+from tracing_proxies.cli.ui import ui
 from tracing_proxies.errors import ControlError, TracingProxiesError
 
 
@@ -39,6 +40,7 @@ commands.add_command(push_store)
 commands.add_command(off)
 commands.add_command(on)
 commands.add_command(reload)
+commands.add_command(ui)
 commands.add_command(demo)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tracing_proxies.errors import TracingProxiesError
 
 APPLICATION_ID = 0x54505258  # "TPRX": tells our files from other SQLite files
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 COLUMNS = (
     "trace_id",
     "id",
@@ -67,6 +67,10 @@ CREATE TABLE IF NOT EXISTS spans (
 CREATE UNIQUE INDEX IF NOT EXISTS spans_by_trace ON spans (trace_id, id, start_time);
 CREATE INDEX IF NOT EXISTS spans_by_start ON spans (start_time);
 CREATE INDEX IF NOT EXISTS spans_by_name ON spans (name, start_time);
+CREATE INDEX IF NOT EXISTS spans_at_the_top ON spans (start_time) WHERE app_root = 1;
+CREATE INDEX IF NOT EXISTS spans_failed ON spans (trace_id) WHERE level = 'ERROR';
+CREATE INDEX IF NOT EXISTS spans_of_agents ON spans (start_time) WHERE type = 'agent';
+CREATE INDEX IF NOT EXISTS spans_of_tools ON spans (start_time) WHERE type = 'tool';
 CREATE VIEW IF NOT EXISTS observations AS SELECT {", ".join(COLUMNS)} FROM spans;
 """
 
