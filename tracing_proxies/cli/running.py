@@ -10,11 +10,6 @@ from tracing_proxies.control.client import Running
 _MOST_TARGETS: Final = 20
 
 
-def plain(text: str) -> str:
-    """Take what would steer a terminal out of a text that another process has given."""
-    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
-
-
 def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that describe one process.
 

@@ -50,7 +50,7 @@ class Graph:
     """Nodes and edges by their keys, of so many traces.
 
     Args:
-        by_source: whether triggers of the same source are one node.
+        by_source: whether triggers of the same source are one node, and events are left out.
     """
 
     by_source: bool = False
@@ -81,11 +81,16 @@ class Graph:
                 senders.append(above)
                 labels.append(span.name.rpartition(".")[2])
                 continue
+            if not top and _is_namesake(span, spans[span.parent]):
+                key = above  # an agent's own loop, a workflow that hands on to the function of its name
+            if key == above or (self.by_source and span.type == "event"):
+                keys.append(above)
+                senders.append(above)
+                labels.append(label)
+                continue
             keys.append(key)
             senders.append(key)
             labels.append("")
-            if key == above:  # an agent's own loop, a workflow that hands on to its namesake
-                continue
             self._see(key, span, top)
             if not top:
                 self._lead(senders[span.parent], key, label, span.level == "ERROR", span.end - span.start)
@@ -139,6 +144,10 @@ class Graph:
         }
 
 
+def _is_namesake(span: Brief, parent: Brief) -> bool:
+    return span.type == parent.type and span.name.rpartition(".")[2] == parent.name.rpartition(".")[2]
+
+
 def draw_flow(traces: Iterable[Sequence[Brief]]) -> Graph:
     """Draw the graph of traces, each as `read_spans` orders it."""
     graph = Graph()
@@ -163,7 +172,8 @@ def read_flow(connection: sqlite3.Connection, selection: Selection, *, budget: f
     while cursor is not None and graph.traces < _MOST_TRACES and graph.spans < _MOST_SPANS:
         page = read_page(connection, selection, cursor, size=_AT_ONCE, budget=budget)
         for trace in page["traces"]:
-            graph.add(read_spans(connection, trace["id"]))
+            if trace["spans"] > 1:  # an event alone has no flow
+                graph.add(read_spans(connection, trace["id"]))
         cursor = page["cursor"]
         if time.perf_counter() >= end:
             break

@@ -13,14 +13,7 @@ import attrs
 from tracing_proxies.viewer.critical_path import Interval, critical_path
 
 _BRIEF: Final = "id, parent_observation_id, name, type, start_time, end_time, level, status_message, model, metadata"
-_OF_INTEREST: Final = (
-    "outcome.decision",
-    "outcome.recovery_action",
-    "outcome.confidence",
-    "sender",
-    "recipient",
-    "trigger_source",
-)
+_OF_INTEREST: Final = ("outcome.", "sender", "recipient", "trigger_source")
 _LONGEST_MESSAGE: Final = 200
 _JSON: Final = ("input", "output", "metadata", "usage_details", "tags")
 

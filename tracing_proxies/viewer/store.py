@@ -77,6 +77,12 @@ def traces_after(connection: sqlite3.Connection, row: int) -> list[str]:
     return [str(row[0]) for row in found]
 
 
+def tops_after(connection: sqlite3.Connection, row: int) -> list[str]:
+    """List the traces whose top span was written after a row, in the order of that."""
+    found = connection.execute("SELECT trace_id FROM spans WHERE rowid > ? AND +app_root = 1 ORDER BY rowid", (row,))
+    return list(dict.fromkeys(str(row[0]) for row in found))
+
+
 def summarise(connection: sqlite3.Connection) -> Summary:
     """Count what a store holds."""
     row = connection.execute(

@@ -102,6 +102,14 @@ def _read_chunk(
     return (looked if len(rows) == size else None), matching
 
 
+def read_trace_row(connection: sqlite3.Connection, trace_id: str) -> dict[str, Any] | None:
+    """Describe one trace as the list does; None where there is no such trace."""
+    row = connection.execute(
+        "SELECT rowid, * FROM spans WHERE trace_id = ? ORDER BY app_root DESC, start_time LIMIT 1", (trace_id,)
+    ).fetchone()
+    return None if row is None else _summarise(connection, row)
+
+
 def _summarise(connection: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     counts = connection.execute(
         "SELECT count(*), sum(level = 'ERROR'), sum(level = 'WARNING'), max(end_time), "

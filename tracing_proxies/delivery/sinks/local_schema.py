@@ -37,7 +37,7 @@ COLUMNS = (
 )
 """The public columns of the view ``observations``; metadata, usage_details and tags hold JSON text."""
 
-_SCHEMA = f"""
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS spans (
     trace_id TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -139,6 +139,6 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     if application_id != APPLICATION_ID or version < SCHEMA_VERSION:
         connection.executescript(
-            f"BEGIN IMMEDIATE; {_SCHEMA}"
+            f"BEGIN IMMEDIATE; {SCHEMA}"
             f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
         )

@@ -16,6 +16,12 @@ function where() {
   }
 }
 
+function reportLine(document) {
+  const cut = document.limit !== null ? "; payloads are cut after " + plural(document.limit, "character") : "";
+  const left = document.left_out > 0 ? "; " + plural(document.left_out, "older trace") + " left out" : "";
+  return ["report, made ", moment(document.made, true), cut, left];
+}
+
 class Page {
   constructor(source) {
     this.source = source;
@@ -23,7 +29,7 @@ class Page {
     this.visit = 0;
     this.main = el("main", { id: "main", tabindex: "-1" });
     this.said = el("p", { class: "unseen", role: "status", "aria-live": "polite" });
-    this.line = el("span", { class: "line" }, source.live ? "connecting …" : "report, made " , source.live ? "" : moment(source.document.made, true));
+    this.line = el("span", { class: "line" }, source.live ? "connecting …" : reportLine(source.document));
     this.nav = el("nav", { "aria-label": "Views" });
     const top = el("header", {}, el("a", { class: "brand", href: address("traces") }, "tracing", el("b", {}, "proxies")), this.nav, this.line);
     document.getElementById("app").replaceChildren(el("a", { class: "skip", href: "#main", onclick: (event) => (event.preventDefault(), this.main.focus()) }, "Skip to the content"), top, this.main, this.said);

@@ -10,7 +10,8 @@ function cut(text, length) {
 }
 
 /* The method of a class, since the class would be cut off with the rest. */
-function shortName(name) {
+function shortName(name, kind) {
+  if (kind === "generation" || kind === "agent" || kind === "decision") return cut(name, LONGEST_NAME);
   return cut(name.slice(name.lastIndexOf(".", name.length - 2) + 1) || name, LONGEST_NAME);
 }
 
@@ -25,7 +26,7 @@ function drawGraph(graph, many, choose) {
   layout.setGraph({ rankdir: "LR", nodesep: 14, ranksep: 46, edgesep: 8, marginx: 8, marginy: 8 });
   layout.setDefaultEdgeLabel(() => ({}));
   for (const node of graph.nodes) {
-    const width = Math.max(90, Math.min(shortName(node.name).length * LETTER + 24, 260));
+    const width = Math.max(112, Math.min(shortName(node.name, node.kind).length * LETTER + 24, 260));
     layout.setNode(node.key, { width, height: NODE_HEIGHT });
   }
   graph.edges.forEach((edge, at) => {
@@ -49,7 +50,7 @@ function drawGraph(graph, many, choose) {
       { class: "node kind-" + node.kind.replace(/[^a-z]/gi, "") + (node.errors ? " failed" : ""), transform: `translate(${(at.x - at.width / 2).toFixed(1)} ${(at.y - at.height / 2).toFixed(1)})` },
       svg("title", {}, node.name),
       svg("rect", { width: at.width, height: at.height, rx: node.kind === "trigger" || node.kind === "decision" ? 22 : 6 }),
-      svg("text", { x: at.width / 2, y: 20, "text-anchor": "middle", class: "name" }, shortName(node.name)),
+      svg("text", { x: at.width / 2, y: 20, "text-anchor": "middle", class: "name" }, shortName(node.name, node.kind)),
       svg("text", { x: at.width / 2, y: 36, "text-anchor": "middle", class: "under" }, under),
     );
     if (choose) group.addEventListener("click", () => choose(node));
