@@ -54,27 +54,29 @@ def ui(
         message = f"the page needs {error.name}: pip install 'tracing-proxies[ui]'"
         raise click.ClickException(message) from None
     around = surroundings(registry, store)
-    listener = _listen(host, port)
+    listener = listen(host, port)
     chosen = listener.getsockname()[1]
     known = None if no_token else token or secrets.token_urlsafe(24)
     hosts = ("localhost", "127.0.0.1", "[::1]", _bracketed(host)) if local else None
-    application = make_app(around, port=chosen, token=known, hosts=hosts)
+    application = make_app(around, port=chosen, token=known, hosts=hosts, ending=lambda: server.should_exit)
     scheme = "https" if certificate else "http"
     address = f"{scheme}://{_bracketed(host)}:{chosen}/" + (f"?token={known}" if known else "")
     click.echo(f"store  {around.store}" + ("" if around.store.exists() else " (not there yet)"))
     click.echo(f"page   {address}")
     click.echo("Ctrl-C ends it.")
     configuration: dict[str, Any] = {"ssl_certfile": certificate, "ssl_keyfile": key} if certificate else {}
-    settings = uvicorn.Config(
-        application,
-        log_level="warning",
-        access_log=False,  # it would write the token down
-        timeout_graceful_shutdown=1,
-        server_header=False,
-        lifespan="off",
-        **configuration,
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            log_level="warning",
+            access_log=False,  # it would write the token down
+            timeout_graceful_shutdown=1,
+            server_header=False,
+            lifespan="off",
+            **configuration,
+        )
     )
-    uvicorn.Server(settings).run(sockets=[listener])
+    server.run(sockets=[listener])
 
 
 def _judge(
@@ -108,7 +110,12 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _listen(host: str, port: int | None) -> socket.socket:
+def listen(host: str, port: int | None) -> socket.socket:
+    """Take a port to listen at: the one that is named, 0 for any free one, None for the usual one or one of the next.
+
+    Raises:
+        click.ClickException: none of them is free, or the address is not this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     ports = range(_PORT, _PORT + _TRIES) if port is None else [port]
     for candidate in ports:

@@ -45,6 +45,7 @@ def make_app(
     token: str | None,
     hosts: Iterable[str] | None,
     now_ns: Callable[[], int] = time.time_ns,
+    ending: Callable[[], bool] = lambda: False,
 ) -> Access:
     """Make the ASGI application of the page over a store.
 
@@ -52,6 +53,8 @@ def make_app(
         port: that it will be reached at.
         token: what a visitor must know; None lets in whoever reaches the port.
         hosts: names and addresses, without the port, that it may be asked by; None where any will do.
+        now_ns: the wall clock, in nanoseconds.
+        ending: whether the server is about to end, so that those who listen are let go.
     """
 
     def selected(request: Request) -> Any:
@@ -86,7 +89,7 @@ def make_app(
     async def live(request: Request) -> Response:
         if listeners.count >= _MOST_LISTENERS:
             return JSONResponse({"error": "too many pages are open; close some and reload"}, 503)
-        return StreamingResponse(_events(around, listeners), media_type="text/event-stream")
+        return StreamingResponse(_events(around, listeners, ending), media_type="text/event-stream")
 
     title = f"Traces · {around.store.name}"
     routes = [
@@ -130,13 +133,13 @@ def _describe(around: Surroundings) -> dict[str, Any]:
         return describe_tracing(None, around)
 
 
-async def _events(around: Surroundings, listeners: _Listeners) -> AsyncIterator[str]:
+async def _events(around: Surroundings, listeners: _Listeners, ending: Callable[[], bool]) -> AsyncIterator[str]:
     listeners.count += 1
     try:
         row = await run_in_threadpool(_newest, around)
         yield "event: ready\ndata: {}\n\n"
         silent_since = time.monotonic()
-        while True:
+        while not ending():
             await anyio.sleep(_LOOK_EVERY)
             newest = await run_in_threadpool(_newest, around)
             if newest > row:

@@ -39,6 +39,7 @@ class Page {
 
   /* Shows what the address names. */
   async show() {
+    const hash = location.hash;
     const { name, id, parameters } = where();
     if (this.shown !== name + "/" + id) scrollTo(0, 0);
     this.shown = name + "/" + id;
@@ -63,6 +64,7 @@ class Page {
     }
     if (now === this.visit) {
       this.main.setAttribute("aria-busy", "false");
+      this.main.setAttribute("data-shown", hash);
       document.title = (main.querySelector("h1") || {}).textContent + " · traces";
     }
   }

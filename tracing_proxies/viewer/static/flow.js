@@ -1,17 +1,27 @@
 /* The workflow as a graph: of one trace, or of the newest ones together. */
 
+const MOST_NODES = 150;
+const INNER = ["tool", "generation", "retriever", "embedding", "decision"];
+
 async function showFlow(main, parameters, page, id) {
   if (id) return showFlowOfOne(main, page, id);
   const choices = await page.source.get("choices").catch(nothingMissing({ names: [] }));
   const graph = await page.source.get("flow", asked(parameters)).catch(nothingMissing({ traces: 0 }));
   main.append(el("div", { class: "head" }, el("h1", {}, "Flow"), el("p", { class: "found" }, graph.traces ? told(graph) : "")));
-  if (page.source.live) main.append(flowForm(parameters, choices.names, (changed) => page.go("flow", changed)));
+  main.append(flowForm(parameters, choices.names, page.source.live, (changed) => page.go("flow", changed)));
   if (!graph.traces) {
     main.append(state("Nothing has flowed yet", "As soon as traces end, the ways that they took are drawn here."));
     return {};
   }
-  main.append(canvas(graph, true), el("h2", {}, "Every step"), edgeTable(graph));
+  main.append(...canvas(parameters.name || parameters.steps ? graph : outline(graph), true).filter(Boolean), el("h2", {}, "Every step"), edgeTable(graph));
   return {};
+}
+
+/* Without what agents do by themselves: a graph of everything is a hundred boxes. */
+function outline(graph) {
+  const nodes = graph.nodes.filter((node) => !INNER.includes(node.kind));
+  const known = new Set(nodes.map((node) => node.key));
+  return { ...graph, nodes, edges: graph.edges.filter((edge) => known.has(edge.source) && known.has(edge.target)) };
 }
 
 function told(graph) {
@@ -26,13 +36,23 @@ async function showFlowOfOne(main, page, id) {
     if (span) page.go("trace/" + encodeURIComponent(id), { span: span.id });
   };
   const go = (span) => page.go("trace/" + encodeURIComponent(id), { span: span.id });
-  main.append(el("div", { class: "head" }, el("h1", {}, trace.spans[0].name), el("p", { class: "found" }, moment(trace.about.start, true), " · ", plural(trace.spans.length, "span")), tabs), story(trace, go), canvas(trace.flow, false, choose), el("h2", {}, "Every step"), edgeTable(trace.flow));
+  main.append(el("div", { class: "head" }, el("h1", {}, trace.spans[0].name), el("p", { class: "found" }, moment(trace.about.start, true), " · ", plural(trace.spans.length, "span")), tabs), story(trace, go), ...canvas(trace.flow, false, choose).filter(Boolean), el("h2", {}, "Every step"), edgeTable(trace.flow));
   return {};
 }
 
 function canvas(graph, many, choose) {
-  const drawn = drawGraph(graph, many, choose);
-  return el("div", { class: "canvas" + (choose ? " clickable" : ""), tabindex: "0", role: "region", "aria-label": "Graph, can be scrolled" }, drawn);
+  const drawn = drawGraph(busiest(graph), many, choose);
+  const note = graph.nodes.length > MOST_NODES && el("p", { class: "sub" }, "The " + count(MOST_NODES) + " busiest of " + plural(graph.nodes.length, "step") + " are drawn.");
+  return [note, el("div", { class: "canvas" + (choose ? " clickable" : ""), tabindex: "0", role: "region", "aria-label": "Graph, can be scrolled" }, drawn)];
+}
+
+/* As much of a graph as can be laid out while one waits, and be read. */
+function busiest(graph) {
+  if (graph.nodes.length <= MOST_NODES) return graph;
+  const weight = (node) => (node.kind === "trigger" ? Infinity : node.errors * 10 + node.spans);
+  const nodes = [...graph.nodes].sort((a, b) => weight(b) - weight(a)).slice(0, MOST_NODES);
+  const known = new Set(nodes.map((node) => node.key));
+  return { ...graph, nodes, edges: graph.edges.filter((edge) => known.has(edge.source) && known.has(edge.target)) };
 }
 
 function selectOf(name, label, options, chosen) {
@@ -45,8 +65,10 @@ function selectForm(selects, change) {
   return form;
 }
 
-function flowForm(parameters, names, change) {
-  return selectForm([selectOf("name", "Trigger", [["", "All triggers, by source"], ...names.map((name) => [name, name])], parameters.name), selectOf("period", "Time", PERIODS, parameters.period)], change);
+function flowForm(parameters, names, live, change) {
+  const times = live && [selectOf("name", "Trigger", [["", "All triggers, by source"], ...names.map((name) => [name, name])], parameters.name), selectOf("period", "Time", PERIODS, parameters.period)];
+  const steps = !parameters.name && selectOf("steps", "Steps", [["", "Between agents"], ["all", "Tools, models and decisions too"]], parameters.steps);
+  return selectForm([times, steps], change);
 }
 
 function periodForm(parameters, change) {

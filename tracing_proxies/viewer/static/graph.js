@@ -1,5 +1,6 @@
 /* Draws a graph of steps: placed by dagre, drawn as SVG. */
 
+const MOST_ROWS = 500;
 const NODE_HEIGHT = 46;
 const LETTER = 7.2;
 const LONGEST_NAME = 30;
@@ -78,7 +79,8 @@ function smooth(points) {
 
 function edgeTable(graph) {
   const names = new Map(graph.nodes.map((node) => [node.key, node.name]));
-  const rows = [...graph.edges].sort((a, b) => b.errors - a.errors || b.count - a.count);
+  const rows = [...graph.edges].sort((a, b) => b.errors - a.errors || b.count - a.count).slice(0, MOST_ROWS);
+  const rest = graph.edges.length - rows.length;
   return el(
     "div",
     { class: "wide-table", tabindex: "0", role: "region", "aria-label": "Steps as a table" },
@@ -88,5 +90,6 @@ function edgeTable(graph) {
       el("thead", {}, el("tr", {}, ["From", "To", "Message", "Times", "Failed", "Median", "95 % within"].map((text, at) => el("th", { scope: "col", class: at > 2 ? "number" : "" }, text)))),
       el("tbody", {}, rows.map((edge) => el("tr", {}, el("td", {}, names.get(edge.source)), el("td", {}, names.get(edge.target)), el("td", {}, edge.label), el("td", { class: "number" }, count(edge.count)), el("td", { class: "number" + (edge.errors ? " bad" : "") }, share(edge.errors, edge.count)), el("td", { class: "number" }, duration(edge.p50)), el("td", { class: "number" }, duration(edge.p95))))),
     ),
+    rest > 0 ? el("p", { class: "sub" }, "and " + count(rest) + " more, less frequent") : null,
   );
 }
