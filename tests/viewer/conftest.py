@@ -61,7 +61,8 @@ def served(around: Surroundings, token: str | None = TOKEN, **arguments: Any) ->
         yield f"http://127.0.0.1:{port}/"
     finally:
         server.should_exit = True
-        thread.join()
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 def find_browser() -> str:

@@ -76,7 +76,10 @@ def ui(
             **configuration,
         )
     )
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:  # raised again once all is closed
+        pass
 
 
 def _judge(
@@ -124,6 +127,7 @@ def listen(host: str, port: int | None) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, candidate))
+            listener.listen(128)  # from now on whoever opens the address waits for the server to start
             return listener
         except OSError as error:
             listener.close()

@@ -18,9 +18,9 @@ class Interval(NamedTuple):
 def critical_path(spans: Sequence[Interval]) -> dict[int, int]:
     """Return the positions of the spans on the critical path, each with the nanoseconds that it was on it itself.
 
-    From the end of a span one goes back to the child that ended last before, from that one's start to the next, and so
-    on; what no child covers is the span's own. The figures add up to the duration of the span at the top, the longest
-    one where there are several.
+    From the end of a span one goes back to the child that ended last, from that one's start to the child that had ended
+    last by then, and so on; what none of these covers is the span's own. The figures add up to the duration of the span
+    at the top, the longest one where there are several.
 
     Args:
         spans: each after its parent.
@@ -32,17 +32,18 @@ def critical_path(spans: Sequence[Interval]) -> dict[int, int]:
         below[span.parent].append(position)
     top = max(below[-1], key=lambda position: spans[position].end - spans[position].start)
     found: dict[int, int] = {}
-    stack = [(top, spans[top].end)]
+    stack = [(top, spans[top].start, spans[top].end)]
     while stack:
-        position, end = stack.pop()
-        span, own = spans[position], 0
-        moment = min(end, span.end)
+        position, begin, end = stack.pop()
+        own, moment = 0, end
         for child in sorted(below[position], key=lambda child: spans[child].end, reverse=True):
-            if spans[child].start >= moment or spans[child].end <= span.start:
+            span = spans[child]
+            # What outlives its parent counts until the parent's end; beside another sibling nobody waited for it.
+            if span.start >= moment or span.end <= begin or moment < min(span.end, end):
                 continue
-            ended = min(moment, spans[child].end)
+            ended, begun = min(moment, span.end), max(begin, span.start)
             own += moment - ended
-            stack.append((child, ended))
-            moment = max(span.start, spans[child].start)
-        found[position] = own + max(0, moment - span.start)
+            stack.append((child, begun, ended))
+            moment = begun
+        found[position] = own + moment - begin
     return found
