@@ -26,7 +26,7 @@ async function showTrace(main, parameters, page, id) {
       el("p", { class: "found" }, moment(trace.about.start, true), " · ", duration(timeline.total / 1e6), " · ", plural(spans.length, "span"), errors ? el("span", { class: "bad" }, " · " + plural(errors, "error")) : ""),
       el("nav", { class: "tabs", "aria-label": "Views of this trace" }, el("a", { href: address("trace/" + encodeURIComponent(id)), "aria-current": "page" }, "Timeline"), el("a", { href: address("flow/" + encodeURIComponent(id)) }, "Flow"), trace.langfuse && el("a", { href: trace.langfuse, target: "_blank", rel: "noopener noreferrer" }, "In Langfuse ↗")),
     ),
-    story(trace, go),
+    story(trace, go, true),
     el("div", { class: "split" }, el("div", { class: "side" }, tools(timeline, errors), timeline.element), panel),
   );
   const first = spans.findIndex((span) => span.id === parameters.span);
@@ -40,7 +40,7 @@ async function showTrace(main, parameters, page, id) {
 }
 
 /* From the trigger to its decisions, each a way into the timeline. */
-function story(trace, go) {
+function story(trace, go, withPath) {
   const { metadata = {}, tags = [] } = trace.about;
   const top = trace.spans[0];
   const decided = trace.spans.filter((span) => span.type === "agent" && span.decision && span.level !== "WARNING");
@@ -57,7 +57,7 @@ function story(trace, go) {
     unique.slice(0, 4).map((span) => step("agent", span.name, el("button", { type: "button", class: "link", onclick: () => go(span) }, span.decision), el("span", { class: "sub" }, span.confidence !== undefined ? "confidence " + span.confidence.toFixed(2) : "no confidence given"))),
     unique.length > 4 ? step("agent", "and", el("span", {}, plural(unique.length - 4, "more decision"))) : null,
     step("decision", "Outcome", el("strong", {}, told("outcome.decision") || told("outcome.status") || (top.level === "ERROR" ? "failed" : "ended")), el("span", { class: "sub" }, top.message || (told("outcome.decision") && told("outcome.status")))),
-    step("path", "Time went to", el("span", { class: "paths" }, slowest.map((span) => el("button", { type: "button", class: "link", onclick: () => go(span) }, span.name + " " + duration(span.self_time / 1e6))))),
+    withPath && step("path", "Time went to", el("span", { class: "paths" }, slowest.map((span) => el("button", { type: "button", class: "link", onclick: () => go(span) }, span.name + " " + duration(span.self_time / 1e6))))),
   );
 }
 
