@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -13,11 +14,13 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from playwright.sync_api import Browser, expect
 
 from tests.delivery.support import observation
 from tests.viewer.conftest import EPOCH, Filled
 from tests.viewer.test_page import opened, visit
+from tracing_proxies.cli.main import commands
 from tracing_proxies.delivery.sinks.local import LocalSink
 from tracing_proxies.testing import fill_store, workflows
 from tracing_proxies.viewer.documents import Surroundings
@@ -28,13 +31,19 @@ from tracing_proxies.viewer.store import open_for_reading
 PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
+def run(folder: Path, *arguments: str) -> Result:
+    """Run a command in a folder, in this process: starting one for each would take most of the tests' time."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        return CliRunner().invoke(commands, arguments, prog_name="tracing-proxies")
+    finally:
+        os.chdir(before)
 
 
 def test_a_report_of_a_hundred_traces_is_one_small_file_for_its_owner(filled: Filled, tmp_path: Path) -> None:
     done = run(tmp_path, "report", "--store", str(filled.path), "-o", "out.html")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "out.html: 100 traces" in done.stdout
     file = tmp_path / "out.html"
     assert file.stat().st_size < LARGEST
@@ -85,21 +94,21 @@ def test_a_report_that_would_be_too_large_cuts_payloads_and_then_leaves_out_trac
 def test_one_trace_is_named_by_the_beginning_of_its_id(filled: Filled, tmp_path: Path) -> None:
     workflow = filled.workflows[5]
     shown = run(tmp_path, "show", workflow.trace_id[:10], "--store", str(filled.path))
-    assert shown.returncode == 0, shown.stderr
+    assert shown.exit_code == 0, shown.stderr
     assert workflow.trace_id in shown.stdout
     assert f"chain {workflow.root.name}" in shown.stdout
     assert "\x1b" not in shown.stdout
     last = run(tmp_path, "show", "--store", str(filled.path)).stdout
     assert filled.workflows[-1].trace_id in last
     none = run(tmp_path, "show", "nothing", "--store", str(filled.path))
-    assert none.returncode == 1
+    assert none.exit_code == 1
     assert "there is no trace 'nothing'" in none.stderr
 
 
 @pytest.mark.parametrize(("kind", "ending"), [("markdown", "md"), ("perfetto", "json")])
 def test_other_formats_hold_the_same_traces(filled: Filled, tmp_path: Path, kind: str, ending: str) -> None:
     done = run(tmp_path, "report", "--store", str(filled.path), "--limit", "5", "--format", kind)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     text = (tmp_path / f"report.{ending}").read_text("utf-8")
     for workflow in filled.workflows[-5:]:
         assert workflow.trace_id in text
@@ -110,9 +119,9 @@ def test_other_formats_hold_the_same_traces(filled: Filled, tmp_path: Path, kind
 
 def test_since_leaves_out_what_is_older(filled: Filled, tmp_path: Path) -> None:
     done = run(tmp_path, "report", "--store", str(filled.path), "--since", "1s")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "there is no trace in" in done.stderr
-    assert run(tmp_path, "report", "--store", str(filled.path), "--since", "soon").returncode == 2
+    assert run(tmp_path, "report", "--store", str(filled.path), "--since", "soon").exit_code == 2
 
 
 def test_hostile_text_is_no_markdown_and_steers_no_terminal(tmp_path: Path) -> None:
@@ -161,6 +170,6 @@ def read_until(lines: Iterator[str], text: str) -> str:
 def test_a_missing_store_is_told_in_plain_words(tmp_path: Path) -> None:
     for command in ("report", "show"):
         done = run(tmp_path, command, "--store", "nothing.db")
-        assert done.returncode == 1
+        assert done.exit_code == 1
         assert "there is no store at" in done.stderr
         assert "Traceback" not in done.stderr

@@ -182,6 +182,10 @@ def test_new_traces_appear_by_themselves(browser: Browser, tmp_path: Path) -> No
         expect(page.locator("tr.fresh")).to_have_count(2)
         expect(page.locator("[aria-live]")).to_have_text("2 new traces")
         assert page.evaluate("window.sameDocument")
+        visit(page, "agents")
+        fill_store(path, islice(stream, 2), epoch=EPOCH)
+        page.get_by_role("button", name="There is more: refresh").click()
+        expect(page.locator("header .line")).to_have_text("live")
 
 
 @pytest.mark.parametrize("kind", ["page", "report"])

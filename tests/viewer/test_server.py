@@ -101,6 +101,21 @@ def test_what_is_older_than_the_retention_is_not_shown(filled: Filled) -> None:
         assert client.get("/api/flow").json()["traces"] == len(young)
 
 
+def test_a_trace_leads_to_its_page_in_langfuse_where_one_is_configured(filled: Filled) -> None:
+    trace_id = filled.workflows[0].trace_id
+    for host, link in (("https://langfuse.example/", f"https://langfuse.example/trace/{trace_id}"), (None, None)):
+        with served(Surroundings(filled.path, langfuse=host), None) as address:
+            assert httpx.get(f"{address}api/trace/{trace_id}").json()["langfuse"] == link
+
+
+def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['uvicorn'] = None; from tracing_proxies.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "ui", "--store", "traces.db"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "pip install 'tracing-proxies[ui]'" in done.stderr
+
+
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([PROGRAM, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
 

@@ -44,6 +44,7 @@ class Page {
     if (this.shown !== name + "/" + id) scrollTo(0, 0);
     this.shown = name + "/" + id;
     const now = ++this.visit;
+    for (const old of this.line.querySelectorAll("button")) old.remove();
     const page = this.visitor(now);
     const main = el("div", { class: "view view-" + name });
     this.nav.replaceChildren(...TABS.map(([tab, text]) => el("a", { href: address(tab), "aria-current": tab === name || (tab === "traces" && name === "trace") ? "page" : undefined }, text)));
@@ -101,15 +102,16 @@ class Page {
       this.line.classList.remove("busy");
       try {
         if (this.view.renew) await this.view.renew(told);
+        else this.stand(true, el("button", { type: "button", onclick: () => this.show() }, "There is more: refresh"));
       } catch (error) {
         this.fail(error);
       }
     }, RENEW_AFTER);
   }
 
-  stand(stands) {
+  stand(stands, ...more) {
     this.line.className = "line " + (stands ? "live" : "cut");
-    this.line.replaceChildren(stands ? "live" : "connection lost, trying again …");
+    this.line.replaceChildren(stands ? "live" : "connection lost, trying again …", ...more);
   }
 }
 

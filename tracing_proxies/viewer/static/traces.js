@@ -114,7 +114,7 @@ class TraceList {
 
   row(trace, longest, fresh) {
     const cell = (name, ...children) => el("td", { role: "cell", class: name }, ...children);
-    const lone = trace.spans === 1 && !trace.errors; // an event, not a workflow
+    const lone = trace.spans === 1 && !trace.errors && !trace.decision && !trace.agents.length; // an event, not a workflow
     const level = trace.errors ? "ERROR" : trace.warnings ? "WARNING" : "DEFAULT";
     return el(
       "tr",
