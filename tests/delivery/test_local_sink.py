@@ -56,6 +56,19 @@ def test_the_public_columns_are_exactly_these(path: Path) -> None:
     sink.close()
 
 
+def test_a_store_of_the_first_version_gets_the_indexes_that_it_lacks(path: Path) -> None:
+    sink_at(path).write([observation()])
+    connection = sqlite3.connect(path)
+    for index in ("spans_at_the_top", "spans_failed", "spans_of_agents", "spans_of_tools"):
+        connection.execute(f"DROP INDEX {index}")
+    connection.execute("PRAGMA user_version=1")
+    connection.close()
+    assert sink_at(path).write([observation()]).delivered == 1
+    assert len(rows(path, "SELECT name FROM sqlite_master WHERE type = 'index'")) == 7
+    assert rows(path, "PRAGMA user_version")[0][0] == SCHEMA_VERSION
+    assert len(rows(path)) == 2
+
+
 def test_every_field_can_be_read_back(path: Path) -> None:
     sent = observation(
         parent_observation_id="00000000000000aa",

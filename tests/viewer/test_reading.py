@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,10 @@ from tracing_proxies.viewer.critical_path import Interval, critical_path
 from tracing_proxies.viewer.flow import read_flow
 from tracing_proxies.viewer.perfetto import place_in_lanes, write_perfetto
 from tracing_proxies.viewer.selection import Selection, SelectionError, read_selection
-from tracing_proxies.viewer.spans import Brief, read_span, read_spans
-from tracing_proxies.viewer.store import StoreUnreadable, open_for_reading
+from tracing_proxies.viewer.spans import Brief, arrange, read_span, read_spans
+from tracing_proxies.viewer.store import StoreUnreadable, newest_row, open_for_reading, tops_after, traces_after
 from tracing_proxies.viewer.traces import read_choices, read_page
+from tracing_proxies.viewer.tracing import read_store
 
 NOW = EPOCH + 10**12
 
@@ -268,8 +270,6 @@ def test_lanes_are_nested_whatever_overlaps(intervals: list[Interval]) -> None:
         )
         for n, i in enumerate(intervals)
     ]  # fmt: skip
-    from tracing_proxies.viewer.spans import arrange
-
     rows = sorted((record._asdict() | {"metadata": "{}"} for record in records), key=lambda row: row["start_time"])
     spans = arrange(rows)
     assert_nested(spans, place_in_lanes(spans))
@@ -280,6 +280,40 @@ def assert_nested(spans: list[Brief], lanes: list[int]) -> None:
         for b, other in zip(spans, lanes, strict=True):
             if lane == other and a.start < b.start < a.end:
                 assert b.end <= a.end
+
+
+READERS: dict[str, Callable[[sqlite3.Connection, Workflow], object]] = {
+    "list": lambda connection, workflow: read_page(connection, Selection()),
+    "filtered list": lambda connection, workflow: read_page(
+        connection, Selection(level="ERROR", agent="x", source="x", session="x", name="x", text="x", since=EPOCH)
+    ),
+    "next page": lambda connection, workflow: read_page(connection, Selection(level="WARNING"), f"{NOW}.1"),
+    "choices": lambda connection, workflow: read_choices(connection, Selection()),
+    "trace": lambda connection, workflow: read_spans(connection, workflow.trace_id),
+    "span": lambda connection, workflow: read_span(connection, workflow.trace_id, workflow.root.span_id),
+    "flow": lambda connection, workflow: read_flow(connection, Selection()),
+    "agents": lambda connection, workflow: read_agents(connection, Selection(since=EPOCH), NOW),
+    "all agents": lambda connection, workflow: read_agents(connection, Selection(), NOW, compare=False),
+    "store": lambda connection, workflow: read_store(connection, Path("none")),
+    "news": lambda connection, workflow: (
+        newest_row(connection),
+        traces_after(connection, 5),
+        tops_after(connection, 5),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_no_query_reads_the_whole_table(connection: sqlite3.Connection, filled: Filled, name: str) -> None:
+    asked: set[str] = set()
+    connection.set_trace_callback(asked.add)
+    READERS[name](connection, filled.workflows[0])
+    connection.set_trace_callback(None)
+    queries = [query for query in asked if query.lstrip().startswith("SELECT")]
+    assert queries
+    for query in queries:
+        plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert not [step for step in plan if re.fullmatch(r"SCAN (spans|[a-z])", step)], (query, plan)
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
