@@ -3,6 +3,7 @@
 const MOST_ROWS = 500;
 const NODE_HEIGHT = 46;
 const LETTER = 7.2;
+const SMALL_LETTER = 6;
 const LONGEST_NAME = 30;
 const LEAST_SCALE = 0.62; // smaller text cannot be read
 
@@ -16,6 +17,11 @@ function shortName(name, kind) {
   return cut(name.slice(name.lastIndexOf(".", name.length - 2) + 1) || name, LONGEST_NAME);
 }
 
+function underName(node, many) {
+  const failed = node.errors ? " · " + (many ? share(node.errors, node.spans) + " ✗" : plural(node.errors, "error")) : "";
+  return node.kind + (node.spans > 1 ? " · ×" + count(node.spans) : "") + failed;
+}
+
 function edgeLabel(edge, many) {
   const failed = edge.errors ? " · " + (many ? share(edge.errors, edge.count) : edge.errors) + " ✗" : "";
   const times = edge.count > 1 || many ? "×" + count(edge.count) + " · " : "";
@@ -27,12 +33,12 @@ function drawGraph(graph, many, choose) {
   layout.setGraph({ rankdir: "LR", nodesep: 14, ranksep: 46, edgesep: 8, marginx: 8, marginy: 8 });
   layout.setDefaultEdgeLabel(() => ({}));
   for (const node of graph.nodes) {
-    const width = Math.max(112, Math.min(shortName(node.name, node.kind).length * LETTER + 24, 260));
+    const width = Math.max(112, shortName(node.name, node.kind).length * LETTER + 24, underName(node, many).length * SMALL_LETTER + 20);
     layout.setNode(node.key, { width, height: NODE_HEIGHT });
   }
   graph.edges.forEach((edge, at) => {
     const label = edgeLabel(edge, many);
-    layout.setEdge(edge.source, edge.target, { width: label.length * 5.8, height: 16, labelpos: "c", edge, label }, String(at));
+    layout.setEdge(edge.source, edge.target, { width: label.length * SMALL_LETTER, height: 16, labelpos: "c", edge, label }, String(at));
   });
   dagre.layout(layout);
   const size = layout.graph();
@@ -41,18 +47,17 @@ function drawGraph(graph, many, choose) {
     const { points, edge, label, x, y } = layout.edge(key);
     const failed = edge.errors > 0;
     const title = edge.source + " → " + edge.target + ": " + count(edge.count) + " times, " + share(edge.errors, edge.count) + " failed, median " + duration(edge.p50) + ", 95 % within " + duration(edge.p95);
-    return svg("g", { class: "edge" + (failed ? " failed" : "") }, svg("title", {}, title), svg("path", { d: smooth(points), "stroke-width": (1 + 3 * Math.sqrt(edge.count / most)).toFixed(1), "marker-end": failed ? "url(#arrow-failed)" : "url(#arrow)" }), svg("text", { x, y: y + 4, "text-anchor": "middle" }, label));
+    return svg("g", { class: "edge" + (failed ? " failed" : "") }, svg("title", {}, title), svg("path", { d: smooth(points), "stroke-width": (1 + 3 * Math.sqrt(edge.count / most)).toFixed(1), "marker-end": failed ? "url(#arrow-failed)" : "url(#arrow)" }), svg("rect", { class: "back", x: x - (label.length * SMALL_LETTER) / 2, y: y - 8, width: label.length * SMALL_LETTER, height: 16 }), svg("text", { x, y: y + 4, "text-anchor": "middle" }, label));
   });
   const nodes = graph.nodes.map((node) => {
     const at = layout.node(node.key);
-    const under = node.kind + (node.spans > 1 ? " · ×" + count(node.spans) : "") + (node.errors ? " · " + (many ? share(node.errors, node.spans) + " ✗" : plural(node.errors, "error")) : "");
     const group = svg(
       "g",
       { class: "node kind-" + node.kind.replace(/[^a-z]/gi, "") + (node.errors ? " failed" : ""), transform: `translate(${(at.x - at.width / 2).toFixed(1)} ${(at.y - at.height / 2).toFixed(1)})` },
       svg("title", {}, node.name),
       svg("rect", { width: at.width, height: at.height, rx: node.kind === "trigger" || node.kind === "decision" ? 22 : 6 }),
       svg("text", { x: at.width / 2, y: 20, "text-anchor": "middle", class: "name" }, shortName(node.name, node.kind)),
-      svg("text", { x: at.width / 2, y: 36, "text-anchor": "middle", class: "under" }, under),
+      svg("text", { x: at.width / 2, y: 36, "text-anchor": "middle", class: "under" }, underName(node, many)),
     );
     if (choose) group.addEventListener("click", () => choose(node));
     return group;
