@@ -11,11 +11,6 @@ _MOST_TARGETS: Final = 20
 _SHARES: Final = (("record", "recording"), ("capture", "payloads"), ("error", "a stub for an error"))
 
 
-def plain(text: str) -> str:
-    """Take what would steer a terminal out of a text that another process has given."""
-    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
-
-
 def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that describe one process.
 
