@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 EMAIL: Final = "[email]"
@@ -14,16 +16,59 @@ IP: Final = "[ip]"
 MAC: Final = "[mac]"
 SECRET: Final = "[secret]"
 CREDENTIALS: Final = "[credentials]"
+NATIONAL_ID: Final = "[national id]"
+PASSPORT: Final = "[passport]"
+DRIVER_LICENSE: Final = "[driver license]"
+BANK_ACCOUNT: Final = "[bank account]"
+VEHICLE: Final = "[vehicle]"
+BIRTH_DATE: Final = "[birth date]"
+COORDINATES: Final = "[coordinates]"
+ADDRESS: Final = "[address]"
+WALLET: Final = "[wallet]"
+WEBSITE: Final = "[website]"
 HIDDEN: Final = "[hidden]"
 FAILED: Final = "[masking failed]"
 TOO_DEEP: Final = "[too deep to mask]"
 TOO_LARGE: Final = "[too large to mask]"
 
-ALL: Final = frozenset(
-    {EMAIL, PHONE, CARD, IBAN, SSN, IP, MAC, SECRET, CREDENTIALS, HIDDEN, FAILED, TOO_DEEP, TOO_LARGE}
+BY_CLASS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "secrets": SECRET,
+        "url_credentials": CREDENTIALS,
+        "email": EMAIL,
+        "iban": IBAN,
+        "payment_card": CARD,
+        "us_ssn": SSN,
+        "national_id": NATIONAL_ID,
+        "passport": PASSPORT,
+        "driver_license": DRIVER_LICENSE,
+        "bank_account": BANK_ACCOUNT,
+        "vehicle": VEHICLE,
+        "birth_date": BIRTH_DATE,
+        "coordinates": COORDINATES,
+        "street_address": ADDRESS,
+        "crypto_wallet": WALLET,
+        "website": WEBSITE,
+        "ip": IP,
+        "mac": MAC,
+        "phone": PHONE,
+    }
 )
+"""The marker of each class, by the name that ``detect:`` gives it."""
+
+ALL: Final = frozenset({*BY_CLASS.values(), HIDDEN, FAILED, TOO_DEEP, TOO_LARGE})
 
 _MARKER = re.compile("|".join(re.escape(marker) for marker in sorted(ALL)))
+
+
+def replace(name: str, value: str) -> str:
+    """Return what stands for a value of a class.
+
+    Args:
+        name: the class.
+        value: what was found; no part of it is used.
+    """
+    return BY_CLASS.get(name) or f"[{name}]"
 
 
 def blank(text: str) -> str:

@@ -10,7 +10,7 @@ from fnmatch import translate
 import attrs
 
 from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors import CATALOGUE, Detector
+from tracing_proxies.masking.detectors import DETECTORS, Detector
 from tracing_proxies.masking.keys import Verdict, fold_name, judge_name
 
 POLICIES = ("open", "strict")
@@ -94,7 +94,7 @@ class MaskingRules:
         """
         _require(policy, POLICIES, "masking policy")
         for name in detect:
-            _require(name, tuple(CATALOGUE), "detector")
+            _require(name, tuple(DETECTORS), "detector")
         allowed = tuple(allow)
         return cls(
             strict=policy == "strict",
@@ -102,7 +102,7 @@ class MaskingRules:
             show=NameSet.compile(show),
             allow=NameSet.compile(allowed),
             allow_texts=frozenset(allowed),
-            detectors=tuple(detector for group in CATALOGUE.values() for detector in group),
+            detectors=tuple(DETECTORS.values()),
         )
 
     @property
