@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking.detectors.kinds import Found, Part
+from tracing_proxies.masking.detectors.kinds import Part, Span
 from tracing_proxies.masking.detectors.values import is_chosen, is_code, is_placeholder, is_random
 from tracing_proxies.masking.keys import Verdict, judge_name, split_name
 
@@ -43,7 +43,7 @@ _NAME_REACH = 48
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
-def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Found]:
+def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
     """Yield the value of every assignment whose name says secret and whose value looks like one."""
     past = 0
     # Values can overlap only in texts made for it. Judging is paid from a budget linear in the text; when it is spent,
@@ -65,7 +65,7 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Found]:
             last = rest.end() if rest else last
             # What a secret holds needs no second look: `password=password=…` stays linear.
             past = last
-            yield first, last
+            yield first, last, "secrets"
 
 
 def _names(text: str, lower: str, places: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -130,4 +130,4 @@ def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, loose: boo
     )
 
 
-PARTS = (Part("secrets", _ANCHORS, read),)
+PARTS = (Part(("secrets",), _ANCHORS, read),)

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 
 from tracing_proxies.masking.checks import iban_length, mod97
-from tracing_proxies.masking.detectors.kinds import Found, Part
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
 # Anchored on the two check digits: they are rarer than the two letters before them.
 _HEAD = re.compile(r"[0-9]{2}(?<=[A-Za-z]{2}..)(?:(?<![A-Za-z0-9]....)|(?<=\\[nrt]....))(?=[ \u00a0\-]?[A-Za-z0-9]{4})")
 _SEPARATORS = " -\u00a0"
 
 
-def find(text: str, lower: str) -> Iterator[Found]:
+def find(text: str, lower: str) -> Iterator[Span]:
     """Yield every IBAN, written together or in groups."""
     for head in _HEAD.finditer(text):
         start = head.start() - 2
@@ -21,7 +21,7 @@ def find(text: str, lower: str) -> Iterator[Found]:
         if length and not _continues_a_code(text, start):
             end = _end_of(text, start, length)
             if end:
-                yield start, end
+                yield start, end, "iban"
 
 
 def _end_of(text: str, start: int, length: int) -> int:
@@ -51,4 +51,4 @@ def _is_grouped(written: str) -> bool:
     return len(last) <= 4 and all(len(group) == 4 for group in groups) if groups else True
 
 
-PARTS = (Part("iban", search=find),)
+PARTS = (Part(("iban",), search=find),)
