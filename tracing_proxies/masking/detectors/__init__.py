@@ -66,6 +66,7 @@ _NAMES: Final = (
     "vehicle",
     "bank_account",
     "national_id",
+    "street_address",
     "phone",
 )
 

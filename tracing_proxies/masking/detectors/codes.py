@@ -14,7 +14,8 @@ Form = tuple[str, "re.Pattern[str]", Callable[[str], bool]]
 """Class, pattern of the whole code, check."""
 
 # Capitals and digits; what stands beside them says whether they are a piece of something longer.
-_CODE = re.compile(r"(?<![A-Za-z0-9_.\-/+=#@])[A-Z0-9]{8,18}(?![A-Za-z0-9_/+=@])")
+# A class of characters first: the engine then skips to it, and looks back from there.
+_CODE = re.compile(r"[A-Z0-9](?<![A-Za-z0-9_.\-/+=#@].)[A-Z0-9]{7,17}(?![A-Za-z0-9_/+=@])")
 _DIGIT = re.compile(r"[0-9]{2}").search
 _NIF = "TRWAGMYFPDXBNJZSQVHLCKE"
 
@@ -146,9 +147,15 @@ STRONG: Final[dict[int, tuple[Form, ...]]] = {
     ),
 }
 
+_POSTCODE = (
+    "[A-PR-UWYZ](?:[0-9][0-9A-HJKPSTUW]?|[A-HK-Y][0-9][0-9ABEHMNPRVWXY]?)[0-9](?!GB|TB|PB|HZ)[ABD-HJLNP-UW-Z]{2}"
+)
+
 # These count where the text is nothing but the code.
 ALONE: Final[dict[int, tuple[Form, ...]]] = {
-    7: (_form("vehicle", "[A-Z]{2}[0-9]{2}[A-Z]{3}|[A-Z]{2}[0-9]{3}[A-Z]{2}"),),
+    5: (_form("street_address", _POSTCODE),),
+    6: (_form("street_address", _POSTCODE), _form("street_address", "GIR0AA")),
+    7: (_form("street_address", _POSTCODE), _form("vehicle", "[A-Z]{2}[0-9]{2}[A-Z]{3}|[A-Z]{2}[0-9]{3}[A-Z]{2}"),),
     8: (_form("national_id", "[A-Z][0-9]{6}[0-9A]", _hong_kong), _form("passport", "[A-PR-WY][1-9][0-9]{5}[1-9]")),
     9: (
         _form("national_id", "[A-Z][0-9]{7}[A-Z]"),
@@ -176,12 +183,14 @@ ALONE: Final[dict[int, tuple[Form, ...]]] = {
 
 # Written with marks between its parts.
 _MARKED = re.compile(
-    r"(?<![A-Za-z0-9_.\-/])(?:"
-    r"(?P<nif>[0-9]{7,8}-[A-Z]|[XYZ]-[0-9]{7}-[A-Z])"
-    r"|(?P<hetu>[0-9]{6}[+\-A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y])"
-    r"|(?P<rut>[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-K)"
-    r"|(?P<mbi>[1-9][A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z]{2}[0-9]{2})"
-    r"|(?P<nino>[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{2} [0-9]{2} [0-9]{2} [A-D])"
+    r"[A-Z0-9](?<![A-Za-z0-9_.\-/].)(?:"
+    r"(?P<nif>(?:(?<=[0-9])[0-9]{6,7}|(?<=[XYZ])-[0-9]{7})-[A-Z])"
+    r"|(?P<hetu>(?<=[0-9])[0-9]{5}[+\-A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y])"
+    r"|(?P<rut>(?<=[0-9])[0-9]?\.[0-9]{3}\.[0-9]{3}-K)"
+    r"|(?P<mbi>(?<=[0-9])[A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z]{2}[0-9]{2})"
+    r"|(?P<nino>(?<=[A-Z])[A-Z] [0-9]{2} [0-9]{2} [0-9]{2} [A-D])"
+    r"|(?P<postcode>(?<=[A-PR-UWYZ])(?:[0-9][0-9A-HJKPSTUW]?|[A-HK-Y][0-9][0-9ABEHMNPRVWXY]?)"
+    r" [0-9](?!GB|TB|PB|HZ|TH|ST|ND|RD)[ABD-HJLNP-UW-Z]{2})"
     r")(?![A-Za-z0-9_]|-[A-Za-z0-9])"
 )
 _MBI_WHOLE = re.compile(_MBI + r"\Z")
@@ -198,7 +207,7 @@ def search(text: str, lower: str) -> Iterator[Span]:
                     yield match.start(), match.end(), name
                     break
     for match in _MARKED.finditer(text):
-        kind, code = match.lastgroup, match[0]
+        kind, code = match.lastgroup, match[0]  # the group begins after the first character
         bare = code.replace("-", "").replace(".", "")
         if (
             kind == "nino"
@@ -208,6 +217,8 @@ def search(text: str, lower: str) -> Iterator[Span]:
             or (kind == "mbi" and _MBI_WHOLE.match(bare))
         ):
             yield match.start(), match.end(), "national_id"
+        elif kind == "postcode":
+            yield match.start(), match.end(), "street_address"
 
 
 def class_of(code: str) -> str:
@@ -224,4 +235,4 @@ def class_of(code: str) -> str:
     return ""
 
 
-PARTS = (Part(("national_id", "driver_license", "vehicle"), search=search),)
+PARTS = (Part(("national_id", "driver_license", "vehicle", "street_address"), search=search),)

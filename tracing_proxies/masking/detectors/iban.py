@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 
 from tracing_proxies.masking.checks import iban_length, mod97
+from tracing_proxies.masking.detectors.digits import Run
 from tracing_proxies.masking.detectors.kinds import Part, Span
 
 # Anchored on the two check digits: they are rarer than the two letters before them.
-_HEAD = re.compile(r"[0-9]{2}(?<=[A-Za-z]{2}..)(?:(?<![A-Za-z0-9]....)|(?<=\\[nrt]....))(?=[ \u00a0\-]?[A-Za-z0-9]{4})")
+_HEAD = re.compile(r"[0-9](?<=[A-Za-z].)[0-9](?<=[A-Za-z]{2}..)(?:(?<![A-Za-z0-9]....)|(?<=\\[nrt]....))(?=[ \u00a0\-]?[A-Za-z0-9]{4})")
 _SEPARATORS = " -\u00a0"
+_POLISH = ((26,), (2, 4, 4, 4, 4, 4, 4))
 
 
 def find(text: str, lower: str) -> Iterator[Span]:
@@ -22,6 +24,12 @@ def find(text: str, lower: str) -> Iterator[Span]:
             end = _end_of(text, start, length)
             if end:
                 yield start, end, "iban"
+
+
+def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
+    """Yield the run if it is a Polish account number, which is written without its country at home."""
+    if len(run.digits) == 26 and run.shape in _POLISH and not run.glued and mod97("PL" + run.digits):
+        yield run.groups[0][0], run.end, "iban"
 
 
 def _end_of(text: str, start: int, length: int) -> int:
@@ -51,4 +59,4 @@ def _is_grouped(written: str) -> bool:
     return len(last) <= 4 and all(len(group) == 4 for group in groups) if groups else True
 
 
-PARTS = (Part(("iban",), search=find),)
+PARTS = (Part(("iban",), search=find), Part(("iban",), judge=judge))

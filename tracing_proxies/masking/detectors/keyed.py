@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from tracing_proxies.masking.detectors import schemes
 from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.schemes import Check
 
 # Class and the words after which its values stand.
 _WORDS: Final = {
@@ -37,6 +39,29 @@ _WORDS: Final = {
         |medical record|mrn|member id|policy number|insurance number|alien number|bsnr|lanr|snils|инн|снилс|rodné číslo
         |身份证|身份证号|マイナンバー|주민등록번호|사업자등록번호""",
 }
+# Words that name one scheme: what fails its check is a sample, or some other number.
+_CHECKS: Final[dict[str, tuple[int, Check]]] = {
+    "pesel": (11, schemes.pesel),
+    "nip": (10, schemes.nip),
+    "regon": (9, schemes.regon),
+    "cpf": (11, schemes.cpf),
+    "cnpj": (14, schemes.cnpj),
+    "tckn": (11, schemes.tckn),
+    "egn": (10, schemes.bulgarian),
+    "cnp": (13, schemes.romanian),
+    "jmbg": (13, schemes.yugoslav),
+    "amka": (11, schemes.amka),
+    "abn": (11, schemes.abn),
+    "tfn": (9, schemes.tfn),
+    "aadhaar": (12, schemes.aadhaar),
+    "aadhar": (12, schemes.aadhaar),
+    "npi": (10, schemes.npi),
+    "brn": (10, schemes.korean_business),
+    "nhs": (10, schemes.nhs),
+    "african id": (13, schemes.south_african),
+    "rsa id": (13, schemes.south_african),
+    "sa id": (13, schemes.south_african),
+}
 # Short words are words of other languages too (sin, pan, fin): they count in capitals, or with `number` or a sign.
 _SHORT = 4
 _FILLER = (
@@ -53,6 +78,7 @@ _GAP = re.compile(
 _SAYS_NUMBER = re.compile(r"[ _\-]?(?:n[ro°º]|num|[#:=])|['\"]\s?[:=]|,", re.IGNORECASE)
 _PIECE = re.compile(r"[A-Za-z0-9]{1,24}(?![A-Za-z0-9_])")
 _JOINTS = " -./"
+_NO_JOINTS = str.maketrans("", "", _JOINTS)
 _MOST_PIECES = 7
 _MOST = 24
 _DATE = re.compile(
@@ -65,7 +91,7 @@ def _words(listed: str) -> tuple[str, ...]:
 
 
 def _reader(name: str, words: tuple[str, ...]) -> Part:
-    by_start = sorted(words, key=len, reverse=True)
+    word_at = re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))).match
     least_digits, least = (1, 5) if name == "vehicle" else (4, 6)
 
     def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
@@ -73,16 +99,19 @@ def _reader(name: str, words: tuple[str, ...]) -> Part:
         for at in places:
             if at < past or (at and (lower[at - 1].isalnum() and not _is_camel(text, at))):
                 continue
-            word = next(word for word in by_start if lower.startswith(word, at))
-            after = at + len(word)
-            if len(word) <= _SHORT and not _is_meant(text, at, after):
+            word = word_at(lower, at)
+            if word is None:
+                continue
+            after = word.end()
+            check = _CHECKS.get(word[0])
+            if after - at <= _SHORT and not _is_meant(text, at, after):
                 continue
             gap = _GAP.match(text, after)
             begin = gap.end() if gap else after
             if begin == after:
                 continue
             end = code_end(text, begin, least, least_digits)
-            if end:
+            if end and not (check and _fails(check, text[begin:end])):
                 past = end
                 yield begin, end, name
 
@@ -122,12 +151,20 @@ def code_end(text: str, start: int, least: int, least_digits: int) -> int:
         size += len(written)
         digits += count
         end = piece.end()
-        if text[end : end + 1] not in _JOINTS:
+        joint = text[end : end + 1]
+        if joint not in _JOINTS or (joint == "/" and count < len(written)):
             break
         at = end + 1
     if size < least or digits < least_digits or _DATE.match(text, start):
         return 0
     return end
+
+
+def _fails(scheme: tuple[int, Check], written: str) -> bool:
+    """Tell whether digits fail the check of the scheme that the words before them name; other writing is no such number."""
+    digits = written.translate(_NO_JOINTS)
+    size, check = scheme
+    return digits.isdigit() and not (len(digits) == size and check(digits))
 
 
 PARTS = tuple(_reader(name, _words(listed)) for name, listed in _WORDS.items())
