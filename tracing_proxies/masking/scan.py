@@ -9,11 +9,11 @@ from tracing_proxies.masking import markers
 from tracing_proxies.masking.detectors import DETECTORS, PARTS, Detector, Family, Span
 from tracing_proxies.masking.detectors.anchors import Anchors
 from tracing_proxies.masking.detectors.digits import find_runs
+from tracing_proxies.masking.detectors.shape import shape_of
 
 # Every shipped detector needs a digit, an `@`, an underscore or a sign of assignment: prose without them is done after
 # one search (0.3 us for 80 characters).
 _WORTH = re.compile(r"[0-9@:=_]").search
-_DIGITS = re.compile(r"[0-9][0-9.:\-A-Z]|[A-Z][0-9]|::").search
 _WHOLE = re.compile(r"\s*([A-Za-z0-9](?:[ .\-/]?[A-Za-z0-9]){4,20})\s*\Z").match
 _LONGEST_WHOLE = 28
 # A masked text may bring a word nearer to a number: passes repeat until nothing changes, which makes masking
@@ -129,10 +129,11 @@ class Scanner:
         found: list[Span] = []
         for index, places in self._anchors.places(lower).items():
             found.extend(self._reads[index](text, lower, places))
-        if _DIGITS(text):
+        shape = shape_of(text)
+        if b"0" in shape or b"::" in shape:
             for search in self._searches:
-                found.extend(search(text, lower))
-            for run in find_runs(text):
+                found.extend(search(text, lower, shape))
+            for run in find_runs(text, shape):
                 before = len(found)
                 for judge in self._judges:
                     found.extend(judge(run, text, lower))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from tracing_proxies.masking.checks import is_date, luhn, vin, weighted
@@ -14,9 +14,13 @@ Form = tuple[str, "re.Pattern[str]", Callable[[str], bool]]
 """Class, pattern of the whole code, check."""
 
 # Capitals and digits; what stands beside them says whether they are a piece of something longer.
-# A class of characters first: the engine then skips to it, and looks back from there.
-_CODE = re.compile(r"[A-Z0-9](?<![A-Za-z0-9_.\-/+=#@].)[A-Z0-9]{7,17}(?![A-Za-z0-9_/+=@])")
-_DIGIT = re.compile(r"[0-9]{2}").search
+# From the first digit of a word of capitals and digits to its end.
+_TAIL = re.compile(rb"0[A0]{4,17}(?![A0a_])")
+_HEAD_REACH = 8
+_SHORTEST = 8
+_CAPITAL = ord("A")
+_BESIDE = frozenset(b"Aa0_.-/+=#@\\")
+_AFTER = frozenset(b"Aa0_/+=@")
 _NIF = "TRWAGMYFPDXBNJZSQVHLCKE"
 
 
@@ -147,15 +151,17 @@ STRONG: Final[dict[int, tuple[Form, ...]]] = {
     ),
 }
 
-_POSTCODE = (
-    "[A-PR-UWYZ](?:[0-9][0-9A-HJKPSTUW]?|[A-HK-Y][0-9][0-9ABEHMNPRVWXY]?)[0-9](?!GB|TB|PB|HZ)[ABD-HJLNP-UW-Z]{2}"
-)
+_OUTWARD = "[A-PR-UWYZ](?:[0-9][0-9A-HJKPSTUW]?|[A-HK-Y][0-9][0-9ABEHMNPRVWXY]?)"
+_POSTCODE = _OUTWARD + "[0-9](?!GB|TB|PB|HZ)[ABD-HJLNP-UW-Z]{2}"
 
 # These count where the text is nothing but the code.
 ALONE: Final[dict[int, tuple[Form, ...]]] = {
     5: (_form("street_address", _POSTCODE),),
     6: (_form("street_address", _POSTCODE), _form("street_address", "GIR0AA")),
-    7: (_form("street_address", _POSTCODE), _form("vehicle", "[A-Z]{2}[0-9]{2}[A-Z]{3}|[A-Z]{2}[0-9]{3}[A-Z]{2}"),),
+    7: (
+        _form("street_address", _POSTCODE),
+        _form("vehicle", "[A-Z]{2}[0-9]{2}[A-Z]{3}|[A-Z]{2}[0-9]{3}[A-Z]{2}"),
+    ),
     8: (_form("national_id", "[A-Z][0-9]{6}[0-9A]", _hong_kong), _form("passport", "[A-PR-WY][1-9][0-9]{5}[1-9]")),
     9: (
         _form("national_id", "[A-Z][0-9]{7}[A-Z]"),
@@ -181,44 +187,69 @@ ALONE: Final[dict[int, tuple[Form, ...]]] = {
 }
 
 
-# Written with marks between its parts.
-_MARKED = re.compile(
-    r"[A-Z0-9](?<![A-Za-z0-9_.\-/].)(?:"
-    r"(?P<nif>(?:(?<=[0-9])[0-9]{6,7}|(?<=[XYZ])-[0-9]{7})-[A-Z])"
-    r"|(?P<hetu>(?<=[0-9])[0-9]{5}[+\-A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y])"
-    r"|(?P<rut>(?<=[0-9])[0-9]?\.[0-9]{3}\.[0-9]{3}-K)"
-    r"|(?P<mbi>(?<=[0-9])[A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z]{2}[0-9]{2})"
-    r"|(?P<nino>(?<=[A-Z])[A-Z] [0-9]{2} [0-9]{2} [0-9]{2} [A-D])"
-    r"|(?P<postcode>(?<=[A-PR-UWYZ])(?:[0-9][0-9A-HJKPSTUW]?|[A-HK-Y][0-9][0-9ABEHMNPRVWXY]?)"
-    r" [0-9](?!GB|TB|PB|HZ|TH|ST|ND|RD)[ABD-HJLNP-UW-Z]{2})"
-    r")(?![A-Za-z0-9_]|-[A-Za-z0-9])"
+# Written with marks between its parts: what the shape of the part behind the first digit is, and the whole.
+_MARKED = (
+    (b"0-A", 11, re.compile(r"(?:[0-9]{7,8}|[XYZ]-[0-9]{7})-[A-Z]|[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-K")),
+    (b"00 00 00 A", 4, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{2} [0-9]{2} [0-9]{2} [A-D]")),
+    (b"0-AA", 16, re.compile(r"[1-9][A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z]{2}[0-9]{2}")),
+    (b" 0AA", 5, re.compile(_OUTWARD + r" [0-9](?!GB|TB|PB|HZ|TH|ST|ND|RD)[ABD-HJLNP-UW-Z]{2}")),
 )
+_HETU = re.compile(rb"000000[\-+A]000[0A]")
 _MBI_WHOLE = re.compile(_MBI + r"\Z")
 
 
-def search(text: str, lower: str) -> Iterator[Span]:
-    """Yield every code, with its class."""
-    for match in _CODE.finditer(text):
-        code = match[0]
-        forms = STRONG.get(len(code))
-        if forms and _DIGIT(code) and not code.isdigit():
+def search(text: str, lower: str, shape: bytes) -> list[Span]:
+    """Return every code, with its class."""
+    found: list[Span] = []
+    for tail in _TAIL.finditer(shape):
+        start, end = tail.span()
+        floor = max(0, start - _HEAD_REACH)
+        while start > floor and shape[start - 1] == _CAPITAL:
+            start -= 1
+        if (
+            end - start < _SHORTEST
+            or (start and shape[start - 1] in _BESIDE)
+            or (end < len(shape) and shape[end] in _AFTER)
+        ):
+            continue
+        forms = STRONG.get(end - start)
+        if forms and b"A" in shape[start:end]:
+            code = text[start:end]
             for name, pattern, check in forms:
                 if pattern.match(code) and check(code):
-                    yield match.start(), match.end(), name
+                    found.append((start, end, name))
                     break
-    for match in _MARKED.finditer(text):
-        kind, code = match.lastgroup, match[0]  # the group begins after the first character
-        bare = code.replace("-", "").replace(".", "")
-        if (
-            kind == "nino"
-            or (kind == "nif" and _nif(bare))
-            or (kind == "hetu" and _finnish(code))
-            or (kind == "rut" and rut(bare))
-            or (kind == "mbi" and _MBI_WHOLE.match(bare))
-        ):
-            yield match.start(), match.end(), "national_id"
-        elif kind == "postcode":
-            yield match.start(), match.end(), "street_address"
+    for literal, before, pattern in _MARKED:
+        at = shape.find(literal)
+        while at >= 0:
+            for start in range(max(0, at - before), at + 1):
+                match = pattern.match(text, start)
+                if match:
+                    if _stands_apart(shape, start, match.end()) and (name := _class_of_marked(match[0])):
+                        found.append((start, match.end(), name))
+                    break
+            at = shape.find(literal, at + len(literal))
+    if b"000000" in shape:
+        for match in _HETU.finditer(shape):
+            start, end = match.span()
+            if _stands_apart(shape, start, end) and _finnish(text[start:end]):
+                found.append((start, end, "national_id"))
+    return found
+
+
+def _stands_apart(shape: bytes, start: int, end: int) -> bool:
+    return not ((start and shape[start - 1] in _BESIDE) or (end < len(shape) and shape[end] in _AFTER))
+
+
+def _class_of_marked(code: str) -> str:
+    bare = code.replace("-", "").replace(".", "").replace(" ", "")
+    if code[-4] == " ":
+        return "street_address"
+    if code[-1] == "K" and "." in code:
+        return "national_id" if rut(bare) else ""
+    if len(bare) == 11:
+        return "national_id" if _MBI_WHOLE.match(bare) else ""
+    return "national_id" if " " in code or _nif(bare) else ""
 
 
 def class_of(code: str) -> str:
