@@ -95,7 +95,8 @@ def is_card_number(digits: str) -> bool:
 
 def weighted(digits: str, weights: tuple[int, ...], modulus: int) -> int:
     """Return the weighted sum of digits by a modulus; digits beyond the weights do not count."""
-    return sum(map(mul, map(int, digits), weights)) % modulus
+    total: int = sum(map(mul, map(int, digits), weights))
+    return total % modulus
 
 
 def is_date(year: str, month: str, day: str) -> bool:
@@ -122,7 +123,7 @@ def mod11_10(digits: str) -> bool:
 
 
 def vin(written: str) -> bool:
-    """Tell whether 17 letters and digits satisfy the check of a vehicle identification number (ISO 3779, 49 CFR 565)."""
+    """Tell whether 17 letters and digits satisfy a vehicle identification number's check (ISO 3779, 49 CFR 565)."""
     if len(written) != 17 or not _VIN_LETTERS.issuperset(written):
         return False
     total = sum(_VIN_VALUES[character] * weight for character, weight in zip(written, _VIN_WEIGHTS, strict=True))

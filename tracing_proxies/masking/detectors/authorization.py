@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tracing_proxies.masking.detectors.kinds import Part, Span
-from tracing_proxies.masking.detectors.values import is_placeholder, is_random
+from tracing_proxies.masking.detectors.values import is_chosen, is_placeholder, is_random
 
 _VALUE = re.compile(r"[ \t]{1,4}[\"']?([A-Za-z0-9._~+/\-=|:]{8,4096})")
 _USER = re.compile(
     r"(?<!\S)(?:-u|--user|--proxy-user)[ =]{1,3}"
-    r"(?:'([^'\s:]{1,128}:[^'\n]{1,256})'|\"([^\"\s:]{1,128}:[^\"\n]{1,256})\"|([^\s'\":]{1,128}:[^\s'\"]{1,256}))"
+    r"(?:'([^'\s:]{0,128}:[^'\n]{0,256})'|\"([^\"\s:]{0,128}:[^\"\n]{0,256})\""
+    r"|([^\s'\":]{1,128}:(?:'[^'\n]{1,256}'|\"[^\"\n]{1,256}\"|[^\s'\"]{1,256})))"
 )
 _SCHEMES = ("bearer", "basic", "token", "apikey", "digest", "negotiate")
 _REACH = 40
@@ -37,7 +38,10 @@ def read_user(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
     for match in _USER.finditer(text):
         group = match.lastindex or 0
         user, _, password = match[group].partition(":")
-        if not is_placeholder(password) and not is_placeholder(user) and password != user:
+        password = password.strip("'\"")
+        # One half may be empty: some services take a key as the name, others as the password.
+        known = is_placeholder(password or user) or is_placeholder(user or password) or password == user
+        if not known and (password or is_chosen(user)) and (user or is_chosen(password)):
             yield match.start(group), match.end(group), "url_credentials"
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from tracing_proxies.masking.checks import is_date, luhn, vin, weighted
+from tracing_proxies.masking.checks import is_date, vin, weighted
 from tracing_proxies.masking.detectors.kinds import Part, Span
 from tracing_proxies.masking.detectors.schemes import chinese, rut
 
@@ -230,8 +230,8 @@ def search(text: str, lower: str, shape: bytes) -> list[Span]:
                     break
             at = shape.find(literal, at + len(literal))
     if b"000000" in shape:
-        for match in _HETU.finditer(shape):
-            start, end = match.span()
+        for hetu in _HETU.finditer(shape):
+            start, end = hetu.span()
             if _stands_apart(shape, start, end) and _finnish(text[start:end]):
                 found.append((start, end, "national_id"))
     return found

@@ -36,7 +36,7 @@ fm1a_ b40          fm2_ b40           key- h=32          pubkey- h=32       figd
 figu_ w30          LTAI a16           AKID a20           IKID a20           CFPAT- w30         ATATT3 b40
 ATCTT3 b40         ATSTT3 b40         ATBB a24           ATTA h40           BBDC- b30          dckr_pat_ w20
 dckr_oat_ w20      CLOJARS_ a40       tfp_ d30           oy2 a=43           rubygems_ a40      sgp_ w30
-slk_ a40           sbp_ a30           sb_secret_ w16     mdb_sa_sk_ w20     tk-us- w20         tk-eu- w20
+slk_ a40           sbp_ w30           sb_secret_ w16     mdb_sa_sk_ w20     tk-us- w20         tk-eu- w20
 ops_eyJ b60        A3- w30            ory_at_ w20        ory_st_ w20        patp_ w20          ddp_ a30
 ddapi_ w20         hvs. d20           hvb. d20           hvr. d20           dp.pt. a20         dp.st. d20
 dp.ct. a20         dp.sa. a20         dp.scim. a20       dp.audit. a20      SG. d30            sat. d20

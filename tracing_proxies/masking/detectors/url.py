@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from tracing_proxies.masking.detectors.kinds import Part, Span
 from tracing_proxies.masking.detectors.values import is_placeholder
 
-_USERINFO = re.compile(r"([^\s/@:\"'<>`\[\]]{0,128}):([^\s/@\"'<>`]{1,256})@(?=[\w\[])")
+_USERINFO = re.compile(r"([^\s/:\"'<>`\[\]]{0,128}):([^\s/@\"'<>`]{1,256})@(?=[\w\[])")
 
 
 def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:

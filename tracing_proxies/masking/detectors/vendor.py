@@ -18,7 +18,7 @@ _ALPHABETS = {
     "d": r"[A-Za-z0-9_\-.=~]{1,4096}",
 }
 _BODY = {letter: re.compile(pattern) for letter, pattern in _ALPHABETS.items()}
-_MARKS = {}
+_MARKS: dict[str, list[tuple[str, re.Pattern[str], int, int]]] = {}
 for _mark, _alphabet, _least, _most in rows():
     _MARKS.setdefault(_mark.lower(), []).append((_mark, _BODY[_alphabet], _least, _most))
 _NEVER_FILLER = frozenset(("AGE-SECRET-KEY-",))  # long and unmistakable: masked even where the rest is one letter
@@ -35,7 +35,8 @@ def _reader(anchor: str) -> Part:
             if at < past or not _begins_word(text, at):
                 continue
             for mark, body, least, most in marks:
-                if not text.startswith(mark, at):
+                # Within base64 a slash stands before anything; in a path it stands before marks that are unmistakable.
+                if not text.startswith(mark, at) or (mark.isalnum() and text[at - 1 : at] == "/"):
                     continue
                 match = body.match(text, at + len(mark))
                 if match and _is_key(mark, match[0], least, most):
@@ -51,7 +52,7 @@ def _begins_word(text: str, at: int) -> bool:
     if not at:
         return True
     before = text[at - 1]
-    if not (before.isalnum() or before in "_-."):
+    if not (before.isalnum() or before in "_-.+"):
         return True
     # An escape as in JSON (`\\nsk-…`) and one as in a URL (`%3Dsk-…`) are no part of the word.
     return (before in "nrt" and text[at - 2 : at - 1] == "\\") or text[at - 3 : at - 2] == "%"
