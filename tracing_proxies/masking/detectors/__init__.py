@@ -13,6 +13,7 @@ from tracing_proxies.masking.detectors import (
     authorization,
     card,
     codes,
+    described,
     email,
     iban,
     jwt,
@@ -23,6 +24,7 @@ from tracing_proxies.masking.detectors import (
     pem,
     phone,
     ssn,
+    street,
     tokens,
     url,
     vendor,
@@ -50,6 +52,8 @@ PARTS: Final[tuple[Part, ...]] = (
     *network.PARTS,
     *phone.PARTS,
     *keyed.PARTS,
+    *described.PARTS,
+    *street.PARTS,
     *whole.PARTS,
 )
 """The parts of all shipped detectors; judges are asked in this order. One scanner runs any set of them together."""
@@ -71,6 +75,9 @@ _NAMES: Final = (
     "bank_account",
     "national_id",
     "crypto_wallet",
+    "birth_date",
+    "website",
+    "coordinates",
     "street_address",
     "phone",
 )

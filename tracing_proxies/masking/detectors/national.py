@@ -39,7 +39,7 @@ def is_number(digits: str) -> bool:
 
 def is_timestamp(digits: str) -> bool:
     """Tell whether digits may be a time of these decades in seconds or milliseconds."""
-    return len(digits) in (10, 13) and "14" <= digits[:2] <= "20"
+    return (len(digits) == 13 and "10" <= digits[:2] <= "20") or (len(digits) == 10 and "14" <= digits[:2] <= "20")
 
 
 def _is_named_otherwise(lower: str, start: int) -> bool:

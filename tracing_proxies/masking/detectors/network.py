@@ -18,6 +18,8 @@ _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\Z")
 _HEX = frozenset("0123456789abcdefABCDEF:.")
 _LONGEST = 45
 _LEAST_COLONS, _LEAST_HYPHENS = 5, 5
+_ADDRESS = frozenset("ip ipv4 ipv6 address addr src dst host bind listen any unspecified".split())
+_PREFIX = re.compile(r"/[0-9]{1,3}(?![0-9])")
 _NOT_ADDRESS = frozenset(("version", "v", "release", "ver", "section", "build"))
 
 
@@ -51,6 +53,10 @@ def _colon_addresses(text: str) -> Iterator[Span]:
         written = text[start:end]
         if _MAC.match(written):
             yield start, end, "mac"
+        elif written == "::":
+            # Between names it is a scope; with a prefix behind it or a word for an address before it, any address.
+            if _PREFIX.match(text, end) or not _ADDRESS.isdisjoint(words_before(text.lower(), start, 24)):
+                yield start, end, "ip"
         elif "::" in written or written.count(":") == 7:
             try:
                 IPv6Address(written)
@@ -79,7 +85,7 @@ def _colon_runs(text: str) -> Iterator[tuple[int, int]]:
         trimmed = end
         while trimmed > start and text[trimmed - 1] == ".":
             trimmed -= 1
-        if trimmed - start > 2 and not _touches_word(text, start, trimmed):
+        if trimmed - start > 1 and not _touches_word(text, start, trimmed):
             yield start, trimmed
         anchor = _COLONS.search(text, past)
 
