@@ -8,7 +8,7 @@ from typing import Final
 
 from tracing_proxies.masking.checks import is_date, vin, weighted
 from tracing_proxies.masking.detectors.kinds import Part, Span
-from tracing_proxies.masking.detectors.schemes import chinese, rut
+from tracing_proxies.masking.detectors.schemes import chinese, german_vat, rut
 
 Form = tuple[str, "re.Pattern[str]", Callable[[str], bool]]
 """Class, pattern of the whole code, check."""
@@ -74,6 +74,15 @@ def _health_insured(code: str) -> bool:
     return total % 10 == int(code[9])
 
 
+def _pension(code: str) -> bool:
+    """Germany: area, born ddmmyy, letter of the name as two digits, the crosswise sums of a weighting."""
+    if not is_date("4", code[4:6], code[2:4]):
+        return False
+    digits = f"{code[:8]}{ord(code[8]) - 64:02}{code[9:11]}"
+    weights = (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1)
+    return sum(sum(divmod(int(d) * w, 10)) for d, w in zip(digits, weights, strict=True)) % 10 == int(code[11])
+
+
 def _finnish(code: str) -> bool:
     return is_date("4", code[2:4], code[:2]) and (
         code[10] == "0123456789ABCDEFHJKLMNPRSTUVWXY"[int(code[:6] + code[7:10]) % 31]
@@ -132,7 +141,8 @@ STRONG: Final[dict[int, tuple[Form, ...]]] = {
         _form("national_id", "[A-Z][1289][0-9]{8}", _taiwanese),
         _form("vehicle", f"(?:{_STATES})[0-9]{{2}}[A-Z]{{2}}[0-9]{{4}}"),
     ),
-    11: (_form("national_id", _MBI),),
+    11: (_form("national_id", _MBI), _form("national_id", "DE[1-9][0-9]{8}", lambda code: german_vat(code[2:]))),
+    12: (_form("national_id", "[0-9]{8}[A-Z][0-9]{3}", _pension),),
     15: (_form("national_id", "(?:0[1-9]|[12][0-9]|3[0-8])[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]"),),
     16: (
         _form("national_id", "[A-Z]{6}[0-9L-NP-V]{2}[A-EHLMPR-T][0-9L-NP-V]{2}[A-Z][0-9L-NP-V]{3}[A-Z]", _fiscal),
@@ -168,7 +178,7 @@ ALONE: Final[dict[int, tuple[Form, ...]]] = {
         _form("passport", "[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{7}[0-9]", _icao),
         _form("national_id", "[A-Z]{2}[0-9]{5}[A-Z]{2}"),
         _form("passport", "[A-Z]{2}[0-9]{7}"),
-        _form("national_id", "[0-9]{7}[A-W][A-IW]"),
+        _form("national_id", "[0-9]{7}[A-Z]{2}"),
     ),
     10: (
         _form("national_id", "[A-Z][0-9]{9}", _health_insured),
@@ -189,7 +199,8 @@ ALONE: Final[dict[int, tuple[Form, ...]]] = {
 
 # Written with marks between its parts: what the shape of the part behind the first digit is, and the whole.
 _MARKED = (
-    (b"0-A", 11, re.compile(r"(?:[0-9]{7,8}|[XYZ]-[0-9]{7})-[A-Z]|[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-K")),
+    (b"0-A", 11, re.compile(r"(?:[0-9]{7,8}|[XYZ]-?[0-9]{7})-[A-Z]|[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-K")),
+    (b"000000A", 3, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{6}[A-D]")),
     (b"00 00 00 A", 4, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{2} [0-9]{2} [0-9]{2} [A-D]")),
     (b"0-AA", 16, re.compile(r"[1-9][A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z]{2}[0-9]{2}")),
     (b" 0AA", 5, re.compile(_OUTWARD + r" [0-9](?!GB|TB|PB|HZ|TH|ST|ND|RD)[ABD-HJLNP-UW-Z]{2}")),

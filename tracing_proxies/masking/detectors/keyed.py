@@ -78,7 +78,7 @@ def _reader(name: str, words: tuple[str, ...]) -> Part:
             begin = gap.end() if gap else after
             if begin == after:
                 continue
-            end = code_end(text, begin, least, least_digits)
+            end = code_end(text, begin, least, least_digits, lettered=name == "vehicle")
             if end and not (check and _fails(check, text[begin:end])):
                 past = end
                 yield begin, end, name
@@ -102,7 +102,7 @@ def _is_meant(text: str, start: int, end: int) -> bool:
     return text[start:end].isupper() or bool(_SAYS_NUMBER.match(text, end))
 
 
-def code_end(text: str, start: int, least: int, least_digits: int) -> int:
+def code_end(text: str, start: int, least: int, least_digits: int, *, lettered: bool) -> int:
     """Return where a code that begins at a place ends; 0 if none does.
 
     Args:
@@ -110,6 +110,7 @@ def code_end(text: str, start: int, least: int, least_digits: int) -> int:
         start: the place.
         least: the least number of letters and digits.
         least_digits: how many of them have to be digits.
+        lettered: whether groups behind the first may have letters only.
     """
     at, end, size, digits = start, 0, 0, 0
     for _ in range(_MOST_PIECES):
@@ -118,7 +119,7 @@ def code_end(text: str, start: int, least: int, least_digits: int) -> int:
             break
         written = piece[0]
         count = sum(map(str.isdigit, written))
-        if not count and not (written.isupper() and len(written) <= 4):
+        if not count and not (written.isupper() and len(written) <= (4 if lettered or not end else 1)):
             break
         if size + len(written) > _MOST:
             break
@@ -135,7 +136,7 @@ def code_end(text: str, start: int, least: int, least_digits: int) -> int:
 
 
 def _fails(scheme: tuple[int, Check], written: str) -> bool:
-    """Tell whether digits fail the check of the scheme that the words before them name; other writing is no such number."""
+    """Tell whether digits fail the check of the scheme that the words before them name; other writing is none."""
     digits = written.translate(_NO_JOINTS)
     size, check = scheme
     return digits.isdigit() and not (len(digits) == size and check(digits))

@@ -14,6 +14,10 @@ _COLONS = re.compile(r":(?:[0-9A-Fa-f]{0,4}):")
 _HYPHENS = re.compile(
     r"-(?<![0-9A-Za-z\-]...)(?<=[0-9A-Fa-f]{2}-)(?:[0-9A-Fa-f]{2}-){4}[0-9A-Fa-f]{2}(?![0-9A-Za-z\-])"
 )
+_DOTTED_MAC = re.compile(
+    r"\.(?<=[0-9A-Fa-f]{4}\.)(?<![0-9A-Za-z.\-].{5})[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![0-9A-Za-z\-]|\.[0-9A-Za-z])"
+)
+_DIGIT = re.compile(r"[0-9]").search
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\Z")
 _HEX = frozenset("0123456789abcdefABCDEF:.")
 _LONGEST = 45
@@ -29,6 +33,11 @@ def find(text: str, lower: str, shape: bytes) -> Iterator[Span]:
         yield from _quads(text, lower)
     if b"::" in shape or shape.count(b":") >= _LEAST_COLONS:
         yield from _colon_addresses(text)
+    if b"." in shape:
+        for match in _DOTTED_MAC.finditer(text):
+            start, end = match.start() - 4, match.end()
+            if _DIGIT(text, start, end) and not text[start:end].replace(".", "").isdigit():
+                yield start, end, "mac"
     if shape.count(b"-") >= _LEAST_HYPHENS:
         for match in _HYPHENS.finditer(text):
             yield match.start() - 2, match.end(), "mac"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tracing_proxies.masking.checks import is_date, luhn, verhoeff, weighted
+from tracing_proxies.masking.checks import is_date, luhn, mod11_10, verhoeff, weighted
 
 Check = Callable[[str], bool]
 
@@ -47,8 +47,6 @@ def cnpj(d: str) -> bool:
 
 def german_tax(d: str) -> bool:
     """Germany: one digit of the first ten twice or thrice, the others once at most; ISO 7064 by 11 and 10."""
-    from tracing_proxies.masking.checks import mod11_10
-
     head = d[:10]
     return d[0] != "0" and len(set(head)) in (8, 9, 10) and max(map(head.count, set(head))) <= 3 and mod11_10(d)
 
@@ -151,7 +149,7 @@ def danish(d: str) -> bool:
 def czech(d: str) -> bool:
     """Czechia and Slovakia: born yymmdd, 50 more in the month for women, remainder by 11."""
     return is_date("4", f"{int(d[2:4]) % 50 % 20}", d[4:6]) and (
-        int(d) % 11 == 0 or int(d[:9]) % 11 == 10 and d[9] == "0"
+        int(d) % 11 == 0 or (int(d[:9]) % 11 == 10 and d[9] == "0")
     )
 
 
@@ -189,6 +187,21 @@ def medicare(d: str) -> bool:
 def sin(d: str) -> bool:
     """Canada: Luhn."""
     return d[0] not in "08" and len(set(d)) > 2 and luhn(d)
+
+
+def acn(d: str) -> bool:
+    """Australia, companies: weights."""
+    return len(set(d)) > 2 and -weighted(d[:8], (8, 7, 6, 5, 4, 3, 2, 1), 10) % 10 == int(d[8])
+
+
+def swedish_business(d: str) -> bool:
+    """Sweden, businesses: no month in the third and fourth digits, Luhn."""
+    return d[2] >= "2" and luhn(d)
+
+
+def german_vat(d: str) -> bool:
+    """Germany, value added tax: ISO 7064 by 11 and 10."""
+    return d[0] != "0" and mod11_10(d)
 
 
 def regon(d: str) -> bool:
@@ -252,7 +265,7 @@ def latvian(d: str) -> bool:
 def itin(d: str) -> bool:
     """United States, tax payers without a social security number."""
     return d[0] == "9" and (
-        "50" <= d[3:5] <= "65" or "70" <= d[3:5] <= "88" or "90" <= d[3:5] <= "99" and d[3:5] != "93"
+        "50" <= d[3:5] <= "65" or "70" <= d[3:5] <= "88" or ("90" <= d[3:5] <= "99" and d[3:5] != "93")
     )
 
 
@@ -268,7 +281,7 @@ PLAIN: Final[dict[int, tuple[Check, ...]]] = {
 
 # A number in the groups in which it is printed, with the marks between them: together a form that little else has.
 GROUPED: Final[dict[tuple[int, ...], tuple[tuple[str, Check], ...]]] = {
-    (6, 4): (("-", swedish), ("+", swedish), ("/", czech), ("-", danish)),
+    (6, 4): (("-", swedish), ("-", swedish_business), ("+", swedish), ("/", czech), ("-", danish)),
     (8, 4): (("-", lambda d: swedish(d[2:])),),
     (3, 2, 5): (("--", korean_business),),
     (3, 3, 2, 2): (("---", nip),),
@@ -293,6 +306,9 @@ GROUPED: Final[dict[tuple[int, ...], tuple[tuple[str, Check], ...]]] = {
     (2, 2, 2, 3, 2): (("..-.", belgian),),
     (6, 5): (("-", latvian), (" ", norwegian)),
 }
+
+# Likewise, and printed in groups.
+ALONE_IN_GROUPS: Final[dict[int, tuple[Check, ...]]] = {9: (sin, acn, regon), 10: (nhs, nip, korean_business)}
 
 # A text that is nothing but such a number is one, though one in ten numbers of that length would pass.
 ALONE: Final[dict[int, tuple[Check, ...]]] = {

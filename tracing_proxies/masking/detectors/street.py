@@ -17,6 +17,7 @@ _ENGLISH_KINDS = (
     "street|avenue|road|boulevard|lane|drive|court|place|square|terrace|highway|parkway|crescent|close|circle|trail|way"
     "|plaza|st|ave|rd|blvd|ln|dr|ct|hwy|pkwy"
 )
+_FREQUENT = ("st", "way", "close", "dr", "place")  # as parts of other words, or for other things
 _BEFORE_KIND = re.compile(rf"(?<![\w.,#$€£\-]){_NUMBER},? (?:[NSEW]{{1,2}}\.? )?(?:{_NAME} ){{1,4}}\Z")
 _AFTER_KIND = re.compile(rf"(?:{_ENGLISH_KINDS})\.?(?![A-Za-z0-9]){_FLAT}", re.IGNORECASE)
 _REACH = 72
@@ -112,8 +113,10 @@ def _part(anchors: tuple[str, ...], read: Callable[[str, str, Sequence[int]], It
 
 PARTS = (
     _part(
-        tuple(f" {kind}" for kind in _ENGLISH_KINDS.split("|") if kind not in ("st", "way", "close", "dr", "place"))
-        + (" st.", " st,", " st\n", " dr.", " dr,"),
+        (
+            *(f" {kind}" for kind in _ENGLISH_KINDS.split("|") if kind not in _FREQUENT),
+            *(f" {kind}{mark}" for kind in ("st", "dr", "place", "way", "close") for mark in (".", ",", "\n")),
+        ),
         read_english,
     ),
     _part(_JOINED_KINDS, read_joined),

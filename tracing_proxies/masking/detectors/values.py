@@ -23,13 +23,11 @@ _HINTS = (
     "redacted",
     "insert_",
     "changeme",
-    "${",
-    "{{",
-    "<",
     "fake",
     "dummy",
 )
 _REFERENCE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|->|::)[A-Za-z_][A-Za-z0-9_]*|\[[^\]]*\])*\(?\)?;?\Z")
+_TEMPLATE = re.compile(r"\$\{[\w.\- :]{0,60}\}|\{\{[\w.\- :|]{0,60}\}\}|<[^<>]+>|\$\([^()]*\)").search
 _CODE = re.compile(r"\.[a-z_]+\(|\(|\)|=>")
 _DIGIT = re.compile(r"[0-9]").search
 _MARK = re.compile(r"[^\w.\-]").search
@@ -40,7 +38,7 @@ def is_placeholder(value: str) -> bool:
     if value[:1] in _OPENERS or (len(value) > 3 and len(set(value)) < 4):
         return True
     low = value.lower()
-    return low.strip("\"'.,;:=") in _STAND_INS or any(hint in low for hint in _HINTS)
+    return low.strip("\"'.,;:=") in _STAND_INS or any(hint in low for hint in _HINTS) or bool(_TEMPLATE(value))
 
 
 def is_filler(value: str) -> bool:

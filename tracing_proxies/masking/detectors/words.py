@@ -50,15 +50,15 @@ AFTER: Final[dict[str, tuple[str, ...]]] = {
         | fodselsnummer | cpr | hetu | henkilötunnus | aadhaar | aadhar | pan | gstin | gst | nric | fin | uen |
         tfn | tax file | abn | acn | medicare | nhs | nino | national insurance | ni number | sin | social
         insurance | itin | ein | tin | tax id | taxid | tax_id | tax identification | taxpayer | vat | ust-id |
-        ustid | umsatzsteuer-id | brn | rrn | business registration | resident registration | my number | npi |
+        ustid | umsatzsteuer-id | brn | rrn | business registration | resident registration | npi |
         provider identifier | mbi | national id | nationalid | national_id | national identification | identity
         card | identity number | identity no | identification number | id card | id number | idcard | african id
         | sa id | rsa id | citizen id | voter id | voter | nin | tckn | kimlik | emirates id | iqama | personal
         code | personal identification | isikukood | asmens kodas | oib | jmbg | cnp | egn | amka | afm |
         kennitala | sécurité sociale | securite sociale | seguridad social | social security | resident number |
         refugee id | medical license | dea number | dea | medical record | mrn | member id | policy number |
-        insurance number | alien number | bsnr | lanr | snils | инн | снилс | rodné číslo | 身份证 | 身份证号 | マイナンバー
-        | 주민등록번호 | 사업자등록번호"""
+        insurance number | alien number | bsnr | lanr | snils | инн | снилс | rodné číslo | 身份证 | 身份证号 |
+        マイナンバー | 個人番号 | 주민등록번호 | 사업자등록번호"""
     ),
     "birth_date": _words(
         """date of birth | birth date | birthdate | date_of_birth | birth_date | dateofbirth | dob | d.o.b |
