@@ -17,7 +17,6 @@ Form = tuple[str, "re.Pattern[str]", Callable[[str], bool]]
 # From the first digit of a word of capitals and digits to its end.
 _TAIL = re.compile(rb"0[A0]{4,17}(?![A0a_])")
 _HEAD_REACH = 8
-_SHORTEST = 8
 _CAPITAL = ord("A")
 _BESIDE = frozenset(b"Aa0_.-/+=#@\\")
 _AFTER = frozenset(b"Aa0_/+=@")
@@ -212,24 +211,37 @@ _MBI_WHOLE = re.compile(_MBI + r"\Z")
 def search(text: str, lower: str, shape: bytes) -> list[Span]:
     """Return every code, with its class."""
     found: list[Span] = []
+    # Most numbers in prose have no capital beside them: four look-ups of 0.04 us, and no more.
+    digit_capital = b"0A" in shape
+    if digit_capital or b"A0" in shape:
+        _find_words(text, shape, found)
+    if digit_capital or b"0-A" in shape or b"00 00 00 A" in shape:
+        _find_marked(text, shape, found)
+    return found
+
+
+def _find_words(text: str, shape: bytes, found: list[Span]) -> None:
     for tail in _TAIL.finditer(shape):
         start, end = tail.span()
         floor = max(0, start - _HEAD_REACH)
         while start > floor and shape[start - 1] == _CAPITAL:
             start -= 1
+        forms = STRONG.get(end - start)
         if (
-            end - start < _SHORTEST
+            forms is None
             or (start and shape[start - 1] in _BESIDE)
             or (end < len(shape) and shape[end] in _AFTER)
+            or b"A" not in shape[start:end]
         ):
             continue
-        forms = STRONG.get(end - start)
-        if forms and b"A" in shape[start:end]:
-            code = text[start:end]
-            for name, pattern, check in forms:
-                if pattern.match(code) and check(code):
-                    found.append((start, end, name))
-                    break
+        code = text[start:end]
+        for name, pattern, check in forms:
+            if pattern.match(code) and check(code):
+                found.append((start, end, name))
+                break
+
+
+def _find_marked(text: str, shape: bytes, found: list[Span]) -> None:
     for literal, before, pattern in _MARKED:
         at = shape.find(literal)
         while at >= 0:
@@ -245,7 +257,6 @@ def search(text: str, lower: str, shape: bytes) -> list[Span]:
             start, end = hetu.span()
             if _stands_apart(shape, start, end) and _finnish(text[start:end]):
                 found.append((start, end, "national_id"))
-    return found
 
 
 def _stands_apart(shape: bytes, start: int, end: int) -> bool:
@@ -277,4 +288,10 @@ def class_of(code: str) -> str:
     return ""
 
 
-PARTS = (Part(("national_id", "driver_license", "vehicle", "street_address"), search=search),)
+PARTS = (
+    Part(
+        ("national_id", "driver_license", "vehicle", "street_address"),
+        search=search,
+        gates=((b"0A", 1), (b"A0", 1), (b"0-A", 1), (b"00 00 00 A", 1)),
+    ),
+)

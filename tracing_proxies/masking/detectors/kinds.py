@@ -40,9 +40,13 @@ class Part:
         anchors: literals in lower case. All anchors of all parts are found by one pass over the text.
         read: called as ``read(text, lower, places)`` where anchors occur; ``lower`` is the text in lower case at equal
             length, ``places`` are where the anchors begin, in order.
-        search: called as ``search(text, lower, shape)`` if the text holds a digit or two colons.
-        judge: called as ``judge(run, text, lower)`` for each run of digits; runs are found once for all judges, and the
-            first judge that finds anything in a run ends it.
+        search: called as ``search(text, lower, shape)`` if one of the gates is open.
+        gates: what the shape has to hold, and how often.
+        steady: whether what ``read`` finds depends on nothing but the value itself and the characters beside it. Masking
+            has to be repeated where a part that is not steady had anything to look at.
+        judge: called as ``judge(run, text, lower)`` for each run with as many digits as ``sizes`` says; runs are found
+            once for all judges, and the first judge that finds anything in a run ends it.
+        sizes: how many digits a run may have.
         whole: called as ``whole(text)`` with a short text that is nothing but letters, digits and separators, and
             stands under no key; returns the class that it is a value of, or an empty text.
     """
@@ -51,5 +55,8 @@ class Part:
     anchors: tuple[str, ...] = ()
     read: Callable[[str, str, Sequence[int]], Iterator[Span]] | None = None
     search: Callable[[str, str, bytes], Iterable[Span]] | None = None
-    judge: Callable[[Run, str, str], Iterator[Span]] | None = None
+    gates: tuple[tuple[bytes, int], ...] = ()
+    steady: bool = False
+    judge: Callable[[Run, str, str], Iterable[Span]] | None = None
+    sizes: frozenset[int] | None = None
     whole: Callable[[str], str] | None = None

@@ -46,7 +46,7 @@ def _reader(anchor: str, reach: int, pattern: str) -> Part:
                 past = match.end()
                 yield match.start(), match.end(), "secrets"
 
-    return Part(("secrets",), (anchor,), read)
+    return Part(("secrets",), (anchor,), read, steady=True)
 
 
 def _may(text: str, at: int, anchor: str) -> bool:
@@ -85,4 +85,4 @@ def search(text: str, lower: str, shape: bytes) -> list[Span]:
     return found
 
 
-PARTS = (*(_reader(*form) for form in _FORMS), Part(("secrets",), search=search))
+PARTS = (*(_reader(*form) for form in _FORMS), Part(("secrets",), search=search, gates=((b".", 2),)))

@@ -46,4 +46,4 @@ def _is_named_otherwise(lower: str, start: int) -> bool:
     return not NAMED_OTHERWISE.isdisjoint(words_before(lower, start, 16)[-2:])
 
 
-PARTS = (Part(("national_id",), judge=judge),)
+PARTS = (Part(("national_id",), judge=judge, sizes=frozenset(range(9, 80))),)

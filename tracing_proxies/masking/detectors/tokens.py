@@ -49,8 +49,10 @@ _HEX_TAIL = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{8}(?![0-9A-Za-z\-])")
 
 def search(text: str, lower: str, shape: bytes) -> list[Span]:
     """Return every long word that one of the forms fits."""
-    joined = shape.translate(_JOINED)
     found: list[Span] = []
+    if len(shape) < _SHORTEST:
+        return found
+    joined = shape.translate(_JOINED)
     at = joined.find(_LONG)
     while at >= 0:
         word = _WORD.match(joined, at)
@@ -67,4 +69,4 @@ def search(text: str, lower: str, shape: bytes) -> list[Span]:
     return found
 
 
-PARTS = (Part(("secrets", "crypto_wallet"), search=search),)
+PARTS = (Part(("secrets", "crypto_wallet"), search=search, gates=((b"0", 1),)),)
