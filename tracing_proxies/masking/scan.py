@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors import DETECTORS, PARTS, Detector, Family, Span
+from tracing_proxies.masking.detectors import DETECTORS, PARTS, Detector, Family, Span, forms
 from tracing_proxies.masking.detectors.anchors import Anchors
 from tracing_proxies.masking.detectors.digits import find_runs
 from tracing_proxies.masking.detectors.shape import shape_of
@@ -17,8 +17,7 @@ _WORTH = re.compile(r"[0-9@:=_]").search
 _WHOLE = re.compile(r"\s*([A-Za-z0-9](?:[ .\-/]?[A-Za-z0-9]){4,20})\s*\Z").match
 _LONGEST_WHOLE = 28
 _MOST_DIGITS = 80
-# What stands beside a masked value and belongs to no other: behind a hyphen, say, a number may begin that was a piece of
-# the value's word before.
+# What may stand beside a masked value; behind a hyphen, say, a number may begin that was a piece of the value's word.
 _APART = frozenset(" ,;:!?'\"()<>\n\t")
 # A masked text may bring a word nearer to a number: passes repeat until nothing changes, which makes masking
 # idempotent. Two are the rule; the bound is for texts made to need more.
@@ -65,7 +64,6 @@ class Scanner:
         reading = [part for part in parts if part.read is not None]
         self._anchors = Anchors(part.anchors for part in reading)
         self._reads = tuple((part.read, part.steady) for part in reading if part.read is not None)
-        self._searches = tuple((part.gates, part.search) for part in parts if part.search is not None)
         judging = [(part.sizes, part.judge) for part in parts if part.judge is not None]
         self._judges = tuple(
             tuple(judge for sizes, judge in judging if sizes is None or size in sizes) for size in range(_MOST_DIGITS)
@@ -143,11 +141,7 @@ class Scanner:
                 settled = False
         shape = shape_of(text)
         if b"0" in shape or b"::" in shape:
-            for gates, search in self._searches:
-                for literal, least in gates:
-                    if shape.count(literal) >= least:
-                        found.extend(search(text, lower, shape))
-                        break
+            forms.search(text, lower, shape, found)
             for run in find_runs(text, shape):
                 before = len(found)
                 for judge in self._judges[min(len(run.digits), _MOST_DIGITS - 1)]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tracing_proxies.masking.checks import is_date, vin, weighted
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Span
 from tracing_proxies.masking.detectors.schemes import chinese, german_vat, rut
 
 Form = tuple[str, "re.Pattern[str]", Callable[[str], bool]]
@@ -208,15 +208,11 @@ _HETU = re.compile(rb"000000[\-+A]000[0A]")
 _MBI_WHOLE = re.compile(_MBI + r"\Z")
 
 
-def search(text: str, lower: str, shape: bytes) -> list[Span]:
+def search(text: str, shape: bytes) -> list[Span]:
     """Return every code, with its class."""
     found: list[Span] = []
-    # Most numbers in prose have no capital beside them: four look-ups of 0.04 us, and no more.
-    digit_capital = b"0A" in shape
-    if digit_capital or b"A0" in shape:
-        _find_words(text, shape, found)
-    if digit_capital or b"0-A" in shape or b"00 00 00 A" in shape:
-        _find_marked(text, shape, found)
+    _find_words(text, shape, found)
+    _find_marked(text, shape, found)
     return found
 
 
@@ -286,12 +282,3 @@ def class_of(code: str) -> str:
             if pattern.match(code) and check(code):
                 return name
     return ""
-
-
-PARTS = (
-    Part(
-        ("national_id", "driver_license", "vehicle", "street_address"),
-        search=search,
-        gates=((b"0A", 1), (b"A0", 1), (b"0-A", 1), (b"00 00 00 A", 1)),
-    ),
-)

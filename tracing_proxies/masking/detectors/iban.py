@@ -16,7 +16,7 @@ _SEPARATORS = " -\u00a0"
 _POLISH = ((26,), (2, 4, 4, 4, 4, 4, 4))
 
 
-def find(text: str, lower: str, shape: bytes) -> list[Span]:
+def search(text: str, shape: bytes) -> list[Span]:
     """Return every IBAN, written together or in groups."""
     found: list[Span] = []
     for head in _HEADS:
@@ -70,7 +70,4 @@ def _is_grouped(written: str) -> bool:
     return len(last) <= 4 and all(len(group) == 4 for group in groups) if groups else True
 
 
-PARTS = (
-    Part(("iban",), search=find, gates=((b"A00", 1), (b"a00", 1))),
-    Part(("iban",), judge=judge, sizes=frozenset((26,))),
-)
+PARTS = (Part(("iban",), judge=judge, sizes=frozenset((26,))),)

@@ -33,17 +33,15 @@ class Detector(Protocol):
 
 @attrs.frozen
 class Part:
-    """Finds one form of a class; it has one of the four functions, and what gates that one.
+    """Finds one form of a class; it has one of the three functions, and what gates that one.
 
     Attributes:
         names: the classes that it reports.
         anchors: literals in lower case. All anchors of all parts are found by one pass over the text.
         read: called as ``read(text, lower, places)`` where anchors occur; ``lower`` is the text in lower case at equal
             length, ``places`` are where the anchors begin, in order.
-        search: called as ``search(text, lower, shape)`` if one of the gates is open.
-        gates: what the shape has to hold, and how often.
-        steady: whether what ``read`` finds depends on nothing but the value itself and the characters beside it. Masking
-            has to be repeated where a part that is not steady had anything to look at.
+        steady: whether what ``read`` finds depends on nothing but the value and the characters beside it. Where a part
+            that is not had anything to look at, masking has to be repeated.
         judge: called as ``judge(run, text, lower)`` for each run with as many digits as ``sizes`` says; runs are found
             once for all judges, and the first judge that finds anything in a run ends it.
         sizes: how many digits a run may have.
@@ -54,8 +52,6 @@ class Part:
     names: tuple[str, ...]
     anchors: tuple[str, ...] = ()
     read: Callable[[str, str, Sequence[int]], Iterator[Span]] | None = None
-    search: Callable[[str, str, bytes], Iterable[Span]] | None = None
-    gates: tuple[tuple[bytes, int], ...] = ()
     steady: bool = False
     judge: Callable[[Run, str, str], Iterable[Span]] | None = None
     sizes: frozenset[int] | None = None

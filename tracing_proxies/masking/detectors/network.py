@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
 from tracing_proxies.masking.detectors.digits import words_before
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Span
 
 _QUAD_TAIL = re.compile(r"\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9A-Za-z_]|\.[0-9A-Za-z])")
 _COLONS = re.compile(r":(?:[0-9A-Fa-f]{0,4}):")
@@ -29,7 +29,7 @@ _PREFIX = re.compile(r"/[0-9]{1,3}(?![0-9])")
 _NOT_ADDRESS = frozenset(("version", "v", "release", "ver", "section", "build"))
 
 
-def find_dotted(text: str, lower: str, shape: bytes) -> list[Span]:
+def find_dotted(text: str, shape: bytes) -> list[Span]:
     """Return every MAC address in three groups of four."""
     found: list[Span] = []
     for middle in _DOTTED_MAC.finditer(shape):
@@ -39,7 +39,7 @@ def find_dotted(text: str, lower: str, shape: bytes) -> list[Span]:
     return found
 
 
-def find_hyphened(text: str, lower: str, shape: bytes) -> list[Span]:
+def find_hyphened(text: str) -> list[Span]:
     """Return every MAC address written with hyphens."""
     return [(match.start() - 2, match.end(), "mac") for match in _HYPHENS.finditer(text)]
 
@@ -48,7 +48,7 @@ def _stands_apart(shape: bytes, start: int, end: int) -> bool:
     return (start == 0 or shape[start - 1] not in _BESIDE) and (end == len(shape) or shape[end] not in _BESIDE)
 
 
-def find_quads(text: str, lower: str, shape: bytes) -> Iterator[Span]:
+def find_quads(text: str, lower: str) -> Iterator[Span]:
     """Yield every IPv4 address, the local ones too."""
     for tail in _QUAD_TAIL.finditer(text):
         start = tail.start()
@@ -63,7 +63,7 @@ def find_quads(text: str, lower: str, shape: bytes) -> Iterator[Span]:
         yield start, tail.end(), "ip"
 
 
-def find_colons(text: str, lower: str, shape: bytes) -> Iterator[Span]:
+def find_colons(text: str, lower: str) -> Iterator[Span]:
     """Yield every IPv6 and MAC address written with colons."""
     for start, end in _colon_runs(text):
         written = text[start:end]
@@ -108,11 +108,3 @@ def _colon_runs(text: str) -> Iterator[tuple[int, int]]:
 
 def _touches_word(text: str, start: int, end: int) -> bool:
     return (start > 0 and text[start - 1].isalnum()) or (end < len(text) and (text[end].isalnum() or text[end] == "_"))
-
-
-PARTS = (
-    Part(("ip",), search=find_quads, gates=((b"0.0", 1),)),
-    Part(("ip", "mac"), search=find_colons, gates=((b"::", 1), (b":", 5))),
-    Part(("mac",), search=find_hyphened, gates=((b"-", 5),)),
-    Part(("mac",), search=find_dotted, gates=((b".", 2),)),
-)
