@@ -140,7 +140,7 @@ class Scanner:
             if not steady:
                 settled = False
         shape = shape_of(text)
-        if b"0" in shape or b"::" in shape:
+        if "0" in shape or "::" in shape:
             forms.search(text, lower, shape, found)
             for run in find_runs(text, shape):
                 before = len(found)

@@ -15,11 +15,10 @@ Form = tuple[str, "re.Pattern[str]", Callable[[str], bool]]
 
 # Capitals and digits; what stands beside them says whether they are a piece of something longer.
 # From the first digit of a word of capitals and digits to its end.
-_TAIL = re.compile(rb"0[A0]{4,17}(?![A0a_])")
+_TAIL = re.compile(r"0[A0]{4,17}(?![A0a_])")
 _HEAD_REACH = 8
-_CAPITAL = ord("A")
-_BESIDE = frozenset(b"Aa0_.-/+=#@\\")
-_AFTER = frozenset(b"Aa0_/+=@")
+_BESIDE = frozenset("Aa0_.-/+=#@\\")
+_AFTER = frozenset("Aa0_/+=@")
 _NIF = "TRWAGMYFPDXBNJZSQVHLCKE"
 
 
@@ -198,17 +197,17 @@ ALONE: Final[dict[int, tuple[Form, ...]]] = {
 
 # Written with marks between its parts: what the shape of the part behind the first digit is, and the whole.
 _MARKED = (
-    (b"0-A", 11, re.compile(r"(?:[0-9]{7,8}|[XYZ]-?[0-9]{7})-[A-Z]|[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-K")),
-    (b"000000A", 3, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{6}[A-D]")),
-    (b"00 00 00 A", 4, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{2} [0-9]{2} [0-9]{2} [A-D]")),
-    (b"0-AA", 16, re.compile(r"[1-9][A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z]{2}[0-9]{2}")),
-    (b" 0AA", 5, re.compile(_OUTWARD + r" [0-9](?!GB|TB|PB|HZ|TH|ST|ND|RD)[ABD-HJLNP-UW-Z]{2}")),
+    ("0-A", 11, re.compile(r"(?:[0-9]{7,8}|[XYZ]-?[0-9]{7})-[A-Z]|[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-K")),
+    ("000000A", 3, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{6}[A-D]")),
+    ("00 00 00 A", 4, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{2} [0-9]{2} [0-9]{2} [A-D]")),
+    ("0-AA", 16, re.compile(r"[1-9][A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z]{2}[0-9]{2}")),
+    (" 0AA", 5, re.compile(_OUTWARD + r" [0-9](?!GB|TB|PB|HZ|TH|ST|ND|RD)[ABD-HJLNP-UW-Z]{2}")),
 )
-_HETU = re.compile(rb"000000[\-+A]000[0A]")
+_HETU = re.compile(r"000000[\-+A]000[0A]")
 _MBI_WHOLE = re.compile(_MBI + r"\Z")
 
 
-def search(text: str, shape: bytes) -> list[Span]:
+def search(text: str, shape: str) -> list[Span]:
     """Return every code, with its class."""
     found: list[Span] = []
     _find_words(text, shape, found)
@@ -216,18 +215,18 @@ def search(text: str, shape: bytes) -> list[Span]:
     return found
 
 
-def _find_words(text: str, shape: bytes, found: list[Span]) -> None:
+def _find_words(text: str, shape: str, found: list[Span]) -> None:
     for tail in _TAIL.finditer(shape):
         start, end = tail.span()
         floor = max(0, start - _HEAD_REACH)
-        while start > floor and shape[start - 1] == _CAPITAL:
+        while start > floor and shape[start - 1] == "A":
             start -= 1
         forms = STRONG.get(end - start)
         if (
             forms is None
             or (start and shape[start - 1] in _BESIDE)
             or (end < len(shape) and shape[end] in _AFTER)
-            or b"A" not in shape[start:end]
+            or "A" not in shape[start:end]
         ):
             continue
         code = text[start:end]
@@ -237,7 +236,7 @@ def _find_words(text: str, shape: bytes, found: list[Span]) -> None:
                 break
 
 
-def _find_marked(text: str, shape: bytes, found: list[Span]) -> None:
+def _find_marked(text: str, shape: str, found: list[Span]) -> None:
     for literal, before, pattern in _MARKED:
         at = shape.find(literal)
         while at >= 0:
@@ -248,14 +247,14 @@ def _find_marked(text: str, shape: bytes, found: list[Span]) -> None:
                         found.append((start, match.end(), name))
                     break
             at = shape.find(literal, at + len(literal))
-    if b"000000" in shape:
+    if "000000" in shape:
         for hetu in _HETU.finditer(shape):
             start, end = hetu.span()
             if _stands_apart(shape, start, end) and _finnish(text[start:end]):
                 found.append((start, end, "national_id"))
 
 
-def _stands_apart(shape: bytes, start: int, end: int) -> bool:
+def _stands_apart(shape: str, start: int, end: int) -> bool:
     return not ((start and shape[start - 1] in _BESIDE) or (end < len(shape) and shape[end] in _AFTER))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_BLOCK = re.compile(rb"0[0 ().\-/]{6,}")
+_BLOCK = re.compile(r"0[0 ().\-/]{6,}")
 # Decimal fractions are stepped over because they make up most of the numbers in traffic (embeddings, scores) and are
 # never an identifier.
 _START = re.compile(r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrt]))(?<![0-9][.,])(?![0-9]*\.[0-9]+(?![0-9.]))")
@@ -15,11 +15,11 @@ _WORD = re.compile(r"\\[nrt]|[^\W\d_]+")
 _NOT_CODE = re.compile(r"[^A-Za-z0-9]")
 _MOST_GROUPS = 4096
 _SMALLEST = 7
-_SPACES = frozenset(b" (")
-_OPENERS = frozenset(b"+(")
-_LETTERS = frozenset(b"Aa_")
-_LINKS = frozenset(b"-:")
-_WORDS = frozenset(b"0Aa")
+_SPACES = frozenset(" (")
+_OPENERS = frozenset("+(")
+_LETTERS = frozenset("Aa_")
+_LINKS = frozenset("-:")
+_WORDS = frozenset("0Aa")
 
 
 class Run(NamedTuple):
@@ -44,7 +44,7 @@ class Run(NamedTuple):
         return tuple(end - start for start, end in self.groups)
 
 
-def find_runs(text: str, shape: bytes) -> list[Run]:
+def find_runs(text: str, shape: str) -> list[Run]:
     """Return every run of at least seven digits, in order.
 
     Args:
@@ -56,7 +56,7 @@ def find_runs(text: str, shape: bytes) -> list[Run]:
         first, last = block.span()
         written = text[first:last]
         # A number behind a space, and not before a point, needs no closer look at where it begins.
-        plain = (first == 0 or shape[first - 1] in _SPACES) and b"." not in shape[first:last]
+        plain = (first == 0 or shape[first - 1] in _SPACES) and "." not in shape[first:last]
         if written.isdigit():
             if not plain and not _START.match(text, first):
                 continue
@@ -94,7 +94,7 @@ def words_before(lower: str, start: int, reach: int = 48) -> list[str]:
     return _WORD.findall(lower, max(0, start - reach), start)
 
 
-def _is_glued(text: str, shape: bytes, start: int, end: int) -> bool:
+def _is_glued(text: str, shape: str, start: int, end: int) -> bool:
     # Scripts without spaces write a word directly behind a number; their letters have no shape.
     if end < len(shape):
         after = shape[end]

@@ -1,6 +1,6 @@
 """Searches for forms in a text's shape, each behind a look for what it cannot do without.
 
-A look for two bytes in 80 takes 0.04 us, a call 0.3: most texts have none of this.
+A look for two characters in 80 takes 0.1 us, a call 0.3: most texts have none of this.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from tracing_proxies.masking.detectors import codes, iban, marked, network, toke
 from tracing_proxies.masking.detectors.kinds import Span
 
 
-def search(text: str, lower: str, shape: bytes, found: list[Span]) -> None:
+def search(text: str, lower: str, shape: str, found: list[Span]) -> None:
     """Add every code, account number, network address, bot token and long key.
 
     Args:
@@ -18,17 +18,17 @@ def search(text: str, lower: str, shape: bytes, found: list[Span]) -> None:
         shape: its shape.
         found: what has been found.
     """
-    if b"0A" in shape or b"A0" in shape or b"0-A" in shape or b"00 00 00 A" in shape:
+    if "0A" in shape or "A0" in shape or "0-A" in shape or "00 00 00 A" in shape:
         found += codes.search(text, shape)
-    if b"A00" in shape or b"a00" in shape:
+    if "A00" in shape or "a00" in shape:
         found += iban.search(text, shape)
-    if b"0.0" in shape:
+    if "0.0" in shape:
         found += network.find_quads(text, lower)
-    if b":" in shape and (b"::" in shape or shape.count(b":") > 4):
+    if ":" in shape and ("::" in shape or shape.count(":") > 4):
         found += network.find_colons(text, lower)
-    if shape.count(b"-") > 4:
+    if shape.count("-") > 4:
         found += network.find_hyphened(text)
-    if shape.count(b".") > 1:
+    if shape.count(".") > 1:
         found += network.find_dotted(text, shape)
         found += marked.find_bots(text, shape)
     if len(shape) >= tokens.SHORTEST:

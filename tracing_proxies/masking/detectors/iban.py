@@ -9,14 +9,14 @@ from tracing_proxies.masking.checks import iban_length, mod97
 from tracing_proxies.masking.detectors.digits import Run
 from tracing_proxies.masking.detectors.kinds import Part, Span
 
-_HEADS = (b"A00", b"a00")  # the second letter of the country and the check digits
+_HEADS = ("A00", "a00")  # the second letter of the country and the check digits
 _STAND_APART = re.compile(r"(?<![A-Za-z0-9])|(?<=\\[nrt])")
 _GOES_ON = re.compile(r"[ \u00a0\-]?[A-Za-z0-9]{4}")
 _SEPARATORS = " -\u00a0"
 _POLISH = ((26,), (2, 4, 4, 4, 4, 4, 4))
 
 
-def search(text: str, shape: bytes) -> list[Span]:
+def search(text: str, shape: str) -> list[Span]:
     """Return every IBAN, written together or in groups."""
     found: list[Span] = []
     for head in _HEADS:

@@ -56,13 +56,13 @@ def _may(text: str, at: int, anchor: str) -> bool:
 
 
 # A bot's token is its number in base64, a time and a signature.
-_BOT = re.compile(rb"\.[A0a_\-]{6}\.[A0a_\-]{27}")
+_BOT = re.compile(r"\.[A0a_\-]{6}\.[A0a_\-]{27}")
 _BOT_HEAD = re.compile(r"[MNO][A-Za-z0-9_\-]{23,25}\Z")
 _BOT_SIZES = (24, 25, 26)
 _BOT_REST = re.compile(r"[A-Za-z0-9_\-]{0,11}")
 
 
-def find_bots(text: str, shape: bytes) -> list[Span]:
+def find_bots(text: str, shape: str) -> list[Span]:
     """Return every bot token."""
     found: list[Span] = []
     past = 0

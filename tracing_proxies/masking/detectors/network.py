@@ -14,9 +14,9 @@ _COLONS = re.compile(r":(?:[0-9A-Fa-f]{0,4}):")
 _HYPHENS = re.compile(
     r"-(?<![0-9A-Za-z\-]...)(?<=[0-9A-Fa-f]{2}-)(?:[0-9A-Fa-f]{2}-){4}[0-9A-Fa-f]{2}(?![0-9A-Za-z\-])"
 )
-_DOTTED_MAC = re.compile(rb"\.[0Aa]{4}\.[0Aa]{4}")
+_DOTTED_MAC = re.compile(r"\.[0Aa]{4}\.[0Aa]{4}")
 _DOTTED_HEX = re.compile(r"(?=[0-9.]*[A-Fa-f])(?=[A-Fa-f.]*[0-9])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\Z")
-_BESIDE = frozenset(b"0Aa_-")
+_BESIDE = frozenset("0Aa_-")
 _MAC = re.compile(
     r"\.(?<=[0-9A-Fa-f]{4}\.)(?<![0-9A-Za-z.\-].{5})[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![0-9A-Za-z\-]|\.[0-9A-Za-z])"
 )
@@ -29,7 +29,7 @@ _PREFIX = re.compile(r"/[0-9]{1,3}(?![0-9])")
 _NOT_ADDRESS = frozenset(("version", "v", "release", "ver", "section", "build"))
 
 
-def find_dotted(text: str, shape: bytes) -> list[Span]:
+def find_dotted(text: str, shape: str) -> list[Span]:
     """Return every MAC address in three groups of four."""
     found: list[Span] = []
     for middle in _DOTTED_MAC.finditer(shape):
@@ -44,7 +44,7 @@ def find_hyphened(text: str) -> list[Span]:
     return [(match.start() - 2, match.end(), "mac") for match in _HYPHENS.finditer(text)]
 
 
-def _stands_apart(shape: bytes, start: int, end: int) -> bool:
+def _stands_apart(shape: str, start: int, end: int) -> bool:
     return (start == 0 or shape[start - 1] not in _BESIDE) and (end == len(shape) or shape[end] not in _BESIDE)
 
 

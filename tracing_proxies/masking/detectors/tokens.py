@@ -47,16 +47,16 @@ _FORMS: Final[dict[str, tuple[tuple[str, Callable[[str], bool]], ...]]] = {
 _HEX_TAIL = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{8}(?![0-9A-Za-z\-])")
 
 
-def search(text: str, shape: bytes) -> list[Span]:
+def search(text: str, shape: str) -> list[Span]:
     """Return every long word that one of the forms fits."""
     found: list[Span] = []
-    joined = shape.translate(_JOINED)
+    joined = shape.encode("ascii").translate(_JOINED)
     at = joined.find(_LONG)
     while at >= 0:
         word = _WORD.match(joined, at)
         end = word.end() if word else at + SHORTEST
         forms = _FORMS.get(text[at : at + 2]) or _FORMS.get(text[at])
-        if forms and end - at <= 80 and (not at or shape[at - 1] not in b"_-+"):
+        if forms and end - at <= 80 and (not at or shape[at - 1] not in "_-+"):
             for name, test in forms:
                 if test(text[at:end]):
                     found.append((at, end, name))

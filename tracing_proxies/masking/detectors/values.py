@@ -50,9 +50,9 @@ def is_random(value: str, least: int = 16) -> bool:
     if len(value) < least or not value.isascii():
         return False
     shape = shape_of(value)
-    digits = shape.count(b"0")
-    letters = shape.count(b"A") + shape.count(b"a")
-    changes = shape.count(b"Aa") + shape.count(b"aA")
+    digits = shape.count("0")
+    letters = shape.count("A") + shape.count("a")
+    changes = shape.count("Aa") + shape.count("aA")
     if not digits or not letters:
         # Digits alone are some number; letters alone count only when upper and lower case are shuffled.
         return digits == 0 and letters >= 24 and changes * 4 >= letters
