@@ -46,9 +46,10 @@ def cnpj(d: str) -> bool:
 
 
 def german_tax(d: str) -> bool:
-    """Germany: one digit of the first ten twice or thrice, the others once at most; ISO 7064 by 11 and 10."""
+    """Germany: of the first ten digits one may stand twice or thrice; ISO 7064 by 11 and 10."""
     head = d[:10]
-    return d[0] != "0" and len(set(head)) in (8, 9, 10) and max(map(head.count, set(head))) <= 3 and mod11_10(d)
+    most = {10: 1, 9: 2, 8: 3}.get(len(set(head)), 0)
+    return d[0] != "0" and any(head.count(digit) == most for digit in set(head)) and mod11_10(d)
 
 
 def norwegian(d: str) -> bool:
@@ -99,11 +100,13 @@ def south_african(d: str) -> bool:
 
 
 def romanian(d: str) -> bool:
-    """Romania: century and sex, born yymmdd, weights."""
+    """Romania: century and sex, born yymmdd, county, weights."""
+    check = weighted(d[:12], (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9), 11)
     return (
         d[0] != "0"
         and is_date("4", d[3:5], d[5:7])
-        and weighted(d[:12], (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9), 11) % 10 == int(d[12])
+        and ("01" <= d[7:9] <= "52" or d[7:9] in ("70", "80", "81", "82", "83"))
+        and (1 if check == 10 else check) == int(d[12])
     )
 
 
