@@ -54,7 +54,7 @@ class Report:
 
 
 def install(engine: str, folder: Path) -> Path:
-    """Return a Python that has an engine, in a virtual environment of its own.
+    """Return a Python that has an engine: ours, or one in the virtual environment of the others.
 
     Raises:
         subprocess.CalledProcessError: if its package does not install.
@@ -62,12 +62,12 @@ def install(engine: str, folder: Path) -> Path:
     package = PACKAGES.get(engine)
     if package is None:
         return Path(sys.executable)
-    home = folder / engine
-    python = home / "bin" / "python"
-    if not (home / ".ready").exists():
-        venv.create(home, with_pip=True)
+    python, ready = folder / "bin" / "python", folder / f".{engine}"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+    if not ready.exists():
         subprocess.run([python, "-m", "pip", "install", "--quiet", package], check=True, capture_output=True)
-        (home / ".ready").touch()
+        ready.touch()
     return python
 
 
@@ -94,15 +94,18 @@ def write(reports: list[Report], missing: dict[str, str], output: Path) -> None:
     lines = [
         "# Masking: what it finds, what it damages, what it costs",
         "",
-        f"{datetime.date.today():%Y-%m-%d}, Python {platform.python_version()}, {platform.machine()}; written by `make bench-masking`.",
+        f"{datetime.date.today():%Y-%m-%d}, Python {platform.python_version()}, {platform.machine()}; written by "
+        "`make bench-masking`.",
         "Speeds are those of one core of a shared machine, in the same run; read them as ratios.",
         "",
         "## Engines",
-        "Recall: labelled values that are gone, in %. Precision: changed regions that touch a labelled value. Damage: letters",
-        "and digits outside labels, look-alikes, and agents' traffic that changed, in %. Short strings have 40 to 200 characters.",
+        "Recall: labelled values that are gone, in %. Precision: changed regions that touch a labelled value. Damage:",
+        "letters and digits outside labels, look-alikes, and agents' traffic that changed, in %. Short strings have 40 to",
+        "200 characters.",
         "",
-        "| engine | core PII | other ids | secrets | precision | damage | look-alikes | traffic texts | traffic characters "
-        "| short strings/s | JSON MB/s | 1 kB of prose, us | 1 kB of traffic, us | worst 20 kB, ms |",
+        "| engine | core PII | other ids | secrets | precision | damage | look-alikes | traffic texts "
+        "| traffic characters | short strings/s | JSON MB/s | 1 kB of prose, us | 1 kB of traffic, us "
+        "| worst 20 kB, ms |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [_row(report) for report in reports]

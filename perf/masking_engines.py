@@ -54,7 +54,7 @@ def _recognizers() -> list[Any]:
                 made.append(kind())
             except TypeError:  # one that needs settings
                 continue
-    return made
+    return [*made, predefined_recognizers.PhoneRecognizer()]
 
 
 def presidio(text: str) -> str:
