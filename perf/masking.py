@@ -100,8 +100,8 @@ def write(reports: list[Report], missing: dict[str, str], output: Path) -> None:
         "",
         "## Engines",
         "Recall: labelled values that are gone, in %. Precision: changed regions that touch a labelled value. Damage:",
-        "letters and digits outside labels, look-alikes, and agents' traffic that changed, in %. Short strings have 40 to",
-        "200 characters.",
+        "letters and digits outside labels, look-alikes, and traffic of agents that changed, in %. Short strings have",
+        "40 to 200 characters.",
         "",
         "| engine | core PII | other ids | secrets | precision | damage | look-alikes | traffic texts "
         "| traffic characters | short strings/s | JSON MB/s | 1 kB of prose, us | 1 kB of traffic, us "
