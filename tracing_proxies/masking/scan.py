@@ -20,7 +20,8 @@ _WHOLE = re.compile(r"\s*([A-Za-z0-9](?:[ .\-/]?[A-Za-z0-9]){4,20})\s*\Z").match
 _LONGEST_WHOLE = 28
 _MOST_DIGITS = 80
 # What may stand beside a masked value; behind a hyphen, say, a number may begin that was a piece of the value's word.
-_APART = frozenset(" ,;:!?'\"()<>\n\t")
+_APART = re.compile(r"[\s,;!?'\"()<>]|:(?!:)|\Z").match
+_BEFORE = frozenset(" ,;'\"()<>\n\t")
 # A masked text may bring a word nearer to a number: passes repeat until nothing changes, which makes masking
 # idempotent. Two are the rule; the bound is for texts made to need more.
 _MOST_PASSES = 12
@@ -114,10 +115,7 @@ class Scanner:
         if self._allow:
             found = [(start, end, name) for start, end, name in found if text[start:end] not in self._allow]
         if settled:
-            size = len(text)
-            for start, end, _ in found:
-                if (end < size and text[end] not in _APART) or (start and text[start - 1] not in _APART):
-                    return found, False
+            settled = all(_stands_apart(text, *span) for span in found)
         return found, settled
 
     def _find(self, text: str, offset: int) -> tuple[list[Span], bool]:
@@ -141,6 +139,7 @@ class Scanner:
                 for judge in self._judges[min(len(run.digits), _MOST_DIGITS - 1)]:
                     found.extend(judge(run, text, lower))
                     if len(found) > before:
+                        settled = settled and found[-1][0] <= run.groups[0][0] and found[-1][1] >= run.end
                         break
                 else:
                     settled = False
@@ -168,6 +167,17 @@ class Scanner:
             start, end, name = next_start, next_end, next_name
         merged.append((start, end, name))
         return merged
+
+
+def _stands_apart(text: str, start: int, end: int, name: str) -> bool:
+    """Tell whether nothing beside a value becomes another word, address or number when the value is gone."""
+    if not _APART(text, end):
+        return False
+    return (
+        start == 0
+        or text[start - 1] in _BEFORE
+        or (name == "secrets" and text[start - 1] in "=:" and text[start - 2 : start] != "::")
+    )
 
 
 @lru_cache(maxsize=8)
