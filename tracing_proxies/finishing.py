@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tracing_proxies.delivery.prepare import Preparer, ServiceNames
 from tracing_proxies.masking import Masker
+from tracing_proxies.registry.masking import environment_of
 from tracing_proxies.registry.model import Registry
 
 
@@ -15,9 +16,9 @@ def make_preparer(registry: Registry, environ: Mapping[str, str]) -> Preparer:
     Raises:
         ValueError: the registry names a detector that does not exist.
     """
-    m = registry.masking
-    masker = Masker(policy=m.policy, hide=m.hide, show=m.show, allow=m.allow, detect=m.detect)
-    return Preparer(masker, service_names(registry, environ))
+    masking = registry.masking
+    withheld = frozenset(masking.withhold + masking.here.withhold)
+    return Preparer(Masker(masking).under(masking.here), service_names(registry, environ), withheld)
 
 
 def describe(registry: Registry, environ: Mapping[str, str]) -> object:
@@ -30,7 +31,7 @@ def service_names(registry: Registry, environ: Mapping[str, str]) -> ServiceName
     service = registry.service
     return ServiceNames(
         name=service.name or "python",
-        environment=service.environment or environ.get("LANGFUSE_TRACING_ENVIRONMENT") or "default",
+        environment=environment_of({"environment": service.environment}, environ),
         release=service.release or environ.get("LANGFUSE_RELEASE"),
         version=service.version,
     )

@@ -15,6 +15,7 @@ from tracing_proxies.masking.keys import Verdict, judge_name
 from tracing_proxies.registry.hidden import NAMES
 from tracing_proxies.registry.keys import Key, sections
 from tracing_proxies.registry.kinds import SCALARS
+from tracing_proxies.registry.masking import Tightening
 from tracing_proxies.registry.model import CaptureSettings, Preset, Registry, Settings
 from tracing_proxies.registry.origins import Origin, origins_of
 from tracing_proxies.registry.written import write_value
@@ -29,9 +30,11 @@ _KEYS: Final = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
 _HOSTS: Final = ("LANGFUSE_BASE_URL", "LANGFUSE_HOST")
 _ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
-_LEAVES: Final = SCALARS | {"texts", "choices", "files"}
+_LEAVES: Final = SCALARS | {"texts", "choices", "files", "patterns"}
+_OPTIONAL: Final = frozenset({"masking.presidio"})
+"""Sections that say nothing of themselves where they are left out."""
 _CREDENTIALS: Final = re.compile(r"(?<=//)[^/@\s]*@")
-_FIELDS: Final = {"if": "condition", "masking.hide": "hide", "budget.spans_per_trace": "spans_per_trace"}
+_FIELDS: Final = {"if": "condition", "budget.spans_per_trace": "spans_per_trace"}
 
 
 @attrs.frozen
@@ -80,7 +83,14 @@ def _section(section: str, prefix: str, values: Mapping[str, Any]) -> Iterator[E
     for key in sections()[section].values():
         name = f"{prefix}.{key.name}"
         inner = "capture" if key.kind == "capture" else key.section
-        if inner is not None:
+        if inner is not None and (key.kind == "named" or name in _OPTIONAL) and not values.get(key.name):
+            yield Entry(name, None, DEFAULT)
+        elif inner is not None and key.kind == "named":
+            for entry, settings in values[key.name].items():
+                stated = {one for one in settings if one in sections()[inner]}
+                prefixed = _section(inner, f"{name}.{entry}", settings)
+                yield from (found for found in prefixed if found.key.rpartition(".")[2] in stated)
+        elif inner is not None:
             yield from _section(inner, name, values.get(key.name) or {})
         elif key.kind in _LEAVES:
             if key.name in values:
@@ -184,8 +194,11 @@ def _settings(settings: Settings, prefix: str, source: str) -> Iterator[Entry]:
     for name, origins in settings.origins.items():
         section, _, inner = name.partition(".")
         value = getattr(settings, _FIELDS.get(name, section), None)
-        key = sections()[section if section in ("capture", "budget") else "rule"].get(inner or section)
-        if isinstance(value, CaptureSettings):
+        home = {"capture": "capture", "budget": "budget", "masking": "rule.masking"}.get(section, "rule")
+        key = sections()[home].get(inner or section)
+        if isinstance(value, Tightening):
+            value = value.stated(inner) if inner else None
+        elif isinstance(value, CaptureSettings):
             value = getattr(value, inner, None) if inner else None
         elif isinstance(value, Mapping):
             value = value.get(inner) if inner else None

@@ -26,11 +26,12 @@ class Scanner:
         allow: texts that stay when a detector finds exactly them.
     """
 
-    __slots__ = ("_allow", "_anchored", "_judges", "_searches")
+    __slots__ = ("_allow", "_anchored", "_judges", "_names", "_searches")
 
     def __init__(self, detectors: Sequence[Detector], allow: frozenset[str]) -> None:
         self._allow = allow
         ranked = list(enumerate(detectors))
+        self._names = [detector.name for detector in detectors]
         self._anchored: tuple[tuple[tuple[str, ...], int, Callable[[str, str], Iterator[Found]]], ...] = tuple(
             (d.anchors, rank, d.find) for rank, d in ranked if d.find is not None and d.anchors
         )
@@ -58,6 +59,15 @@ class Scanner:
             if masked is text:
                 break
         return masked
+
+    def find(self, text: str) -> list[tuple[int, int, str]]:
+        """Return start, end and detector of each place, in order; none overlaps another."""
+        if not _WORTH(text):
+            return []
+        found = self._find(text)
+        names = self._names
+        ranked = [(start, rank, end, names[rank]) for start, rank, end, _ in found]
+        return list(_merge(ranked)) if ranked else []
 
     def _once(self, text: str, label: str) -> str:
         offset = len(label)

@@ -233,4 +233,25 @@ CODES: Final[dict[str, Code]] = {
         _rule("- match: shop:sell", "  session: result.id"),
         "Read it from the arguments, or record it as `metadata:`, which may read both.",
     ),
+    "TP216": Code(
+        "pattern",
+        "A detector's pattern cannot be compiled by RE2, or matches the empty text. RE2 takes time in proportion to "
+        "the text whatever the pattern, and so has neither look-around nor references to groups; a repeat goes up to "
+        "1,000.",
+        "version: 1\nmasking: { detectors: { employee_no: 'E(?=[0-9])' } }\n",
+        "Write what is to be found itself, without `(?=…)`, `(?<=…)` or `\\1`: `E[0-9]{6}`.",
+    ),
+    "TP217": Code(
+        "name taken",
+        "A detector of the user's has the name of one that there is already, so that lists could not tell them apart.",
+        "version: 1\nmasking: { detectors: { email: '[a-z]+@corp' } }\n",
+        "Give it a name of its own, such as `corp_email`; both are on.",
+    ),
+    "TP218": Code(
+        "loosening",
+        "A rule, role or environment would show more of a value than holds everywhere. What they say of masking only "
+        "ever tightens, so that nobody has to read every rule to know what leaves the process.",
+        _rule("- match: shop:pay", "  masking: { partial: [payment_card] }"),
+        "Write it into the registry's own `masking:` block, where it holds for all rules, or leave it out.",
+    ),
 }
