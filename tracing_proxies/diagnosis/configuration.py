@@ -10,7 +10,7 @@ import attrs
 
 from tracing_proxies import destinations
 from tracing_proxies.finishing import service_names
-from tracing_proxies.masking.detectors import CATALOGUE
+from tracing_proxies.masking.detectors import DETECTORS
 from tracing_proxies.masking.keys import Verdict, judge_name
 from tracing_proxies.registry.hidden import NAMES
 from tracing_proxies.registry.keys import Key, sections
@@ -208,6 +208,6 @@ def _settings(settings: Settings, prefix: str, source: str) -> Iterator[Entry]:
 
 _USUAL: Final = {
     "masking.hide": f"the usual names, such as {', '.join(NAMES[:6])}",
-    "masking.detect": list(CATALOGUE),
+    "masking.detect": list(DETECTORS),
 }
 """What holds besides whatever a registry adds to it."""

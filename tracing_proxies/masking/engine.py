@@ -7,11 +7,11 @@ from typing import Any
 
 from tracing_proxies import failures
 from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors import CATALOGUE
+from tracing_proxies.masking.detectors import DETECTORS, Detector
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.known import MOST_LOOKED_AT, Known
 from tracing_proxies.masking.policy import MaskingRules
-from tracing_proxies.masking.replacing import Engine, Replacer, TextMasker
+from tracing_proxies.masking.replacing import Replacer, TextMasker
 from tracing_proxies.masking.scan import Scanner
 from tracing_proxies.masking.walk import Walk
 from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightening, join
@@ -25,7 +25,7 @@ class Masker:
     Args:
         settings: what the registry says; without it the policy is ``open``, and all detectors are on.
         key: what pseudonyms and encryption are made with; without it plain markers stand in their place.
-        engines: what finds more than the usual detectors do, by name.
+        more: what finds more than the usual detectors do.
         tightening: what is hidden besides.
 
     Raises:
@@ -37,18 +37,18 @@ class Masker:
         settings: MaskingSettings = _USUAL,
         *,
         key: MaskingKey | None = None,
-        engines: Sequence[tuple[str, Engine]] = (),
+        more: Sequence[Detector] = (),
         tightening: Tightening = NOTHING,
     ) -> None:
         self._settings = settings
         self._key = key
-        self._engines = engines
+        self._more = more
         self._tightening = tightening
         self.rules = MaskingRules.compile(settings, tightening)
-        scanner = Scanner([d for group in CATALOGUE.values() for d in group], self.rules.allow_texts)
-        self._replacer = Replacer(scanner.find, engines, self.rules.finds, key, self.rules.allow_texts)
+        scanner = Scanner(DETECTORS.values(), self.rules.allow_texts)
+        self._replacer = Replacer(scanner.find, more, self.rules.finds, key, self.rules.allow_texts)
         # Where every find becomes a marker, the scanner does it by itself, which is faster.
-        self._texts: TextMasker = self._replacer if engines or self.rules.finds else scanner
+        self._texts: TextMasker = self._replacer if more or self.rules.finds else scanner
         self._stricter: dict[Tightening, Masker] = {}
         self._known = Known()
         self._keys_decide = self.rules.keys_decide
@@ -65,7 +65,7 @@ class Masker:
         if masker is None:
             # Rules are few: one masker for each of the registry's that hides more than the rest.
             whole = join([self._tightening, tightening])
-            masker = Masker(self._settings, key=self._key, engines=self._engines, tightening=whole)
+            masker = Masker(self._settings, key=self._key, more=self._more, tightening=whole)
             self._stricter[tightening] = masker
         return masker
 

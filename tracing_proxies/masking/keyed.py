@@ -16,10 +16,10 @@ from tracing_proxies.masking import markers
 SHORTEST: Final = 16
 _NONCE: Final = 12
 _TO_LETTERS: Final = str.maketrans("0123456789abcdef", markers.LETTERS)
-_ENCRYPTED: Final = re.compile(r"\[([a-z][a-z0-9_]{0,39})~([A-Za-z0-9_-]{38,})\]")
+_ENCRYPTED: Final = re.compile(rf"\[({markers.LABEL})~([A-Za-z0-9_-]{{38,}})\]")
 _INSTALL: Final = "masking.encrypt needs the package cryptography: pip install 'tracing-proxies[encryption]'"
 # Written in more than one way, and meant as one.
-_COMPACT: Final = frozenset(("phone", "card", "iban", "ssn"))
+_COMPACT: Final = frozenset(("phone", "card", "iban", "ssn", "national id", "bank account", "vehicle", "mac"))
 
 
 class MaskingKey:

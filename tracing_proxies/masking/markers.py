@@ -1,9 +1,10 @@
-"""What stands in a masked text: a marker per class, which neither echoes nor numbers the value unless it is to."""
+"""What stands in a masked text: one fixed marker per class, none of which echoes or numbers the value."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 EMAIL: Final = "[email]"
@@ -15,35 +16,79 @@ IP: Final = "[ip]"
 MAC: Final = "[mac]"
 SECRET: Final = "[secret]"
 CREDENTIALS: Final = "[credentials]"
+NATIONAL_ID: Final = "[national id]"
+PASSPORT: Final = "[passport]"
+DRIVER_LICENSE: Final = "[driver license]"
+BANK_ACCOUNT: Final = "[bank account]"
+VEHICLE: Final = "[vehicle]"
+BIRTH_DATE: Final = "[birth date]"
+COORDINATES: Final = "[coordinates]"
+ADDRESS: Final = "[address]"
+WALLET: Final = "[wallet]"
+WEBSITE: Final = "[website]"
 HIDDEN: Final = "[hidden]"
 FAILED: Final = "[masking failed]"
 TOO_DEEP: Final = "[too deep to mask]"
 TOO_LARGE: Final = "[too large to mask]"
 
-ALL: Final = frozenset(
-    {EMAIL, PHONE, CARD, IBAN, SSN, IP, MAC, SECRET, CREDENTIALS, HIDDEN, FAILED, TOO_DEEP, TOO_LARGE}
+BY_CLASS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "secrets": SECRET,
+        "url_credentials": CREDENTIALS,
+        "email": EMAIL,
+        "iban": IBAN,
+        "payment_card": CARD,
+        "us_ssn": SSN,
+        "national_id": NATIONAL_ID,
+        "passport": PASSPORT,
+        "driver_license": DRIVER_LICENSE,
+        "bank_account": BANK_ACCOUNT,
+        "vehicle": VEHICLE,
+        "birth_date": BIRTH_DATE,
+        "coordinates": COORDINATES,
+        "street_address": ADDRESS,
+        "crypto_wallet": WALLET,
+        "website": WEBSITE,
+        "ip": IP,
+        "mac": MAC,
+        "phone": PHONE,
+    }
 )
+"""The marker of each class, by the name that ``detect:`` gives it."""
+
+ALL: Final = frozenset({*BY_CLASS.values(), HIDDEN, FAILED, TOO_DEEP, TOO_LARGE})
 
 LETTERS: Final = "bcdfghjklmnpqrst"
 """What a pseudonym is made of, a letter for each hexadecimal digit: no word and no number can come about."""
 TOKEN_LENGTH: Final = 20
-_FORMS: Final = (
-    rf"\[[a-z][a-z0-9_]{{0,39}}(?::[{LETTERS}]{{{TOKEN_LENGTH}}}|~[A-Za-z0-9_-]{{38,}}|\*[0-9A-Za-z]{{4}}"
+LABEL: Final = r"[a-z][a-z0-9_\- ]{0,39}"
+_DISGUISES: Final = (
+    rf"\[{LABEL}(?::[{LETTERS}]{{{TOKEN_LENGTH}}}|~[A-Za-z0-9_-]{{38,}}|\*[0-9A-Za-z]{{4}}"
     r"|: [0-9]{1,12} (?:characters|items))\]"
 )
 
 
 def compile_markers(labels: Iterable[str] = ()) -> re.Pattern[str]:
-    """Compile what finds a marker, with those of the usual classes and of some more.
+    """Compile what finds a marker in any of its forms, with those of the usual classes and of some more.
 
     Args:
         labels: the names of the user's detectors.
     """
     plain = sorted({*ALL, *(f"[{label}]" for label in labels)}, key=len, reverse=True)
-    return re.compile("|".join([*map(re.escape, plain), _FORMS]))
+    return re.compile("|".join([*map(re.escape, plain), _DISGUISES]))
 
 
 _MARKER = compile_markers()
+
+
+def replace(name: str, value: str) -> str:
+    """Return what stands for a value of a class.
+
+    Args:
+        name: the class.
+        value: what was found; no part of it is used.
+    """
+    return BY_CLASS.get(name) or f"[{name}]"
 
 
 def blank(text: str, marker: re.Pattern[str] = _MARKER) -> str:

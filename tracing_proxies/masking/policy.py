@@ -10,7 +10,7 @@ from fnmatch import translate
 import attrs
 
 from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors import CATALOGUE
+from tracing_proxies.masking.detectors import DETECTORS
 from tracing_proxies.masking.keys import Verdict, fold_name, judge_name
 from tracing_proxies.masking.strategies import BY_LIST, Strategy
 from tracing_proxies.registry.masking import MaskingSettings, Tightening
@@ -133,8 +133,9 @@ class MaskingRules:
         _require(settings.policy, POLICIES, "masking policy")
         own = tuple(name for name, _ in settings.detectors)
         for name in settings.detect:
-            _require(name, (*CATALOGUE, *own), "detector")
-        detectors = frozenset((*CATALOGUE, *own, *(settings.presidio.entities if settings.presidio else ())))
+            _require(name, (*DETECTORS, *own), "detector")
+        found = settings.presidio.detectors if settings.presidio else ()
+        detectors = frozenset((*DETECTORS, *own, *found))
         shows = (settings.show,) if settings.policy == "strict" else ()
         return cls(
             shows=tuple(NameSet.compile(names) for names in (*shows, *tightening.shows)),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import attrs
 
 from tracing_proxies.masking import markers
+from tracing_proxies.masking.detectors import Detector, Span
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.strategies import Strategy, disguise, label_of
 
-Find = tuple[int, int, str]
-"""Start and end of a place in a text, and the name of the detector that has found it."""
 # A removal may bring together what stood apart, and a marker may bring a word nearer to a number: passes repeat until
 # nothing changes, which makes masking idempotent. Two are the rule; the bound is for texts made to need more.
 _MOST_PASSES: Final = 12
@@ -27,13 +26,6 @@ class TextMasker(Protocol):
         Args:
             label: the key that the text stands under, read as if it stood before it.
         """
-
-
-class Engine(Protocol):
-    """Finds values of one kind, or of several, in a text: the user's pattern, or a deeper engine."""
-
-    def find(self, text: str) -> Iterable[tuple[int, int]]:
-        """Yield start and end of each."""
 
 
 @attrs.frozen
@@ -57,8 +49,8 @@ class Replacer:
     """Replaces what is found by more than one strategy, or by more than the usual detectors.
 
     Args:
-        find: the usual detectors' finds, which do not overlap, in order.
-        engines: more of them, by name; where they overlap with the usual ones, those name the place.
+        find: asked for the usual detectors' finds in a text that stands under a label; none overlaps another.
+        more: further detectors; where they overlap with the usual ones, those name the place.
         strategies: by detector; those that are not in it are replaced by a marker.
         key: what pseudonyms and encryption are made with.
         allow: texts that stay when they are found as such.
@@ -67,20 +59,20 @@ class Replacer:
 
     def __init__(
         self,
-        find: Callable[[str], Sequence[Find]],
-        engines: Sequence[tuple[str, Engine]],
+        find: Callable[[str, str], Sequence[Span]],
+        more: Sequence[Detector],
         strategies: Mapping[str, Strategy],
         key: MaskingKey | None,
         allow: frozenset[str],
         note: Callable[[Note], None] | None = None,
     ) -> None:
         self._usual = find
-        self._engines = engines
+        self._more = more
         self._strategies = strategies
         self._key = key
         self._allow = allow
         self._note = note
-        self._marker = markers.compile_markers(name for name, _ in engines)
+        self._marker = markers.compile_markers(detector.name for detector in more)
 
     def mask(self, text: str, label: str = "") -> str:
         """Return the text with everything that was found replaced; the same object if nothing was."""
@@ -95,41 +87,39 @@ class Replacer:
 
     def whole(self, text: str, label: str = "") -> str | None:
         """Return the detector that takes a text as a whole for one value, None if there is none."""
-        offset = len(label)
-        found = self._finds(label + text)
-        return found[0][2] if [(start, end) for start, end, _ in found] == [(offset, offset + len(text))] else None
+        found = self._finds(text, label)
+        return found[0][2] if [(start, end) for start, end, _ in found] == [(0, len(text))] else None
 
     def _once(self, text: str, label: str, note: Callable[[Note], None] | None) -> str:
-        source, offset = label + text, len(label)
         pieces: list[str] = []
-        past = offset
-        for start, end, name in self._finds(source):
-            found = source[start:end]
-            if start < offset or found in self._allow:
+        past = 0
+        for start, end, name in self._finds(text, label):
+            found = text[start:end]
+            if found in self._allow:
                 continue
             strategy = self._strategies.get(name, Strategy.HIDE)
             instead = disguise(strategy, label_of(name), found, self._key)
             if note is not None:
-                note(Note(start - offset, end - offset, name, strategy, instead))
-            pieces += (source[past:start], instead)
+                note(Note(start, end, name, strategy, instead))
+            pieces += (text[past:start], instead)
             past = end
         if not pieces:
             return text
-        pieces.append(source[past:])
+        pieces.append(text[past:])
         return "".join(pieces)
 
-    def _finds(self, source: str) -> Sequence[Find]:
-        usual = self._usual(source)
-        if not self._engines:
+    def _finds(self, text: str, label: str) -> Sequence[Span]:
+        usual = self._usual(text, label)
+        if not self._more:
             return usual
-        taken = [match.span() for match in self._marker.finditer(source)] if "[" in source else []
-        blanked = markers.blank(source, self._marker) if taken else source
-        more: list[Find] = []
-        for name, engine in self._engines:
-            for start, end in engine.find(blanked):
+        taken = [match.span() for match in self._marker.finditer(text)] if "[" in text else []
+        blanked = markers.blank(text, self._marker) if taken else text
+        more: list[Span] = []
+        for detector in self._more:
+            for start, end in detector.find(blanked):
                 widened = _widen(start, end, taken)
                 if widened is not None:
-                    more.append((*widened, name))
+                    more.append((*widened, detector.name))
         return _merge(usual, more) if more else usual
 
 
@@ -143,10 +133,10 @@ def _widen(start: int, end: int, taken: list[tuple[int, int]]) -> tuple[int, int
     return (start, end) if start < end else None
 
 
-def _merge(usual: Sequence[Find], more: list[Find]) -> list[Find]:
+def _merge(usual: Sequence[Span], more: list[Span]) -> list[Span]:
     """Return places that do not overlap: of overlapping ones their union, by the name of the usual detector's."""
     ranked = sorted([(start, 0, end, name) for start, end, name in usual] + [(s, 1, e, name) for s, e, name in more])
-    merged: list[Find] = []
+    merged: list[Span] = []
     start, rank, end, name = ranked[0]
     for next_start, next_rank, next_end, next_name in ranked[1:]:
         if next_start < end:

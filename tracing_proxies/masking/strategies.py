@@ -12,7 +12,6 @@ from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.registry.masking import STRATEGIES
 
 _SHOWN: Final = 4
-_LABELS: Final = {"payment_card": "card", "us_ssn": "ssn", "secrets": "secret", "url_credentials": "credentials"}
 
 
 class Strategy(IntEnum):
@@ -36,7 +35,7 @@ BY_LIST: Final[Mapping[str, Strategy]] = MappingProxyType({name: Strategy[name.u
 
 def label_of(detector: str) -> str:
     """Return what a detector's finds are called in markers."""
-    return _LABELS.get(detector, detector)
+    return markers.replace(detector, "")[1:-1]
 
 
 def disguise(strategy: Strategy, label: str, text: str, key: MaskingKey | None) -> str:

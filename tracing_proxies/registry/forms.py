@@ -92,7 +92,7 @@ _HEADERS: Final = {
     **entries(either({**SCALAR, "pattern": r"^[ -~]*$"}, VARIABLE)),
     "propertyNames": {"pattern": r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"},
 }
-_DETECTORS: Final = {**entries(SCALAR), "propertyNames": {"pattern": r"^[a-z][a-z0-9_]{0,39}$"}}
+_DETECTORS: Final = {**entries(SCALAR), "propertyNames": {"pattern": r"^[a-z][a-z0-9_-]{0,39}$"}}
 _PATTERN: Final = either(
     anchored(_POINTCUT, "a pattern such as module:Class.method", "package.module:Class.method"), VARIABLE
 )

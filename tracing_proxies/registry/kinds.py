@@ -16,7 +16,7 @@ from tracing_proxies.registry.model import SampleRate
 from tracing_proxies.registry.nodes import BrokenNode, ListNode, MapNode, Node, ScalarNode, describe
 from tracing_proxies.registry.origins import Stated, origin_of
 from tracing_proxies.registry.paths import CapturePath, PathError, compile_path
-from tracing_proxies.registry.patterns import why_refused
+from tracing_proxies.registry.patterns import compile_pattern
 from tracing_proxies.registry.pointcut import Pointcut, PointcutError
 from tracing_proxies.registry.splits import is_unquoted_template
 from tracing_proxies.registry.suggest import nearest
@@ -32,7 +32,7 @@ C = TypeVar("C", bound=Value)
 V = TypeVar("V", bound=Value)
 
 _TRUTHS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-_DETECTOR: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_DETECTOR: Final = re.compile(r"[a-z][a-z0-9_\-]{0,39}")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _SAMPLES: Final = "always, never, a share such as 10% or a rate such as 5/min"
 _LARGEST_COUNT: Final = 1_000_000
@@ -221,7 +221,7 @@ def read_patterns(reader: Reader, node: Node, key: Key) -> dict[str, str]:
     found = Stated()
     for name, child in node.items:
         if not _DETECTOR.fullmatch(name.text):
-            message = f"a detector's name has small letters, digits and '_', not {name.text[:60]!r}"
+            message = f"a detector's name has 1 to 40 small letters, digits, '-' and '_', not {name.text[:60]!r}"
             reader.findings.add("TP202", message, name.place)
         elif name.text in DETECTORS:
             reader.findings.add("TP217", f"there is a detector named {name.text!r} already", name.place)
@@ -234,9 +234,10 @@ def read_patterns(reader: Reader, node: Node, key: Key) -> dict[str, str]:
 
 def _pattern(node: Node) -> str:
     found = scalar(node, "a regular expression")
-    reason = why_refused(found.text)
-    if reason is not None:
-        raise Refusal("TP216", f"{found.text[:60]!r} is no pattern of RE2: {reason}", found.place)
+    try:
+        compile_pattern(found.text)
+    except ValueError as error:
+        raise Refusal("TP216", f"the pattern cannot be a detector's: {error}", found.place) from None
     return found.text
 
 

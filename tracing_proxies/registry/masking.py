@@ -93,6 +93,11 @@ class PresidioSettings:
     entities: tuple[str, ...] = ("PERSON", "LOCATION")
     threshold: float = 0.5
 
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """The names that its finds have in lists and markers."""
+        return tuple(entity.lower() for entity in self.entities)
+
 
 @attrs.frozen
 class MaskingSettings:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Found, Part
 from tracing_proxies.masking.detectors.values import is_chosen, is_code, is_placeholder, is_random
 from tracing_proxies.masking.keys import Verdict, judge_name, split_name
 
@@ -44,13 +43,13 @@ _NAME_REACH = 48
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
-def find(text: str, lower: str) -> Iterator[Found]:
+def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Found]:
     """Yield the value of every assignment whose name says secret and whose value looks like one."""
     past = 0
     # Values can overlap only in texts made for it. Judging is paid from a budget linear in the text; when it is spent,
     # a value that stands under a hiding name counts as secret unseen.
     budget = 4 * len(text) + _LONGEST
-    for start, end in sorted(_names(text, lower)):
+    for start, end in sorted(_names(text, lower, places)):
         if start < past:
             continue
         verdict = judge_name(text[start:end])
@@ -66,24 +65,24 @@ def find(text: str, lower: str) -> Iterator[Found]:
             last = rest.end() if rest else last
             # What a secret holds needs no second look: `password=password=…` stays linear.
             past = last
-            yield first, last, markers.SECRET
+            yield first, last
 
 
-def _names(text: str, lower: str) -> Iterator[tuple[int, int]]:
+def _names(text: str, lower: str, places: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield each identifier that holds an anchor, once."""
     seen: set[int] = set()
-    for anchor in _ANCHORS:
-        at = lower.find(anchor)
-        while at >= 0:
-            rest = _NAME_REST.match(text, at)
-            end = rest.end() if rest else at + len(anchor)
-            if end not in seen:
-                seen.add(end)
-                start = at
-                while start > 0 and at - start < _NAME_REACH and lower[start - 1] in _NAME_CHARACTERS:
-                    start -= 1
-                yield start, end
-            at = lower.find(anchor, max(end, at + 1))
+    past = 0
+    for at in places:
+        if at < past:
+            continue
+        rest = _NAME_REST.match(text, at)
+        past = end = rest.end() if rest else at + 1
+        if end not in seen:
+            seen.add(end)
+            start = at
+            while start > 0 and at - start < _NAME_REACH and lower[start - 1] in _NAME_CHARACTERS:
+                start -= 1
+            yield start, end
 
 
 def _value_after(text: str, end: int, *, option: bool) -> tuple[int, int, bool, bool] | None:
@@ -131,4 +130,4 @@ def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, loose: boo
     )
 
 
-DETECTORS = (Detector("secrets", _ANCHORS, find),)
+PARTS = (Part("secrets", _ANCHORS, read),)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Found, Part
 from tracing_proxies.masking.detectors.values import is_placeholder, is_random
 
 _VALUE = re.compile(r"[ \t]{1,4}[\"']?([A-Za-z0-9._~+/\-=|:]{8,4096})")
@@ -18,7 +17,7 @@ _SCHEMES = ("bearer", "basic", "token", "apikey", "digest", "negotiate")
 _REACH = 40
 
 
-def find_header(text: str, lower: str) -> Iterator[Found]:
+def read_header(text: str, lower: str, places: Sequence[int]) -> Iterator[Found]:
     """Yield the value of every authorization header and every other bearer or basic token."""
     for scheme in _SCHEMES:
         at = lower.find(scheme)
@@ -29,17 +28,17 @@ def find_header(text: str, lower: str) -> Iterator[Found]:
                 past = value.end()
                 named = "authorization" in lower[max(0, at - _REACH) : at]
                 if _is_token(value[1], scheme, named):
-                    yield value.start(1), value.end(1), markers.SECRET
+                    yield value.start(1), value.end(1)
             at = lower.find(scheme, past)
 
 
-def find_user(text: str, lower: str) -> Iterator[Found]:
+def read_user(text: str, lower: str, places: Sequence[int]) -> Iterator[Found]:
     """Yield the ``user:password`` that is given to curl."""
     for match in _USER.finditer(text):
         group = match.lastindex or 0
         user, _, password = match[group].partition(":")
         if not is_placeholder(password) and not is_placeholder(user) and password != user:
-            yield match.start(group), match.end(group), markers.CREDENTIALS
+            yield match.start(group), match.end(group)
 
 
 def _is_token(value: str, scheme: str, named: bool) -> bool:
@@ -50,7 +49,7 @@ def _is_token(value: str, scheme: str, named: bool) -> bool:
     return scheme in ("bearer", "basic") and is_random(value, 16)
 
 
-DETECTORS = (
-    Detector("secrets", ("bearer", "basic", "authorization"), find_header),
-    Detector("secrets", ("curl ",), find_user),
+PARTS = (
+    Part("secrets", ("bearer", "basic", "authorization"), read_header),
+    Part("url_credentials", ("curl ",), read_user),
 )

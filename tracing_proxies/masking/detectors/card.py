@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tracing_proxies.masking import markers
 from tracing_proxies.masking.checks import is_card_number, luhn
 from tracing_proxies.masking.detectors.digits import Run, words_before
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Found, Part
 
 _CONTEXT = frozenset(
     "card cards cc creditcard visa mastercard amex maestro debit credit karte carte tarjeta pan".split()
@@ -25,7 +24,7 @@ def judge(run: Run, text: str, lower: str) -> Iterator[Found]:
         if last < 0:
             at += 1
             continue
-        yield run.groups[at][0], run.groups[last][1], markers.CARD
+        yield run.groups[at][0], run.groups[last][1]
         at = last + 1
 
 
@@ -59,4 +58,4 @@ def _in_context(lower: str, start: int) -> bool:
     return not _CONTEXT.isdisjoint(words_before(lower, start))
 
 
-DETECTORS = (Detector("payment_card", judge=judge),)
+PARTS = (Part("payment_card", judge=judge),)

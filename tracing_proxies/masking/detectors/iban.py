@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tracing_proxies.masking import markers
 from tracing_proxies.masking.checks import iban_length, mod97
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Found, Part
 
 # Anchored on the two check digits: they are rarer than the two letters before them.
 _HEAD = re.compile(r"[0-9]{2}(?<=[A-Za-z]{2}..)(?:(?<![A-Za-z0-9]....)|(?<=\\[nrt]....))(?=[ \u00a0\-]?[A-Za-z0-9]{4})")
@@ -22,7 +21,7 @@ def find(text: str, lower: str) -> Iterator[Found]:
         if length and not _continues_a_code(text, start):
             end = _end_of(text, start, length)
             if end:
-                yield start, end, markers.IBAN
+                yield start, end
 
 
 def _end_of(text: str, start: int, length: int) -> int:
@@ -52,4 +51,4 @@ def _is_grouped(written: str) -> bool:
     return len(last) <= 4 and all(len(group) == 4 for group in groups) if groups else True
 
 
-DETECTORS = (Detector("iban", find=find),)
+PARTS = (Part("iban", search=find),)

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
-from tracing_proxies.masking import markers
 from tracing_proxies.masking.detectors.digits import words_before
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Found, Part
 
 _QUAD_TAIL = re.compile(r"\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9A-Za-z_]|\.[0-9A-Za-z])")
 _COLONS = re.compile(r":(?:[0-9A-Fa-f]{0,4}):")
@@ -33,7 +32,7 @@ def find_ip(text: str, lower: str) -> Iterator[Found]:
         before = text[start - 1] if start else " "
         if before.isalnum() or before in "._" or not _NOT_ADDRESS.isdisjoint(words_before(lower, start, 12)[-1:]):
             continue
-        yield start, tail.end(), markers.IP
+        yield start, tail.end()
     for start, end in _colon_runs(text):
         written = text[start:end]
         if "::" in written or written.count(":") == 7:
@@ -43,17 +42,17 @@ def find_ip(text: str, lower: str) -> Iterator[Found]:
                 continue
             # A scope operator between two words of hexadecimal letters (`ada::face`) is no address.
             if any(character.isdigit() for character in written) or written.count(":") > 3:
-                yield start, end, markers.IP
+                yield start, end
 
 
 def find_mac(text: str, lower: str) -> Iterator[Found]:
     """Yield every MAC address, written with colons or hyphens."""
     for start, end in _colon_runs(text):
         if _MAC.match(text[start:end]):
-            yield start, end, markers.MAC
+            yield start, end
     if "-" in text:
         for match in _HYPHENS.finditer(text):
-            yield match.start() - 2, match.end(), markers.MAC
+            yield match.start() - 2, match.end()
 
 
 def _is_octet(octet: str) -> bool:
@@ -83,4 +82,4 @@ def _touches_word(text: str, start: int, end: int) -> bool:
     return (start > 0 and text[start - 1].isalnum()) or (end < len(text) and (text[end].isalnum() or text[end] == "_"))
 
 
-DETECTORS = (Detector("ip", find=find_ip), Detector("mac", find=find_mac))
+PARTS = (Part("ip", search=find_ip), Part("mac", search=find_mac))

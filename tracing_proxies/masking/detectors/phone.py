@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tracing_proxies.masking import markers
 from tracing_proxies.masking.detectors.digits import Run, words_before
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Found, Part
 
 _CONTEXT = frozenset(
     """phone phones telephone telephones tel tele telefon telefono teléfono telefone téléphone telefonu
@@ -56,7 +55,7 @@ def judge(run: Run, text: str, lower: str) -> Iterator[Found]:
 
 def _reported(text: str, start: int, end: int) -> Found:
     extension = _EXTENSION.match(text, end)
-    return start, extension.end() if extension else end, markers.PHONE
+    return start, extension.end() if extension else end
 
 
 def _is_phone(text: str, lower: str, start: int, end: int, digits: str, shape: tuple[int, ...], glued: bool) -> bool:
@@ -102,4 +101,4 @@ def _is_named_otherwise(lower: str, start: int) -> bool:
     return not _OTHER.isdisjoint(words_before(lower, start, 16)[-1:])
 
 
-DETECTORS = (Detector("phone", judge=judge),)
+PARTS = (Part("phone", judge=judge),)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Found, Part
 from tracing_proxies.masking.detectors.values import is_filler, is_hex
 
 # One pass finds every word long enough to be a key; what it begins with is then looked up, so that the cost does not
@@ -62,11 +61,11 @@ def find(text: str, lower: str) -> Iterator[Found]:
         entries = _BY_HEAD.get(text[start : start + 2])
         if entries and _is_key(text[start : word.end()], entries):
             tail = _DOTTED_TAIL.match(text, word.end())
-            yield start, tail.end() if tail else word.end(), markers.SECRET
+            yield start, tail.end() if tail else word.end()
     if any(anchor in lower for anchor in _DOTTED_ANCHORS):
         for match in _DOTTED.finditer(text):
             if any(character.isdigit() for character in match[0]) and not is_filler(match[0]):
-                yield match.start(), match.end(), markers.SECRET
+                yield match.start(), match.end()
 
 
 def _is_key(word: str, entries: tuple[tuple[str, int], ...]) -> bool:
@@ -101,4 +100,4 @@ def _is_shuffled(rest: str) -> bool:
     return "_" not in rest and rest.upper() != rest and sum(map(str.isupper, rest)) * 4 > len(rest)
 
 
-DETECTORS = (Detector("secrets", _ANCHORS, find),)
+PARTS = (Part("secrets", search=find),)
