@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tracing_proxies.credentials import MASKING_KEY, fingerprint, read_secret
 from tracing_proxies.delivery.prepare import Preparer, ServiceNames
+from tracing_proxies.errors import ActivationError
 from tracing_proxies.masking import Masker
+from tracing_proxies.masking.detectors.custom import compile_detector
+from tracing_proxies.masking.keyed import MaskingKey, require_encryption
 from tracing_proxies.registry.masking import environment_of
 from tracing_proxies.registry.model import Registry
 
@@ -18,12 +22,51 @@ def make_preparer(registry: Registry, environ: Mapping[str, str]) -> Preparer:
     """
     masking = registry.masking
     withheld = frozenset(masking.withhold + masking.here.withhold)
-    return Preparer(Masker(masking).under(masking.here), service_names(registry, environ), withheld)
+    return Preparer(make_masker(registry, environ), service_names(registry, environ), withheld)
+
+
+def make_masker(registry: Registry, environ: Mapping[str, str]) -> Masker:
+    """Make what masks under a registry, in the environment that it says.
+
+    Raises:
+        ActivationError: the masking key is needed and missing, too short, or kept where others can read it.
+        ValueError: the registry names a detector that does not exist.
+    """
+    masking = registry.masking
+    lists = [masking.here, registry.defaults.masking, *(role.masking for role in registry.roles.values())]
+    for rule in registry.rules:
+        lists += [rule.settings.masking, *([rule.bundle.masking] if rule.bundle is not None else [])]
+    lists += [preset.overrides.masking for preset in registry.presets]
+    key = None
+    if masking.needs_key or any(block.needs_key for block in lists):
+        key = masking_key(environ)
+    if masking.encrypt or any(block.encrypt for block in lists):
+        require_encryption()
+    own = [compile_detector(name, pattern) for name, pattern in masking.detectors]
+    return Masker(masking, key=key, more=own).under(masking.here)
+
+
+def masking_key(environ: Mapping[str, str]) -> MaskingKey:
+    """Read what pseudonyms and encryption are made with.
+
+    Raises:
+        ActivationError: it is missing, too short, or kept where others can read it.
+    """
+    secret = read_secret(MASKING_KEY, environ)
+    if secret is None:
+        raise ActivationError(
+            f"masking by pseudonyms or encryption needs a key: set {MASKING_KEY}, or {MASKING_KEY}_FILE to a file that "
+            "only its owner may read (openssl rand -hex 32 > masking.key; chmod 600 masking.key)"
+        )
+    try:
+        return MaskingKey(secret.encode())
+    except ValueError as error:
+        raise ActivationError(str(error)) from None
 
 
 def describe(registry: Registry, environ: Mapping[str, str]) -> object:
     """Return all that finishing spans depends on, comparable."""
-    return registry.masking, service_names(registry, environ)
+    return registry.masking, service_names(registry, environ), fingerprint(read_secret(MASKING_KEY, environ))
 
 
 def service_names(registry: Registry, environ: Mapping[str, str]) -> ServiceNames:

@@ -138,6 +138,12 @@ class Lane:
             if not self._asked_to_wait and self._clock() - self._last_attempt >= _HURRY_PAUSE:
                 self.retry_at = 0.0
 
+    def try_again(self) -> None:
+        """Forget how long the sink has asked to be left alone: what it asked for that may have been put right."""
+        with self._ledger.lock:
+            self._asked_to_wait = False
+            self.retry_at = 0.0
+
     def crowded(self) -> bool:
         """Tell whether the sink works but is behind, so that the worker had better wait than overflow its backlog."""
         return not self.reason and self._bytes > self._max_bytes // 2

@@ -151,6 +151,13 @@ class Pipeline:
         """Let what is put after the close go to another pipeline, by threads that still hold this one."""
         self._heir = heir
 
+    def try_again(self) -> None:
+        """Try every sink at once that has asked to be left alone: its keys may have been exchanged."""
+        for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
+            lane.try_again()
+            if loop.start():
+                loop.wake()
+
     def status(self) -> dict[str, Any]:
         """Return queue sizes, accounts and the state of every sink in plain values."""
         snapshot = self.ledger.snapshot()

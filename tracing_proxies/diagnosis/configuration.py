@@ -9,6 +9,14 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies import destinations
+from tracing_proxies.credentials import (
+    LANGFUSE_PUBLIC_KEY,
+    LANGFUSE_SECRET_KEY,
+    MASKING_KEY,
+    OTLP_HEADERS,
+    holder_of,
+)
+from tracing_proxies.errors import ActivationError
 from tracing_proxies.finishing import service_names
 from tracing_proxies.masking.detectors import DETECTORS
 from tracing_proxies.masking.keys import Verdict, judge_name
@@ -26,10 +34,9 @@ ENVIRONMENT: Final = "environment"
 PRESET: Final = "preset"
 
 _SWITCHES: Final = ("TRACING_PROXIES", "TRACING_PROXIES_STRICT", "TRACING_PROXIES_REGISTRY")
-_KEYS: Final = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
+_KEYS: Final = (LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY, MASKING_KEY)
 _HOSTS: Final = ("LANGFUSE_BASE_URL", "LANGFUSE_HOST")
 _ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
-_HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
 _LEAVES: Final = SCALARS | {"texts", "choices", "files", "patterns"}
 _OPTIONAL: Final = frozenset({"masking.presidio"})
 """Sections that say nothing of themselves where they are left out."""
@@ -74,7 +81,7 @@ def describe_configuration(registry: Registry, environ: Mapping[str, str]) -> li
             entries += _section(key.section, key.name, stated or {})
         elif key.kind in _LEAVES and stated is not None:
             entries.append(_leaf(key, key.name, registry.stated))
-    entries += [Entry(name, "set" if environ.get(name) else "not set", ENVIRONMENT, (name,)) for name in _KEYS]
+    entries += [_secret(name, environ) for name in _KEYS]
     entries += [Entry(name, environ[name], ENVIRONMENT, (name,)) for name in _SWITCHES if name in environ]
     return entries
 
@@ -165,8 +172,18 @@ def _otlp(stated: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Ent
         origins = origins_of(stated).get("headers", ())
         yield _stated("export.otlp.headers", [f"{name}: set" for name in stated["headers"]], origins)
     else:
-        source, places = (ENVIRONMENT, (_HEADERS,)) if environ.get(_HEADERS) else (DEFAULT, ())
-        yield Entry("export.otlp.headers", "set" if places else "not set", source, places)
+        told = _secret(OTLP_HEADERS, environ)
+        source, places = (ENVIRONMENT, told.places) if told.value == "set" else (DEFAULT, ())
+        yield Entry("export.otlp.headers", told.value, source, places)
+
+
+def _secret(name: str, environ: Mapping[str, str]) -> Entry:
+    """Tell whether there is a secret, and what holds it; never the secret."""
+    try:
+        holder = holder_of(name, environ)
+    except ActivationError as error:
+        return Entry(name, f"refused: {error}", ENVIRONMENT, (name,))
+    return Entry(name, "not set" if holder is None else "set", ENVIRONMENT, (holder or name,))
 
 
 def _told(key: str, variable: str | None, environ: Mapping[str, str]) -> Entry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -21,6 +21,7 @@ from tracing_proxies.delivery.encoder import (
 from tracing_proxies.delivery.reply import REFUSED_PAUSE, Reply, Verdict
 from tracing_proxies.delivery.sinks.protocol import Health, Outcome, Parcel, Shipped, Storage
 from tracing_proxies.delivery.transport import Transport, compress
+from tracing_proxies.failures import contain
 from tracing_proxies.recording.observation import Observation
 
 TRACES_PATH = "/v1/traces"
@@ -54,6 +55,7 @@ class OtlpSink:
     Args:
         url: the server's address, such as ``http://127.0.0.1:4318``.
         headers: what is sent with each request beside the protocol's own; their values appear in no text.
+        renew: reads them again when the server refuses them; None where there are none any more.
         path: of the endpoint, from the root of the address.
         name: the sink's name in accounts and status.
         linger: seconds that spans may be collected for one request.
@@ -74,6 +76,7 @@ class OtlpSink:
         url: str,
         headers: Mapping[str, str],
         *,
+        renew: Callable[[], Mapping[str, str] | None] | None = None,
         path: str = TRACES_PATH,
         name: str = "otlp",
         linger: float = 1.0,
@@ -89,6 +92,7 @@ class OtlpSink:
         self.linger = linger
         self.storage = storage
         self._path = path
+        self._renew = renew
         self._max_bytes = max_batch_bytes - _ENVELOPE_BYTES
         self._max_spans = max_batch_spans
         self._scope = encode_scope(scope_version)
@@ -134,7 +138,7 @@ class OtlpSink:
 
     def ship(self, parcel: Parcel, *, whole: bool) -> Shipped:
         """Send a request that was packed earlier, perhaps by another process."""
-        reply = self._transport.post(self._path, parcel.payload)
+        reply = self._post(parcel.payload)
         if reply.verdict is Verdict.DELIVERED:
             self._health = Health()
             refused = min(reply.rejected, parcel.spans)
@@ -173,7 +177,7 @@ class OtlpSink:
         waiting = list(reversed(parts))
         while waiting:
             part = waiting.pop()
-            reply = self._transport.post(self._path, part.request)
+            reply = self._post(part.request)
             if reply.verdict is Verdict.DELIVERED:
                 refused = min(reply.rejected, len(part.spans))
                 delivered += len(part.spans) - refused
@@ -194,6 +198,19 @@ class OtlpSink:
                     return delivered, list(reversed(waiting)), trouble
         self._health = Health()
         return delivered, [], None
+
+    def _post(self, payload: bytes) -> Reply:
+        """Send a request, and once more if the server refuses credentials that have been exchanged meanwhile."""
+        reply = self._transport.post(self._path, payload)
+        if reply.verdict is Verdict.UNAUTHORISED and self._renew is not None:
+            try:
+                headers = self._renew()
+            except Exception as exc:  # a file that is being replaced at this moment, a keyring that is locked
+                contain("credentials", exc)
+                return reply
+            if headers is not None and self._transport.authenticate(headers):
+                return self._transport.post(self._path, payload)
+        return reply
 
     def _postponed(self, reply: Reply) -> dict[str, Any]:
         reason = reply.reason
