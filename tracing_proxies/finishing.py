@@ -8,6 +8,7 @@ from tracing_proxies.credentials import MASKING_KEY, fingerprint, read_secret
 from tracing_proxies.delivery.prepare import Preparer, ServiceNames
 from tracing_proxies.errors import ActivationError
 from tracing_proxies.masking import Masker
+from tracing_proxies.masking.detectors import Detector
 from tracing_proxies.masking.detectors.custom import compile_detector
 from tracing_proxies.masking.keyed import MaskingKey, require_encryption
 from tracing_proxies.registry.masking import environment_of
@@ -41,9 +42,23 @@ def make_masker(registry: Registry, environ: Mapping[str, str]) -> Masker:
     if masking.needs_key or any(block.needs_key for block in lists):
         key = masking_key(environ)
     if masking.encrypt or any(block.encrypt for block in lists):
-        require_encryption()
-    own = [compile_detector(name, pattern) for name, pattern in masking.detectors]
-    return Masker(masking, key=key, more=own).under(masking.here)
+        try:
+            require_encryption()
+        except ValueError as error:
+            raise ActivationError(str(error)) from None
+    return masker_with(registry, key)
+
+
+def masker_with(registry: Registry, key: MaskingKey | None) -> Masker:
+    """Make what masks under a registry with a key; without one, markers stand in place of what needs it.
+
+    Raises:
+        ActivationError: the registry asks for the deeper engine, and it is not installed.
+        ValueError: the registry names a detector that does not exist.
+    """
+    masking = registry.masking
+    more: list[Detector] = [compile_detector(name, pattern) for name, pattern in masking.detectors]
+    return Masker(masking, key=key, more=more).under(masking.here)
 
 
 def masking_key(environ: Mapping[str, str]) -> MaskingKey:

@@ -11,9 +11,9 @@ from tracing_proxies.masking.detectors import DETECTORS, Detector
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.known import MOST_LOOKED_AT, Known
 from tracing_proxies.masking.policy import MaskingRules
-from tracing_proxies.masking.replacing import Replacer, TextMasker
+from tracing_proxies.masking.replacing import Note, Replacer, TextMasker
 from tracing_proxies.masking.scan import Scanner
-from tracing_proxies.masking.walk import Walk
+from tracing_proxies.masking.walk import Walk, label_for
 from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightening, join
 
 _USUAL = MaskingSettings()
@@ -116,6 +116,14 @@ class Masker:
         """
         masked = self.value({name: value})
         return masked.get(name) if type(masked) is dict else masked
+
+    def notes(self, text: str, key: str = "") -> list[Note]:
+        """Say what the detectors find in a text that stands under a key.
+
+        Args:
+            key: the name of the key, empty where there is none.
+        """
+        return self._replacer.notes(text, label_for(key))
 
     def key_is_hidden(self, name: str) -> bool:
         """Tell whether the value under a key of this name is hidden whatever it is.

@@ -54,7 +54,6 @@ class Replacer:
         strategies: by detector; those that are not in it are replaced by a marker.
         key: what pseudonyms and encryption are made with.
         allow: texts that stay when they are found as such.
-        note: told of each place of the first pass.
     """
 
     def __init__(
@@ -64,23 +63,21 @@ class Replacer:
         strategies: Mapping[str, Strategy],
         key: MaskingKey | None,
         allow: frozenset[str],
-        note: Callable[[Note], None] | None = None,
     ) -> None:
         self._usual = find
         self._more = more
         self._strategies = strategies
         self._key = key
         self._allow = allow
-        self._note = note
         self._marker = markers.compile_markers(detector.name for detector in more)
 
     def mask(self, text: str, label: str = "") -> str:
         """Return the text with everything that was found replaced; the same object if nothing was."""
-        masked = self._once(text, label, self._note)
+        masked = self._once(text, label)
         if masked is text:
             return text
         for _ in range(_MOST_PASSES):
-            text, masked = masked, self._once(masked, label, None)
+            text, masked = masked, self._once(masked, label)
             if masked is text:
                 return masked
         return markers.HIDDEN
@@ -90,19 +87,22 @@ class Replacer:
         found = self._finds(text, label)
         return found[0][2] if [(start, end) for start, end, _ in found] == [(0, len(text))] else None
 
-    def _once(self, text: str, label: str, note: Callable[[Note], None] | None) -> str:
+    def notes(self, text: str, label: str = "") -> list[Note]:
+        """Say what is found in a text, as long as nothing in it is replaced."""
+        notes = []
+        for start, end, name in self._finds(text, label):
+            if text[start:end] not in self._allow:
+                strategy = self._strategies.get(name, Strategy.HIDE)
+                instead = disguise(strategy, label_of(name), text[start:end], self._key)
+                notes.append(Note(start, end, name, strategy, instead))
+        return notes
+
+    def _once(self, text: str, label: str) -> str:
         pieces: list[str] = []
         past = 0
-        for start, end, name in self._finds(text, label):
-            found = text[start:end]
-            if found in self._allow:
-                continue
-            strategy = self._strategies.get(name, Strategy.HIDE)
-            instead = disguise(strategy, label_of(name), found, self._key)
-            if note is not None:
-                note(Note(start, end, name, strategy, instead))
-            pieces += (text[past:start], instead)
-            past = end
+        for note in self.notes(text, label):
+            pieces += (text[past : note.start], note.instead)
+            past = note.end
         if not pieces:
             return text
         pieces.append(text[past:])

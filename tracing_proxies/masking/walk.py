@@ -142,7 +142,7 @@ class Walk:
             if entry is not _GONE:
                 masked[new_key] = entry
             if keys is not None and type(key) is str:
-                self._known.learn_key(key, (self._key(key, depth, mode), self._rules.strategy(key), _label(key)))
+                self._known.learn_key(key, (self._key(key, depth, mode), self._rules.strategy(key), label_for(key)))
         return masked
 
     def _entry(self, name: str, value: Any, siblings: dict[Any, Any], depth: int, path: str, mode: int) -> Any:
@@ -156,7 +156,7 @@ class Walk:
                     mode = _EXEMPT
                 elif mode < 0:
                     mode = self._shown(name, path, mode)
-        return self._value(value, depth + 1, "" if mode == _EXEMPT else _label(name), path, mode)
+        return self._value(value, depth + 1, "" if mode == _EXEMPT else label_for(name), path, mode)
 
     def _disguised(self, strategy: Strategy, value: Any, depth: int, name: str, path: str, mode: int) -> Any:
         """Return what becomes of the value under a key that asks for a strategy."""
@@ -175,7 +175,7 @@ class Walk:
             return markers.HIDDEN
         if strategy == Strategy.SHAPE and isinstance(value, (dict, list, tuple, set, frozenset)):
             return shape_of(value)
-        return self._value(value, depth + 1, _label(name), path, _FORCED + strategy)
+        return self._value(value, depth + 1, label_for(name), path, _FORCED + strategy)
 
     def _shown(self, name: str, path: str, mode: int) -> int:
         """Return what holds below a key under strict policies."""
@@ -276,7 +276,8 @@ class Walk:
 
 
 @lru_cache(maxsize=4096)
-def _label(name: str) -> str:
+def label_for(name: str) -> str:
+    """Return what stands before a text for its key, if that tells what the text is."""
     return f"{name}: " if name and not _TELLING.isdisjoint(split_name(markers.blank(name))) else ""
 
 
