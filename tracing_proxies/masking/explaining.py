@@ -10,7 +10,7 @@ import attrs
 
 from tracing_proxies.masking import markers
 from tracing_proxies.masking.engine import Masker
-from tracing_proxies.masking.keys import fold_name
+from tracing_proxies.masking.keys import fold_path
 from tracing_proxies.masking.strategies import Strategy
 
 MAX_JSON = 64 * 1024
@@ -70,7 +70,7 @@ def _entries(
 ) -> Iterator[Masked]:
     left = iter(masked.items())
     for key, item in value.items():
-        path = f"{folded}.{fold_name(key)}"
+        path = f"{folded}.{fold_path(key)}"
         strategy = masker.rules.strategy(key, path)
         # A key may be personal itself: places are told by what has become of it.
         name, now = (masker.text(key), None) if strategy is Strategy.REMOVE else next(left, (markers.FAILED, None))

@@ -64,6 +64,8 @@ class NameSet:
             folded in self.exact
             or any(glob.match(folded) for glob in self.globs)
             or (bool(path) and any(pattern.match(path) for pattern in self.paths))
+            # `diagnosis` is the same as `*.diagnosis`, which fits the attribute `patient.diagnosis`.
+            or ("." in name and self.holds(name.rpartition(".")[2]))
         )
 
 

@@ -12,7 +12,7 @@ from tracing_proxies import failures
 from tracing_proxies.masking import markers
 from tracing_proxies.masking.checks import is_card_number
 from tracing_proxies.masking.keyed import MaskingKey
-from tracing_proxies.masking.keys import fold_name, split_name
+from tracing_proxies.masking.keys import fold_path, split_name
 from tracing_proxies.masking.known import Known
 from tracing_proxies.masking.policy import MaskingRules
 from tracing_proxies.masking.replacing import Replacer, TextMasker
@@ -137,7 +137,7 @@ class Walk:
             new_key = self._key(key, depth, mode)
             if new_key in masked:
                 new_key = _free_name(str(new_key), masked)
-            below = f"{path}.{fold_name(name)}" if self._paths else ""
+            below = f"{path}.{fold_path(name)}" if self._paths else ""
             entry = self._entry(name, value, obj, depth, below, mode)
             if entry is not _GONE:
                 masked[new_key] = entry
