@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors import PARTS, Detector, Family, Span
+from tracing_proxies.masking.detectors import DETECTORS, PARTS, Detector, Family, Span
 from tracing_proxies.masking.detectors.anchors import Anchors
 from tracing_proxies.masking.detectors.digits import find_runs
+from tracing_proxies.masking.detectors.shape import shape_of
 
 # Every shipped detector needs a digit, an `@`, an underscore or a sign of assignment: prose without them is done after
 # one search (0.3 us for 80 characters).
 _WORTH = re.compile(r"[0-9@:=_]").search
-_DIGITS = re.compile(r"[0-9][0-9.:\-A-Z]|[A-Z][0-9]|::").search
 _WHOLE = re.compile(r"\s*([A-Za-z0-9](?:[ .\-/]?[A-Za-z0-9]){4,20})\s*\Z").match
 _LONGEST_WHOLE = 28
 # A masked text may bring a word nearer to a number: passes repeat until nothing changes, which makes masking
@@ -31,7 +31,18 @@ class Scanner:
         replace: called with class name and value, returns what stands for the value.
     """
 
-    __slots__ = ("_allow", "_anchors", "_judges", "_own", "_parts", "_replace", "_searches", "_wholes")
+    __slots__ = (
+        "_allow",
+        "_anchors",
+        "_judges",
+        "_own",
+        "_ranks",
+        "_reads",
+        "_replace",
+        "_searches",
+        "_unwanted",
+        "_wholes",
+    )
 
     def __init__(
         self,
@@ -42,15 +53,17 @@ class Scanner:
         self._allow = allow
         self._replace = replace
         detectors = tuple(detectors)
-        names = {detector.name for detector in detectors if isinstance(detector, Family)}
-        parts = [(rank, part) for rank, part in enumerate(PARTS) if part.name in names]
         self._own = tuple(detector for detector in detectors if not isinstance(detector, Family))
-        reading = [(rank, part) for rank, part in parts if part.read is not None]
-        self._anchors = Anchors(part.anchors for _, part in reading)
-        self._parts = tuple((rank, part.name, part.read) for rank, part in reading if part.read is not None)
-        self._searches = tuple((rank, part.name, part.search) for rank, part in parts if part.search is not None)
-        self._judges = tuple((rank, part.name, part.judge) for rank, part in parts if part.judge is not None)
-        self._wholes = tuple((rank, part.name, part.whole) for rank, part in parts if part.whole is not None)
+        names = {detector.name for detector in detectors if isinstance(detector, Family)}
+        self._ranks = {name: rank for rank, name in enumerate((*DETECTORS, *(own.name for own in self._own)))}
+        self._unwanted = frozenset(DETECTORS) - names
+        parts = [part for part in PARTS if not names.isdisjoint(part.names)]
+        reading = [part for part in parts if part.read is not None]
+        self._anchors = Anchors(part.anchors for part in reading)
+        self._reads = tuple(part.read for part in reading if part.read is not None)
+        self._searches = tuple(part.search for part in parts if part.search is not None)
+        self._judges = tuple(part.judge for part in parts if part.judge is not None)
+        self._wholes = tuple(part.whole for part in parts if part.whole is not None)
 
     def mask(self, text: str, label: str = "") -> str:
         """Return the text with everything that was found replaced; the same object if nothing was.
@@ -84,12 +97,16 @@ class Scanner:
         offset = len(label)
         found = self._find(label + text if offset else text, offset)
         if not found:
-            return []
-        return [
-            (start - offset, end - offset, name)
-            for start, end, name in _merge(found)
-            if start >= offset and text[start - offset : end - offset] not in self._allow
-        ]
+            return found
+        if self._unwanted:
+            found = [span for span in found if span[2] not in self._unwanted]
+        if len(found) > 1:
+            found = self._merge(found)
+        if offset:
+            found = [(start - offset, end - offset, name) for start, end, name in found if start >= offset]
+        if self._allow:
+            found = [(start, end, name) for start, end, name in found if text[start:end] not in self._allow]
+        return found
 
     def _once(self, text: str, label: str) -> str:
         spans = self.find(text, label)
@@ -103,50 +120,46 @@ class Scanner:
         pieces.append(text[past:])
         return "".join(pieces)
 
-    def _find(self, text: str, offset: int) -> list[tuple[int, int, int, str]]:
-        """Return start, rank, end and class of every find."""
+    def _find(self, text: str, offset: int) -> list[Span]:
         if "[" in text:
             text = markers.blank(text)
         lower = text.lower()
         if len(lower) != len(text):
             lower = "".join(low if len(low := character.lower()) == 1 else character for character in text)
-        found: list[tuple[int, int, int, str]] = []
+        found: list[Span] = []
         for index, places in self._anchors.places(lower).items():
-            rank, name, read = self._parts[index]
-            for start, end in read(text, lower, places):
-                found.append((start, rank, end, name))
-        if _DIGITS(text):
-            for rank, name, search in self._searches:
-                for start, end in search(text, lower):
-                    found.append((start, rank, end, name))
-            for run in find_runs(text):
+            found.extend(self._reads[index](text, lower, places))
+        shape = shape_of(text)
+        if b"0" in shape or b"::" in shape:
+            for search in self._searches:
+                found.extend(search(text, lower, shape))
+            for run in find_runs(text, shape):
                 before = len(found)
-                for rank, name, judge in self._judges:
-                    for start, end in judge(run, text, lower):
-                        found.append((start, rank, end, name))
+                for judge in self._judges:
+                    found.extend(judge(run, text, lower))
                     if len(found) > before:
                         break
-        if not found and not offset and len(text) <= _LONGEST_WHOLE and (whole := _WHOLE(text)):
-            for rank, name, test in self._wholes:
-                if test(whole[1]):
-                    return [(whole.start(1), rank, whole.end(1), name)]
-        for rank, detector in enumerate(self._own, len(PARTS)):
-            for start, end in detector.find(text):
-                found.append((start, rank, end, detector.name))
+            if not (found or offset) and len(text) <= _LONGEST_WHOLE and (whole := _WHOLE(text)):
+                for test in self._wholes:
+                    if name := test(whole[1]):
+                        return [(whole.start(1), whole.end(1), name)]
+        for detector in self._own:
+            found.extend((start, end, detector.name) for start, end in detector.find(text))
         return found
 
-
-def _merge(found: list[tuple[int, int, int, str]]) -> Iterator[Span]:
-    """Yield places that do not overlap: of overlapping ones their union, under the class of the first in rank."""
-    if len(found) > 1:
+    def _merge(self, found: list[Span]) -> list[Span]:
+        """Return places that do not overlap: of overlapping ones their union, under the class of the first in rank."""
         found.sort()
-    start, rank, end, name = found[0]
-    for next_start, next_rank, next_end, next_name in found[1:]:
-        if next_start < end:
-            end = max(end, next_end)
-            if next_rank < rank:
-                rank, name = next_rank, next_name
-            continue
-        yield start, end, name
-        start, rank, end, name = next_start, next_rank, next_end, next_name
-    yield start, end, name
+        ranks = self._ranks
+        merged: list[Span] = []
+        start, end, name = found[0]
+        for next_start, next_end, next_name in found[1:]:
+            if next_start < end:
+                end = max(end, next_end)
+                if ranks[next_name] < ranks[name]:
+                    name = next_name
+                continue
+            merged.append((start, end, name))
+            start, end, name = next_start, next_end, next_name
+        merged.append((start, end, name))
+        return merged

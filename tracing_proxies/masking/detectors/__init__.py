@@ -12,37 +12,68 @@ from tracing_proxies.masking.detectors import (
     assignment,
     authorization,
     card,
+    codes,
     email,
     iban,
     jwt,
+    keyed,
+    marked,
+    national,
     network,
     pem,
     phone,
     ssn,
+    tokens,
     url,
     vendor,
+    whole,
 )
 from tracing_proxies.masking.detectors.kinds import Detector, Found, Part, Span
 
 __all__ = ["DETECTORS", "PARTS", "Detector", "Family", "Found", "Part", "Span"]
 
-# Where two families claim the same place, the one that stands first here names the marker; card and social security
-# number come before phone, whose forms are the widest.
 PARTS: Final[tuple[Part, ...]] = (
     *pem.PARTS,
     *jwt.PARTS,
     *url.PARTS,
     *vendor.PARTS,
+    *marked.PARTS,
+    *tokens.PARTS,
     *authorization.PARTS,
     *assignment.PARTS,
     *email.PARTS,
     *iban.PARTS,
+    *codes.PARTS,
     *card.PARTS,
     *ssn.PARTS,
+    *national.PARTS,
     *network.PARTS,
     *phone.PARTS,
+    *keyed.PARTS,
+    *whole.PARTS,
 )
-"""The parts of all shipped detectors in the order of precedence; one scanner runs any set of them together."""
+"""The parts of all shipped detectors; judges are asked in this order. One scanner runs any set of them together."""
+
+# Where two classes claim the same place, the one that stands first here names it; card and social security number come
+# before phone, whose forms are the widest.
+_NAMES: Final = (
+    "secrets",
+    "url_credentials",
+    "email",
+    "iban",
+    "payment_card",
+    "us_ssn",
+    "ip",
+    "mac",
+    "passport",
+    "driver_license",
+    "vehicle",
+    "bank_account",
+    "national_id",
+    "crypto_wallet",
+    "street_address",
+    "phone",
+)
 
 
 @attrs.frozen
@@ -62,7 +93,5 @@ class Family:
         return [(start, end) for start, end, _ in Scanner((self,)).find(text)]
 
 
-DETECTORS: Final[Mapping[str, Detector]] = MappingProxyType(
-    {name: Family(name) for name in dict.fromkeys(part.name for part in PARTS)}
-)
+DETECTORS: Final[Mapping[str, Detector]] = MappingProxyType({name: Family(name) for name in _NAMES})
 """Every shipped detector by the name of its class, in the order of precedence."""

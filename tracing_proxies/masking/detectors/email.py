@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking.detectors.kinds import Found, Part
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w\-]{0,62})\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9\-]{2,59})(?![\w])", re.IGNORECASE)
 _BRACKETED = re.compile(r"\[(?:[0-9]{1,3}\.){3}[0-9]{1,3}\]")
@@ -14,7 +14,7 @@ _LONGEST_LOCAL = 64
 _USERINFO_REACH = 160
 
 
-def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Found]:
+def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
     """Yield every e-mail address."""
     past = 0
     for at in places:
@@ -24,7 +24,7 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Found]:
         if start < at:
             domain = _DOMAIN.match(text, at + 1) or _BRACKETED.match(text, at + 1)
             if domain and not _is_userinfo(text, start) and text[start:at] != "git":
-                yield start, domain.end()
+                yield start, domain.end(), "email"
                 past = domain.end()
         past = max(past, at + 1)
 
@@ -48,4 +48,4 @@ def _is_userinfo(text: str, start: int) -> bool:
     return scheme >= 0 and not any(character in "/?#" or character.isspace() for character in text[scheme + 3 : start])
 
 
-PARTS = (Part("email", ("@",), read),)
+PARTS = (Part(("email",), ("@",), read),)

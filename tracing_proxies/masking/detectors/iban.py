@@ -6,22 +6,40 @@ import re
 from collections.abc import Iterator
 
 from tracing_proxies.masking.checks import iban_length, mod97
-from tracing_proxies.masking.detectors.kinds import Found, Part
+from tracing_proxies.masking.detectors.digits import Run
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
-# Anchored on the two check digits: they are rarer than the two letters before them.
-_HEAD = re.compile(r"[0-9]{2}(?<=[A-Za-z]{2}..)(?:(?<![A-Za-z0-9]....)|(?<=\\[nrt]....))(?=[ \u00a0\-]?[A-Za-z0-9]{4})")
+_HEADS = (b"AA00", b"aa00", b"Aa00")
+_STAND_APART = re.compile(r"(?<![A-Za-z0-9])|(?<=\\[nrt])")
+_GOES_ON = re.compile(r"[ \u00a0\-]?[A-Za-z0-9]{4}")
 _SEPARATORS = " -\u00a0"
+_POLISH = ((26,), (2, 4, 4, 4, 4, 4, 4))
 
 
-def find(text: str, lower: str) -> Iterator[Found]:
-    """Yield every IBAN, written together or in groups."""
-    for head in _HEAD.finditer(text):
-        start = head.start() - 2
-        length = iban_length(text[start : start + 2].upper())
-        if length and not _continues_a_code(text, start):
-            end = _end_of(text, start, length)
-            if end:
-                yield start, end
+def find(text: str, lower: str, shape: bytes) -> list[Span]:
+    """Return every IBAN, written together or in groups."""
+    found: list[Span] = []
+    for head in _HEADS:
+        start = shape.find(head)
+        while start >= 0:
+            length = iban_length(text[start : start + 2].upper())
+            if (
+                length
+                and _STAND_APART.match(text, start)
+                and _GOES_ON.match(text, start + 4)
+                and not _continues_a_code(text, start)
+            ):
+                end = _end_of(text, start, length)
+                if end:
+                    found.append((start, end, "iban"))
+            start = shape.find(head, start + 2)
+    return found
+
+
+def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
+    """Yield the run if it is a Polish account number, which is written without its country at home."""
+    if len(run.digits) == 26 and run.shape in _POLISH and not run.glued and mod97("PL" + run.digits):
+        yield run.groups[0][0], run.end, "iban"
 
 
 def _end_of(text: str, start: int, length: int) -> int:
@@ -51,4 +69,4 @@ def _is_grouped(written: str) -> bool:
     return len(last) <= 4 and all(len(group) == 4 for group in groups) if groups else True
 
 
-PARTS = (Part("iban", search=find),)
+PARTS = (Part(("iban",), search=find), Part(("iban",), judge=judge))

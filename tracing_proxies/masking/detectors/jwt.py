@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking.detectors.kinds import Found, Part
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
 _PARTS = re.compile(r"[A-Za-z0-9_\-=]*(?:\.[A-Za-z0-9_\-=+/]*){0,4}")
 _SHORTEST = 20
 
 
-def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Found]:
+def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
     """Yield every token of two to five parts that begins as a JSON object does in base64."""
     past = 0
     for at in places:
@@ -22,8 +22,8 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Found]:
         token = text[at:end].rstrip(".")
         # The head of a token is looked for from the end of this one: each character is read once.
         if len(token) >= _SHORTEST and token.find(".", 3, 2048) > 8 and not (at and text[at - 1].isalnum()):
-            yield at, at + len(token)
+            yield at, at + len(token), "secrets"
         past = end
 
 
-PARTS = (Part("secrets", ("eyj",), read),)
+PARTS = (Part(("secrets",), ("eyj",), read),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -36,21 +36,20 @@ class Part:
     """Finds one form of a class; it has one of the four functions, and what gates that one.
 
     Attributes:
-        name: the class.
+        names: the classes that it reports.
         anchors: literals in lower case. All anchors of all parts are found by one pass over the text.
         read: called as ``read(text, lower, places)`` where anchors occur; ``lower`` is the text in lower case at equal
             length, ``places`` are where the anchors begin, in order.
-        search: called as ``search(text, lower)`` if the text holds two digits or colons side by side, or a digit
-            between dots.
+        search: called as ``search(text, lower, shape)`` if the text holds a digit or two colons.
         judge: called as ``judge(run, text, lower)`` for each run of digits; runs are found once for all judges, and the
             first judge that finds anything in a run ends it.
         whole: called as ``whole(text)`` with a short text that is nothing but letters, digits and separators, and
-            stands under no key: true if it is a value of the class.
+            stands under no key; returns the class that it is a value of, or an empty text.
     """
 
-    name: str
+    names: tuple[str, ...]
     anchors: tuple[str, ...] = ()
-    read: Callable[[str, str, Sequence[int]], Iterator[Found]] | None = None
-    search: Callable[[str, str], Iterator[Found]] | None = None
-    judge: Callable[[Run, str, str], Iterator[Found]] | None = None
-    whole: Callable[[str], bool] | None = None
+    read: Callable[[str, str, Sequence[int]], Iterator[Span]] | None = None
+    search: Callable[[str, str, bytes], Iterable[Span]] | None = None
+    judge: Callable[[Run, str, str], Iterator[Span]] | None = None
+    whole: Callable[[str], str] | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
 from tracing_proxies.masking.detectors.digits import words_before
-from tracing_proxies.masking.detectors.kinds import Found, Part
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
 _QUAD_TAIL = re.compile(r"\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9A-Za-z_]|\.[0-9A-Za-z])")
 _COLONS = re.compile(r":(?:[0-9A-Fa-f]{0,4}):")
@@ -17,11 +17,22 @@ _HYPHENS = re.compile(
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\Z")
 _HEX = frozenset("0123456789abcdefABCDEF:.")
 _LONGEST = 45
+_LEAST_COLONS, _LEAST_HYPHENS = 5, 5
 _NOT_ADDRESS = frozenset(("version", "v", "release", "ver", "section", "build"))
 
 
-def find_ip(text: str, lower: str) -> Iterator[Found]:
-    """Yield every IPv4 and IPv6 address, the local ones too."""
+def find(text: str, lower: str, shape: bytes) -> Iterator[Span]:
+    """Return every IPv4, IPv6 and MAC address, the local ones too."""
+    if b"0.0" in shape:
+        yield from _quads(text, lower)
+    if b"::" in shape or shape.count(b":") >= _LEAST_COLONS:
+        yield from _colon_addresses(text)
+    if shape.count(b"-") >= _LEAST_HYPHENS:
+        for match in _HYPHENS.finditer(text):
+            yield match.start() - 2, match.end(), "mac"
+
+
+def _quads(text: str, lower: str) -> Iterator[Span]:
     for tail in _QUAD_TAIL.finditer(text):
         start = tail.start()
         while start > 0 and tail.start() - start < 4 and "0" <= text[start - 1] <= "9":
@@ -32,27 +43,22 @@ def find_ip(text: str, lower: str) -> Iterator[Found]:
         before = text[start - 1] if start else " "
         if before.isalnum() or before in "._" or not _NOT_ADDRESS.isdisjoint(words_before(lower, start, 12)[-1:]):
             continue
-        yield start, tail.end()
+        yield start, tail.end(), "ip"
+
+
+def _colon_addresses(text: str) -> Iterator[Span]:
     for start, end in _colon_runs(text):
         written = text[start:end]
-        if "::" in written or written.count(":") == 7:
+        if _MAC.match(written):
+            yield start, end, "mac"
+        elif "::" in written or written.count(":") == 7:
             try:
                 IPv6Address(written)
             except AddressValueError:
                 continue
             # A scope operator between two words of hexadecimal letters (`ada::face`) is no address.
             if any(character.isdigit() for character in written) or written.count(":") > 3:
-                yield start, end
-
-
-def find_mac(text: str, lower: str) -> Iterator[Found]:
-    """Yield every MAC address, written with colons or hyphens."""
-    for start, end in _colon_runs(text):
-        if _MAC.match(text[start:end]):
-            yield start, end
-    if "-" in text:
-        for match in _HYPHENS.finditer(text):
-            yield match.start() - 2, match.end()
+                yield start, end, "ip"
 
 
 def _is_octet(octet: str) -> bool:
@@ -82,4 +88,4 @@ def _touches_word(text: str, start: int, end: int) -> bool:
     return (start > 0 and text[start - 1].isalnum()) or (end < len(text) and (text[end].isalnum() or text[end] == "_"))
 
 
-PARTS = (Part("ip", search=find_ip), Part("mac", search=find_mac))
+PARTS = (Part(("ip", "mac"), search=find),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking.detectors.kinds import Found, Part
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
 _BEGIN = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
@@ -16,7 +16,7 @@ _ARMOUR = re.compile(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 _LEAST_BODY = 32
 
 
-def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Found]:
+def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
     """Yield every private key, to its last line, or to where its base64 stops when that is missing."""
     begin = _BEGIN.search(text)
     while begin:
@@ -29,8 +29,8 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Found]:
             sum(map(str.isalnum, text[begin.end() : begin.end() + 3 * _LEAST_BODY])) >= _LEAST_BODY
             and end - begin.end() > _LEAST_BODY
         ):
-            yield begin.start(), end
+            yield begin.start(), end, "secrets"
         begin = _BEGIN.search(text, end)
 
 
-PARTS = (Part("secrets", ("private key", "putty-user-key"), read),)
+PARTS = (Part(("secrets",), ("private key", "putty-user-key"), read),)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tracing_proxies.masking.detectors.digits import Run, words_before
-from tracing_proxies.masking.detectors.kinds import Found, Part
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
 _CONTEXT = frozenset(
     """phone phones telephone telephones tel tele telefon telefono teléfono telefone téléphone telefonu
@@ -41,7 +41,7 @@ _CALLING_CODES = frozenset(
 )
 
 
-def judge(run: Run, text: str, lower: str) -> Iterator[Found]:
+def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
     """Yield the phone numbers in a run, each with its extension."""
     if len(run.digits) <= 15:
         if _is_phone(text, lower, run.start, run.end, run.digits, run.shape, run.glued):
@@ -53,9 +53,9 @@ def judge(run: Run, text: str, lower: str) -> Iterator[Found]:
             yield _reported(text, start, end)
 
 
-def _reported(text: str, start: int, end: int) -> Found:
+def _reported(text: str, start: int, end: int) -> Span:
     extension = _EXTENSION.match(text, end)
-    return start, extension.end() if extension else end
+    return start, extension.end() if extension else end, "phone"
 
 
 def _is_phone(text: str, lower: str, start: int, end: int, digits: str, shape: tuple[int, ...], glued: bool) -> bool:
@@ -101,4 +101,4 @@ def _is_named_otherwise(lower: str, start: int) -> bool:
     return not _OTHER.isdisjoint(words_before(lower, start, 16)[-1:])
 
 
-PARTS = (Part("phone", judge=judge),)
+PARTS = (Part(("phone",), judge=judge),)
