@@ -19,7 +19,10 @@ LEVELS: Final = ("DEBUG", "DEFAULT", "WARNING", "ERROR")
 NESTED: Final = ("merge", "child", "skip")
 DURABILITIES: Final = ("memory", "spill", "wal")
 NATIVE: Final = ("mute", "adopt", "keep")
-DETECTORS: Final = ("secrets", "url_credentials", "email", "iban", "payment_card", "us_ssn", "ip", "mac", "phone")
+DETECTORS: Final = (
+    "secrets", "url_credentials", "email", "iban", "payment_card", "us_ssn", "ip", "mac", "passport", "driver_license",
+    "vehicle", "bank_account", "national_id", "crypto_wallet", "street_address", "phone",
+)  # fmt: skip
 
 
 @attrs.frozen
