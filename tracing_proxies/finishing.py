@@ -8,6 +8,7 @@ from tracing_proxies.credentials import MASKING_KEY, fingerprint, read_secret
 from tracing_proxies.delivery.prepare import Preparer, ServiceNames
 from tracing_proxies.errors import ActivationError
 from tracing_proxies.masking import Masker
+from tracing_proxies.masking.deeper import load_presidio
 from tracing_proxies.masking.detectors import Detector
 from tracing_proxies.masking.detectors.custom import compile_detector
 from tracing_proxies.masking.keyed import MaskingKey, require_encryption
@@ -58,6 +59,11 @@ def masker_with(registry: Registry, key: MaskingKey | None) -> Masker:
     """
     masking = registry.masking
     more: list[Detector] = [compile_detector(name, pattern) for name, pattern in masking.detectors]
+    if masking.presidio is not None:
+        try:
+            more += load_presidio(masking.presidio)
+        except ValueError as error:
+            raise ActivationError(str(error)) from None
     return Masker(masking, key=key, more=more).under(masking.here)
 
 

@@ -151,7 +151,7 @@ def danish(d: str) -> bool:
 def czech(d: str) -> bool:
     """Czechia and Slovakia: born yymmdd, 50 more in the month for women, remainder by 11."""
     return is_date("4", f"{int(d[2:4]) % 50 % 20}", d[4:6]) and (
-        int(d) % 11 == 0 or int(d[:9]) % 11 == 10 and d[9] == "0"
+        int(d) % 11 == 0 or (int(d[:9]) % 11 == 10 and d[9] == "0")
     )
 
 
@@ -252,7 +252,7 @@ def latvian(d: str) -> bool:
 def itin(d: str) -> bool:
     """United States, tax payers without a social security number."""
     return d[0] == "9" and (
-        "50" <= d[3:5] <= "65" or "70" <= d[3:5] <= "88" or "90" <= d[3:5] <= "99" and d[3:5] != "93"
+        "50" <= d[3:5] <= "65" or "70" <= d[3:5] <= "88" or ("90" <= d[3:5] <= "99" and d[3:5] != "93")
     )
 
 

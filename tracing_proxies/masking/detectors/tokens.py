@@ -37,7 +37,7 @@ def _matches(pattern: str) -> Callable[[str], bool]:
 
 # First characters of a word, class, test.
 _FORMS: Final[dict[str, tuple[tuple[str, Callable[[str], bool]], ...]]] = {
-    **{first: (("crypto_wallet", _bitcoin),) for first in "13"},
+    **dict.fromkeys("13", (("crypto_wallet", _bitcoin),)),
     "AC": (("secrets", _matches("AC[0-9a-f]{32}")),),
     "SK": (("secrets", _matches("SK[0-9a-f]{32}")),),
     "0x": (("crypto_wallet", _matches("0x[0-9a-fA-F]{40}")),),
