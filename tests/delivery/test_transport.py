@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 
@@ -113,14 +112,6 @@ def test_nobody_there_is_told_and_not_raised(url: str) -> None:
 def test_a_server_without_tls_behind_an_https_address_is_told(server: ContractServer) -> None:
     reply = Transport(server.url.replace("http:", "https:"), HEADERS).post(TRACES, compress(b"x"))
     assert (reply.verdict, reply.reachable) == (Verdict.RETRY, False)
-
-
-def test_certificates_are_verified() -> None:
-    transport = Transport("https://127.0.0.1:1", HEADERS)
-    transport.post(TRACES, compress(b"x"))
-    assert transport._tls is not None
-    assert transport._tls.verify_mode is ssl.CERT_REQUIRED
-    assert transport._tls.check_hostname
 
 
 @pytest.mark.parametrize("url", ["ftp://host", "host", "http://", "", "file:///etc/passwd"])

@@ -10,11 +10,13 @@ from typing import Any
 
 from tracing_proxies import failures
 from tracing_proxies.delivery import process
+from tracing_proxies.delivery.batch import BATCH_SPANS
 from tracing_proxies.delivery.flush import Flush
-from tracing_proxies.delivery.lane import BATCH_SPANS, Lane
+from tracing_proxies.delivery.lane import Lane
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.loop import Loop
 from tracing_proxies.delivery.sinks.protocol import Sink
+from tracing_proxies.delivery.slices import Slices
 from tracing_proxies.delivery.spool_lane import SpoolLane
 from tracing_proxies.delivery.weight import weigh
 from tracing_proxies.recording.observation import Observation
@@ -39,6 +41,7 @@ class Pipeline:
         max_pending_bytes: memory for finished spans that wait for their sinks, shared evenly among the sinks.
         max_pending_spans: unfinished spans in the queue; above it the oldest are dropped, counted as ``overflow``.
         suppress: switches tracing off for the thread that calls it; called once in each of the pipeline's threads.
+        clock: seconds, monotonic: what the waits between attempts go by.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Pipeline:
         max_pending_bytes: int = MAX_PENDING_BYTES,
         max_pending_spans: int = MAX_PENDING_SPANS,
         suppress: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._prepare = prepare
         self.ledger = ledger
@@ -60,7 +64,7 @@ class Pipeline:
         share = max_pending_bytes // max(1, len(sinks))
         self._lanes = [
             (Lane if getattr(sink, "storage", None) is None else SpoolLane)(
-                sink, ledger, max_bytes=share, contain=self._contain
+                sink, ledger, max_bytes=share, contain=self._contain, clock=clock
             )
             for sink in sinks
         ]
@@ -148,14 +152,15 @@ class Pipeline:
         self._prepare = prepare
 
     def bequeath(self, heir: Pipeline) -> None:
-        """Let what is put after the close go to another pipeline, by threads that still hold this one."""
-        self._heir = heir
+        """Let what is put after the close go to another pipeline, by threads that still hold this one.
 
-    def try_again(self) -> None:
-        """Try every sink at once that has asked to be left alone: its keys may have been exchanged."""
+        What is here still is tried again at once, with the keys that the heir has for the same destination.
+        """
+        self._heir = heir
+        heirs = {lane.name: lane for lane in heir._lanes}
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
-            lane.try_again()
-            if loop.start():
+            if lane.name in heirs:
+                lane.follow(heirs[lane.name])
                 loop.wake()
 
     def status(self) -> dict[str, Any]:
@@ -284,8 +289,10 @@ class Pipeline:
         spans.reverse()
         finished: list[Observation] = []
         size = 0
+        slices = Slices()
         try:
             while spans:
+                slices.between()
                 observation = self._finish(spans.pop())
                 if observation is not None:
                     finished.append(observation)

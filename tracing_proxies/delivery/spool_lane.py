@@ -13,7 +13,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, cast
 
-from tracing_proxies.delivery.lane import BATCH_SPANS, Lane
+from tracing_proxies.delivery.batch import BATCH_SPANS, merge
+from tracing_proxies.delivery.lane import Lane
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.sinks.protocol import Parcel, Shipped, Shipper, Sink, Storage
 from tracing_proxies.delivery.spool.disk import PosixDisk
@@ -91,7 +92,7 @@ class SpoolLane(Lane):
             return _TEND if pause == 0.0 and not self._backlog else pause
         items, parcel = chosen
         self._sends_loose = items is None
-        self._last_attempt = self._clock()
+        self._begin_attempt()
         try:
             shipped = self._shipper.ship(parcel, whole=items is not None and len(items.records) > 1)
         except Exception as exc:
@@ -100,6 +101,8 @@ class SpoolLane(Lane):
             self._sends_loose = False
             if not self._abandoned:
                 self._settle_shipped(items, parcel, shipped)
+        self._tell()
+        with self._disk_lock:
             return self._pause_of_spool()
 
     def keep(self) -> None:
@@ -112,6 +115,13 @@ class SpoolLane(Lane):
         with self._ledger.lock:
             super().hurry()
             self._hurried = True  # also where nothing is in memory: what is on disk is to be synced, and sent
+
+    def follow(self, heir: Lane) -> None:
+        # One folder is one server and one project: what is here may go there with the heir's keys.
+        follow = getattr(self.sink, "follow", None)
+        if follow is not None and isinstance(heir, SpoolLane) and heir._storage.folder == self._storage.folder:
+            follow(heir.sink)
+        super().follow(heir)
 
     def waits_for(self, target: int) -> bool:
         with self._ledger.lock:
@@ -186,7 +196,7 @@ class SpoolLane(Lane):
             with self._ledger.lock:
                 if not self._backlog or self._abandoned:
                     return
-                batch = self._merge(self._backlog.popleft())
+                batch = merge(self._backlog.popleft(), self._backlog)
                 self._in_flight = batch
             try:
                 parcels, dropped = self._shipper.pack(batch.spans)
@@ -282,7 +292,7 @@ class SpoolLane(Lane):
                 self._most_spans = max(1, min(self._most_spans, parcel.spans) // 2)
                 return
             self._count(items, parcel, shipped, sum(part.spans for part in rest))
-            self._note(shipped, failed=bool(rest))
+            self._note(shipped, failed=bool(rest) or shipped.retry_after is not None)
         if self._partial is not None:
             rest = rest + self._partial[1][1:] if not untouched else self._partial[1]
         elif untouched:

@@ -49,7 +49,6 @@ class Succession:
             before = self._pipelines[-1]
             self._pipelines = [*self._pipelines, heir]
         before.bequeath(heir)
-        before.try_again()
         thread = threading.Thread(target=self._see_out, args=(before,), name="tracing-drain", daemon=True)
         try:
             thread.start()
