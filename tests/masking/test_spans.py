@@ -196,6 +196,30 @@ def test_a_path_that_reads_what_is_removed_everywhere_is_refused() -> None:
     assert problems(text) == ["5:20 TP210"]
 
 
+@pytest.mark.parametrize(
+    ("lists", "setting", "place"),
+    [
+        ("pseudonyms: [badge]", "metadata: { x: args.badge }", "5:20"),
+        ("partial: [badge]", "user: args.badge", "5:11"),
+        ("encrypt: ['bad*']", "tags: ['of {args.badge}']", "5:12"),
+        ("shape: [badge]", "input: args.badge", "5:12"),
+        ("pseudonyms: [badge]", "metadata: { badge: args.badge }", None),
+        ("pseudonyms: [badge]", "metadata: { x: args.badge | hash }", None),
+        ("pseudonyms: [badge, user_id]", "user: args.badge", None),
+        ("pseudonyms: [badge]", "error_when: args.badge == 'x'", None),
+        ("pseudonyms: [badge], allow: [badge]", "user: args.badge", None),
+    ],
+)
+def test_what_is_disguised_by_its_name_is_not_recorded_under_another(
+    lists: str, setting: str, place: str | None
+) -> None:
+    text = f"masking: {{ {lists} }}\ntrace:\n  - match: a:b\n    {setting}\n"
+    if place is None:
+        parse_registry("version: 1\n" + text, base=Path("/nowhere"), environ={})
+    else:
+        assert problems(text) == [f"{place} TP210"]
+
+
 def test_third_party_attributes_are_masked_on_our_span(recorded: Any) -> None:
     assert trace.get_current_span().get_span_context().span_id == 0
     for name in ("third.party", "party", "*.party", "third*"):

@@ -10,6 +10,7 @@ from tracing_proxies.errors import Place
 from tracing_proxies.registry.conditions import package_version
 from tracing_proxies.registry.findings import Findings
 from tracing_proxies.registry.hidden import hidden_name, without_hidden
+from tracing_proxies.registry.keys import DETECTORS
 from tracing_proxies.registry.loosening import loosenings
 from tracing_proxies.registry.masking import MaskingSettings, Tightening, environment_of, join
 from tracing_proxies.registry.merging import FileDraft
@@ -32,6 +33,7 @@ from tracing_proxies.registry.origins import Origin, Origins, origins_of
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.presets import PresetFile, find_preset, preset_names
 from tracing_proxies.registry.reader import Reader, RuleDraft, UseDraft, settings_of
+from tracing_proxies.registry.renaming import renamed_paths
 from tracing_proxies.registry.source import compose
 from tracing_proxies.registry.sources import Sources
 from tracing_proxies.registry.substitution import substitute
@@ -161,7 +163,7 @@ class _Rules:
         hide = self._masking.secret_names + own.secret_names
         if preset is None:
             self.check(settings.reads, hide)
-            self.check_settings(settings)
+            self.check_settings(settings, bundle)
             if bundle is not None:
                 # What the registry itself hides has been reported where the role stands.
                 fine = [path for path, _ in bundle.reads if self._hidden_in(path, self._masking.secret_names) is None]
@@ -169,7 +171,8 @@ class _Rules:
         else:
             # What the user hides is no mistake of the preset's; its values that read it are left out.
             self.check(settings.reads)
-            hide += preset.overrides.masking.secret_names
+            more = (own, preset.overrides.masking, self._masking)
+            hide += preset.overrides.masking.secret_names + tuple(n for one in more for n in one.disguised_names)
             settings = without_hidden(settings, hide, self._masking.allow)
             bundle = bundle and without_hidden(bundle, hide, self._masking.allow)
         if not draft.intact or not draft.applies or len(self._findings) > before:
@@ -197,8 +200,22 @@ class _Rules:
                 message = f"{path.text[:60]!r} reads the hidden field {name!r}; pipe it to 'hash', or leave it out"
                 self._findings.add("TP210", message, place)
 
-    def check_settings(self, settings: Settings) -> None:
-        """Note what the masking of a rule, a role or a preset's overrides would loosen."""
+    def check_settings(self, settings: Settings, bundle: Settings | None = None) -> None:
+        """Note what the masking of a rule, a role or a preset's overrides would loosen, and what they record past it.
+
+        Args:
+            bundle: of the rule's role.
+        """
+        own = join([settings.masking, *([bundle.masking] if bundle is not None else [])])
+        named = self._masking.disguised_names + own.disguised_names
+        disguised = [name for name in named if name not in DETECTORS]
+        places = {id(path): place for path, place in settings.reads}
+        for path, name in renamed_paths(settings, disguised, self._masking.allow) if disguised else ():
+            message = (
+                f"{path.text[:60]!r} reads {name!r}, which masking disguises by its name, and records it under "
+                "another: list that as well, or pipe it to 'hash'"
+            )
+            self._findings.add("TP210", message, places[id(path)])
         inner = {key.partition(".")[2]: found for key, found in settings.origins.items() if key.startswith("masking.")}
         self.check_masking(settings.masking, inner, settings.origins.get("masking", ()))
 

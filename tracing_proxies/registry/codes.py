@@ -194,8 +194,8 @@ CODES: Final[dict[str, Code]] = {
     ),
     "TP210": Code(
         "hidden field",
-        "A path reads a field that is to stay hidden, by `masking: hide` or by the rule's own. Its value would be "
-        "recorded under another name, where nothing hides it.",
+        "A path reads a field that is to stay hidden, by `masking: hide` or by the rule's own, or one that masking "
+        "disguises by its name. Its value would be recorded under another name, where nothing hides it.",
         "version: 1\nmasking: { hide: [pin] }\ntrace:\n  - match: shop:pay\n    metadata: { entered: args.pin }\n",
         "Leave the path out, or pipe it to `hash`, as in `args.pin | hash`: equal values can then be told, and "
         "nothing else.",
@@ -246,6 +246,13 @@ CODES: Final[dict[str, Code]] = {
         "A detector of the user's has the name of one that there is already, so that lists could not tell them apart.",
         "version: 1\nmasking: { detectors: { email: '[a-z]+@corp' } }\n",
         "Give it a name of its own, such as `corp_email`; both are on.",
+    ),
+    "TP219": Code(
+        "sensitive name",
+        "The name of what a rule records says that it may be personal or secret, no detector knows such a value by its "
+        "form, and nothing in `masking:` names it. It is a warning of `check`; a registry with it is taken.",
+        "tracing-proxies check --import   # a rule traces `def admit(patient_name, diagnosis)`",
+        "List the name in `masking: hide`, `pseudonyms` or the like, or in `allow` if it may be seen.",
     ),
     "TP218": Code(
         "loosening",

@@ -60,6 +60,11 @@ class Tightening:
         """The names of which nothing may be recorded elsewhere either."""
         return self.hide + self.remove
 
+    @property
+    def disguised_names(self) -> tuple[str, ...]:
+        """The names of which something is told, if not all."""
+        return self.shape + self.pseudonyms + self.encrypt + self.partial
+
 
 NOTHING: Final = Tightening()
 
@@ -141,6 +146,11 @@ class MaskingSettings:
     def secret_names(self) -> tuple[str, ...]:
         """The names of which nothing may be recorded elsewhere either."""
         return self.hide + self.remove + self.here.secret_names
+
+    @property
+    def disguised_names(self) -> tuple[str, ...]:
+        """The names of which something is told, if not all."""
+        return self.shape + self.pseudonyms + self.encrypt + self.partial + self.here.disguised_names
 
     @property
     def needs_key(self) -> bool:
