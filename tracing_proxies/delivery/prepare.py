@@ -90,7 +90,7 @@ class Preparer:
             span.level,
             None if span.status_message is None else _field(masker, "status_message", span.status_message),
             None if given is None else to_json(masker.value(given)),
-            None if result is None else to_json(masker.value(result)),
+            None if result is None else to_json(_output(masker, result)),
             metadata,
             None if span.model is None else _field(masker, "model", span.model),
             {**span.usage} if span.usage else {},
@@ -129,3 +129,10 @@ def _field(masker: Masker, name: str, value: Any) -> str | None:
     """Mask one of a span's own values as if it stood under its name, so that lists and policies can name it."""
     masked = masker.field(name, str(value))
     return None if masked is None else str(masked)
+
+
+def _output(masker: Masker, result: Any) -> Any:
+    masked = masker.value(result)
+    if type(result) is list and len(result) > 1 and type(masked) is list and all(type(item) is str for item in masked):
+        return masker.chunks(masked)  # a stream's pieces: a model's answer comes in fragments of words
+    return masked

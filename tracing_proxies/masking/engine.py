@@ -7,7 +7,9 @@ from typing import Any
 
 from tracing_proxies import failures
 from tracing_proxies.masking import markers
+from tracing_proxies.masking.chunks import mask_chunks
 from tracing_proxies.masking.detectors import DETECTORS, Detector
+from tracing_proxies.masking.fragments import FragmentMasker
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.known import MOST_LOOKED_AT, Known
 from tracing_proxies.masking.policy import MaskingRules
@@ -49,6 +51,9 @@ class Masker:
         self._replacer = Replacer(scanner.find, more, self.rules.finds, key, self.rules.allow_texts)
         # Where every find becomes a marker, the scanner does it by itself, which is faster.
         self._texts: TextMasker = self._replacer if more or self.rules.finds else scanner
+        self._fragments = FragmentMasker(self.rules, self._texts, key)
+        if self.rules.keys or self.rules.tighter:
+            self._texts = self._fragments
         self._stricter: dict[Tightening, Masker] = {}
         self._known = Known()
         self._keys_decide = self.rules.keys_decide
@@ -123,7 +128,17 @@ class Masker:
         Args:
             key: the name of the key, empty where there is none.
         """
-        return self._replacer.notes(text, label_for(key))
+        by_key = list(self._fragments.notes(text))
+        found = self._replacer.notes(text, label_for(key))
+        return sorted([*by_key, *(note for note in found if not _is_within(note, by_key))], key=lambda note: note.start)
+
+    def chunks(self, chunks: list[str]) -> list[str]:
+        """Return the pieces of a stream, each masked by itself, with what reaches from one into another replaced."""
+        try:
+            return mask_chunks(self._replacer, chunks)
+        except Exception as exc:
+            failures.contain("masking", exc)
+            return [markers.FAILED]
 
     def key_is_hidden(self, name: str) -> bool:
         """Tell whether the value under a key of this name is hidden whatever it is.
@@ -132,3 +147,7 @@ class Masker:
             name: the key in any spelling.
         """
         return bool(self.rules.strategy(name))
+
+
+def _is_within(note: Note, others: list[Note]) -> bool:
+    return any(other.start < note.end and note.start < other.end for other in others)

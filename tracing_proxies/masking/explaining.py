@@ -105,8 +105,11 @@ def _found(masker: Masker, text: str, masked: str, place: str, key: str) -> Iter
         yield from _whole(masker, text, masked, place, key)
     for note in notes:
         at = f"{place}, column {note.start + 1}" if place else f"column {note.start + 1}"
-        why = f"the detector {note.detector} has found it"
-        yield Masked(at, note.detector, why, note.strategy, text[note.start : note.end], note.instead)
+        by_key = masker.rules.listed(note.detector, f".{note.detector}")
+        why = "the registry names the key before it" if by_key else f"the detector {note.detector} has found it"
+        yield Masked(
+            at, "key" if by_key else note.detector, why, note.strategy, text[note.start : note.end], note.instead
+        )
 
 
 def _whole(masker: Masker, value: str, masked: str, place: str, key: str) -> Iterator[Masked]:

@@ -160,6 +160,13 @@ class MaskingRules:
         """Whether nothing but its key decides what becomes of an entry."""
         return not (self.shows or self.allow or self.needs_path)
 
+    def listed(self, name: str, path: str = "") -> Strategy:
+        """Return what the lists alone ask for under a key, whatever is usual."""
+        tighter = self.tighter.find(name, path) if self.tighter else Strategy.NONE
+        if self.allow and self.allow.holds(name, path):
+            return tighter
+        return max(self.keys.find(name, path), tighter)
+
     def strategy(self, name: str, path: str = "") -> Strategy:
         """Return what becomes of the value under a key whatever it is, NONE where it is looked at more closely.
 
