@@ -22,6 +22,7 @@ from tracing_proxies.diagnosis.configuration import describe_configuration
 from tracing_proxies.diagnosis.destination import look_at_destinations
 from tracing_proxies.errors import ActivationError
 from tracing_proxies.registry.loader import load_registry
+from tracing_proxies.testing import capture_spans
 
 NAME = "LANGFUSE_SECRET_KEY"
 
@@ -183,6 +184,34 @@ def test_a_key_file_that_is_exchanged_takes_effect_without_a_restart_and_no_text
         told += repr(tracing_proxies.status())
     for secret in (old, SECRET_KEY):
         assert secret not in told + caplog.text
+
+
+def test_a_masking_key_that_is_exchanged_takes_effect_without_a_restart(
+    shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = secret_file(tmp_path, "the first masking key of all")
+    monkeypatch.setenv("TRACING_PROXIES_MASKING_KEY_FILE", str(file))
+    registry = tmp_path / "registry.yaml"
+    registry.write_text(
+        "version: 1\nreload: { watch: 200ms }\nexport: { discard: {} }\nmasking: { pseudonyms: [email] }\n"
+        "trace: [{ match: 'secretive_shop:sell' }]\n"
+    )
+    tracing_proxies.activate(registry)
+    with capture_spans() as spans:
+        shop.sell("ann@example.com")
+        shop.sell("ann@example.com")
+        assert spans[0].output == spans[1].output
+        renewed = tmp_path / "renewed"
+        renewed.write_text("the second masking key of all")
+        renewed.chmod(0o600)
+        renewed.replace(file)
+
+        def token_has_changed() -> bool:
+            shop.sell("ann@example.com")
+            return bool(spans[-1].output != spans[0].output)
+
+        assert wait_until(token_has_changed)
+        assert spans[-1].output.startswith("[email:")
 
 
 def test_what_is_told_of_the_configuration_names_the_file_and_never_the_key(tmp_path: Path) -> None:
