@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors import DETECTORS, PARTS, Detector, Family, Span
+from tracing_proxies.masking.detectors import DETECTORS, PARTS, Detector, Family, Span, forms
 from tracing_proxies.masking.detectors.anchors import Anchors
 from tracing_proxies.masking.detectors.digits import find_runs
 from tracing_proxies.masking.detectors.shape import shape_of
@@ -16,6 +16,9 @@ from tracing_proxies.masking.detectors.shape import shape_of
 _WORTH = re.compile(r"[0-9@:=_]").search
 _WHOLE = re.compile(r"\s*([A-Za-z0-9](?:[ .\-/]?[A-Za-z0-9]){4,20})\s*\Z").match
 _LONGEST_WHOLE = 28
+_MOST_DIGITS = 80
+# What may stand beside a masked value; behind a hyphen, say, a number may begin that was a piece of the value's word.
+_APART = frozenset(" ,;:!?'\"()<>\n\t")
 # A masked text may bring a word nearer to a number: passes repeat until nothing changes, which makes masking
 # idempotent. Two are the rule; the bound is for texts made to need more.
 _MOST_PASSES = 12
@@ -60,9 +63,11 @@ class Scanner:
         parts = [part for part in PARTS if not names.isdisjoint(part.names)]
         reading = [part for part in parts if part.read is not None]
         self._anchors = Anchors(part.anchors for part in reading)
-        self._reads = tuple(part.read for part in reading if part.read is not None)
-        self._searches = tuple(part.search for part in parts if part.search is not None)
-        self._judges = tuple(part.judge for part in parts if part.judge is not None)
+        self._reads = tuple((part.read, part.steady) for part in reading if part.read is not None)
+        judging = [(part.sizes, part.judge) for part in parts if part.judge is not None]
+        self._judges = tuple(
+            tuple(judge for sizes, judge in judging if sizes is None or size in sizes) for size in range(_MOST_DIGITS)
+        )
         self._wholes = tuple(part.whole for part in parts if part.whole is not None)
 
     def mask(self, text: str, label: str = "") -> str:
@@ -74,16 +79,20 @@ class Scanner:
         """
         if not (self._own or _WORTH(text)):
             return text
-        masked = self._once(text, label)
-        if masked is text:
-            return text
-        for _ in range(_MOST_PASSES - 1):
-            if not (self._own or _WORTH(masked)):
+        for _ in range(_MOST_PASSES):
+            spans, settled = self._spans(text, label)
+            if not spans:
                 break
-            text, masked = masked, self._once(masked, label)
-            if masked is text:
+            pieces: list[str] = []
+            past = 0
+            for start, end, name in spans:
+                pieces += (text[past:start], self._replace(name, text[start:end]))
+                past = end
+            pieces.append(text[past:])
+            text = "".join(pieces)
+            if settled or not (self._own or _WORTH(text)):
                 break
-        return masked
+        return text
 
     def find(self, text: str, label: str = "") -> list[Span]:
         """Return start, end and class of everything that is found, in order and without overlaps.
@@ -94,10 +103,14 @@ class Scanner:
             text: any text.
             label: the key that the text stands under.
         """
+        return self._spans(text, label)[0]
+
+    def _spans(self, text: str, label: str) -> tuple[list[Span], bool]:
+        """Return what is found, and whether masking it leaves nothing that another pass could find."""
         offset = len(label)
-        found = self._find(label + text if offset else text, offset)
+        found, settled = self._find(label + text if offset else text, offset)
         if not found:
-            return found
+            return found, True
         if self._unwanted:
             found = [span for span in found if span[2] not in self._unwanted]
         if len(found) > 1:
@@ -106,46 +119,44 @@ class Scanner:
             found = [(start - offset, end - offset, name) for start, end, name in found if start >= offset]
         if self._allow:
             found = [(start, end, name) for start, end, name in found if text[start:end] not in self._allow]
-        return found
+        if settled:
+            size = len(text)
+            for start, end, _ in found:
+                if (end < size and text[end] not in _APART) or (start and text[start - 1] not in _APART):
+                    return found, False
+        return found, settled
 
-    def _once(self, text: str, label: str) -> str:
-        spans = self.find(text, label)
-        if not spans:
-            return text
-        pieces: list[str] = []
-        past = 0
-        for start, end, name in spans:
-            pieces += (text[past:start], self._replace(name, text[start:end]))
-            past = end
-        pieces.append(text[past:])
-        return "".join(pieces)
-
-    def _find(self, text: str, offset: int) -> list[Span]:
+    def _find(self, text: str, offset: int) -> tuple[list[Span], bool]:
         if "[" in text:
             text = markers.blank(text)
         lower = text.lower()
         if len(lower) != len(text):
             lower = "".join(low if len(low := character.lower()) == 1 else character for character in text)
         found: list[Span] = []
+        settled = not self._own
         for index, places in self._anchors.places(lower).items():
-            found.extend(self._reads[index](text, lower, places))
+            read, steady = self._reads[index]
+            found.extend(read(text, lower, places))
+            if not steady:
+                settled = False
         shape = shape_of(text)
-        if b"0" in shape or b"::" in shape:
-            for search in self._searches:
-                found.extend(search(text, lower, shape))
+        if "0" in shape or "::" in shape:
+            forms.search(text, lower, shape, found)
             for run in find_runs(text, shape):
                 before = len(found)
-                for judge in self._judges:
+                for judge in self._judges[min(len(run.digits), _MOST_DIGITS - 1)]:
                     found.extend(judge(run, text, lower))
                     if len(found) > before:
                         break
+                else:
+                    settled = False
             if not (found or offset) and len(text) <= _LONGEST_WHOLE and (whole := _WHOLE(text)):
                 for test in self._wholes:
                     if name := test(whole[1]):
-                        return [(whole.start(1), whole.end(1), name)]
+                        return [(whole.start(1), whole.end(1), name)], True
         for detector in self._own:
             found.extend((start, end, detector.name) for start, end in detector.find(text))
-        return found
+        return found, settled
 
     def _merge(self, found: list[Span]) -> list[Span]:
         """Return places that do not overlap: of overlapping ones their union, under the class of the first in rank."""

@@ -20,9 +20,10 @@ NESTED: Final = ("merge", "child", "skip")
 DURABILITIES: Final = ("memory", "spill", "wal")
 NATIVE: Final = ("mute", "adopt", "keep")
 DETECTORS: Final = (
-    "secrets", "url_credentials", "email", "iban", "payment_card", "us_ssn", "ip", "mac", "passport", "driver_license",
-    "vehicle", "bank_account", "national_id", "crypto_wallet", "street_address", "phone",
-)  # fmt: skip
+    *("secrets", "url_credentials", "email", "iban", "payment_card", "us_ssn", "ip", "mac", "passport"),
+    *("driver_license", "vehicle", "bank_account", "national_id", "crypto_wallet", "birth_date", "website"),
+    *("coordinates", "street_address", "phone"),
+)
 
 
 @attrs.frozen

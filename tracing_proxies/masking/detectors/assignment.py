@@ -19,7 +19,7 @@ _NAME_REST = re.compile(r"[A-Za-z0-9_\-]{0,48}")
 _BETWEEN = re.compile(
     r"(?:\\{0,3}[\"'`]|&quot;|%22)?[\])]?(?:[ \t]{1,4}(?:string|str|String))?[ \t]{0,4}"
     r"(?:(?P<sign>:[ \t]{0,2}[A-Za-z][\w.\[\]]{0,24}[ \t]{0,2}=(?!=)|(?:\|\||[:?.+!]{0,3})?[=:]{1,3}[>~]?|->|%3[dDaA]"
-    r"|(?:or|\?\?|\|\|)[ \t]{1,3}(?=[\"'])|(?<![ \t])/(?=[A-Za-z0-9_\-]{20}))"
+    r"|value[ \t]{0,2}=(?=[ \t]{0,2}[\"'])|(?:or|\?\?|\|\|)[ \t]{1,3}(?=[\"'])|(?<![ \t])/(?=[A-Za-z0-9_\-]{20}))"
     r"|(?P<tag>>)|(?P<comma>,)|(?P<word>[ \t]is(?=[ \t:])))?"
     r"\s{0,8}(?:[bruf@$]{0,2}(?P<quote>\\{0,3}[\"'`]{1,3}|&quot;|%22))?"
 )
@@ -36,6 +36,7 @@ _PASSES = frozenset(("pass", "psw", "userpass"))
 _PATH_NAMES = frozenset(("token", "tokens", "key", "apikey", "api-key", "api_key", "secret"))
 _NUMBERS = frozenset(("cvv", "cvc", "pin"))
 _GENERATED = frozenset(("token", "cookie", "key", "jwt"))
+_ENDS_SENTENCE = ("", " ", "\n", "\t", "\r")
 _NAME_REACH = 48
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
@@ -104,7 +105,9 @@ def _value_after(text: str, end: int, *, option: bool) -> tuple[int, int, bool, 
     bare = _BARE.match(text, first)
     if bare is None:
         return None
-    last = first + len(bare[0].rstrip(".:!?"))
+    last = bare.end()
+    if text[last : last + 1] in _ENDS_SENTENCE:
+        last = first + len(bare[0].rstrip(".:!?"))
     return (first, last, False, loose) if last > first else None
 
 

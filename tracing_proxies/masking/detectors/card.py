@@ -58,4 +58,4 @@ def _in_context(lower: str, start: int) -> bool:
     return not _CONTEXT.isdisjoint(words_before(lower, start))
 
 
-PARTS = (Part(("payment_card",), judge=judge),)
+PARTS = (Part(("payment_card",), judge=judge, sizes=frozenset(range(12, 80))),)

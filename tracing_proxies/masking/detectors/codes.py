@@ -7,20 +7,18 @@ from collections.abc import Callable
 from typing import Final
 
 from tracing_proxies.masking.checks import is_date, vin, weighted
-from tracing_proxies.masking.detectors.kinds import Part, Span
-from tracing_proxies.masking.detectors.schemes import chinese, rut
+from tracing_proxies.masking.detectors.kinds import Span
+from tracing_proxies.masking.detectors.schemes import chinese, german_vat, rut
 
 Form = tuple[str, "re.Pattern[str]", Callable[[str], bool]]
 """Class, pattern of the whole code, check."""
 
 # Capitals and digits; what stands beside them says whether they are a piece of something longer.
 # From the first digit of a word of capitals and digits to its end.
-_TAIL = re.compile(rb"0[A0]{4,17}(?![A0a_])")
+_TAIL = re.compile(r"0[A0]{4,17}(?![A0a_])")
 _HEAD_REACH = 8
-_SHORTEST = 8
-_CAPITAL = ord("A")
-_BESIDE = frozenset(b"Aa0_.-/+=#@\\")
-_AFTER = frozenset(b"Aa0_/+=@")
+_BESIDE = frozenset("Aa0_.-/+=#@\\")
+_AFTER = frozenset("Aa0_/+=@")
 _NIF = "TRWAGMYFPDXBNJZSQVHLCKE"
 
 
@@ -72,6 +70,15 @@ def _health_insured(code: str) -> bool:
     digits = f"{ord(code[0].upper()) - 64:02}{code[1:9]}"
     total = sum(sum(divmod(int(d) * (1 + i % 2), 10)) for i, d in enumerate(digits))
     return total % 10 == int(code[9])
+
+
+def _pension(code: str) -> bool:
+    """Germany: area, born ddmmyy, letter of the name as two digits, the crosswise sums of a weighting."""
+    if not is_date("4", code[4:6], code[2:4]):
+        return False
+    digits = f"{code[:8]}{ord(code[8]) - 64:02}{code[9:11]}"
+    weights = (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1)
+    return sum(sum(divmod(int(d) * w, 10)) for d, w in zip(digits, weights, strict=True)) % 10 == int(code[11])
 
 
 def _finnish(code: str) -> bool:
@@ -132,7 +139,8 @@ STRONG: Final[dict[int, tuple[Form, ...]]] = {
         _form("national_id", "[A-Z][1289][0-9]{8}", _taiwanese),
         _form("vehicle", f"(?:{_STATES})[0-9]{{2}}[A-Z]{{2}}[0-9]{{4}}"),
     ),
-    11: (_form("national_id", _MBI),),
+    11: (_form("national_id", _MBI), _form("national_id", "DE[1-9][0-9]{8}", lambda code: german_vat(code[2:]))),
+    12: (_form("national_id", "[0-9]{8}[A-Z][0-9]{3}", _pension),),
     15: (_form("national_id", "(?:0[1-9]|[12][0-9]|3[0-8])[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]"),),
     16: (
         _form("national_id", "[A-Z]{6}[0-9L-NP-V]{2}[A-EHLMPR-T][0-9L-NP-V]{2}[A-Z][0-9L-NP-V]{3}[A-Z]", _fiscal),
@@ -168,7 +176,7 @@ ALONE: Final[dict[int, tuple[Form, ...]]] = {
         _form("passport", "[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{7}[0-9]", _icao),
         _form("national_id", "[A-Z]{2}[0-9]{5}[A-Z]{2}"),
         _form("passport", "[A-Z]{2}[0-9]{7}"),
-        _form("national_id", "[0-9]{7}[A-W][A-IW]"),
+        _form("national_id", "[0-9]{7}[A-Z]{2}"),
     ),
     10: (
         _form("national_id", "[A-Z][0-9]{9}", _health_insured),
@@ -189,36 +197,46 @@ ALONE: Final[dict[int, tuple[Form, ...]]] = {
 
 # Written with marks between its parts: what the shape of the part behind the first digit is, and the whole.
 _MARKED = (
-    (b"0-A", 11, re.compile(r"(?:[0-9]{7,8}|[XYZ]-[0-9]{7})-[A-Z]|[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-K")),
-    (b"00 00 00 A", 4, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{2} [0-9]{2} [0-9]{2} [A-D]")),
-    (b"0-AA", 16, re.compile(r"[1-9][A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z]{2}[0-9]{2}")),
-    (b" 0AA", 5, re.compile(_OUTWARD + r" [0-9](?!GB|TB|PB|HZ|TH|ST|ND|RD)[ABD-HJLNP-UW-Z]{2}")),
+    ("0-A", 11, re.compile(r"(?:[0-9]{7,8}|[XYZ]-?[0-9]{7})-[A-Z]|[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-K")),
+    ("000000A", 3, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{6}[A-D]")),
+    ("00 00 00 A", 4, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{2} [0-9]{2} [0-9]{2} [A-D]")),
+    ("0-AA", 16, re.compile(r"[1-9][A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z]{2}[0-9]{2}")),
+    (" 0AA", 5, re.compile(_OUTWARD + r" [0-9](?!GB|TB|PB|HZ|TH|ST|ND|RD)[ABD-HJLNP-UW-Z]{2}")),
 )
-_HETU = re.compile(rb"000000[\-+A]000[0A]")
+_HETU = re.compile(r"000000[\-+A]000[0A]")
 _MBI_WHOLE = re.compile(_MBI + r"\Z")
 
 
-def search(text: str, lower: str, shape: bytes) -> list[Span]:
+def search(text: str, shape: str) -> list[Span]:
     """Return every code, with its class."""
     found: list[Span] = []
+    _find_words(text, shape, found)
+    _find_marked(text, shape, found)
+    return found
+
+
+def _find_words(text: str, shape: str, found: list[Span]) -> None:
     for tail in _TAIL.finditer(shape):
         start, end = tail.span()
         floor = max(0, start - _HEAD_REACH)
-        while start > floor and shape[start - 1] == _CAPITAL:
+        while start > floor and shape[start - 1] == "A":
             start -= 1
+        forms = STRONG.get(end - start)
         if (
-            end - start < _SHORTEST
+            forms is None
             or (start and shape[start - 1] in _BESIDE)
             or (end < len(shape) and shape[end] in _AFTER)
+            or "A" not in shape[start:end]
         ):
             continue
-        forms = STRONG.get(end - start)
-        if forms and b"A" in shape[start:end]:
-            code = text[start:end]
-            for name, pattern, check in forms:
-                if pattern.match(code) and check(code):
-                    found.append((start, end, name))
-                    break
+        code = text[start:end]
+        for name, pattern, check in forms:
+            if pattern.match(code) and check(code):
+                found.append((start, end, name))
+                break
+
+
+def _find_marked(text: str, shape: str, found: list[Span]) -> None:
     for literal, before, pattern in _MARKED:
         at = shape.find(literal)
         while at >= 0:
@@ -229,15 +247,14 @@ def search(text: str, lower: str, shape: bytes) -> list[Span]:
                         found.append((start, match.end(), name))
                     break
             at = shape.find(literal, at + len(literal))
-    if b"000000" in shape:
+    if "000000" in shape:
         for hetu in _HETU.finditer(shape):
             start, end = hetu.span()
             if _stands_apart(shape, start, end) and _finnish(text[start:end]):
                 found.append((start, end, "national_id"))
-    return found
 
 
-def _stands_apart(shape: bytes, start: int, end: int) -> bool:
+def _stands_apart(shape: str, start: int, end: int) -> bool:
     return not ((start and shape[start - 1] in _BESIDE) or (end < len(shape) and shape[end] in _AFTER))
 
 
@@ -264,6 +281,3 @@ def class_of(code: str) -> str:
             if pattern.match(code) and check(code):
                 return name
     return ""
-
-
-PARTS = (Part(("national_id", "driver_license", "vehicle", "street_address"), search=search),)

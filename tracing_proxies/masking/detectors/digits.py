@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from typing import NamedTuple
 
-import attrs
-
-_BLOCK = re.compile(rb"0[0 ().\-/]{6,}")
+_BLOCK = re.compile(r"0[0 ().\-/]{6,}")
 # Decimal fractions are stepped over because they make up most of the numbers in traffic (embeddings, scores) and are
 # never an identifier.
 _START = re.compile(r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrt]))(?<![0-9][.,])(?![0-9]*\.[0-9]+(?![0-9.]))")
@@ -17,11 +15,14 @@ _WORD = re.compile(r"\\[nrt]|[^\W\d_]+")
 _NOT_CODE = re.compile(r"[^A-Za-z0-9]")
 _MOST_GROUPS = 4096
 _SMALLEST = 7
-_UNSPACED = "\u2e80"
+_SPACES = frozenset(" (")
+_OPENERS = frozenset("+(")
+_LETTERS = frozenset("Aa_")
+_LINKS = frozenset("-:")
+_WORDS = frozenset("0Aa")
 
 
-@attrs.define  # frozen ones take 1 us more to make
-class Run:
+class Run(NamedTuple):
     """Digits with separators between them.
 
     Attributes:
@@ -43,35 +44,43 @@ class Run:
         return tuple(end - start for start, end in self.groups)
 
 
-def find_runs(text: str, shape: bytes) -> Iterator[Run]:
-    """Yield every run of at least seven digits, in order.
+def find_runs(text: str, shape: str) -> list[Run]:
+    """Return every run of at least seven digits, in order.
 
     Args:
         text: the text.
         shape: its shape.
     """
+    runs: list[Run] = []
     for block in _BLOCK.finditer(shape):
         first, last = block.span()
         written = text[first:last]
+        # A number behind a space, and not before a point, needs no closer look at where it begins.
+        plain = (first == 0 or shape[first - 1] in _SPACES) and "." not in shape[first:last]
         if written.isdigit():
-            if not _START.match(text, first):
+            if not plain and not _START.match(text, first):
                 continue
             groups, digits = [(first, last)], written
         else:
             groups = [group.span() for group in _GROUP.finditer(text, first, last)]
             skipped = 0
-            while skipped < len(groups) and not _START.match(text, groups[skipped][0]):
+            while not plain and skipped < len(groups) and not _START.match(text, groups[skipped][0]):
                 skipped += 1
-            groups = groups[skipped : skipped + _MOST_GROUPS]
-            if not groups:
-                continue
-            first, last = groups[0][0], groups[-1][1]
+            if skipped or len(groups) > _MOST_GROUPS:
+                groups = groups[skipped : skipped + _MOST_GROUPS]
+                if not groups:
+                    continue
+                first = groups[0][0]
+            last = groups[-1][1]
             digits = "".join([text[start:end] for start, end in groups])
         if len(digits) >= _SMALLEST:
             start = first
-            while start > 0 and text[start - 1] in "+(" and first - start < 2:
+            if start and shape[start - 1] in _OPENERS:
                 start -= 1
-            yield Run(start, last, groups, digits, _is_glued(text, start, last))
+                if start and shape[start - 1] in _OPENERS:
+                    start -= 1
+            runs.append(Run(start, last, groups, digits, _is_glued(text, shape, start, last)))
+    return runs
 
 
 def words_before(lower: str, start: int, reach: int = 48) -> list[str]:
@@ -85,17 +94,18 @@ def words_before(lower: str, start: int, reach: int = 48) -> list[str]:
     return _WORD.findall(lower, max(0, start - reach), start)
 
 
-def _is_glued(text: str, start: int, end: int) -> bool:
-    after = text[end : end + 2]
-    # Scripts without spaces write a word directly behind a number.
-    if after and ((after[0].isalnum() and after[0] < _UNSPACED) or after[0] == "_"):
-        return True
-    if len(after) == 2 and after[0] in "-:" and after[1].isalnum():
-        return True
+def _is_glued(text: str, shape: str, start: int, end: int) -> bool:
+    # Scripts without spaces write a word directly behind a number; their letters have no shape.
+    if end < len(shape):
+        after = shape[end]
+        if after in _LETTERS or (after in _LINKS and end + 1 < len(shape) and shape[end + 1] in _WORDS):
+            return True
     if start:
-        before = text[start - 1]
-        if before in "-:" and start >= 2 and text[start - 2].isalnum():
-            piece = _NOT_CODE.split(text[max(0, start - 13) : start - 1])[-1]
-            return any(map(str.isdigit, piece))
-        return before in "#$€£"
+        before = shape[start - 1]
+        if before in _LINKS:
+            if start >= 2 and shape[start - 2] in _WORDS:
+                piece = _NOT_CODE.split(text[max(0, start - 13) : start - 1])[-1]
+                return any(map(str.isdigit, piece))
+        elif before not in _SPACES:
+            return text[start - 1] in "#$€£"
     return False

@@ -48,4 +48,4 @@ def _is_userinfo(text: str, start: int) -> bool:
     return scheme >= 0 and not any(character in "/?#" or character.isspace() for character in text[scheme + 3 : start])
 
 
-PARTS = (Part(("email",), ("@",), read),)
+PARTS = (Part(("email",), ("@",), read, steady=True),)

@@ -9,20 +9,21 @@ from tracing_proxies.masking.checks import iban_length, mod97
 from tracing_proxies.masking.detectors.digits import Run
 from tracing_proxies.masking.detectors.kinds import Part, Span
 
-_HEADS = (b"AA00", b"aa00", b"Aa00")
+_HEADS = ("A00", "a00")  # the second letter of the country and the check digits
 _STAND_APART = re.compile(r"(?<![A-Za-z0-9])|(?<=\\[nrt])")
 _GOES_ON = re.compile(r"[ \u00a0\-]?[A-Za-z0-9]{4}")
 _SEPARATORS = " -\u00a0"
 _POLISH = ((26,), (2, 4, 4, 4, 4, 4, 4))
 
 
-def find(text: str, lower: str, shape: bytes) -> list[Span]:
+def search(text: str, shape: str) -> list[Span]:
     """Return every IBAN, written together or in groups."""
     found: list[Span] = []
     for head in _HEADS:
         start = shape.find(head)
         while start >= 0:
-            length = iban_length(text[start : start + 2].upper())
+            start -= 1
+            length = iban_length(text[start : start + 2].upper()) if start >= 0 else 0
             if (
                 length
                 and _STAND_APART.match(text, start)
@@ -32,7 +33,7 @@ def find(text: str, lower: str, shape: bytes) -> list[Span]:
                 end = _end_of(text, start, length)
                 if end:
                     found.append((start, end, "iban"))
-            start = shape.find(head, start + 2)
+            start = shape.find(head, start + 4)
     return found
 
 
@@ -69,4 +70,4 @@ def _is_grouped(written: str) -> bool:
     return len(last) <= 4 and all(len(group) == 4 for group in groups) if groups else True
 
 
-PARTS = (Part(("iban",), search=find), Part(("iban",), judge=judge))
+PARTS = (Part(("iban",), judge=judge, sizes=frozenset((26,))),)

@@ -26,4 +26,4 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
         past = end
 
 
-PARTS = (Part(("secrets",), ("eyj",), read),)
+PARTS = (Part(("secrets",), ("eyj",), read, steady=True),)

@@ -9,36 +9,8 @@ from typing import Final
 from tracing_proxies.masking.detectors import schemes
 from tracing_proxies.masking.detectors.kinds import Part, Span
 from tracing_proxies.masking.detectors.schemes import Check
+from tracing_proxies.masking.detectors.words import AFTER
 
-# Class and the words after which its values stand.
-_WORDS: Final = {
-    "passport": """passport|passeport|reisepass|pasaporte|passaporto|passaporte|paszport|paspoort|pass-nr|passnummer
-        |pasaport|паспорт""",
-    "driver_license": """driver's license|driver’s license|drivers license|driver license|driver's licence|drivers licence
-        |driver licence|driving license|driving licence|driverslicense|driverlicense|drivinglicense|drivinglicence
-        |driver_license|drivers_license|driving_licence|driving_license|license number|licence number|license no|licence no
-        |führerschein|fuehrerschein|permis de conduire|carnet de conducir|permiso de conducir|carteira de motorista
-        |patente di guida|prawo jazdy|prawa jazdy|rijbewijs|körkort|dl number|dl no""",
-    "vehicle": """vin|vehicle identification|license plate|licence plate|number plate|plate number|registration plate
-        |kennzeichen|fahrgestellnummer|fin-nr|targa|plaque d'immatriculation|immatriculation|matrícula|matricula
-        |numer rejestracyjny|nr rejestracyjny|nr rej|kenteken|licenseplate|vehicle registration""",
-    "bank_account": """account number|account no|account num|acct|bank account|accountnumber|account_number|a/c|routing
-        |aba number|sort code|sort_code|bsb|clabe|ifsc|kontonummer|konto-nr|nr konta|numer konta|numer rachunku|nr rachunku
-        |numéro de compte|número de cuenta|numero di conto|conto corrente|rekeningnummer|bankleitzahl|blz""",
-    "national_id": """pesel|nip|regon|dowód|dowod|dowodu|steuer-id|steuerid|steueridentifikationsnummer|steuernummer|idnr
-        |sozialversicherungsnummer|krankenversichertennummer|versichertennummer|kvnr|egk|personalausweis|ausweisnummer
-        |ausweis|nif|nie|dni|cif|codice fiscale|partita iva|cpf|cnpj|rut|cuit|cuil|curp|rfc|bsn|burgerservicenummer
-        |personnummer|fødselsnummer|fodselsnummer|cpr|hetu|henkilötunnus|aadhaar|aadhar|pan|gstin|gst|nric|fin|uen|tfn
-        |tax file|abn|acn|medicare|nhs|nino|national insurance|ni number|sin|social insurance|itin|ein|tin|tax id|taxid
-        |tax_id|tax identification|taxpayer|vat|ust-id|ustid|umsatzsteuer-id|brn|rrn|business registration
-        |resident registration|my number|npi|provider identifier|mbi|national id|nationalid|national_id
-        |national identification|identity card|identity number|identity no|identification number|id card|id number|idcard
-        |african id|sa id|rsa id|citizen id|voter id|voter|nin|tckn|kimlik|emirates id|iqama|personal code
-        |personal identification|isikukood|asmens kodas|oib|jmbg|cnp|egn|amka|afm|kennitala|sécurité sociale
-        |securite sociale|seguridad social|social security|resident number|refugee id|medical license|dea number|dea
-        |medical record|mrn|member id|policy number|insurance number|alien number|bsnr|lanr|snils|инн|снилс|rodné číslo
-        |身份证|身份证号|マイナンバー|주민등록번호|사업자등록번호""",
-}
 # Words that name one scheme: what fails its check is a sample, or some other number.
 _CHECKS: Final[dict[str, tuple[int, Check]]] = {
     "pesel": (11, schemes.pesel),
@@ -86,10 +58,6 @@ _DATE = re.compile(
 )
 
 
-def _words(listed: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in listed.replace("\n", "").split("|"))
-
-
 def _reader(name: str, words: tuple[str, ...]) -> Part:
     word_at = re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))).match
     least_digits, least = (1, 5) if name == "vehicle" else (4, 6)
@@ -97,7 +65,7 @@ def _reader(name: str, words: tuple[str, ...]) -> Part:
     def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
         past = -1
         for at in places:
-            if at < past or (at and (lower[at - 1].isalnum() and not _is_camel(text, at))):
+            if at < past or not begins_word(text, at):
                 continue
             word = word_at(lower, at)
             if word is None:
@@ -110,7 +78,7 @@ def _reader(name: str, words: tuple[str, ...]) -> Part:
             begin = gap.end() if gap else after
             if begin == after:
                 continue
-            end = code_end(text, begin, least, least_digits)
+            end = code_end(text, begin, least, least_digits, lettered=name == "vehicle")
             if end and not (check and _fails(check, text[begin:end])):
                 past = end
                 yield begin, end, name
@@ -118,8 +86,14 @@ def _reader(name: str, words: tuple[str, ...]) -> Part:
     return Part((name,), words, read)
 
 
-def _is_camel(text: str, at: int) -> bool:
-    return text[at].isupper() and text[at - 1].islower()
+def begins_word(text: str, at: int) -> bool:
+    """Tell whether a word begins at a place, also within `homePhone` and behind an escape as in JSON."""
+    before = text[at - 1 : at]
+    return (
+        not before.isalnum()
+        or (text[at].isupper() and before.islower())
+        or (before in "nrt" and text[at - 2 : at - 1] == "\\")
+    )
 
 
 def _is_meant(text: str, start: int, end: int) -> bool:
@@ -128,7 +102,7 @@ def _is_meant(text: str, start: int, end: int) -> bool:
     return text[start:end].isupper() or bool(_SAYS_NUMBER.match(text, end))
 
 
-def code_end(text: str, start: int, least: int, least_digits: int) -> int:
+def code_end(text: str, start: int, least: int, least_digits: int, *, lettered: bool) -> int:
     """Return where a code that begins at a place ends; 0 if none does.
 
     Args:
@@ -136,6 +110,7 @@ def code_end(text: str, start: int, least: int, least_digits: int) -> int:
         start: the place.
         least: the least number of letters and digits.
         least_digits: how many of them have to be digits.
+        lettered: whether groups behind the first may have letters only.
     """
     at, end, size, digits = start, 0, 0, 0
     for _ in range(_MOST_PIECES):
@@ -144,7 +119,7 @@ def code_end(text: str, start: int, least: int, least_digits: int) -> int:
             break
         written = piece[0]
         count = sum(map(str.isdigit, written))
-        if not count and not (written.isupper() and len(written) <= 4):
+        if not count and not (written.isupper() and len(written) <= (4 if lettered or not end else 1)):
             break
         if size + len(written) > _MOST:
             break
@@ -161,10 +136,11 @@ def code_end(text: str, start: int, least: int, least_digits: int) -> int:
 
 
 def _fails(scheme: tuple[int, Check], written: str) -> bool:
-    """Tell whether digits fail the check of the scheme that the words before them name; other writing is no such number."""
+    """Tell whether digits fail the check of the scheme that the words before them name; other writing is none."""
     digits = written.translate(_NO_JOINTS)
     size, check = scheme
     return digits.isdigit() and not (len(digits) == size and check(digits))
 
 
-PARTS = tuple(_reader(name, _words(listed)) for name, listed in _WORDS.items())
+_IDS: Final = ("passport", "driver_license", "vehicle", "bank_account", "national_id")
+PARTS = tuple(_reader(name, AFTER[name]) for name in _IDS)

@@ -33,16 +33,18 @@ class Detector(Protocol):
 
 @attrs.frozen
 class Part:
-    """Finds one form of a class; it has one of the four functions, and what gates that one.
+    """Finds one form of a class; it has one of the three functions, and what gates that one.
 
     Attributes:
         names: the classes that it reports.
         anchors: literals in lower case. All anchors of all parts are found by one pass over the text.
         read: called as ``read(text, lower, places)`` where anchors occur; ``lower`` is the text in lower case at equal
             length, ``places`` are where the anchors begin, in order.
-        search: called as ``search(text, lower, shape)`` if the text holds a digit or two colons.
-        judge: called as ``judge(run, text, lower)`` for each run of digits; runs are found once for all judges, and the
-            first judge that finds anything in a run ends it.
+        steady: whether what ``read`` finds depends on nothing but the value and the characters beside it. Where a part
+            that is not had anything to look at, masking has to be repeated.
+        judge: called as ``judge(run, text, lower)`` for each run with as many digits as ``sizes`` says; runs are found
+            once for all judges, and the first judge that finds anything in a run ends it.
+        sizes: how many digits a run may have.
         whole: called as ``whole(text)`` with a short text that is nothing but letters, digits and separators, and
             stands under no key; returns the class that it is a value of, or an empty text.
     """
@@ -50,6 +52,7 @@ class Part:
     names: tuple[str, ...]
     anchors: tuple[str, ...] = ()
     read: Callable[[str, str, Sequence[int]], Iterator[Span]] | None = None
-    search: Callable[[str, str, bytes], Iterable[Span]] | None = None
-    judge: Callable[[Run, str, str], Iterator[Span]] | None = None
+    steady: bool = False
+    judge: Callable[[Run, str, str], Iterable[Span]] | None = None
+    sizes: frozenset[int] | None = None
     whole: Callable[[str], str] | None = None

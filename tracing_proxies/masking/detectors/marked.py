@@ -13,6 +13,16 @@ _FORMS = (
     (":aa", 16, r"(?<![0-9A-Za-z])[0-9]{6,16}:AA[A-Za-z0-9_\-]{32,35}(?![A-Za-z0-9_\-])"),
     ("q~", 4, r"(?<![A-Za-z0-9_~.])[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.\-]{31,34}"),
     ("jqqj99", 72, r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{20,72}JQQJ99[A-Za-z0-9+/]{10,72}={0,2}"),
+    (
+        ".acc_",
+        48,
+        r"(?<![A-Za-z0-9])(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\.acc_[\w.+/=\-]{40,160}",
+    ),
+    (
+        ".acc-",
+        48,
+        r"(?<![A-Za-z0-9])(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\.acc-[\w.+/=\-]{40,160}",
+    ),
     (".atlasv1.", 14, r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_\-=]{50,80}"),
     ("-us", 32, r"(?<![0-9A-Za-z])[0-9a-f]{32}-us[0-9]{1,2}(?![0-9A-Za-z])"),
     ("nral", 40, r"(?<![0-9A-Za-z])[0-9a-zA-Z]{36}NRAL(?![0-9A-Za-z])"),
@@ -36,7 +46,7 @@ def _reader(anchor: str, reach: int, pattern: str) -> Part:
                 past = match.end()
                 yield match.start(), match.end(), "secrets"
 
-    return Part(("secrets",), (anchor,), read)
+    return Part(("secrets",), (anchor,), read, steady=True)
 
 
 def _may(text: str, at: int, anchor: str) -> bool:
@@ -46,13 +56,13 @@ def _may(text: str, at: int, anchor: str) -> bool:
 
 
 # A bot's token is its number in base64, a time and a signature.
-_BOT = re.compile(rb"\.[A0a_\-]{6}\.[A0a_\-]{27}")
+_BOT = re.compile(r"\.[A0a_\-]{6}\.[A0a_\-]{27}")
 _BOT_HEAD = re.compile(r"[MNO][A-Za-z0-9_\-]{23,25}\Z")
 _BOT_SIZES = (24, 25, 26)
 _BOT_REST = re.compile(r"[A-Za-z0-9_\-]{0,11}")
 
 
-def search(text: str, lower: str, shape: bytes) -> list[Span]:
+def find_bots(text: str, shape: str) -> list[Span]:
     """Return every bot token."""
     found: list[Span] = []
     past = 0
@@ -75,4 +85,4 @@ def search(text: str, lower: str, shape: bytes) -> list[Span]:
     return found
 
 
-PARTS = (*(_reader(*form) for form in _FORMS), Part(("secrets",), search=search))
+PARTS = tuple(_reader(*form) for form in _FORMS)

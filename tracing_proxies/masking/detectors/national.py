@@ -39,11 +39,11 @@ def is_number(digits: str) -> bool:
 
 def is_timestamp(digits: str) -> bool:
     """Tell whether digits may be a time of these decades in seconds or milliseconds."""
-    return len(digits) in (10, 13) and "14" <= digits[:2] <= "20"
+    return (len(digits) == 13 and "10" <= digits[:2] <= "20") or (len(digits) == 10 and "14" <= digits[:2] <= "20")
 
 
 def _is_named_otherwise(lower: str, start: int) -> bool:
     return not NAMED_OTHERWISE.isdisjoint(words_before(lower, start, 16)[-2:])
 
 
-PARTS = (Part(("national_id",), judge=judge),)
+PARTS = (Part(("national_id",), judge=judge, sizes=frozenset(range(9, 80))),)

@@ -7,32 +7,49 @@ from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
 from tracing_proxies.masking.detectors.digits import words_before
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Span
 
 _QUAD_TAIL = re.compile(r"\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9A-Za-z_]|\.[0-9A-Za-z])")
 _COLONS = re.compile(r":(?:[0-9A-Fa-f]{0,4}):")
 _HYPHENS = re.compile(
     r"-(?<![0-9A-Za-z\-]...)(?<=[0-9A-Fa-f]{2}-)(?:[0-9A-Fa-f]{2}-){4}[0-9A-Fa-f]{2}(?![0-9A-Za-z\-])"
 )
+_DOTTED_MAC = re.compile(r"\.[0Aa]{4}\.[0Aa]{4}")
+_DOTTED_HEX = re.compile(r"(?=[0-9.]*[A-Fa-f])(?=[A-Fa-f.]*[0-9])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\Z")
+_BESIDE = frozenset("0Aa_-")
+_MAC = re.compile(
+    r"\.(?<=[0-9A-Fa-f]{4}\.)(?<![0-9A-Za-z.\-].{5})[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![0-9A-Za-z\-]|\.[0-9A-Za-z])"
+)
+_DIGIT = re.compile(r"[0-9]").search
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\Z")
 _HEX = frozenset("0123456789abcdefABCDEF:.")
 _LONGEST = 45
-_LEAST_COLONS, _LEAST_HYPHENS = 5, 5
+_ADDRESS = frozenset("ip ipv4 ipv6 address addr src dst host bind listen any unspecified".split())
+_PREFIX = re.compile(r"/[0-9]{1,3}(?![0-9])")
 _NOT_ADDRESS = frozenset(("version", "v", "release", "ver", "section", "build"))
 
 
-def find(text: str, lower: str, shape: bytes) -> Iterator[Span]:
-    """Return every IPv4, IPv6 and MAC address, the local ones too."""
-    if b"0.0" in shape:
-        yield from _quads(text, lower)
-    if b"::" in shape or shape.count(b":") >= _LEAST_COLONS:
-        yield from _colon_addresses(text)
-    if shape.count(b"-") >= _LEAST_HYPHENS:
-        for match in _HYPHENS.finditer(text):
-            yield match.start() - 2, match.end(), "mac"
+def find_dotted(text: str, shape: str) -> list[Span]:
+    """Return every MAC address in three groups of four."""
+    found: list[Span] = []
+    for middle in _DOTTED_MAC.finditer(shape):
+        start, end = middle.start() - 4, middle.end()
+        if start >= 0 and _DOTTED_HEX.match(text[start:end]) and _stands_apart(shape, start, end):
+            found.append((start, end, "mac"))
+    return found
 
 
-def _quads(text: str, lower: str) -> Iterator[Span]:
+def find_hyphened(text: str) -> list[Span]:
+    """Return every MAC address written with hyphens."""
+    return [(match.start() - 2, match.end(), "mac") for match in _HYPHENS.finditer(text)]
+
+
+def _stands_apart(shape: str, start: int, end: int) -> bool:
+    return (start == 0 or shape[start - 1] not in _BESIDE) and (end == len(shape) or shape[end] not in _BESIDE)
+
+
+def find_quads(text: str, lower: str) -> Iterator[Span]:
+    """Yield every IPv4 address, the local ones too."""
     for tail in _QUAD_TAIL.finditer(text):
         start = tail.start()
         while start > 0 and tail.start() - start < 4 and "0" <= text[start - 1] <= "9":
@@ -46,11 +63,16 @@ def _quads(text: str, lower: str) -> Iterator[Span]:
         yield start, tail.end(), "ip"
 
 
-def _colon_addresses(text: str) -> Iterator[Span]:
+def find_colons(text: str, lower: str) -> Iterator[Span]:
+    """Yield every IPv6 and MAC address written with colons."""
     for start, end in _colon_runs(text):
         written = text[start:end]
         if _MAC.match(written):
             yield start, end, "mac"
+        elif written == "::":
+            # Between names it is a scope; with a prefix behind it or a word for an address before it, any address.
+            if _PREFIX.match(text, end) or not _ADDRESS.isdisjoint(words_before(lower, start, 24)):
+                yield start, end, "ip"
         elif "::" in written or written.count(":") == 7:
             try:
                 IPv6Address(written)
@@ -79,13 +101,10 @@ def _colon_runs(text: str) -> Iterator[tuple[int, int]]:
         trimmed = end
         while trimmed > start and text[trimmed - 1] == ".":
             trimmed -= 1
-        if trimmed - start > 2 and not _touches_word(text, start, trimmed):
+        if trimmed - start > 1 and not _touches_word(text, start, trimmed):
             yield start, trimmed
         anchor = _COLONS.search(text, past)
 
 
 def _touches_word(text: str, start: int, end: int) -> bool:
     return (start > 0 and text[start - 1].isalnum()) or (end < len(text) and (text[end].isalnum() or text[end] == "_"))
-
-
-PARTS = (Part(("ip", "mac"), search=find),)

@@ -33,4 +33,4 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
         begin = _BEGIN.search(text, end)
 
 
-PARTS = (Part(("secrets",), ("private key", "putty-user-key"), read),)
+PARTS = (Part(("secrets",), ("private key", "putty-user-key"), read, steady=True),)

@@ -14,6 +14,23 @@ _CONTEXT = frozenset(
     contacts reach registered dial desk landline whatsapp sms hotline helpline komórka numer msisdn ring
     callback voicemail pager switchboard rufnummer numéro celular puhelin telefoon viber signal""".split()
 )
+# In scripts without spaces a word is found anywhere.
+_UNSPACED = (
+    "手机",
+    "手機",
+    "电话",
+    "電話",
+    "携帯",
+    "联系",
+    "聯絡",
+    "전화",
+    "휴대폰",
+    "연락처",
+    "โทร",
+    "מספר",
+    "هاتف",
+    "فون",
+)
 # These mean a telephone only where no program is spoken of: agents make function calls.
 _CALLS = frozenset(("call", "calls", "calling"))
 _PROGRAM = frozenset("function tool tools api method rpc returned llm model agent".split())
@@ -70,6 +87,8 @@ def _is_phone(text: str, lower: str, start: int, end: int, digits: str, shape: t
         return len(shape) > 1 or _in_context(lower, start)
     if _is_american(written, digits, shape):
         return not _is_named_otherwise(lower, start)
+    if written.count("/") < 2 and _has_trunk_prefix(digits, shape):
+        return not _is_named_otherwise(lower, start)
     return shape.count(1) <= 2 and _in_context(lower, start)
 
 
@@ -90,8 +109,22 @@ def _is_american(written: str, digits: str, shape: tuple[int, ...]) -> bool:
     return len(digits) == 10 and shape in ((3, 3, 4), (3, 7)) and digits[0] in "23456789"
 
 
+def _has_trunk_prefix(digits: str, shape: tuple[int, ...]) -> bool:
+    """``0378 354989``, ``(01632) 960 440``: outside America an area code begins with 0, and ids in groups seldom do."""
+    return (
+        digits[0] == "0"
+        and digits[1] != "0"
+        and 9 <= len(digits) <= 11
+        and 2 <= len(shape) <= 5
+        and 2 <= shape[0] <= 5
+        and min(shape) >= 2
+    )
+
+
 def _in_context(lower: str, start: int) -> bool:
     words = words_before(lower, start)
+    if not lower.isascii() and any(word in lower[max(0, start - 16) : start] for word in _UNSPACED):
+        return True
     if not _OTHER.isdisjoint(words[-2:]):
         return False
     return not _CONTEXT.isdisjoint(words) or (not _CALLS.isdisjoint(words) and _PROGRAM.isdisjoint(words))

@@ -53,7 +53,7 @@ CCIPAT_ w30        CCIPRJ_ w30        sk_live- a20       ghst_ a30          dckr
 pat-na1- w30       pat-eu1- w30       pmu_ a30           ubi_ a30           dd_api_ w20        bb_live_ w20
 zpka_ w30          cfut_ a30          cfat_ a30          v1.public. d60     mia_ a40           nebius_ a40
 sk_car_ a16        gms_ w30           wandb_v1_ w40      hvo_ w30           exa_ w30           deepl- w30
-AAAAAAAAAAAAAAAAAAAAA b50
+AAAAAAAAAAAAAAAAAAAAA b50                   ZXlK b60          endr+ w30
 """.split()
 
 

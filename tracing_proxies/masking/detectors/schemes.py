@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tracing_proxies.masking.checks import is_date, luhn, verhoeff, weighted
+from tracing_proxies.masking.checks import is_date, luhn, mod11_10, verhoeff, weighted
 
 Check = Callable[[str], bool]
 
@@ -46,11 +46,10 @@ def cnpj(d: str) -> bool:
 
 
 def german_tax(d: str) -> bool:
-    """Germany: one digit of the first ten twice or thrice, the others once at most; ISO 7064 by 11 and 10."""
-    from tracing_proxies.masking.checks import mod11_10
-
+    """Germany: of the first ten digits one may stand twice or thrice; ISO 7064 by 11 and 10."""
     head = d[:10]
-    return d[0] != "0" and len(set(head)) in (8, 9, 10) and max(map(head.count, set(head))) <= 3 and mod11_10(d)
+    most = {10: 1, 9: 2, 8: 3}.get(len(set(head)), 0)
+    return d[0] != "0" and any(head.count(digit) == most for digit in set(head)) and mod11_10(d)
 
 
 def norwegian(d: str) -> bool:
@@ -101,11 +100,13 @@ def south_african(d: str) -> bool:
 
 
 def romanian(d: str) -> bool:
-    """Romania: century and sex, born yymmdd, weights."""
+    """Romania: century and sex, born yymmdd, county, weights."""
+    check = weighted(d[:12], (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9), 11)
     return (
         d[0] != "0"
         and is_date("4", d[3:5], d[5:7])
-        and weighted(d[:12], (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9), 11) % 10 == int(d[12])
+        and ("01" <= d[7:9] <= "52" or d[7:9] in ("70", "80", "81", "82", "83"))
+        and (1 if check == 10 else check) == int(d[12])
     )
 
 
@@ -191,6 +192,21 @@ def sin(d: str) -> bool:
     return d[0] not in "08" and len(set(d)) > 2 and luhn(d)
 
 
+def acn(d: str) -> bool:
+    """Australia, companies: weights."""
+    return len(set(d)) > 2 and -weighted(d[:8], (8, 7, 6, 5, 4, 3, 2, 1), 10) % 10 == int(d[8])
+
+
+def swedish_business(d: str) -> bool:
+    """Sweden, businesses: no month in the third and fourth digits, Luhn."""
+    return d[2] >= "2" and luhn(d)
+
+
+def german_vat(d: str) -> bool:
+    """Germany, value added tax: ISO 7064 by 11 and 10."""
+    return d[0] != "0" and mod11_10(d)
+
+
 def regon(d: str) -> bool:
     """Poland, businesses: weights."""
     return len(set(d)) > 2 and weighted(d[:8], (8, 9, 2, 3, 4, 5, 6, 7), 11) % 10 == int(d[8])
@@ -268,7 +284,7 @@ PLAIN: Final[dict[int, tuple[Check, ...]]] = {
 
 # A number in the groups in which it is printed, with the marks between them: together a form that little else has.
 GROUPED: Final[dict[tuple[int, ...], tuple[tuple[str, Check], ...]]] = {
-    (6, 4): (("-", swedish), ("+", swedish), ("/", czech), ("-", danish)),
+    (6, 4): (("-", swedish), ("-", swedish_business), ("+", swedish), ("/", czech), ("-", danish)),
     (8, 4): (("-", lambda d: swedish(d[2:])),),
     (3, 2, 5): (("--", korean_business),),
     (3, 3, 2, 2): (("---", nip),),
@@ -293,6 +309,9 @@ GROUPED: Final[dict[tuple[int, ...], tuple[tuple[str, Check], ...]]] = {
     (2, 2, 2, 3, 2): (("..-.", belgian),),
     (6, 5): (("-", latvian), (" ", norwegian)),
 }
+
+# Likewise, and printed in groups.
+ALONE_IN_GROUPS: Final[dict[int, tuple[Check, ...]]] = {9: (sin, acn, regon), 10: (nhs, nip, korean_business)}
 
 # A text that is nothing but such a number is one, though one in ten numbers of that length would pass.
 ALONE: Final[dict[int, tuple[Check, ...]]] = {

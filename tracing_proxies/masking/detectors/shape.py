@@ -1,4 +1,4 @@
-"""The shape of a text: one byte a character, in which searches for forms run at the speed of a search for a literal.
+"""The shape of a text, a letter for each kind of character: a search for a form in it is as quick as for a literal.
 
 On 20 kB of JSON the shape takes 15 us, and a search in it 20 to 50, where a pattern of character classes over the text
 takes 100 to 800.
@@ -31,16 +31,16 @@ def _table() -> bytes:
 _TABLE: Final = _table()
 
 
-def shape_of(text: str) -> bytes:
+def shape_of(text: str) -> str:
     """Return ``0`` for each digit, ``A`` for each capital of ASCII, ``a`` for each other letter of Latin-1.
 
     Separators stand for themselves, dashes as hyphens; everything else, letters of other scripts too, is ``?``.
 
     Args:
-        text: any text; the shape has as many bytes as it has characters.
+        text: any text; the shape is as long.
     """
     if not text.isascii():
         for dash in _DASHES:
             if dash in text:
                 text = text.replace(dash, "-")
-    return text.encode("latin-1", "replace").translate(_TABLE)
+    return text.encode("latin-1", "replace").translate(_TABLE).decode("ascii")

@@ -28,4 +28,4 @@ def _is_issued(digits: str) -> bool:
     return not (digits[:3] in ("000", "666") or digits[0] == "9" or digits[3:5] == "00" or digits[5:] == "0000")
 
 
-PARTS = (Part(("us_ssn",), judge=judge),)
+PARTS = (Part(("us_ssn",), judge=judge, sizes=frozenset((9,))),)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Final
 
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Span
 
 _JOINED = bytes(ord("x") if chr(code) in "Aa0" else code for code in range(256))
-_SHORTEST = 26
-_LONG = b"x" * _SHORTEST
+SHORTEST = 26
+_LONG = b"x" * SHORTEST
 _WORD = re.compile(rb"x+")
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
@@ -47,16 +47,16 @@ _FORMS: Final[dict[str, tuple[tuple[str, Callable[[str], bool]], ...]]] = {
 _HEX_TAIL = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{8}(?![0-9A-Za-z\-])")
 
 
-def search(text: str, lower: str, shape: bytes) -> list[Span]:
+def search(text: str, shape: str) -> list[Span]:
     """Return every long word that one of the forms fits."""
-    joined = shape.translate(_JOINED)
     found: list[Span] = []
+    joined = shape.encode("ascii").translate(_JOINED)
     at = joined.find(_LONG)
     while at >= 0:
         word = _WORD.match(joined, at)
-        end = word.end() if word else at + _SHORTEST
+        end = word.end() if word else at + SHORTEST
         forms = _FORMS.get(text[at : at + 2]) or _FORMS.get(text[at])
-        if forms and end - at <= 80 and (not at or shape[at - 1] not in b"_-+"):
+        if forms and end - at <= 80 and (not at or shape[at - 1] not in "_-+"):
             for name, test in forms:
                 if test(text[at:end]):
                     found.append((at, end, name))
@@ -65,6 +65,3 @@ def search(text: str, lower: str, shape: bytes) -> list[Span]:
             found.append((at, tail.end(), "secrets"))
         at = joined.find(_LONG, end)
     return found
-
-
-PARTS = (Part(("secrets", "crypto_wallet"), search=search),)

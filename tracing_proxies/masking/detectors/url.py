@@ -19,4 +19,4 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
             yield userinfo.start(1), userinfo.end(2), "url_credentials"
 
 
-PARTS = (Part(("url_credentials",), ("://",), read),)
+PARTS = (Part(("url_credentials",), ("://",), read, steady=True),)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ahocorasick_rs import AhoCorasick
+
 from tracing_proxies.masking.detectors.shape import shape_of
 
 _STAND_INS = frozenset(
@@ -14,22 +16,11 @@ _STAND_INS = frozenset(
 )
 _OPENERS = "$<{%[*(&"
 _HINTS = (
-    "your",
-    "xxxx",
-    "****",
-    "....",
-    "placeholder",
-    "example",
-    "redacted",
-    "insert_",
-    "changeme",
-    "${",
-    "{{",
-    "<",
-    "fake",
-    "dummy",
+    *("your", "xxxx", "****", "....", "placeholder", "example", "redacted", "insert_", "changeme", "fake", "dummy"),
 )
+_has_hint = AhoCorasick(_HINTS).find_matches_as_indexes
 _REFERENCE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|->|::)[A-Za-z_][A-Za-z0-9_]*|\[[^\]]*\])*\(?\)?;?\Z")
+_TEMPLATE = re.compile(r"\$\{[\w.\- :]{0,60}\}|\{\{[\w.\- :|]{0,60}\}\}|<[^<>]+>|\$\([^()]*\)").search
 _CODE = re.compile(r"\.[a-z_]+\(|\(|\)|=>")
 _DIGIT = re.compile(r"[0-9]").search
 _MARK = re.compile(r"[^\w.\-]").search
@@ -40,7 +31,7 @@ def is_placeholder(value: str) -> bool:
     if value[:1] in _OPENERS or (len(value) > 3 and len(set(value)) < 4):
         return True
     low = value.lower()
-    return low.strip("\"'.,;:=") in _STAND_INS or any(hint in low for hint in _HINTS)
+    return low.strip("\"'.,;:=") in _STAND_INS or bool(_has_hint(low)) or bool(_TEMPLATE(value))
 
 
 def is_filler(value: str) -> bool:
@@ -59,9 +50,9 @@ def is_random(value: str, least: int = 16) -> bool:
     if len(value) < least or not value.isascii():
         return False
     shape = shape_of(value)
-    digits = shape.count(b"0")
-    letters = shape.count(b"A") + shape.count(b"a")
-    changes = shape.count(b"Aa") + shape.count(b"aA")
+    digits = shape.count("0")
+    letters = shape.count("A") + shape.count("a")
+    changes = shape.count("Aa") + shape.count("aA")
     if not digits or not letters:
         # Digits alone are some number; letters alone count only when upper and lower case are shuffled.
         return digits == 0 and letters >= 24 and changes * 4 >= letters

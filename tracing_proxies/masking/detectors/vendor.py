@@ -45,7 +45,7 @@ def _reader(anchor: str) -> Part:
                         past -= 1
                     yield at, past, "secrets"
 
-    return Part(("secrets",), (anchor,), read)
+    return Part(("secrets",), (anchor,), read, steady=True)
 
 
 def _begins_word(text: str, at: int) -> bool:
