@@ -110,6 +110,7 @@ def test_a_server_that_stays_away_ends_it_with_the_reason(folder: Path, server: 
     [
         (["push", "--since", "7"], "without a unit"),
         (["push", "--store", "nowhere.db"], "no store at"),
+        (["push", "--show"], "--show goes with --dead"),
     ],
 )
 def test_mistakes_are_told_in_words(folder: Path, server: ContractServer, arguments: list[str], message: str) -> None:
@@ -177,3 +178,12 @@ def test_what_the_server_has_refused_can_be_looked_at_and_sent_again_once_the_se
     assert (done.returncode, done.stdout) == (0, "2 spans delivered to langfuse\n")
     assert (server.counts()["unique"], server.counts()["repeated"]) == (3, 0)
     assert run(folder, "push", "--dead", "--show", **refused).stdout == ""
+
+
+def test_where_nothing_is_kept_on_disk_there_is_nothing_to_send_again(
+    folder: Path, server: ContractServer, tmp_path: Path
+) -> None:
+    (tmp_path / "registry.yaml").write_text("version: 1\nexport: { langfuse: { durability: memory } }\n")
+    done = run(tmp_path, "push", "--dead", **keys(server))
+    assert done.returncode == 1
+    assert "nothing is kept for langfuse: its durability is `memory`" in done.stderr

@@ -9,7 +9,7 @@ as server 4.16 does; ``POST /v1/traces`` as an OpenTelemetry Collector does. Tes
     GET  /_test/ids         the ids of the spans
     GET  /_test/counts      {"unique", "repeated", "last"}: the last, when the latest span came
     POST /_test/script      a list of faults, one for each of the next trace uploads
-    POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "always": fault or null}
+    POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "max_length": n, "always": fault}
     POST /_test/reset       forgets everything
 
 A fault is an object with one of ``status`` (and ``headers`` and ``body``), ``hang`` (seconds before going on),
@@ -152,6 +152,12 @@ class Handler(BaseHTTPRequestHandler):
             self.rfile.read(min(length, 10))
             reset(self)
             self._note(None, b"", 0)
+            return
+        limit = self.state.rules.get("max_length")
+        if limit and length > limit:
+            self._note(413, b"", 0)
+            self.close_connection = True  # with the body unread, as nginx does it
+            self._reply(413, {"message": "too large"})
             return
         raw = self.rfile.read(length)
         status, answer, observations = self._judge(raw)

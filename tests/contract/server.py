@@ -65,7 +65,7 @@ class ContractServer:
         self._call("POST", "/_test/script", faults)
 
     def rules(self, **rules: Any) -> None:
-        """Set what holds for all uploads: poison, max_spans, max_bytes, always."""
+        """Set what holds for all uploads: poison, max_spans, max_bytes, max_length, always."""
         self._call("POST", "/_test/rules", rules)
 
     def reset(self) -> None:

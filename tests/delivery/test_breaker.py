@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tracing_proxies.delivery.backoff import Backoff
-from tracing_proxies.delivery.breaker import Breaker
+from tracing_proxies.delivery.breaker import PROBE_PATIENCE, Breaker
 
 
 class Time:
@@ -102,3 +102,34 @@ def test_a_pause_that_was_asked_for_is_kept_by_those_in_a_hurry_as_well(breaker:
     fail(breaker)
     breaker.hurry()
     assert breaker.retry_in() == 0.0
+
+
+def patiences(breaker: Breaker, time: Time, *, until: float) -> list[float | None]:
+    began, found = time.now, []
+    while time.now - began < until:
+        time.now += breaker.retry_in()
+        breaker.attempt()
+        found.append(breaker.patience())
+        breaker.fail("no answer", reachable=False, pause=None)
+    return found
+
+
+def test_a_probe_does_not_hang_as_long_as_a_request_may_and_a_slow_server_is_given_time_in_the_end(
+    breaker: Breaker, time: Time
+) -> None:
+    breaker.attempt()
+    assert breaker.patience() is None, "a request of every day"
+    breaker.fail("no answer", reachable=False, pause=None)
+    assert set(patiences(breaker, time, until=54)) == {PROBE_PATIENCE}
+    patiences(breaker, time, until=6)
+    later = patiences(breaker, time, until=300)
+    assert (later.count(None), later.count(PROBE_PATIENCE)) == (20, 80)
+    patiences(breaker, time, until=300)
+    assert set(patiences(breaker, time, until=600)) == {None}, "when there are minutes between them"
+
+
+def test_after_a_pause_of_minutes_the_server_is_given_its_time(breaker: Breaker, time: Time) -> None:
+    fail(breaker, reachable=False, pause=300.0)
+    time.now += 300
+    breaker.attempt()
+    assert breaker.patience() is None

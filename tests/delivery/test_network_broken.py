@@ -10,6 +10,7 @@ import pytest
 
 from tests.contract.server import ContractServer
 from tests.delivery.network import Application, langfuse
+from tracing_proxies.delivery.breaker import PROBE_PATIENCE
 
 Start = Callable[..., Application]
 
@@ -82,6 +83,30 @@ def test_an_acceptance_without_an_end_is_read_no_further_than_its_limit(
     assert application.ends_with(delivered=10)
     assert server.counts()["repeated"] == 0
     assert len({request["connection"] for request in server.requests()}) > 1, "the rest of it was not waited for"
+
+
+def test_a_probe_of_a_server_that_hangs_is_given_up_sooner_than_a_request(
+    start: Start, server: ContractServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.rules(always={"stall": 5})
+    sink = langfuse(server.url, folder, read_timeout=2.0)
+    told: list[float | None] = []
+    hasten = sink.hasten
+    monkeypatch.setattr(sink, "hasten", lambda patience: (told.append(patience), hasten(patience)))
+    application = start(sink)
+    application.make(2)
+    assert application.is_left_alone()
+    for _ in range(2):
+        application.retry_now()
+        assert application.tries()
+    assert told[:3] == [None, PROBE_PATIENCE, PROBE_PATIENCE]
+    assert application.ends_with(spooled=2)
+    server.rules()
+    application.retry_now()
+    assert application.ends_with(delivered=2)
+    application.make(2)
+    assert application.ends_with(delivered=4)
+    assert told[-1] is None, "requests have their time again"
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])

@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 import tracing_proxies
 from tests.contract.server import PUBLIC_KEY, SECRET_KEY, ContractServer
 from tests.delivery.network import Application, langfuse
-from tests.delivery.support import wait_until
+from tests.delivery.support import observation, wait_until
 from tracing_proxies.delivery.sinks.langfuse import LangfuseSink
 from tracing_proxies.delivery.sinks.protocol import Storage
 from tracing_proxies.delivery.spool.dead import DeadLetters
@@ -124,6 +124,19 @@ def test_too_large_a_request_is_halved(start: Start, server: ContractServer, fol
     assert application.ends_with(delivered=100)
     assert server.counts()["repeated"] == 0
     assert application.status["shortened"] == 0
+
+
+def test_a_server_that_says_so_and_hangs_up_before_it_has_read_the_body_is_heard(
+    start: Start, server: ContractServer, folder: Path
+) -> None:
+    server.rules(max_length=600_000)
+    application = start(langfuse(server.url, folder, read_timeout=5.0))
+    for span in (observation(input=f'"{os.urandom(400_000).hex()}"') for _ in range(4)):
+        application.sent.append(span.id)
+        application.pipeline.put(span)
+    assert application.ends_with(delivered=4)
+    assert (server.counts()["unique"], server.counts()["repeated"]) == (4, 0)
+    assert 413 in [request["status"] for request in server.requests()]
 
 
 def test_too_large_a_span_loses_the_ends_of_its_texts_and_then_is_kept_apart(

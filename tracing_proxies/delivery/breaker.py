@@ -8,9 +8,12 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from tracing_proxies.delivery.backoff import Backoff
+from tracing_proxies.delivery.backoff import PROBE_FOR, Backoff
 
 FAILURES_TO_OPEN = 5
+PROBE_PATIENCE = 1.5
+_ONLY_SHORT_PROBES = 60.0
+_LONG_PROBE_EVERY = 5
 
 
 class State(enum.Enum):
@@ -55,11 +58,25 @@ class Breaker:
         self.reason = ""
         self.asked_to_wait = False
         self._since: float | None = None
+        self._opened = 0.0
 
     def attempt(self) -> None:
         """Note that an attempt begins."""
         if self.state is State.OPEN:
             self.state = State.HALF_OPEN
+
+    def patience(self) -> float | None:
+        """Return for how many seconds at most the attempt that has begun should wait; None for as long as any.
+
+        A probe that hangs as long as a request may would meet the end of an outage late. A server that has become slow
+        is given its time once the outage has lasted for a minute, by every fifth probe.
+        """
+        if self.state is not State.HALF_OPEN or self.asked_to_wait:
+            return None
+        lasted = self._clock() - self._opened
+        if lasted < _ONLY_SHORT_PROBES or (lasted < PROBE_FOR and self.failures % _LONG_PROBE_EVERY):
+            return PROBE_PATIENCE
+        return None
 
     def hurry(self) -> None:
         """Let the next attempt come at once, unless the destination has asked for the pause."""
@@ -94,6 +111,7 @@ class Breaker:
         opens = not reachable or self.failures >= FAILURES_TO_OPEN
         if was_closed and opens:
             self._turn(State.OPEN)
+            self._opened = self._clock()
         elif not was_closed:
             self.state = State.OPEN
         own_pause = self._backoff.fail(probing=self.state is State.OPEN)

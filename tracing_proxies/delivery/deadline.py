@@ -6,6 +6,8 @@ import io
 import time
 from typing import Any
 
+_PIECE = 64 * 1024
+
 
 class TooMuch(OSError):
     """The server has sent more than an answer can have."""
@@ -33,8 +35,11 @@ class DeadlineSocket:
 
     def sendall(self, data: Any) -> None:
         """Send all of it, or raise ``TimeoutError`` at the deadline."""
-        self._sock.settimeout(self._left())
-        self._sock.sendall(data)
+        # In pieces: the timeout of a TLS socket's own `sendall` holds for each of its records alone.
+        rest = memoryview(data).cast("B")
+        while rest:
+            self._sock.settimeout(self._left())
+            rest = rest[self._sock.send(rest[:_PIECE]) :]
 
     def makefile(self, mode: str, *args: Any, **kwargs: Any) -> io.BufferedReader:
         """Return a reader of what comes in."""

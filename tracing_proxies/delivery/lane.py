@@ -12,7 +12,7 @@ from tracing_proxies.delivery.backoff import Backoff
 from tracing_proxies.delivery.batch import BATCH_SPANS, Batch, merge
 from tracing_proxies.delivery.breaker import Breaker
 from tracing_proxies.delivery.ledger import Ledger
-from tracing_proxies.delivery.sinks.protocol import Outcome, Shipped, Sink, details_of, health_of, linger_of
+from tracing_proxies.delivery.sinks.protocol import Outcome, Shipped, Sink, details_of, hasten, health_of, linger_of
 from tracing_proxies.recording.observation import Observation
 
 _RAISES_BEFORE_DROP = 3
@@ -255,6 +255,8 @@ class Lane:
         with self._ledger.lock:
             self._last_attempt = self._clock()
             self.breaker.attempt()
+            patience = self.breaker.patience()
+        hasten(self.sink, patience)
 
     def _note(self, outcome: Outcome | Shipped, *, failed: bool) -> None:
         if not failed:

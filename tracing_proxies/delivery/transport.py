@@ -10,8 +10,7 @@ import socket
 import ssl
 import time
 import urllib.parse
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from tracing_proxies.delivery.connecting import Connector, ProxyRefusal, find_proxy
 from tracing_proxies.delivery.deadline import DeadlineSocket, TooMuch
@@ -23,11 +22,6 @@ MAX_REPLY_BYTES = 64 * 1024
 _MOST_RECEIVED = 2 * MAX_REPLY_BYTES  # with the headers
 _USER_AGENT = "tracing-proxies"
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-
-
-def compress(body: bytes) -> bytes:
-    """Return ``body`` as gzip of the lowest level, without a time stamp: the same bytes each time."""
-    return _gzip()(body)
 
 
 class Transport:
@@ -72,6 +66,7 @@ class Transport:
         self._tls = tls
         self._own_tls: ssl.SSLContext | None = None
         self._deadline: float | None = None
+        self._most: float | None = None
         self._connector = Connector(self._host, self._port)
         self._connection: http.client.HTTPConnection | None = None
         self._path_prefix = ""
@@ -124,6 +119,10 @@ class Transport:
         """Let nothing last longer than until ``deadline``, in seconds of the monotonic clock; None lifts that."""
         self._deadline = deadline
 
+    def hasten(self, patience: float | None) -> None:
+        """Let neither connecting nor an exchange last longer than so many seconds; None lifts that."""
+        self._most = patience
+
     def post(self, path: str, payload: bytes) -> Reply:
         """Send a body, and read the reply.
 
@@ -171,7 +170,10 @@ class Transport:
         if isinstance(sock, DeadlineSocket):
             sock.begin(time.monotonic() + patience)
         headers = {**self._headers, **self._proxy_headers} if self._proxy_headers else self._headers
-        connection.request("POST", self._path_prefix + self._base_path + path, body=payload, headers=headers)
+        try:
+            connection.request("POST", self._path_prefix + self._base_path + path, body=payload, headers=headers)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # a server that refuses a body may say so and hang up before it has read it: there may be a reply
         response = connection.getresponse()
         try:
             body = response.read(MAX_REPLY_BYTES)
@@ -213,6 +215,8 @@ class Transport:
         return self._own_tls
 
     def _patience(self, seconds: float) -> float:
+        if self._most is not None:
+            seconds = min(seconds, self._most)
         if self._deadline is None:
             return seconds
         return max(0.01, min(seconds, self._deadline - time.monotonic()))
@@ -240,24 +244,3 @@ class Transport:
         number = exc.errno if isinstance(exc, OSError) else None
         text = os.strerror(number) if number is not None and number > 0 else type(exc).__name__
         return Reply(Verdict.RETRY, f"{where} cannot be reached ({text})", reachable=False)
-
-
-_chosen: Callable[[bytes], bytes] | None = None
-
-
-def _gzip() -> Callable[[bytes], bytes]:
-    # igzip takes a third of zlib's time at its lowest level, and compresses about as well.
-    global _chosen
-    if _chosen is None:
-        try:
-            from isal import igzip
-        except ImportError:
-            _chosen = _zlib_gzip
-        else:
-            _chosen = lambda body: bytes(igzip.compress(body, 1, mtime=0))  # noqa: E731 - one of two
-    return _chosen
-
-
-def _zlib_gzip(body: bytes) -> bytes:
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()

@@ -8,11 +8,11 @@ from typing import Any
 
 import attrs
 
+from tracing_proxies.delivery.compression import compress
 from tracing_proxies.delivery.encoder import encode_request
 from tracing_proxies.delivery.reply import REFUSED_PAUSE, Reply, Verdict
 from tracing_proxies.delivery.shortening import LIMITS, shorten
 from tracing_proxies.delivery.spool.dead import DeadLetters
-from tracing_proxies.delivery.transport import compress
 
 REFUSED_IN_A_ROW = 16
 

@@ -75,6 +75,7 @@ class OtlpSink:
         self._health = Health()
         self._transport = Transport(url, headers, connect_timeout=connect_timeout, read_timeout=read_timeout, tls=tls)
         self._next_transport: Transport | None = None
+        self._patience: float | None = None
         self.dead = None if storage is None else DeadLetters(storage.folder)
         self._dissector = Dissector(self._post, self.dead)
 
@@ -88,6 +89,10 @@ class OtlpSink:
     def limit(self, deadline: float | None) -> None:
         """Let no exchange last longer than until ``deadline`` (seconds, monotonic); None lifts that."""
         self._transport.limit(deadline)
+
+    def hasten(self, patience: float | None) -> None:
+        """Let no exchange last longer than so many seconds; None lifts that."""
+        self._patience = patience
 
     def follow(self, heir: OtlpSink) -> None:
         """Use the address and the credentials of another sink to the same destination from the next request on."""
@@ -103,7 +108,7 @@ class OtlpSink:
 
         The first request that has to be repeated ends the attempt; it and all after it remain.
         """
-        self._change_over()
+        self._begin()
         dropped: Counter[str] = Counter()
         told = self._dissector.deliver(list(self._parts(batch, dropped)), dropped)
         return Outcome(
@@ -124,7 +129,7 @@ class OtlpSink:
 
     def ship(self, parcel: Parcel, *, whole: bool) -> Shipped:
         """Send a request that was packed earlier, perhaps by another process."""
-        self._change_over()
+        self._begin()
         reply = self._post(parcel.payload)
         if reply.verdict is Verdict.DELIVERED:
             refused = min(reply.rejected, parcel.spans)
@@ -148,11 +153,12 @@ class OtlpSink:
         """Close the connection."""
         self._transport.close()
 
-    def _change_over(self) -> None:
+    def _begin(self) -> None:
         heirs, self._next_transport = self._next_transport, None
         if heirs is not None:
             self._transport.close()
             self._transport = heirs
+        self._transport.hasten(self._patience)
 
     def _post(self, payload: bytes) -> Reply:
         """Send a request, and once more if the server refuses credentials that have been exchanged meanwhile."""

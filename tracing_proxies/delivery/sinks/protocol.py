@@ -114,8 +114,9 @@ class Sink(Protocol):
     """A destination of observations.
 
     ``write`` and ``close`` are called by one thread at a time. A sink that is used in a forked child opens its
-    connection anew there. Four things are optional: ``linger``, the seconds that spans may be collected before they are
-    written (0.0 where absent), ``health()``, ``details()``, what else there is to say of it in plain values, and
+    connection anew there. Five things are optional: ``linger``, the seconds that spans may be collected before they are
+    written (0.0 where absent), ``health()``, ``details()``, what else there is to say of it in plain values,
+    ``hasten(seconds)``, for how long an exchange may last from now on (None: as long as it does otherwise), and
     ``tend()``, which is called while there is nothing to write and returns after how many seconds it wants to be called
     again, None for never.
     """
@@ -146,3 +147,10 @@ def details_of(sink: Sink) -> Mapping[str, Any]:
     tell = getattr(sink, "details", None)
     answer = tell() if callable(tell) else None
     return answer if isinstance(answer, Mapping) else {}
+
+
+def hasten(sink: Sink, patience: float | None) -> None:
+    """Tell a sink for how many seconds an exchange may last, if it can be told; None for its own deadlines."""
+    tell = getattr(sink, "hasten", None)
+    if callable(tell):
+        tell(patience)
