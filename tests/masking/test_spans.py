@@ -123,7 +123,10 @@ def test_user_session_message_and_model_can_be_named_like_keys(recorded: Any) ->
     assert span.user_id.startswith("[hidden:")
     assert (span.session_id, span.status_message) == ("[hidden]", None)
     strict = recorded("{ policy: strict, show: [user_id] }")
-    assert (strict.user_id, strict.session_id) == ("oil", "[hidden]")
+    assert (strict.user_id, strict.session_id, strict.tags) == ("oil", "[hidden]", ("oil",))
+    assert recorded("{ hide: [tags] }").tags == ("[hidden]",)
+    assert recorded("{ remove: [tags] }").tags == ()
+    assert recorded("{ pseudonyms: [tags] }").tags[0].startswith("[hidden:")
 
 
 def test_the_strategies_of_a_rule_hold_for_its_spans_only(recorded: Any) -> None:

@@ -120,6 +120,13 @@ def test_a_strict_rule_shows_only_what_every_strict_block_shows() -> None:
     }
 
 
+def test_a_models_tokens_stay_unless_a_list_names_them() -> None:
+    value = {"logprobs": [{"token": "Hello", "logprob": -0.1}]}
+    assert masker().value(value) == value
+    assert masker().under(Tightening(hide=("token",))).value(value)["logprobs"][0]["token"] == "[hidden]"
+    assert masker(hide=("token",)).value(value)["logprobs"][0]["token"] == "[hidden]"
+
+
 def test_what_is_allowed_is_not_disguised() -> None:
     made = masker(pseudonyms=("email", "badge"), allow=(EMAIL, "badge"))
     assert made.value({"badge": "x", "to": EMAIL}) == {"badge": "x", "to": EMAIL}

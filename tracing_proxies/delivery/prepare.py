@@ -96,7 +96,7 @@ class Preparer:
             {**span.usage} if span.usage else {},
             None if trace.user is None else _field(masker, "user_id", trace.user),
             None if trace.session is None else _field(masker, "session_id", trace.session),
-            tuple([masker.text(tag) for tag in trace.tags]) if trace.tags else (),
+            masker.tags(trace.tags) if trace.tags else (),
             trace.name if trace.name in names else self._name(trace.name),
             *self._service_fields,
             span.weight,

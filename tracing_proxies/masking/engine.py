@@ -57,6 +57,7 @@ class Masker:
         self._stricter: dict[Tightening, Masker] = {}
         self._known = Known()
         self._keys_decide = self.rules.keys_decide
+        self._lists_tags = bool(self.rules.listed("tags", ".tags"))
 
     def under(self, tightening: Tightening) -> Masker:
         """Return what masks by the same rules and hides more: this one if it is nothing more.
@@ -112,6 +113,13 @@ class Masker:
         except Exception as exc:
             failures.contain("masking", exc)
             return markers.FAILED
+
+    def tags(self, tags: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a trace's tags masked, as texts that the caller vouches for, unless a list names ``tags``."""
+        if not self._lists_tags:
+            return tuple([self.text(tag) for tag in tags])
+        masked = self.field("tags", list(tags))
+        return tuple(map(str, masked)) if type(masked) is list else () if masked is None else (str(masked),)
 
     def field(self, name: str, value: Any) -> Any:
         """Return one value as it is masked under a key; None where nothing is left of it.

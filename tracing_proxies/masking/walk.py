@@ -149,7 +149,7 @@ class Walk:
         if name:
             rules = self._rules
             strategy = rules.strategy(name, path)
-            if strategy and not ("logprob" in siblings and name == "token" and strategy is Strategy.HIDE):
+            if strategy and not ("logprob" in siblings and name == "token" and not rules.listed(name, path)):
                 return self._disguised(strategy, value, depth, name, path, mode)
             if mode <= _EXEMPT:
                 if rules.allow and rules.allow.holds(name, path):
