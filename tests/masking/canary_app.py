@@ -54,6 +54,9 @@ class Agent:
         yield text
         yield from text.split(": ", 1)
 
+    def speak(self, text: str) -> Iterator[str]:
+        yield from (text[at : at + 6] for at in range(0, len(text), 6))
+
     async def astream(self, text: str) -> AsyncIterator[str]:
         yield text
 
@@ -85,6 +88,7 @@ def use(agent: Agent, text: str) -> None:
             pass
     agent.refuse(text)
     list(agent.stream(text))
+    list(agent.speak(text))
 
     async def consume() -> None:
         async for _ in agent.astream(text):

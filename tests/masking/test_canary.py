@@ -138,6 +138,8 @@ def run_application(folder: Path, export: str, *how: str) -> tuple[dict[str, byt
     words = {"status()": said}
     for command in (["status", str(process.pid)], ["status", str(process.pid), "--json"]):
         words[" ".join(command[:1] + command[2:])] = tell(command, folder, environ)
+    if "local:" in export:
+        words["push"] = tell(["push", "--to", "otlp", "--patience", "5s"], folder, environ)
     for command in (["config", "show"], ["check"], ["doctor"], ["explain", "canary_app:Agent.act"]):
         words[" ".join(command)] = tell(command, folder, environ)
     return words, process

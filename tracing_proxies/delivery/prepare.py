@@ -132,7 +132,6 @@ def _field(masker: Masker, name: str, value: Any) -> str | None:
 
 
 def _output(masker: Masker, result: Any) -> Any:
-    masked = masker.value(result)
-    if type(result) is list and len(result) > 1 and type(masked) is list and all(type(item) is str for item in masked):
-        return masker.chunks(masked)  # a stream's pieces: a model's answer comes in fragments of words
-    return masked
+    if type(result) is list and len(result) > 1 and all(type(item) is str for item in result):
+        result = masker.chunks(result)  # a stream's pieces: a model's answer comes in fragments of words
+    return masker.value(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -138,12 +139,18 @@ class Masker:
         """
         by_key = list(self._fragments.notes(text))
         found = self._replacer.notes(text, label_for(key))
-        return sorted([*by_key, *(note for note in found if not _is_within(note, by_key))], key=lambda note: note.start)
+        begins = [note.start for note in by_key]
+        free = [note for note in found if not _overlaps(note, by_key, begins)]
+        return sorted([*by_key, *free], key=lambda note: note.start)
 
     def chunks(self, chunks: list[str]) -> list[str]:
-        """Return the pieces of a stream, each masked by itself, with what reaches from one into another replaced."""
+        """Return the pieces of a stream masked, if anything reaches from one into another; else as they were.
+
+        Args:
+            chunks: texts, not masked yet.
+        """
         try:
-            return mask_chunks(self._replacer, chunks)
+            return mask_chunks(self.notes, chunks)
         except Exception as exc:
             failures.contain("masking", exc)
             return [markers.FAILED]
@@ -157,5 +164,6 @@ class Masker:
         return bool(self.rules.strategy(name))
 
 
-def _is_within(note: Note, others: list[Note]) -> bool:
-    return any(other.start < note.end and note.start < other.end for other in others)
+def _overlaps(note: Note, others: list[Note], begins: list[int]) -> bool:
+    at = bisect_left(begins, note.end) - 1  # the last that begins before this one ends
+    return at >= 0 and others[at].end > note.start
