@@ -23,6 +23,9 @@ _BETWEEN = re.compile(
     r"|(?P<tag>>)|(?P<comma>,)|(?P<word>[ \t]is(?=[ \t:])))?"
     r"\s{0,8}(?:[bruf@$]{0,2}(?P<quote>\\{0,3}[\"'`]{1,3}|&quot;|%22))?"
 )
+_MAY_FOLLOW = re.compile(
+    r"[^\w\s]|[ \t]{1,4}(?:[^\w\s,;(]|(?:is|or|value)[ \t:=]|string|str|String)|\s{1,8}[\"'`]"
+).match
 _BARE = re.compile(r"(?:[^\s\"'`<>,;&\\)\]}\[{|=%]|%(?!26|3[Bb])){1,512}={0,2}")
 _BARE_REST = re.compile(r"[A-Za-z0-9+/=_\-.~%]*")
 _OPTION = re.compile(r"[ \t]{1,2}(?![\-\s])")
@@ -77,7 +80,8 @@ def _names(text: str, lower: str, places: Sequence[int]) -> Iterator[tuple[int, 
             continue
         rest = _NAME_REST.match(text, at)
         past = end = rest.end() if rest else at + 1
-        if end not in seen:
+        # Most anchors are a part of some word of prose, which no sign follows.
+        if end not in seen and (_MAY_FOLLOW(text, end) or "-" in text):
             seen.add(end)
             start = at
             while start > 0 and at - start < _NAME_REACH and lower[start - 1] in _NAME_CHARACTERS:
@@ -152,4 +156,4 @@ def _last_word(name: str) -> str:
     return words[-1] if words else ""
 
 
-PARTS = (Part(("secrets",), _ANCHORS, read),)
+PARTS = (Part(("secrets",), _ANCHORS, read, steady=True),)

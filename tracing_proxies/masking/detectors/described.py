@@ -55,7 +55,7 @@ def _reader(name: str, words: tuple[str, ...], value: re.Pattern[str]) -> Part:
                     past -= 1
                 yield match.start(), past, name
 
-    return Part((name,), words, read)
+    return Part((name,), words, read, steady=True)
 
 
 def read_degrees(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
@@ -75,5 +75,5 @@ PARTS = (
     _reader("birth_date", AFTER["birth_date"], _DATE),
     _reader("website", AFTER["website"], _SITE),
     _reader("coordinates", AFTER["coordinates"], _COORDINATE),
-    Part(("coordinates",), ("°",), read_degrees),
+    Part(("coordinates",), ("°",), read_degrees, steady=True),
 )

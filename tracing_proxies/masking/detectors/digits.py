@@ -13,7 +13,6 @@ _GROUP = re.compile(r"[0-9]+")
 # An escape as in JSON is no part of the word that follows it: `\nMobile` reads `mobile`.
 _WORD = re.compile(r"\\[nrt]|[^\W\d_]+")
 _NOT_CODE = re.compile(r"[^A-Za-z0-9]")
-_MOST_GROUPS = 4096
 _SMALLEST = 7
 _SPACES = frozenset(" (")
 _OPENERS = frozenset("+(")
@@ -66,8 +65,8 @@ def find_runs(text: str, shape: str) -> list[Run]:
             skipped = 0
             while not plain and skipped < len(groups) and not _START.match(text, groups[skipped][0]):
                 skipped += 1
-            if skipped or len(groups) > _MOST_GROUPS:
-                groups = groups[skipped : skipped + _MOST_GROUPS]
+            if skipped:
+                groups = groups[skipped:]
                 if not groups:
                     continue
                 first = groups[0][0]

@@ -18,7 +18,7 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
     """Yield every e-mail address."""
     past = 0
     for at in places:
-        if at < past:
+        if at < past or not text[at + 1 : at + 2].strip("@.-, \n"):
             continue
         start = _local_start(text, at, past)
         if start < at:

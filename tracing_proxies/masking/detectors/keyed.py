@@ -83,7 +83,7 @@ def _reader(name: str, words: tuple[str, ...]) -> Part:
                 past = end
                 yield begin, end, name
 
-    return Part((name,), words, read)
+    return Part((name,), words, read, steady=True)
 
 
 def begins_word(text: str, at: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -31,6 +31,10 @@ class Detector(Protocol):
         """
 
 
+Read: TypeAlias = Callable[[str, str, Sequence[int]], Iterable[Span]]
+Judge: TypeAlias = Callable[[Run, str, str], Iterable[Span]]
+
+
 @attrs.frozen
 class Part:
     """Finds one form of a class; it has one of the three functions, and what gates that one.
@@ -51,8 +55,8 @@ class Part:
 
     names: tuple[str, ...]
     anchors: tuple[str, ...] = ()
-    read: Callable[[str, str, Sequence[int]], Iterator[Span]] | None = None
+    read: Read | None = None
     steady: bool = False
-    judge: Callable[[Run, str, str], Iterable[Span]] | None = None
+    judge: Judge | None = None
     sizes: frozenset[int] | None = None
     whole: Callable[[str], str] | None = None

@@ -108,7 +108,7 @@ def _word_end(lower: str, at: int) -> int:
 
 
 def _part(anchors: tuple[str, ...], read: Callable[[str, str, Sequence[int]], Iterator[Span]]) -> Part:
-    return Part(("street_address",), anchors, read)
+    return Part(("street_address",), anchors, read, steady=True)
 
 
 PARTS = (

@@ -56,12 +56,12 @@ def search(text: str, shape: str) -> list[Span]:
         word = _WORD.match(joined, at)
         end = word.end() if word else at + SHORTEST
         forms = _FORMS.get(text[at : at + 2]) or _FORMS.get(text[at])
-        if forms and end - at <= 80 and (not at or shape[at - 1] not in "_-+"):
+        if end - at == 32 and (tail := _HEX_TAIL.match(text, end)):
+            found.append((at, tail.end(), "secrets"))
+        elif forms and end - at <= 80 and (not at or shape[at - 1] not in "_-+"):
             for name, test in forms:
                 if test(text[at:end]):
                     found.append((at, end, name))
                     break
-        elif end - at == 32 and (tail := _HEX_TAIL.match(text, end)):
-            found.append((at, tail.end(), "secrets"))
         at = joined.find(_LONG, end)
     return found

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
+
+from tracing_proxies.masking.keys import split_name
 
 
 def _words(listed: str) -> tuple[str, ...]:
@@ -74,3 +77,23 @@ AFTER: Final[dict[str, tuple[str, ...]]] = {
     "coordinates": _words("""latitude | longitude | lat | lon | lng | coordinates | coords | gps | geolocation"""),
 }
 """For each class the words, in lower case, after which its values stand."""
+
+_TELLING = frozenset(
+    """phone telephone tel mobile fax cell whatsapp msisdn card cc ssn social security landline telefon handy
+    id ids order orders invoice ticket ref reference batch serial isbn ean upc gtin asin tracking timestamp""".split()
+)
+_PHRASES = tuple(
+    dict.fromkeys(f" {' '.join(split_name(word))} " for words in AFTER.values() for word in words if split_name(word))
+)
+
+
+@lru_cache(maxsize=4096)
+def tells(name: str) -> bool:
+    """Tell whether a key says what a bare number or text under it is: ``phone``, ``taxId``, ``order_id``.
+
+    Args:
+        name: the key in any spelling.
+    """
+    words = split_name(name)
+    spaced = f" {' '.join(words)} "
+    return not _TELLING.isdisjoint(words) or any(phrase in spaced for phrase in _PHRASES)
