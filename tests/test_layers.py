@@ -23,7 +23,7 @@ ORDER = {
     "destinations": 5,
     "plugins": 5,
     "finishing": 5,
-    "exclusion": 5,
+    "exclusion": 0,
     "signals": 5,
     "watching": 5,
     "reloading": 5,

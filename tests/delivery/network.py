@@ -84,6 +84,10 @@ class Application:
         goal = self.status["attempts"] + more
         return wait_until(lambda: self.status["attempts"] >= goal, 20)
 
+    def has_tried(self) -> bool:
+        """Wait until it has tried at all."""
+        return wait_until(lambda: self.status["attempts"] > 0, 20)
+
     def is_left_alone(self) -> bool:
         """Wait until the breaker is open."""
         return wait_until(lambda: self.breaker["state"] == "open", 20)
@@ -115,7 +119,7 @@ class Names:
         self._system: Callable[..., Any] = socket.getaddrinfo
 
     def __call__(self, host: Any, *arguments: Any, **named: Any) -> Any:
-        if host != self.name or named.get("flags"):
+        if host != self.name:
             return self._system(host, *arguments, **named)
         self.asked_by.append(threading.current_thread().name)
         self.gate.wait(30)

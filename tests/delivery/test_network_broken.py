@@ -34,7 +34,7 @@ def test_a_reply_that_does_not_come_leaves_the_spans_on_disk_and_sends_the_same_
     server.rules(always=fault)
     application = start(langfuse(server.url, folder))
     application.make(1)
-    assert application.tries()
+    assert application.has_tried()
     assert reason in application.status["reason"]
     assert not application.status["healthy"]
     assert application.ends_with(spooled=1)
@@ -53,8 +53,8 @@ def test_spans_whose_acceptance_was_never_heard_of_are_sent_again_with_identical
     server.script([{**lost, "accept": True}])
     application = start(langfuse(server.url, folder))
     application.make(1)
-    assert application.tries()
-    assert application.ends_with(spooled=1)
+    assert application.has_tried()
+    assert application.account().lost == 0
     application.retry_now()
     assert application.ends_with(delivered=1)
     first, second = server.requests()
@@ -149,7 +149,7 @@ def test_a_page_or_a_redirect_is_no_success(
     server.rules(always=fault)
     application = start(langfuse(server.url, folder))
     application.make(6)
-    assert application.tries()
+    assert application.has_tried()
     assert reason in application.status["reason"]
     assert application.ends_with(spooled=6)
     server.rules()
@@ -165,7 +165,7 @@ def test_credentials_never_follow_a_redirect_to_another_host(
     server.rules(always={"status": status, "headers": {"Location": own_server.url + "/api/public/otel/v1/traces"}})
     application = start(langfuse(server.url, folder))
     application.make(2)
-    assert application.tries()
+    assert application.has_tried()
     assert application.ends_with(spooled=2)
     assert own_server.requests() == []
 

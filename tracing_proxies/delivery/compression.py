@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
+from tracing_proxies.delivery.process import importing
+
 
 def compress(body: bytes) -> bytes:
     """Return ``body`` as gzip of the lowest level, without a time stamp: the same bytes each time."""
@@ -19,7 +21,8 @@ def _gzip() -> Callable[[bytes], bytes]:
     global _chosen
     if _chosen is None:
         try:
-            from isal import igzip
+            with importing:
+                from isal import igzip
         except ImportError:
             _chosen = _zlib_gzip
         else:

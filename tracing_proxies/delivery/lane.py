@@ -206,6 +206,7 @@ class Lane:
 
     def _next(self) -> tuple[Batch | None, float | None]:
         with self._ledger.lock:
+            self._recover()
             if not self._backlog or self._abandoned:
                 self._hurried = False
                 return None, None
@@ -218,6 +219,12 @@ class Lane:
             batch.tried = True
             self._in_flight = batch
             return batch, None
+
+    def _recover(self) -> None:
+        """Take back what a thread had in hand that died."""
+        if self._in_flight is not None:
+            self._backlog.appendleft(self._in_flight)
+            self._in_flight = None
 
     def _pause(self) -> float | None:
         if not self._backlog:

@@ -15,6 +15,7 @@ from tracing_proxies.delivery.flush import Flush
 from tracing_proxies.delivery.lane import Lane
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.loop import Loop
+from tracing_proxies.delivery.native import replaced_by
 from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.slices import Slices
 from tracing_proxies.delivery.spool_lane import SpoolLane
@@ -26,6 +27,7 @@ MAX_PENDING_SPANS = 100_000
 _POLL = 0.1
 _POLL_FOR = 1.0
 _CROWDED_POLL = 0.005
+_LAST_PATIENCE = 0.5  # for a request that is under way when all that could be flushed is
 
 
 class Pipeline:
@@ -78,6 +80,7 @@ class Pipeline:
         self._queue: deque[Any] = deque()
         self._asleep = True
         self._last_busy = 0.0
+        self._hurried = False
         self._strict_failure: BaseException | None = None
 
     def put(self, span: Any) -> None:
@@ -133,7 +136,7 @@ class Pipeline:
         if stopped:
             self._discard_queue()
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
-            ended = loop.stop(max(0.05, deadline - time.monotonic()))
+            ended = loop.stop(max(0.05, min(_LAST_PATIENCE, deadline - time.monotonic())))
             lane.abandon("closed")
             if ended:  # else its thread is within the sink at this moment
                 lane.close()
@@ -143,6 +146,11 @@ class Pipeline:
 
     def adopt(self) -> None:
         """Begin to deliver what dead processes have left on disk, if there is anything."""
+        contextvars.copy_context().run(self._adopt)
+
+    def _adopt(self) -> None:
+        if self._suppress is not None:
+            self._suppress()
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
             if isinstance(lane, SpoolLane) and lane.has_leftovers() and loop.start():
                 loop.wake()
@@ -179,6 +187,7 @@ class Pipeline:
         return {
             "queue": len(self._queue),
             "worker_alive": self._loop.alive,
+            "threads": replaced_by() or "native",
             "closed": self._closed,
             "produced": snapshot.produced,
             "delivered": snapshot.delivered,
@@ -211,11 +220,12 @@ class Pipeline:
         return flush.wait(self._wake_lanes)
 
     def _wake_lanes(self) -> None:
+        self._hurried = True
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
             lane.hurry()
             if loop.start():
                 loop.wake()
-        if not self._loop.alive and self._loop.start():
+        if self._loop.start():
             self._loop.wake()
 
     def _drain_here(self, flush: Flush, deadline: float) -> bool:
@@ -260,6 +270,10 @@ class Pipeline:
 
     def _work(self) -> float | None:
         busy = self._take_all()
+        if self._hurried:  # somebody flushes: a lane's own thread may be waiting for a server that is silent
+            self._hurried = False
+            for lane in self._lanes:
+                self._keep(lane)
         now = time.monotonic()
         if busy:
             self._last_busy = now

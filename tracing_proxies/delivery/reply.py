@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import attrs
 
+from tracing_proxies.delivery.process import importing
+
 RETRY_AFTER_DEFAULT = 5.0
 RETRY_AFTER_MIN = 1.0
 RETRY_AFTER_MAX = 300.0
@@ -121,8 +123,9 @@ def _judge_success(status: int, headers: Mapping[str, str], body: bytes) -> Repl
 
 
 def _judge_protobuf(body: bytes) -> Reply:
-    from google.protobuf.message import DecodeError
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+    with importing:
+        from google.protobuf.message import DecodeError
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
     answer = ExportTraceServiceResponse()
     try:

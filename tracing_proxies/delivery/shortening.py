@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tracing_proxies.delivery.process import importing
 from tracing_proxies.delivery.text import to_json
 
 LIMITS: Final = (65_536, 8_192, 1_024)
@@ -22,8 +23,9 @@ def shorten(span: bytes, most: int) -> bytes | None:
         A smaller message, None where that makes it none.
     """
     # Not at the top: most processes never get here, and the generated classes take a tenth of a second to import.
-    from google.protobuf.message import DecodeError
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+    with importing:
+        from google.protobuf.message import DecodeError
+        from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
     message = Span()
     try:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from tracing_proxies.delivery.native import Empty, SimpleQueue
+
 SLICE = 0.0005
 _PAUSE = 0.000_001
-"""The shortest sleep there is (some 50 us on Linux); of 0 s, this thread often has the lock back before others wake."""
+"""The shortest wait there is (some 50 us on Linux); of 0 s, this thread often has the lock back before others wake."""
 
 
 class Slices:
@@ -29,7 +31,9 @@ class Slices:
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._clock = clock
-        self._sleep = sleep or time.sleep  # looked up here, since gevent may have replaced it since the import
+        self._sleep = sleep or self._wait_for_nothing
+        # Each stretch of work has its own: of one that all share, a forked child might inherit the state of a wait.
+        self._nothing: SimpleQueue[None] = SimpleQueue()
         self._until = clock() + SLICE
 
     def between(self) -> None:
@@ -37,3 +41,10 @@ class Slices:
         if self._clock() >= self._until:
             self._sleep(_PAUSE)
             self._until = self._clock() + SLICE
+
+    def _wait_for_nothing(self, seconds: float) -> None:
+        # `time.sleep` may be a hub's, and this thread is none of the hub's.
+        try:
+            self._nothing.get(timeout=seconds)
+        except Empty:
+            return
