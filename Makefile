@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-weaving bench bench-masking outage throughput downstream downstream-part docs lint clean
+.PHONY: demo test test-weaving bench bench-masking outage outage-long kills throughput downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -35,6 +35,12 @@ bench: $(VENV)/.ready  ## measure what a call costs, and write perf/report.md an
 
 outage: $(VENV)/.ready  ## measure what outages of a server cost, beside Langfuse's own SDK, and write perf/outage.md
 	$(BIN)/python -m perf.outage
+
+outage-long: $(VENV)/.ready  ## have a server away for ten minutes, with a large spool and with a small one
+	$(BIN)/python -m perf.outage --minutes 10
+
+kills: $(VENV)/.ready  ## kill traced processes two hundred times, and see what is lost
+	KILLS=100 KILL_LOSS=200 $(BIN)/python -m pytest tests/delivery/test_kills.py -rP
 
 throughput: $(VENV)/.ready  ## measure what a delivered span costs, by size and destination, and write perf/throughput.md
 	$(BIN)/python -m perf.throughput

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "tracing_proxies"
 ORDER = {
     "errors": 0,
     "failures": 0,
+    "credentials": 0,
     "registry": 1,
     "scanning": 2,
     "sampling": 2,
@@ -22,7 +23,7 @@ ORDER = {
     "destinations": 5,
     "plugins": 5,
     "finishing": 5,
-    "exclusion": 5,
+    "exclusion": 0,
     "signals": 5,
     "watching": 5,
     "reloading": 5,

@@ -211,7 +211,6 @@ def test_a_path_that_yaml_has_split_is_recognised(text: str) -> None:
         "version: 1\nsampling: { budget: 1% }",
         "version: 1\nsampling: { keep: [error] }",
         "version: 1\nsampling: { floor: 1/min }",
-        "version: 1\nmasking: { pseudonyms: [email] }",
         "version: 1\nbudget: {}",
         "version: 1\nscores: {}",
         "version: 1\nalerts: {}",

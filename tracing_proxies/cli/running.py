@@ -40,8 +40,7 @@ def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
         if value:
             yield f"{name:<16}" + str(value).replace("\n", f"\n{'':<16}")
     for name, sink in delivery["sinks"].items():
-        health = "healthy" if sink["healthy"] else f"not healthy: {sink['reason']}"
-        yield f"{'sink ' + name:<16}{sink['delivered']} delivered, {sink['queued']} queued, {health}"
+        yield from _draw_sink(name, sink)
     for preset in status["skipped_presets"]:
         yield f"{'left out':<16}preset {preset['name']}: {preset['reason']}"
     yield from _draw_failures(status)
@@ -81,6 +80,19 @@ def _reach(status: Mapping[str, Any]) -> str:
 def _accounts(still_open: int, delivery: Mapping[str, Any]) -> str:
     counts = [(name, delivery[name.replace(" ", "_")]) for name in ("produced", "delivered", "sampled out", "queued")]
     return ", ".join(f"{count} {name}" for name, count in (*counts, ("open", still_open)))
+
+
+def _draw_sink(name: str, sink: Mapping[str, Any]) -> Iterator[str]:
+    health = "healthy" if sink["healthy"] else f"not healthy: {sink['reason']}"
+    on_disk = f", {sink['spooled']} on disk" if sink["spooled"] else ""
+    yield f"{'sink ' + name:<16}{sink['delivered']} delivered, {sink['queued']} queued{on_disk}, {health}"
+    breaker, dead = sink["breaker"], sink.get("dead", {})
+    if breaker["state"] != "closed":
+        probe = f"tried again in {breaker['next_probe_in']:.0f} s"
+        since = f"{breaker['state']} since {breaker['since']}"
+        yield f"{'':<16}breaker {since}, after {breaker['failures']} failures in a row, {probe}"
+    if dead.get("spans"):
+        yield f"{'':<16}{dead['spans']} refused for good and kept in {dead['folder']}: `tracing-proxies push --dead`"
 
 
 def _draw_failures(status: Mapping[str, Any]) -> Iterator[str]:

@@ -6,14 +6,15 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tracing_proxies.delivery.sinks import local_fork
-from tracing_proxies.delivery.sinks.local_retention import delete_older_than, give_back, shrink_to
+from tracing_proxies.delivery.sinks.local_retention import delete_older_than, give_back, shrink_to, wipe
 from tracing_proxies.delivery.sinks.local_schema import COLUMNS, StoreRefused, open_store
 from tracing_proxies.delivery.sinks.protocol import Health, Outcome
+from tracing_proxies.delivery.slices import Slices
 from tracing_proxies.delivery.text import clean, to_json
 from tracing_proxies.recording.observation import Observation
 
@@ -92,6 +93,19 @@ class LocalSink:
         with self.lock:
             return self._write(batch)
 
+    def tend(self) -> float | None:
+        """Delete what has become too old though nothing new is written.
+
+        Returns:
+            Seconds until that may be due again, None while no database is open.
+        """
+        with self.lock:
+            connection = self._connection
+            if connection is None or self._pid != os.getpid() or not self.path.exists():
+                return None
+            self._tidy(connection)
+            return max(0.01, self._next_age_check - time.monotonic())
+
     def close(self) -> None:
         """Close the database."""
         with self.lock:
@@ -142,8 +156,9 @@ class LocalSink:
         now = time.monotonic()
         try:
             if now >= self._next_age_check:
-                self._next_age_check = now + _AGE_CHECK_EVERY
-                delete_older_than(connection, max(0, self._now_ns() - self._retention_ns))
+                self._next_age_check = now + min(_AGE_CHECK_EVERY, max(1.0, self._retention_ns / 1e9))
+                if delete_older_than(connection, max(0, self._now_ns() - self._retention_ns)):
+                    wipe(connection)
                 give_back(connection)
             if now >= self._next_size_check:
                 self._next_size_check = now + _SIZE_CHECK_EVERY
@@ -158,7 +173,7 @@ def _insert(connection: sqlite3.Connection, batch: Sequence[Observation]) -> tup
     try:
         dropped = 0
         try:
-            connection.executemany(_INSERT, [_row(observation) for observation in batch])
+            connection.executemany(_INSERT, _rows(batch))
         except _BAD_ROW:
             dropped = _insert_singly(connection, batch)
         connection.execute("COMMIT")
@@ -178,6 +193,13 @@ def _insert_singly(connection: sqlite3.Connection, batch: Sequence[Observation])
         except _BAD_ROW:
             dropped += 1
     return dropped
+
+
+def _rows(batch: Sequence[Observation]) -> Iterator[tuple[Any, ...]]:
+    slices = Slices()
+    for observation in batch:
+        slices.between()
+        yield _row(observation)
 
 
 def _row(observation: Observation, *, repair: bool = False) -> tuple[Any, ...]:
