@@ -26,7 +26,8 @@ _BETWEEN = re.compile(
 _MAY_FOLLOW = re.compile(
     r"[^\w\s]|[ \t]{1,4}(?:[^\w\s,;(]|(?:is|or|value)[ \t:=]|string|str|String)|\s{1,8}[\"'`]"
 ).match
-_BARE = re.compile(r"(?:[^\s\"'`<>,;&\\)\]}\[{|=%]|%(?!26|3[Bb])){1,512}={0,2}")
+_PLAIN = r"[^\s\"'`<>,;&\\)\]}\[{|=%]"
+_BARE = re.compile(rf"(?:{_PLAIN}{{1,512}}|%(?!26|3[Bb]))(?:%(?!26|3[Bb]){_PLAIN}{{0,512}}){{0,64}}={{0,2}}")
 _BARE_REST = re.compile(r"[A-Za-z0-9+/=_\-.~%]*")
 _OPTION = re.compile(r"[ \t]{1,2}(?![\-\s])")
 _LONGEST = 4096
@@ -41,7 +42,7 @@ _NUMBERS = frozenset(("cvv", "cvc", "pin"))
 _GENERATED = frozenset(("token", "cookie", "key", "jwt"))
 _ENDS_SENTENCE = ("", " ", "\n", "\t", "\r")
 _NAME_REACH = 48
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
 
 def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
@@ -83,9 +84,8 @@ def _names(text: str, lower: str, places: Sequence[int]) -> Iterator[tuple[int, 
         # Most anchors are a part of some word of prose, which no sign follows.
         if end not in seen and (_MAY_FOLLOW(text, end) or "-" in text):
             seen.add(end)
-            start = at
-            while start > 0 and at - start < _NAME_REACH and lower[start - 1] in _NAME_CHARACTERS:
-                start -= 1
+            before = lower[max(0, at - _NAME_REACH) : at]
+            start = at - len(before) + len(before.rstrip(_NAME_CHARACTERS))
             yield start, end
 
 
