@@ -216,6 +216,7 @@ def test_hardly_a_number_in_a_sentence_is_taken_for_an_id(size: int) -> None:
     [
         "order 44051401458 and invoice 44051401458",
         "1.22.333.44",
+        "Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0.0.0 Safari/537.36",
         "my order number is 923 123 456",
         "923 123 456 is the number of rows",
         "10.0.19041.1",
