@@ -22,7 +22,8 @@ import attrs
 import click
 from rich.console import Console
 
-from perf.masking_engines import PACKAGES
+from perf.masking_engines import PACKAGES, written_class
+from tracing_proxies.masking.detectors import DETECTORS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -73,12 +74,7 @@ def install(engine: str, folder: Path) -> Path:
 
 def measure(engine: str, python: Path, data: Path, scorer: Path, budget: float) -> Report:
     """Run one engine over the data, in processes of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "counts.json"
-        target = f"perf.masking_engines:{engine}"
-        command = [python, scorer, target, "--data", data, "--traffic", "0", "--budget", str(budget), "--json", output]
-        subprocess.run([str(part) for part in command], check=True, cwd=ROOT, capture_output=True)
-        counts = next(iter(json.loads(output.read_text()).values()))
+    counts = count(engine, python, data, scorer, "--budget", str(budget))
     costs = subprocess.run(
         [str(python), "-m", "perf.masking_engines", engine, str(data)],
         check=True,
@@ -89,14 +85,26 @@ def measure(engine: str, python: Path, data: Path, scorer: Path, budget: float) 
     return Report(engine, counts, json.loads(costs.stdout))
 
 
-def write(reports: list[Report], missing: dict[str, str], output: Path) -> None:
+def count(engine: str, python: Path, data: Path, scorer: Path, *options: str) -> dict[str, Any]:
+    """Have the scorer count what an engine does."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "counts.json"
+        target = f"perf.masking_engines:{engine}"
+        command = [python, scorer, target, "--data", data, "--traffic", "0", "--json", output, *options]
+        subprocess.run([str(part) for part in command], check=True, cwd=ROOT, capture_output=True)
+        counts: dict[str, Any] = next(iter(json.loads(output.read_text()).values()))
+    return counts
+
+
+def write(reports: list[Report], by_class: dict[str, Any], missing: dict[str, str], output: Path) -> None:
     """Write the tables."""
     lines = [
         "# Masking: what it finds, what it damages, what it costs",
         "",
         f"{datetime.date.today():%Y-%m-%d}, Python {platform.python_version()}, {platform.machine()}; written by "
         "`make bench-masking`.",
-        "Speeds are those of one core of a shared machine, in the same run; read them as ratios.",
+        "Strings, MB and ms are by the clock, us are of CPU. The machine is shared: where others worked on it, speeds by",
+        "the clock are several times too low, for all engines alike.",
         "",
         "## Engines",
         "Recall: labelled values that are gone, in %. Precision: changed regions that touch a labelled value. Damage:",
@@ -120,8 +128,9 @@ def write(reports: list[Report], missing: dict[str, str], output: Path) -> None:
         "A class with `obf:` before it is written to be misread: other letters for digits, breaks within a number.",
         "",
     ]
-    lines += ["## Damage by marker", "| marker | on a labelled value | elsewhere |", "|---|---|---|"]
-    for name, hit in sorted(ours.counts["precision_by_placeholder"].items()):
+    lines += ["## Damage by class", "| class | on a labelled value | elsewhere |", "|---|---|---|"]
+    for name in sorted(DETECTORS):
+        hit = by_class["precision_by_placeholder"].get(written_class(name), {"tp": 0, "fp": 0})
         lines.append(f"| {name} | {hit['tp']} | {hit['fp']} |")
     lines += ["", "## Damage by source", "| source of the text | changed regions without a label |", "|---|---|"]
     lines += [f"| {name} | {count} |" for name, count in ours.counts["fp_by_source"].items()]
@@ -175,7 +184,8 @@ def main(data: Path, scorer: Path, engines: str, budget: float, output: Path) ->
             last = said.strip().splitlines()[-1:] or [f"exit {exc.returncode}"]
             missing[engine] = f"did not run: {last[0][:120]}"
             console.print(missing[engine])
-    write(reports, missing, output)
+    by_class = count("ours_by_class", Path(sys.executable), data.resolve(), scorer.resolve(), "--no-bench")
+    write(reports, by_class, missing, output)
     console.print(f"wrote {output}")
 
 

@@ -27,6 +27,24 @@ def ours(text: str) -> str:
     return mask_text(text)
 
 
+@lru_cache(maxsize=1)
+def _scanner() -> Any:
+    from tracing_proxies.masking.detectors import DETECTORS
+    from tracing_proxies.masking.scan import Scanner
+
+    return Scanner(DETECTORS.values())
+
+
+def ours_by_class(text: str) -> str:
+    """Mask with the detectors of this project, and name the class as the scorer reads it."""
+    return _replace(text, [(start, end, written_class(name)) for start, end, name in _scanner().find(text)])
+
+
+def written_class(name: str) -> str:
+    """Return a class in the capitals that the scorer reads, of which it needs three."""
+    return f"THE{name.upper().replace('_', '')}"
+
+
 # As in Langfuse's documentation on masking.
 _LANGFUSE = (
     (re.compile(r"[a-zA-Z0-9_.+-]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+"), "[REDACTED_EMAIL]"),
