@@ -103,8 +103,8 @@ def write(reports: list[Report], by_class: dict[str, Any], missing: dict[str, st
         "",
         f"{datetime.date.today():%Y-%m-%d}, Python {platform.python_version()}, {platform.machine()}; written by "
         "`make bench-masking`.",
-        "Strings, MB and ms are by the clock, us are of CPU. The machine is shared: where others worked on it, speeds by",
-        "the clock are several times too low, for all engines alike.",
+        "Strings, MB and ms are by the clock, us are of CPU. The machine is shared: where others worked on it, speeds",
+        "by the clock are several times too low, for all engines alike.",
         "",
         "## Engines",
         "Recall: labelled values that are gone, in %. Precision: changed regions that touch a labelled value. Damage:",
