@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import TypeAlias
 
 from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors import DETECTORS, PARTS, Detector, Family, Span, forms
+from tracing_proxies.masking.detectors import DETECTORS, Detector, Family, Span
 from tracing_proxies.masking.detectors.anchors import Anchors
 from tracing_proxies.masking.detectors.digits import find_runs
 from tracing_proxies.masking.detectors.kinds import Judge, Read
@@ -27,6 +28,15 @@ _BEFORE = frozenset(" ,;'\"()<>\n\t")
 _MOST_PASSES = 12
 
 
+_Arranged: TypeAlias = tuple[
+    Anchors,
+    tuple[tuple[Read, bool], ...],
+    Callable[[str, str, str, list[Span]], None],
+    tuple[tuple[Judge, ...], ...],
+    tuple[Callable[[str], str], ...],
+]
+
+
 class Scanner:
     """Finds and replaces with a fixed set of detectors.
 
@@ -37,18 +47,7 @@ class Scanner:
         replace: called with class name and value, returns what stands for the value.
     """
 
-    __slots__ = (
-        "_allow",
-        "_anchors",
-        "_judges",
-        "_own",
-        "_ranks",
-        "_reads",
-        "_replace",
-        "_searches",
-        "_unwanted",
-        "_wholes",
-    )
+    __slots__ = ("_allow", "_arranged", "_names", "_own", "_ranks", "_replace", "_unwanted")
 
     def __init__(
         self,
@@ -63,7 +62,8 @@ class Scanner:
         names = frozenset(detector.name for detector in detectors if isinstance(detector, Family))
         self._ranks = {name: rank for rank, name in enumerate((*DETECTORS, *(own.name for own in self._own)))}
         self._unwanted = frozenset(DETECTORS) - names
-        self._anchors, self._reads, self._judges, self._wholes = _arrange(names)
+        self._names = names
+        self._arranged: _Arranged | None = None
 
     def mask(self, text: str, label: str = "") -> str:
         """Return the text with everything that was found replaced; the same object if nothing was.
@@ -115,7 +115,9 @@ class Scanner:
         if self._allow:
             found = [(start, end, name) for start, end, name in found if text[start:end] not in self._allow]
         if settled:
-            settled = all(_stands_apart(text, *span) for span in found)
+            for start, end, name in found:
+                if not _stands_apart(text, start, end, name):
+                    return found, False
         return found, settled
 
     def _find(self, text: str, offset: int) -> tuple[list[Span], bool]:
@@ -126,17 +128,18 @@ class Scanner:
             lower = "".join(low if len(low := character.lower()) == 1 else character for character in text)
         found: list[Span] = []
         settled = not self._own
-        for index, places in self._anchors.places(lower).items():
-            read, steady = self._reads[index]
+        anchors, reads, search, judges, wholes = self._arranged or self._arrange()
+        for index, places in anchors.places(lower).items():
+            read, steady = reads[index]
             found.extend(read(text, lower, places))
             if not steady:
                 settled = False
         shape = shape_of(text)
         if "0" in shape or "::" in shape:
-            forms.search(text, lower, shape, found)
+            search(text, lower, shape, found)
             for run in find_runs(text, shape):
                 before = len(found)
-                for judge in self._judges[min(len(run.digits), _MOST_DIGITS - 1)]:
+                for judge in judges[min(len(run.digits), _MOST_DIGITS - 1)]:
                     found.extend(judge(run, text, lower))
                     if len(found) > before:
                         settled = settled and found[-1][0] <= run.groups[0][0] and found[-1][1] >= run.end
@@ -144,12 +147,16 @@ class Scanner:
                 else:
                     settled = False
             if not (found or offset) and len(text) <= _LONGEST_WHOLE and (whole := _WHOLE(text)):
-                for test in self._wholes:
+                for test in wholes:
                     if name := test(whole[1]):
                         return [(whole.start(1), whole.end(1), name)], True
         for detector in self._own:
             found.extend((start, end, detector.name) for start, end in detector.find(text))
         return found, settled
+
+    def _arrange(self) -> _Arranged:
+        self._arranged = arranged = _arrange(self._names)
+        return arranged
 
     def _merge(self, found: list[Span]) -> list[Span]:
         """Return places that do not overlap: of overlapping ones their union, under the class of the first in rank."""
@@ -181,19 +188,21 @@ def _stands_apart(text: str, start: int, end: int, name: str) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _arrange(
-    names: frozenset[str],
-) -> tuple[Anchors, tuple[tuple[Read, bool], ...], tuple[tuple[Judge, ...], ...], tuple[Callable[[str], str], ...]]:
+def _arrange(names: frozenset[str]) -> _Arranged:
     """Return the literals and functions of the parts that find some of these classes; scanners share them.
 
     The automaton of all literals takes 5 ms to build.
     """
+    from tracing_proxies.masking.detectors import forms
+    from tracing_proxies.masking.detectors.parts import PARTS
+
     parts = [part for part in PARTS if not names.isdisjoint(part.names)]
     reading = [part for part in parts if part.read is not None]
     judging = [(part.sizes, part.judge) for part in parts if part.judge is not None]
     return (
         Anchors(part.anchors for part in reading),
         tuple((part.read, part.steady) for part in reading if part.read is not None),
+        forms.search,
         tuple(
             tuple(judge for sizes, judge in judging if sizes is None or size in sizes) for size in range(_MOST_DIGITS)
         ),

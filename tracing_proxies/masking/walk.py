@@ -11,6 +11,7 @@ from typing import Any
 from tracing_proxies import failures
 from tracing_proxies.masking import markers
 from tracing_proxies.masking.checks import is_card_number
+from tracing_proxies.masking.detectors.words import tells
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.keys import fold_path, split_name
 from tracing_proxies.masking.known import Known
@@ -23,10 +24,6 @@ MAX_DEPTH = 32
 MAX_NODES = 100_000
 MAX_JSON = 64 * 1024
 
-# Words of a key that say what a bare number or text under it is: {"phone": 4155550199}.
-_TELLING = frozenset(
-    """phone telephone tel mobile fax cell whatsapp msisdn card cc ssn social security landline telefon handy""".split()
-)
 _JSON_STARTS = frozenset('{["')
 _JSON_IN_STRING = frozenset("{[\\")
 # How a value is treated: below 0 it is hidden, and the bits of its negative tell which of the strict policies have not
@@ -283,8 +280,9 @@ class Walk:
 
 @lru_cache(maxsize=4096)
 def label_for(name: str) -> str:
-    """Return what stands before a text for its key, if that tells what the text is."""
-    return f"{name}: " if name and not _TELLING.isdisjoint(split_name(markers.blank(name))) else ""
+    """Return what stands before a text for its key, if that tells what it is: ``home phone: `` for ``homePhone``."""
+    blank = markers.blank(name)
+    return f"{' '.join(split_name(blank))}: " if name and tells(blank) else ""
 
 
 def _without_cut_word(text: str) -> str:

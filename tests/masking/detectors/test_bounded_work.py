@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tracing_proxies.masking import mask_text
-from tracing_proxies.masking.detectors import PARTS
+from tracing_proxies.masking.detectors.parts import PARTS
 
 # The anchors of each part; the many parts of one anchor are tried together.
 READING = [part.anchors for part in PARTS if part.read is not None]

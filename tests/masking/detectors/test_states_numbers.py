@@ -187,6 +187,9 @@ def test_a_code_with_a_check_is_found_where_it_stands_in_capitals(code: str, nam
         ("61109010140000071219812874", "[iban]"),
         ("001A.2B3C.4D5E and 00-1a-2b-3c-4d-5e", "[mac] and [mac]"),
         ("ring 0378 3549890", "ring [phone]"),
+        ("923 123 456-Office, 923 123 457-Fax", "[phone]-Office, [phone]-Fax"),
+        ("923 123 456 is my number", "[phone] is my number"),
+        ("my new number is 923 123 456", "my new number is [phone]"),
         ("我的手机号是13812345678是的", "我的手机号是[phone]是的"),
     ],
 )
@@ -213,6 +216,9 @@ def test_hardly_a_number_in_a_sentence_is_taken_for_an_id(size: int) -> None:
     [
         "order 44051401458 and invoice 44051401458",
         "1.22.333.44",
+        "Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0.0.0 Safari/537.36",
+        "my order number is 923 123 456",
+        "923 123 456 is the number of rows",
         "10.0.19041.1",
         "the license is MIT, version 20240115",
         "sin 45 = 0.7071 and fin 2023",

@@ -18,21 +18,24 @@ _ANCHORS = (
 _NAME_REST = re.compile(r"[A-Za-z0-9_\-]{0,48}")
 _BETWEEN = re.compile(
     r"(?:\\{0,3}[\"'`]|&quot;|%22)?[\])]?(?:[ \t]{1,4}(?:string|str|String))?[ \t]{0,4}"
-    r"(?:(?P<sign>:[ \t]{0,2}[A-Za-z][\w.\[\]]{0,24}[ \t]{0,2}=(?!=)|(?:\|\||[:?.+!]{0,3})?[=:]{1,3}[>~]?|->|%3[dDaA]"
+    r"(?:(?P<sign>:[ \t]{0,2}[A-Za-z][\w.\[\]]{0,24}[ \t]{0,2}=(?=[ \t]{0,2}[\"'`])"
+    r"|(?:\|\||[:?.+!]{0,3})?[=:]{1,3}[>~]?|->|%3[dDaA]"
     r"|value[ \t]{0,2}=(?=[ \t]{0,2}[\"'])|(?:or|\?\?|\|\|)[ \t]{1,3}(?=[\"'])|(?<![ \t])/(?=[A-Za-z0-9_\-]{20}))"
-    r"|(?P<tag>>)|(?P<comma>,)|(?P<word>[ \t]is(?=[ \t:])))?"
+    r"|(?P<tag>>)|(?P<comma>,)|(?P<word>(?<=[ \t])is(?=[ \t:])))?"
     r"\s{0,8}(?:[bruf@$]{0,2}(?P<quote>\\{0,3}[\"'`]{1,3}|&quot;|%22))?"
 )
 _MAY_FOLLOW = re.compile(
     r"[^\w\s]|[ \t]{1,4}(?:[^\w\s,;(]|(?:is|or|value)[ \t:=]|string|str|String)|\s{1,8}[\"'`]"
 ).match
-_BARE = re.compile(r"(?:[^\s\"'`<>,;&\\)\]}\[{|=%]|%(?!26|3[Bb])){1,512}={0,2}")
+_PLAIN = r"[^\s\"'`<>,;&\\)\]}\[{|=%]"
+_BARE = re.compile(rf"(?:{_PLAIN}{{1,512}}|%(?!26|3[Bb]))(?:%(?!26|3[Bb]){_PLAIN}{{0,512}}){{0,64}}={{0,2}}")
+_COOKIES = re.compile(r":[ \t]{0,2}([\w.\-]{1,64}=[^\s\"'`]{8,2048}(?: [\w.\-]{1,64}=[^\s\"'`]{0,2048}){0,32})")
 _BARE_REST = re.compile(r"[A-Za-z0-9+/=_\-.~%]*")
 _OPTION = re.compile(r"[ \t]{1,2}(?![\-\s])")
 _LONGEST = 4096
 _JUDGED = 256  # so much of a value decides
 _SPACE = re.compile(r"\s").search
-_ODD_PASSWORD = re.compile(r"(?i)p[a]?ss?w(?:o?r?s?d)s?(?![a-z])").search
+_ODD_PASSWORD = re.compile(r"(?i)pa?ss?w(?:o?r?s?d)s?[0-9]{0,2}\Z").search
 _BUNDLER = re.compile(r"BUNDLE_[A-Z0-9_]{1,40}__[A-Z]{2,8}\Z").match
 _RANDOM_BY_NATURE = frozenset(("salt", "nonce"))
 _PASSES = frozenset(("pass", "psw", "userpass"))
@@ -41,7 +44,7 @@ _NUMBERS = frozenset(("cvv", "cvc", "pin"))
 _GENERATED = frozenset(("token", "cookie", "key", "jwt"))
 _ENDS_SENTENCE = ("", " ", "\n", "\t", "\r")
 _NAME_REACH = 48
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
 
 def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
@@ -56,12 +59,19 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
         verdict = _judge(text[start:end])
         if verdict is Verdict.PLAIN:
             continue
+        if lower.endswith("cookie", start, end) and (header := _COOKIES.match(text, end)):
+            past = header.end()
+            yield header.start(1), past, "secrets"
+            continue
         value = _value_after(text, end, option=text[start] == "-")
         if value is None:
             continue
         first, last, quoted, loose = value
-        if text[first - 1] == "/" and not (text[start - 1 : start] == "/" and lower[start:end] in _PATH_NAMES):
-            continue
+        if text[first - 1] == "/":
+            if text[start - 1 : start] != "/" or lower[start:end] not in _PATH_NAMES:
+                continue
+            following = text.find("/", first, last)
+            last = following if following >= 0 else last
         budget -= min(last - first, _JUDGED)
         if budget < 0 or _is_secret(text[first : min(last, first + _JUDGED)], text[start:end], verdict, quoted, loose):
             rest = None if quoted or last - first < _JUDGED else _BARE_REST.match(text, last)
@@ -83,9 +93,8 @@ def _names(text: str, lower: str, places: Sequence[int]) -> Iterator[tuple[int, 
         # Most anchors are a part of some word of prose, which no sign follows.
         if end not in seen and (_MAY_FOLLOW(text, end) or "-" in text):
             seen.add(end)
-            start = at
-            while start > 0 and at - start < _NAME_REACH and lower[start - 1] in _NAME_CHARACTERS:
-                start -= 1
+            before = lower[max(0, at - _NAME_REACH) : at]
+            start = at - len(before) + len(before.rstrip(_NAME_CHARACTERS))
             yield start, end
 
 
@@ -120,7 +129,7 @@ def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, loose: boo
         return False
     if value.startswith(("http://", "https://", "/", "./", "arn:", "data:")):
         return False
-    if not quoted and is_code(value):
+    if not quoted and is_code(value) and not is_random(value, 20):
         return False
     last = _last_word(name)
     if verdict is Verdict.SUSPECT:
@@ -142,11 +151,10 @@ def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, loose: boo
 def _judge(name: str) -> Verdict:
     """Return what a name in source or prose says of its value: as a key does, and a few more."""
     verdict = judge_name(name)
-    if verdict is Verdict.PLAIN:
-        if _ODD_PASSWORD(name) or _BUNDLER(name):
-            return Verdict.HIDDEN
-        if not _RANDOM_BY_NATURE.isdisjoint(split_name(name)):
-            return Verdict.SUSPECT
+    if verdict is not Verdict.HIDDEN and (_ODD_PASSWORD(name) or _BUNDLER(name)):
+        return Verdict.HIDDEN
+    if verdict is Verdict.PLAIN and not _RANDOM_BY_NATURE.isdisjoint(split_name(name)):
+        return Verdict.SUSPECT
     return verdict
 
 

@@ -14,6 +14,12 @@ _USER = re.compile(
     r"(?:'([^'\s:]{0,128}:[^'\n]{0,256})'|\"([^\"\s:]{0,128}:[^\"\n]{0,256})\""
     r"|([^\s'\":]{1,128}:(?:'[^'\n]{1,256}'|\"[^\"\n]{1,256}\"|[^\s'\"]{1,256})))"
 )
+_GIVEN = r"(?:'([^'\n]{4,128})'|\"([^\"\n]{4,128})\"|([^\s'\"]{4,128}))"
+_COMMAND = re.compile(
+    rf"(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n|;&]{{0,80}}?\s-p{_GIVEN}"
+    rf"|sshpass\s{{1,4}}-p\s{{0,4}}{_GIVEN}"
+    rf"|(?:docker|podman|helm|az|oc|cf)\s[^\n|;&]{{0,24}}?login\b[^\n|;&]{{0,80}}?\s-p[ =]{{1,4}}{_GIVEN}"
+)
 _SCHEMES = ("bearer", "basic", "token", "apikey", "digest", "negotiate")
 _REACH = 40
 
@@ -45,6 +51,18 @@ def read_user(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
             yield match.start(group), match.end(group), "url_credentials"
 
 
+def read_command(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
+    """Yield the password that is given to a command on its line: ``mysql -psecret``, ``sshpass -p secret``."""
+    past = 0
+    for at in places:
+        if at < past:
+            continue
+        match = _COMMAND.match(text, at)
+        if match and not is_placeholder(match[match.lastindex or 0]):
+            past = match.end()
+            yield match.start(match.lastindex or 0), match.end(match.lastindex or 0), "secrets"
+
+
 def _is_token(value: str, scheme: str, named: bool) -> bool:
     if is_placeholder(value):
         return False
@@ -56,4 +74,9 @@ def _is_token(value: str, scheme: str, named: bool) -> bool:
 PARTS = (
     Part(("secrets",), ("bearer", "basic", "authorization"), read_header),
     Part(("url_credentials",), ("curl ",), read_user),
+    Part(
+        ("secrets",),
+        ("mysql", "mariadb", "sshpass ", "docker ", "podman ", "helm ", "az login", "oc login"),
+        read_command,
+    ),
 )

@@ -15,6 +15,8 @@ _WORD = re.compile(r"\\[nrt]|[^\W\d_]+")
 _NOT_CODE = re.compile(r"[^A-Za-z0-9]")
 _SMALLEST = 7
 _SPACES = frozenset(" (")
+# `…-Office` says what a number is; `…-AB` and `…-4c` go on with it.
+_PLAIN_WORD = re.compile(r"[^\W\d_]{3,16}(?![\w\-])").match
 _OPENERS = frozenset("+(")
 _LETTERS = frozenset("Aa_")
 _LINKS = frozenset("-:")
@@ -97,7 +99,9 @@ def _is_glued(text: str, shape: str, start: int, end: int) -> bool:
     # Scripts without spaces write a word directly behind a number; their letters have no shape.
     if end < len(shape):
         after = shape[end]
-        if after in _LETTERS or (after in _LINKS and end + 1 < len(shape) and shape[end + 1] in _WORDS):
+        if after in _LETTERS:
+            return True
+        if after in _LINKS and end + 1 < len(shape) and shape[end + 1] in _WORDS and not _PLAIN_WORD(text, end + 1):
             return True
     if start:
         before = shape[start - 1]

@@ -26,9 +26,9 @@ def search(text: str, lower: str, shape: str, found: list[Span]) -> None:
         found += network.find_quads(text, lower)
     if ":" in shape and ("::" in shape or shape.count(":") > 4):
         found += network.find_colons(text, lower)
-    if shape.count("-") > 4:
+    if "-" in shape and shape.count("-") > 4:
         found += network.find_hyphened(text)
-    if shape.count(".") > 1:
+    if "." in shape and shape.count(".") > 1:
         found += network.find_dotted(text, shape)
         found += marked.find_bots(text, shape)
     if len(shape) >= tokens.SHORTEST:

@@ -58,7 +58,14 @@ def find_quads(text: str, lower: str) -> Iterator[Span]:
         if not octets[0] or not all(_is_octet(octet) for octet in octets):
             continue
         before = text[start - 1] if start else " "
-        if before.isalnum() or before in "._" or not _NOT_ADDRESS.isdisjoint(words_before(lower, start, 12)[-1:]):
+        # `Chrome/120.0.0.0` is a version.
+        product = before == "/" and text[start - 2 : start - 1].isalpha()
+        if (
+            before.isalnum()
+            or before in "._"
+            or product
+            or not _NOT_ADDRESS.isdisjoint(words_before(lower, start, 12)[-1:])
+        ):
             continue
         yield start, tail.end(), "ip"
 

@@ -40,6 +40,14 @@ _OTHER = frozenset(
     port pid isbn ean upc tracking timestamp time epoch seed offset date sha commit line bytes index size amount
     total quantity qty price usd eur rev revision created updated card ssn iban nip regon pesel vat""".split()
 )
+_SAID_BEHIND = re.compile(
+    r"[ \-(]{1,2}(?:office|fax|mobile|cell|home|work|desk|direct|phone|tel|landline|whatsapp)(?![a-z])"
+    r"| is (?:my|his|her|our|their) (?:[a-z]{2,9} )?(?:number|phone|cell|mobile)"
+)
+_OWN_NUMBER = re.compile(
+    r"(?<![a-z])(?:my|his|her|their|our|your) (?:(?:new|old|work|home|other|current|personal|direct) )?"
+    r"numbers? (?:is|are|was)[ :]+\Z"
+)
 _EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.?|extension)[ :]{0,2}[0-9]{1,6}(?![0-9A-Za-z])", re.IGNORECASE)
 _DATE = re.compile(
     r"(?:(?:19|20)[0-9]{2}[-/. ](?:0?[1-9]|1[0-2])[-/. ](?:[0-2]?[0-9]|3[01])"
@@ -84,12 +92,12 @@ def _is_phone(text: str, lower: str, start: int, end: int, digits: str, shape: t
     if len(set(digits)) < 3 or _DATE.match(written.lstrip("(")) or _QUAD.match(written):
         return False
     if digits.startswith("00") and len(digits) >= 11 and _is_international(digits[2:]):
-        return len(shape) > 1 or _in_context(lower, start)
+        return len(shape) > 1 or _in_context(lower, start, end)
     if _is_american(written, digits, shape):
         return not _is_named_otherwise(lower, start)
     if written.count("/") < 2 and _has_trunk_prefix(digits, shape):
         return not _is_named_otherwise(lower, start)
-    return shape.count(1) <= 2 and _in_context(lower, start)
+    return shape.count(1) <= 2 and _in_context(lower, start, end)
 
 
 def _is_international(digits: str) -> bool:
@@ -121,8 +129,10 @@ def _has_trunk_prefix(digits: str, shape: tuple[int, ...]) -> bool:
     )
 
 
-def _in_context(lower: str, start: int) -> bool:
+def _in_context(lower: str, start: int, end: int) -> bool:
     words = words_before(lower, start)
+    if _SAID_BEHIND.match(lower, end) or _OWN_NUMBER.search(lower, max(0, start - 32), start):
+        return True
     if not lower.isascii() and any(word in lower[max(0, start - 16) : start] for word in _UNSPACED):
         return True
     if not _OTHER.isdisjoint(words[-2:]):
