@@ -12,7 +12,7 @@ from tracing_proxies.masking.deeper import load_presidio
 from tracing_proxies.masking.detectors import Detector
 from tracing_proxies.masking.detectors.custom import compile_detector
 from tracing_proxies.masking.keyed import MaskingKey, require_encryption
-from tracing_proxies.registry.masking import environment_of
+from tracing_proxies.registry.masking import MaskingSettings, Tightening, environment_of
 from tracing_proxies.registry.model import Registry
 
 
@@ -34,20 +34,24 @@ def make_masker(registry: Registry, environ: Mapping[str, str]) -> Masker:
         ActivationError: the masking key is needed and missing, too short, or kept where others can read it.
         ValueError: the registry names a detector that does not exist.
     """
-    masking = registry.masking
-    lists = [masking.here, registry.defaults.masking, *(role.masking for role in registry.roles.values())]
-    for rule in registry.rules:
-        lists += [rule.settings.masking, *([rule.bundle.masking] if rule.bundle is not None else [])]
-    lists += [preset.overrides.masking for preset in registry.presets]
-    key = None
-    if masking.needs_key or any(block.needs_key for block in lists):
-        key = masking_key(environ)
-    if masking.encrypt or any(block.encrypt for block in lists):
+    needs_key, encrypts = _needs(registry)
+    key = masking_key(environ) if needs_key else None
+    if encrypts:
         try:
             require_encryption()
         except ValueError as error:
             raise ActivationError(str(error)) from None
     return masker_with(registry, key)
+
+
+def _needs(registry: Registry) -> tuple[bool, bool]:
+    """Tell whether anything in a registry needs the masking key, and whether anything encrypts."""
+    blocks: list[MaskingSettings | Tightening] = [registry.masking, registry.masking.here]
+    blocks += [role.masking for role in registry.roles.values()]
+    for rule in registry.rules:
+        blocks += [rule.settings.masking, *([rule.bundle.masking] if rule.bundle is not None else [])]
+    blocks += [preset.overrides.masking for preset in registry.presets]
+    return any(block.needs_key for block in blocks), any(block.encrypt for block in blocks)
 
 
 def masker_with(registry: Registry, key: MaskingKey | None) -> Masker:
@@ -87,7 +91,8 @@ def masking_key(environ: Mapping[str, str]) -> MaskingKey:
 
 def describe(registry: Registry, environ: Mapping[str, str]) -> object:
     """Return all that finishing spans depends on, comparable."""
-    return registry.masking, service_names(registry, environ), fingerprint(read_secret(MASKING_KEY, environ))
+    key = fingerprint(read_secret(MASKING_KEY, environ))
+    return registry.masking, service_names(registry, environ), key, _needs(registry)
 
 
 def service_names(registry: Registry, environ: Mapping[str, str]) -> ServiceNames:

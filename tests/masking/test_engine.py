@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tracing_proxies import failures
 from tracing_proxies.masking import Masker
 from tracing_proxies.masking.scan import Scanner
+from tracing_proxies.recording.capture import Limits, snapshot
 from tracing_proxies.registry.masking import MaskingSettings, Tightening
 
 
@@ -115,6 +116,15 @@ def test_json_in_text_without_a_secret_is_the_same_object(masker: Masker) -> Non
 
 def test_json_with_a_key_twice_is_masked_as_text(masker: Masker) -> None:
     assert "Opensesame1" not in masker.value('{"password": "Opensesame1", "password": null}')
+
+
+@pytest.mark.parametrize("kept", ["ann@exam", "ghp_c4N4ryZ8xK2m", "4111111111"])
+def test_the_word_that_capture_has_cut_is_left_out(masker: Masker, kept: str) -> None:
+    cut = snapshot(f"write to {kept}ple.com and more", Limits(max_bytes=9 + len(kept)))
+    assert kept in cut
+    masked = masker.value({"text": cut})
+    assert masked == {"text": "write to …<16 more characters>"}
+    assert masker.value(masked) == masked
 
 
 def test_depth_and_size_are_bounded(masker: Masker) -> None:

@@ -134,6 +134,21 @@ def test_the_strategies_of_a_rule_hold_for_its_spans_only(recorded: Any) -> None
     assert recorded("{ pseudonyms: [badge] }").input["badge"].startswith("[hidden:")
 
 
+def test_a_rule_that_comes_to_need_the_key_by_a_reload_has_it(recorded: Any) -> None:
+    rule = "version: 1\nexport: { discard: {} }\n" + RULE
+    tracing_proxies.activate(registry_from(rule))
+    tracing_proxies.activate(registry_from(rule + "    masking: { pseudonyms: [badge] }\n"))
+    with capture_spans() as spans:
+        sys.modules["masked_shop"].sell("oil")
+    assert spans[0].input["badge"].startswith("[hidden:")
+
+
+def test_a_name_is_masked_as_its_rule_says(recorded: Any) -> None:
+    named = "{ remove: [email] }\n    name: 'to {args.email}'"
+    assert recorded("{}", "{}\n    name: 'to {args.email}'").name == "to [email]"
+    assert recorded("{}", named).name == recorded("{}", named).trace_name == "to "
+
+
 def test_an_input_that_cannot_be_named_leaves_the_rest_of_the_span(
     recorded: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from tracing_proxies.registry.masking import NOTHING
 
 _MOST_NAMES = 4_096
 _LONGEST_NAME = 200
+_NO_NAMES: Final[set[str]] = set()
 _EMPTIED: Final[dict[str, tuple[str, Any]]] = {
     "input": ("input", None),
     "output": ("output", None),
@@ -72,7 +73,7 @@ class Preparer:
         offset, start, parent_id = trace.offset, span.start, span.parent_id
         names, trace_id, given, result = self._clean_names, trace.trace_id, _input_of(span), span.output
         if tightening is not NOTHING:
-            masker = masker.under(tightening)
+            masker, names = masker.under(tightening), _NO_NAMES
         metadata: Any = {}
         if span.has_metadata or span.events:
             found = {**span.metadata, "events": list(span.events)} if span.events else span.metadata
@@ -83,7 +84,7 @@ class Preparer:
             f"{trace_id:032x}",
             f"{span.span_id:016x}",
             None if parent_id is None else f"{parent_id:016x}",
-            span.name if span.name in names else self._name(span.name),
+            span.name if span.name in names else self._name(masker, span.name),
             span.type,
             start + offset,
             (span.stop or start) + offset,
@@ -97,7 +98,7 @@ class Preparer:
             None if trace.user is None else _field(masker, "user_id", trace.user),
             None if trace.session is None else _field(masker, "session_id", trace.session),
             masker.tags(trace.tags) if trace.tags else (),
-            trace.name if trace.name in names else self._name(trace.name),
+            trace.name if trace.name in names else self._name(masker, trace.name),
             *self._service_fields,
             span.weight,
             span.app_root,
@@ -108,9 +109,9 @@ class Preparer:
             return prepared._replace(**dict(_EMPTIED[part] for part in (*self._withheld, *tightening.withhold)))
         return prepared
 
-    def _name(self, name: str) -> str:
-        masked = self._masker.text(name)
-        if masked is name and len(name) <= _LONGEST_NAME:
+    def _name(self, masker: Masker, name: str) -> str:
+        masked = masker.text(name)
+        if masked is name and len(name) <= _LONGEST_NAME and masker is self._masker:
             if len(self._clean_names) >= _MOST_NAMES:
                 self._clean_names.clear()
             self._clean_names.add(name)

@@ -32,6 +32,8 @@ _SHOW = 0
 _EXEMPT = 1
 _FORCED = 10
 _GONE: Any = object()
+_LEFT_OUT = " more characters>"
+_LONGEST_CUT = 120
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
@@ -217,7 +219,11 @@ class Walk:
                 return self._json(text, parsed, depth, label, path, mode)
         if mode < 0:
             return markers.HIDDEN
-        return self._texts.mask(text, label) if mode < _FORCED else self._token(text, label, mode)
+        if mode >= _FORCED:
+            return self._token(text, label, mode)
+        if text.endswith(_LEFT_OUT):
+            text = _without_cut_word(text)
+        return self._texts.mask(text, label)
 
     def _token(self, text: str, label: str, mode: int) -> str:
         """Return what stands for a text that its key disguises; its kind is the detector's that knows it as a whole."""
@@ -277,6 +283,15 @@ def label_for(name: str) -> str:
     """Return what stands before a text for its key, if that tells what it is: ``home phone: `` for ``homePhone``."""
     blank = markers.blank(name)
     return f"{' '.join(split_name(blank))}: " if name and tells(blank) else ""
+
+
+def _without_cut_word(text: str) -> str:
+    """Leave out the word before the note that capture has cut a text: it may be the half of what a detector knows."""
+    end = text.rfind("<")
+    start = end
+    while start > max(0, end - _LONGEST_CUT) and not text[start - 1].isspace():
+        start -= 1
+    return text if start >= end else f"{text[:start]}…{text[end:]}"
 
 
 def _free_name(name: str, taken: dict[Any, Any]) -> str:

@@ -65,7 +65,7 @@ def assemble(
     values = draft.values
     masking = MaskingSettings.of(values.get("masking", {}), environment_of(values.get("service", {}), environ))
     rules = _Rules(masking, findings)
-    rules.check(draft.reads, masking.secret_names)
+    rules.check(draft.reads, _secret_names(masking))
     environments = values.get("masking", {}).get("environments", {})
     for name, block in environments.items():
         rules.check_masking(Tightening.of(block), origins_of(block), origins_of(environments)[name])
@@ -130,6 +130,14 @@ def _export(values: Mapping[str, Any], base: Path) -> Export:
     )
 
 
+def _secret_names(block: MaskingSettings | Tightening) -> tuple[str, ...]:
+    """Return the names of keys of which nothing may be recorded elsewhere either; a detector's is that of no key."""
+    blocks = (block, block.here) if isinstance(block, MaskingSettings) else (block,)
+    return tuple(
+        name for one in blocks for name in (*one.hide, *(name for name in one.remove if name not in DETECTORS))
+    )
+
+
 class _Rules:
     """Numbers the rules, finds their roles, and refuses what they would disclose.
 
@@ -160,19 +168,20 @@ class _Rules:
             self._findings.add("TP209", message, draft.role_place, nearest(draft.role, roles))
         settings = settings_of(draft.values)
         own = join([settings.masking, *([bundle.masking] if bundle else [])])
-        hide = self._masking.secret_names + own.secret_names
+        hide = _secret_names(self._masking) + _secret_names(own)
         if preset is None:
             self.check(settings.reads, hide)
             self.check_settings(settings, bundle)
             if bundle is not None:
                 # What the registry itself hides has been reported where the role stands.
-                fine = [path for path, _ in bundle.reads if self._hidden_in(path, self._masking.secret_names) is None]
+                fine = [path for path, _ in bundle.reads if self._hidden_in(path, _secret_names(self._masking)) is None]
                 self.check([(path, draft.role_place) for path in fine], hide)
         else:
             # What the user hides is no mistake of the preset's; its values that read it are left out.
             self.check(settings.reads)
             more = (own, preset.overrides.masking, self._masking)
-            hide += preset.overrides.masking.secret_names + tuple(n for one in more for n in one.disguised_names)
+            disguised = (name for one in more for name in one.disguised_names if name not in DETECTORS)
+            hide += (*_secret_names(preset.overrides.masking), *disguised)
             settings = without_hidden(settings, hide, self._masking.allow)
             bundle = bundle and without_hidden(bundle, hide, self._masking.allow)
         if not draft.intact or not draft.applies or len(self._findings) > before:

@@ -56,11 +56,6 @@ class Tightening:
         return bool(self.pseudonyms or self.encrypt)
 
     @property
-    def secret_names(self) -> tuple[str, ...]:
-        """The names of which nothing may be recorded elsewhere either."""
-        return self.hide + self.remove
-
-    @property
     def disguised_names(self) -> tuple[str, ...]:
         """The names of which something is told, if not all."""
         return self.shape + self.pseudonyms + self.encrypt + self.partial
@@ -141,11 +136,6 @@ class MaskingSettings:
             presidio=None if presidio is None else PresidioSettings(**presidio),
             here=join(Tightening.of(block) for name, block in blocks if fnmatchcase(environment, name)),
         )
-
-    @property
-    def secret_names(self) -> tuple[str, ...]:
-        """The names of which nothing may be recorded elsewhere either."""
-        return self.hide + self.remove + self.here.secret_names
 
     @property
     def disguised_names(self) -> tuple[str, ...]:
