@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test browser screenshots test-weaving bench outage outage-long load kills throughput downstream downstream-part docs lint clean
+.PHONY: demo test browser screenshots test-weaving bench bench-masking outage outage-long load kills throughput downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -56,6 +56,9 @@ kills: $(VENV)/.ready  ## kill traced processes two hundred times, and see what 
 
 throughput: $(VENV)/.ready  ## measure what a delivered span costs, by size and destination, and write perf/throughput.md
 	$(BIN)/python -m perf.throughput
+
+bench-masking: $(VENV)/.ready  ## measure masking beside other engines: make bench-masking DATA=file.jsonl SCORER=score.py
+	$(BIN)/python -m perf.masking --data $(DATA) --scorer $(SCORER)
 
 lint: $(VENV)/.ready  ## check style and types
 	$(BIN)/ruff check .

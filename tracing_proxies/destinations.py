@@ -9,6 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
+from tracing_proxies.credentials import (
+    LANGFUSE_PUBLIC_KEY,
+    LANGFUSE_SECRET_KEY,
+    OTLP_HEADERS,
+    fingerprint,
+    read_secret,
+)
 from tracing_proxies.delivery.sinks.discard import DiscardSink
 from tracing_proxies.delivery.sinks.langfuse import LangfuseSink
 from tracing_proxies.delivery.sinks.local import LocalSink
@@ -18,15 +25,23 @@ from tracing_proxies.errors import ActivationError
 from tracing_proxies.registry.model import Export, LangfuseExport, LocalExport, OtlpExport, Registry, SpoolSettings
 
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-_HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
 DEFAULT_STORE = Path(".tracing_proxies") / "traces.db"
 
 
 def langfuse_host(environ: Mapping[str, str]) -> str | None:
     """Return the server that the environment names, if it holds both keys as well."""
-    if not environ.get("LANGFUSE_PUBLIC_KEY") or not environ.get("LANGFUSE_SECRET_KEY"):
-        return None
-    return environ.get("LANGFUSE_BASE_URL") or environ.get("LANGFUSE_HOST") or None
+    host = environ.get("LANGFUSE_BASE_URL") or environ.get("LANGFUSE_HOST") or None
+    return host if host and langfuse_keys(environ) is not None else None
+
+
+def langfuse_keys(environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the project's public and secret key, None unless there are both.
+
+    Raises:
+        ActivationError: one of them is kept where others can read it, or cannot be read.
+    """
+    public, secret = read_secret(LANGFUSE_PUBLIC_KEY, environ), read_secret(LANGFUSE_SECRET_KEY, environ)
+    return (public, secret) if public and secret else None
 
 
 def store_path(registry: Registry) -> Path:
@@ -39,13 +54,14 @@ def store_path(registry: Registry) -> Path:
 
 def describe(registry: Registry, environ: Mapping[str, str]) -> object:
     """Return all that the choice of sinks depends on, comparable; secrets are in it as their hashes."""
-    keys = hash((environ.get("LANGFUSE_PUBLIC_KEY"), environ.get("LANGFUSE_SECRET_KEY")))
+    keys = tuple(map(fingerprint, langfuse_keys(environ) or ()))
     export, host = registry.export, langfuse_host(environ)
     to_server = export.langfuse is not None or (host is not None and not export.explicit)
     to_file = export.local is not None or (host is None and not export.explicit)
     collector = None
     if export.otlp is not None:
-        collector = environ.get(_ENDPOINT), hash(environ.get(_HEADERS)), hash(tuple(export.otlp.headers.items()))
+        told, written = read_secret(OTLP_HEADERS, environ), tuple(export.otlp.headers.items())
+        collector = environ.get(_ENDPOINT), fingerprint(told), fingerprint(repr(written))
     server = (host, keys) if to_server else None
     spool = (registry.spool, environ.get("XDG_STATE_HOME")) if to_server or collector else None
     return export, server, collector, spool, store_path(registry) if to_file else None
@@ -112,10 +128,14 @@ def _otlp(otlp: OtlpExport, spool: SpoolSettings, environ: Mapping[str, str]) ->
             "export.otlp needs an address: `endpoint: http://127.0.0.1:4318`, or OTEL_EXPORTER_OTLP_ENDPOINT in the "
             "environment"
         )
-    headers = dict(otlp.headers) or _told_headers(environ.get(_HEADERS, ""))
+
+    def headers() -> dict[str, str]:
+        return dict(otlp.headers) or _told_headers(read_secret(OTLP_HEADERS, environ) or "")
+
     address = endpoint.rstrip("/").removesuffix(TRACES_PATH)
     try:
-        return OtlpSink(address, headers, storage=_storage(otlp.durability, spool, environ, f"{address}\notlp"))
+        storage = _storage(otlp.durability, spool, environ, f"{address}\notlp")
+        return OtlpSink(address, headers(), renew=headers, storage=storage)
     except ValueError as error:
         raise ActivationError(f"export.otlp: {error}") from None
 
@@ -134,13 +154,14 @@ def _langfuse(
     *,
     required: bool,
 ) -> list[Sink]:
-    public, secret = environ.get("LANGFUSE_PUBLIC_KEY"), environ.get("LANGFUSE_SECRET_KEY")
-    if host and public and secret:
-        storage = _storage(langfuse.durability, spool, environ, f"{host.rstrip('/')}\n{public}")
-        return [LangfuseSink(host, public, secret, storage=storage)]
+    keys = langfuse_keys(environ)
+    if host and keys is not None:
+        storage = _storage(langfuse.durability, spool, environ, f"{host.rstrip('/')}\n{keys[0]}")
+        return [LangfuseSink(host, *keys, renew=lambda: langfuse_keys(environ), storage=storage)]
     if not required:
         return []
     raise ActivationError(
-        "export.langfuse needs LANGFUSE_BASE_URL, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY in the environment. "
-        "Set them, or export to a local file: `export: {local: {path: traces.db}}`"
+        "export.langfuse needs LANGFUSE_BASE_URL, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY in the environment; a "
+        "key may also stand in a file that LANGFUSE_SECRET_KEY_FILE names. Set them, or export to a local file: "
+        "`export: {local: {path: traces.db}}`"
     )

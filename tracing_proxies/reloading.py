@@ -10,11 +10,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from tracing_proxies.credentials import sources_of
 from tracing_proxies.errors import TracingProxiesError
 from tracing_proxies.failures import contain
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Registry
-from tracing_proxies.registry.sources import Sources, State
+from tracing_proxies.registry.sources import Sources
 from tracing_proxies.signals import SignalBell
 from tracing_proxies.watching import Watcher
 
@@ -42,6 +43,7 @@ class Reloading:
         self._unless_busy = unless_busy
         self._sources = registry.sources or Sources()
         self._environ = dict(os.environ)
+        self._secrets = sources_of(os.environ)
         self._loaded_at = time.time()
         self._count = 0
         self._told: tuple[str, str] | None = None
@@ -53,6 +55,7 @@ class Reloading:
         """Keep to a registry's files from now on, in the way that it says."""
         self._registry, self._sources = registry, registry.sources or Sources()
         self._environ = dict(os.environ)
+        self._secrets = sources_of(os.environ)
         self._loaded_at = time.time()
         self.stale = self._told = None
         watched = registry.path is not None
@@ -128,15 +131,15 @@ class Reloading:
     def _read_if_possible(self) -> bool:
         return self._unless_busy(self.read)
 
-    def _look(self) -> State:
-        return self._sources.look()
+    def _look(self) -> object:
+        return self._sources.look(), sources_of(os.environ)
 
-    def _state(self) -> State:
-        return self._sources.state
+    def _state(self) -> object:
+        return self._sources.state, self._secrets
 
     def _refuse(self, sources: Sources, reason: str) -> None:
         # What was refused is what the files are compared with: it is read again when it has changed.
-        self._sources, self.stale = sources, reason
+        self._sources, self._secrets, self.stale = sources, sources_of(os.environ), reason
         told = (sources.digest, reason)
         if told != self._told:
             self._told = told

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.delivery.support import START, observation, observations
+from tests.delivery.support import START, observation, observations, wait_until
+from tracing_proxies.delivery.ledger import Ledger
+from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.sinks.local import LocalSink
 from tracing_proxies.delivery.sinks.local_schema import COLUMNS, SCHEMA_VERSION
 from tracing_proxies.delivery.sinks.protocol import Outcome
@@ -264,3 +266,45 @@ def test_several_processes_write_at_once_from_the_first_moment_on(path: Path) ->
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0, 0]
     assert rows(path, "SELECT count(*) FROM observations")[0][0] == 4 * 20 * 25
     assert rows(path, "PRAGMA integrity_check")[0][0] == "ok"
+
+
+def everything(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in path.parent.iterdir() if file.is_file())
+
+
+def test_nothing_of_what_was_kept_long_enough_is_left_in_any_byte(path: Path) -> None:
+    now = [START]
+    sink = LocalSink(path, retention_ns=10**9, now_ns=lambda: now[0])
+    sink.write([observation(start_time=START + n, input=json.dumps(f"old-{n} " + "x" * 3_000)) for n in range(200)])
+    assert b"old-17 " in everything(path)
+    now[0] += 10**10
+    sink._next_age_check = 0.0
+    sink.write([observation(start_time=now[0], input='"young"')])
+    assert b"old-" not in everything(path)
+    assert b"young" in everything(path)
+    sink.close()
+
+
+def test_an_idle_process_deletes_what_becomes_too_old(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracing_proxies.delivery.sinks.local._AGE_CHECK_EVERY", 0.05)
+    now = [START]
+    sink = LocalSink(path, retention_ns=10**9, now_ns=lambda: now[0])
+    pipeline = Pipeline([sink], lambda span: span, ledger=Ledger())
+    try:
+        pipeline.put(observation(start_time=START))
+        assert pipeline.flush(10)
+        assert len(rows(path)) == 1
+        now[0] += 10**10
+        assert wait_until(lambda: not rows(path))
+    finally:
+        pipeline.close(2)
+
+
+def test_a_sink_without_an_open_database_has_nothing_to_tend(path: Path) -> None:
+    sink = LocalSink(path)
+    assert sink.tend() is None
+    sink.write([observation()])
+    assert sink.tend() is not None
+    path.unlink()
+    assert sink.tend() is None
+    sink.close()

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracing_proxies.masking import Masker
+from tracing_proxies.registry.masking import MaskingSettings, Tightening
 
 texts = st.sampled_from(
     ["", "ok", "olive oil", "ana@example.com", "4155550199", '{"password": "x"}', '["a"]', "[masked]", "a" * 70, "{}"]
@@ -33,9 +34,12 @@ policies: Any = st.fixed_dictionaries(
 @settings(max_examples=300, deadline=None)
 @given(policies, st.lists(st.tuples(values, st.sampled_from([(), ("status",), ("*.status",)])), min_size=2, max_size=6))
 def test_a_masker_that_has_seen_much_masks_as_a_new_one_does(policy: dict[str, Any], seen: list[Any]) -> None:
-    experienced = Masker(**policy)
+    rules = MaskingSettings(**policy)
+    experienced = Masker(rules)
     for value, hide in [*seen, *seen]:
-        assert repr(experienced.value(value, hide=hide)) == repr(Masker(**policy).value(value, hide=hide))
+        tightening = Tightening(hide=hide)
+        new = Masker(rules, tightening=tightening)
+        assert repr(experienced.under(tightening).value(value)) == repr(new.value(value))
 
 
 def test_what_is_known_to_be_clean_is_not_copied() -> None:

@@ -123,7 +123,7 @@ def assert_agrees(registry: Registry, target: Target) -> None:
         entries = {key.partition(".")[2]: by_key.pop(key).value for key in list(by_key) if key.startswith(f"{field}.")}
         assert entries == write_value(getattr(policy, field))
     assert by_key == {}
-    assert tuple(dict.fromkeys(hidden)) == policy.hide
+    assert tuple(dict.fromkeys(hidden)) == policy.masking.hide
 
 
 def _acted_on(policy: Policy) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_a_capture_of_nothing_silences_the_values_of_weaker_rules(registry: Regi
 
 
 def test_what_hides_adds_up_over_all_matches(registry: Registry) -> None:
-    assert policy_of(registry, Target("app.tools", "Price", "run")).hide == ("diary", "notes")
+    assert policy_of(registry, Target("app.tools", "Price", "run")).masking.hide == ("diary", "notes")
 
 
 def test_a_rule_for_a_base_class_matches_its_subclasses_anywhere(registry: Registry) -> None:

@@ -56,7 +56,7 @@ def test_settings_beside_a_presets_name_win_over_its_own(presets: Path) -> None:
     policy = resolve_policy(registry, TARGET)
     assert policy is not None
     assert registry.presets[0].native == "keep"
-    assert (policy.capture_input, policy.capture_output, policy.hide) == (False, False, ("x",))
+    assert (policy.capture_input, policy.capture_output, policy.masking.hide) == (False, False, ("x",))
     assert (policy.input, policy.sample) == (None, 0.05)
     assert (policy.observation, policy.limits.max_bytes) == ("agent", 1024)
 

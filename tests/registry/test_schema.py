@@ -91,7 +91,6 @@ BAD = [
     ("version: 1\nalerts: { path: x }", "TP113"),
     ("version: 1\nsampling: { budget: 1 }", "TP207"),
     ("version: 1\nsampling: { floor: 5 }", "TP207"),
-    ("version: 1\nmasking: { pseudonyms: [email] }", "TP113"),
     ("version: 1\nuse: [{ threads: { native: adopt } }]", "TP113"),
     ("version: 1\ntrcae: []", "TP201"),
     ("version: 1\nexport: { local: { file: x } }", "TP201"),

@@ -23,6 +23,8 @@ VALID: dict[str, list[Any]] = {
     "bytes": ["8KiB", " 1.5 MB", "007B"],
     "interval": ["off", "2s", "100ms", "0.5 min"],
     "duration": ["5ms", "2 s", "1.25h", "3µs"],
+    "share": ["50%", " 0.5 %"],
+    "patterns": [{}, {"employee_no": "E[0-9]{6}"}],
     "sample": ["always", "never", "10%", "0%", "100%", "0.5 %", "100.0%", "5/min", " 0.5 / h "],
     "budget": ["unlimited", "1%", " 0.5 %"],
     "rate": ["1/min", "0.5 / s"],

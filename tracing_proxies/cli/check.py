@@ -14,6 +14,7 @@ import attrs
 import click
 
 from tracing_proxies.diagnosis.application import import_modules
+from tracing_proxies.diagnosis.sensitive import sensitive_parameters, sensitive_paths
 from tracing_proxies.errors import Problem, RegistryError
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.recorder import Recorder
@@ -30,7 +31,9 @@ from tracing_proxies.weaving.weaver import Weaver
 def check(registry: Path | None, importing: bool, as_json: bool) -> None:
     """Check a registry: every mistake with file, line and column. The exit status is 1 if there is one.
 
-    Without --import nothing of the application is imported, so rules are not matched.
+    What is recorded under a name that sounds personal or secret, and is not named in masking, is warned of. Without
+    --import nothing of the application is imported, so rules are not matched, and only the registry's own paths are
+    looked at for that.
     """
     problems: list[Problem] = []
     parsed: Registry | None
@@ -45,10 +48,14 @@ def check(registry: Path | None, importing: bool, as_json: bool) -> None:
         sys.path[:0] = [str(path.parent), os.getcwd()]
         seen = match_rules(parsed)
         problems += seen.unmatched
-    problems.sort(key=lambda problem: (problem.place.file, problem.place.line, problem.place.column))
+    warnings = [*(sensitive_paths(parsed) if parsed is not None else ()), *seen.warnings]
+    for found in (problems, warnings):
+        found.sort(key=lambda problem: (problem.place.file, problem.place.line, problem.place.column))
     if as_json:
-        click.echo(json.dumps(_document(path, parsed, problems, seen), indent=2))
+        click.echo(json.dumps(_document(path, parsed, problems, warnings, seen), indent=2))
     else:
+        for warning in dict.fromkeys(map(str, warnings)):
+            click.echo(warning, err=True)
         _tell(path, parsed, problems, seen, importing)
     raise SystemExit(1 if problems else 0)
 
@@ -62,12 +69,14 @@ class Matches:
         unmatched: the pointcuts without any, and the parameters that no target has.
         not_imported: modules that failed to import, with what was raised.
         refused: what a rule matches and cannot be traced, with the reason.
+        warnings: parameters that are recorded and sound personal or secret.
     """
 
     targets: Mapping[str, list[str]] = MappingProxyType({})
     unmatched: tuple[Problem, ...] = ()
     not_imported: Mapping[str, str] = MappingProxyType({})
     refused: Mapping[str, str] = MappingProxyType({})
+    warnings: tuple[Problem, ...] = ()
 
 
 def match_rules(registry: Registry) -> Matches:
@@ -85,7 +94,9 @@ def match_rules(registry: Registry) -> Matches:
         }
         unmatched = weaver.unmatched(pending=True)
         refused = {str(target): reason for target, reason in weaver.refused.items()}
-        return Matches(matches, tuple(unmatched), failed, refused)
+        placed = [(target, point.function) for target, point in weaver.points.placed()]
+        warnings = tuple(sensitive_parameters(registry, placed))
+        return Matches(matches, tuple(unmatched), failed, refused, warnings)
     finally:
         weaver.undo()
 
@@ -94,25 +105,28 @@ def _document(
     path: Path,
     registry: Registry | None,
     problems: list[Problem],
+    warnings: list[Problem],
     seen: Matches,
 ) -> dict[str, Any]:
     return {
         "registry": str(path),
         "rules": 0 if registry is None else sum(rule.preset is None for rule in registry.rules),
-        "problems": [
-            {
-                "code": p.code,
-                "message": p.message,
-                "file": p.place.file,
-                "line": p.place.line,
-                "column": p.place.column,
-                "suggestion": p.suggestion,
-            }
-            for p in problems
-        ],
+        "problems": list(map(_described, problems)),
+        "warnings": list(map(_described, warnings)),
         "matches": dict(seen.targets),
         "refused": dict(seen.refused),
         "not_imported": dict(seen.not_imported),
+    }
+
+
+def _described(problem: Problem) -> dict[str, Any]:
+    return {
+        "code": problem.code,
+        "message": problem.message,
+        "file": problem.place.file,
+        "line": problem.place.line,
+        "column": problem.place.column,
+        "suggestion": problem.suggestion,
     }
 
 

@@ -12,6 +12,7 @@ from tracing_proxies.cli.control import off, on, reload
 from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
 from tracing_proxies.cli.explain import explain
+from tracing_proxies.cli.mask import mask, unmask
 from tracing_proxies.cli.push import push_store
 from tracing_proxies.cli.report import report
 from tracing_proxies.cli.run import run
@@ -39,6 +40,8 @@ commands.add_command(config)
 commands.add_command(status)
 commands.add_command(schema)
 commands.add_command(push_store)
+commands.add_command(mask)
+commands.add_command(unmask)
 commands.add_command(off)
 commands.add_command(on)
 commands.add_command(reload)

@@ -113,7 +113,7 @@ class Lane:
         """
         batch, pause = self._next()
         if batch is None:
-            return pause
+            return self._tend() if pause is None else pause
         self._begin_attempt()
         try:
             outcome = self.sink.write(batch.spans)
@@ -123,6 +123,18 @@ class Lane:
         self._tell()
         with self._ledger.lock:
             return self._pause()
+
+    def _tend(self) -> float | None:
+        """Let the sink see to what it holds, while there is nothing to send."""
+        tend = getattr(self.sink, "tend", None)
+        if self._abandoned or not callable(tend):
+            return None
+        try:
+            pause: float | None = tend()
+        except Exception as exc:
+            self._contain(f"sink.{self.name}.tend", exc)
+            return None
+        return pause
 
     def keep(self) -> None:
         """Make safe what was offered, where the lane can do that."""

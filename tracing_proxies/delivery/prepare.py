@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from tracing_proxies.delivery.text import to_json
-from tracing_proxies.masking import Masker
+from tracing_proxies.failures import contain
+from tracing_proxies.masking import Masker, markers
 from tracing_proxies.recording.observation import Observation
 from tracing_proxies.recording.span import Span
+from tracing_proxies.registry.masking import NOTHING
 
 _MOST_NAMES = 4_096
 _LONGEST_NAME = 200
+_NO_NAMES: Final[set[str]] = set()
+_EMPTIED: Final[dict[str, tuple[str, Any]]] = {
+    "input": ("input", None),
+    "output": ("output", None),
+    "metadata": ("metadata", {}),
+    "tags": ("tags", ()),
+    "session": ("session_id", None),
+    "user": ("user_id", None),
+    "status_message": ("status_message", None),
+}
+"""What is left of each part that may be withheld: the field of an observation, and its value then."""
 _new: Any = tuple.__new__  # past the named tuple's own, which is written in Python: 0.3 us, not 0.8
 
 
@@ -32,10 +45,12 @@ class Preparer:
     Args:
         masker: what hides personal data and secrets.
         service: what names the application.
+        withheld: parts of a span that are not recorded, by whatever they came to be there.
     """
 
-    def __init__(self, masker: Masker, service: ServiceNames) -> None:
+    def __init__(self, masker: Masker, service: ServiceNames, withheld: frozenset[str] = frozenset()) -> None:
         self._masker = masker
+        self._withheld = withheld
         self._service_name = service.name
         self._service_fields = (service.environment, service.release, service.version)
         # Names come again and again; what masking leaves alone is known by a look-up (0.04 us, not 0.5).
@@ -54,34 +69,36 @@ class Preparer:
 
     def _prepare(self, span: Span) -> Observation:
         # Written out for speed: most spans have no more than a name, times, arguments and a result.
-        masker, trace, recipe = self._masker, span.trace, span.recipe
-        hide, offset, start, parent_id = recipe.policy.hide, trace.offset, span.start, span.parent_id
-        names, trace_id, given, result = self._clean_names, trace.trace_id, span.input, span.output
+        masker, trace, tightening = self._masker, span.trace, span.recipe.policy.masking
+        offset, start, parent_id = trace.offset, span.start, span.parent_id
+        names, trace_id, given, result = self._clean_names, trace.trace_id, _input_of(span), span.output
+        if tightening is not NOTHING:
+            masker, names = masker.under(tightening), _NO_NAMES
         metadata: Any = {}
         if span.has_metadata or span.events:
             found = {**span.metadata, "events": list(span.events)} if span.events else span.metadata
-            metadata = masker.value(found, hide=hide)
+            metadata = masker.value(found)
             if type(metadata) is not dict:
                 metadata = {"metadata": metadata}
         fields = (
             f"{trace_id:032x}",
             f"{span.span_id:016x}",
             None if parent_id is None else f"{parent_id:016x}",
-            span.name if span.name in names else self._name(span.name),
+            span.name if span.name in names else self._name(masker, span.name),
             span.type,
             start + offset,
             (span.stop or start) + offset,
             span.level,
-            None if span.status_message is None else self._text(span.status_message),
-            None if given is None else to_json(masker.value(given, hide=hide)),
-            None if result is None else to_json(masker.value(result, hide=hide)),
+            None if span.status_message is None else _field(masker, "status_message", span.status_message),
+            None if given is None else to_json(masker.value(given)),
+            None if result is None else to_json(_output(masker, result)),
             metadata,
-            None if span.model is None else self._text(span.model),
+            None if span.model is None else _field(masker, "model", span.model),
             {**span.usage} if span.usage else {},
-            None if trace.user is None else self._text(trace.user),
-            None if trace.session is None else self._text(trace.session),
-            tuple([masker.text(tag) for tag in trace.tags]) if trace.tags else (),
-            trace.name if trace.name in names else self._name(trace.name),
+            None if trace.user is None else _field(masker, "user_id", trace.user),
+            None if trace.session is None else _field(masker, "session_id", trace.session),
+            masker.tags(trace.tags) if trace.tags else (),
+            trace.name if trace.name in names else self._name(masker, trace.name),
             *self._service_fields,
             span.weight,
             span.app_root,
@@ -89,16 +106,34 @@ class Preparer:
             None if trace.state is None else trace.state.to_header(),
         )
         prepared: Observation = _new(Observation, fields)
+        if self._withheld or tightening.withhold:
+            return prepared._replace(**dict(_EMPTIED[part] for part in (*self._withheld, *tightening.withhold)))
         return prepared
 
-    def _name(self, name: str) -> str:
-        masked = self._masker.text(name)
-        if masked is name and len(name) <= _LONGEST_NAME:
+    def _name(self, masker: Masker, name: str) -> str:
+        masked = masker.text(name)
+        if masked is name and len(name) <= _LONGEST_NAME and masker is self._masker:
             if len(self._clean_names) >= _MOST_NAMES:
                 self._clean_names.clear()
             self._clean_names.add(name)
         return masked
 
-    def _text(self, value: Any) -> str:
-        # Through `value`, so that the strict policy hides it too.
-        return str(self._masker.value(str(value)))
+
+def _input_of(span: Span) -> Any:
+    try:
+        return span.input
+    except Exception as exc:  # the arguments are given their names here: where that fails the rest of the span stays
+        contain("input", exc)
+        return markers.FAILED
+
+
+def _field(masker: Masker, name: str, value: Any) -> str | None:
+    """Mask one of a span's own values as if it stood under its name, so that lists and policies can name it."""
+    masked = masker.field(name, str(value))
+    return None if masked is None else str(masked)
+
+
+def _output(masker: Masker, result: Any) -> Any:
+    if type(result) is list and len(result) > 1 and all(type(item) is str for item in result):
+        result = masker.chunks(result)  # a stream's pieces: a model's answer comes in fragments of words
+    return masker.value(result)

@@ -59,16 +59,8 @@ class Transport:
         self._host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode("ascii")
         self._port = parts.port or (443 if self._https else 80)
         self._base_path = parts.path.rstrip("/")
-        for header, value in headers.items():
-            if not _TOKEN.fullmatch(header) or not value.isprintable() or not value.isascii():
-                raise ValueError(f"the header {header[:40]!r} cannot be sent: only printable ASCII can")
-        self._headers = {
-            **headers,
-            "Content-Type": "application/x-protobuf",
-            "Content-Encoding": "gzip",
-            "Accept": "application/json",
-            "User-Agent": _USER_AGENT,
-        }
+        self._headers: dict[str, str] = {}
+        self.authenticate(headers)
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._tls = tls
@@ -94,6 +86,28 @@ class Transport:
         """The server's address, without credentials or path."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'https' if self._https else 'http'}://{host}:{self._port}"
+
+    def authenticate(self, headers: Mapping[str, str]) -> bool:
+        """Send these credentials from now on.
+
+        Returns:
+            Whether they are others than before.
+
+        Raises:
+            ValueError: a header cannot be sent.
+        """
+        for header, value in headers.items():
+            if not _TOKEN.fullmatch(header) or not value.isprintable() or not value.isascii():
+                raise ValueError(f"the header {header[:40]!r} cannot be sent: only printable ASCII can")
+        before = self._headers
+        self._headers = {
+            **headers,
+            "Content-Type": "application/x-protobuf",
+            "Content-Encoding": "gzip",
+            "Accept": "application/json",
+            "User-Agent": _USER_AGENT,
+        }
+        return self._headers != before
 
     def twin(self) -> Transport:
         """Return another one to the same server with the same settings, for another thread."""

@@ -9,12 +9,21 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies import destinations
+from tracing_proxies.credentials import (
+    LANGFUSE_PUBLIC_KEY,
+    LANGFUSE_SECRET_KEY,
+    MASKING_KEY,
+    OTLP_HEADERS,
+    holder_of,
+)
+from tracing_proxies.errors import ActivationError
 from tracing_proxies.finishing import service_names
-from tracing_proxies.masking.detectors import CATALOGUE
+from tracing_proxies.masking.detectors import DETECTORS
 from tracing_proxies.masking.keys import Verdict, judge_name
 from tracing_proxies.registry.hidden import NAMES
 from tracing_proxies.registry.keys import Key, sections
 from tracing_proxies.registry.kinds import SCALARS
+from tracing_proxies.registry.masking import Tightening
 from tracing_proxies.registry.model import CaptureSettings, Preset, Registry, Settings
 from tracing_proxies.registry.origins import Origin, origins_of
 from tracing_proxies.registry.written import write_value
@@ -25,13 +34,14 @@ ENVIRONMENT: Final = "environment"
 PRESET: Final = "preset"
 
 _SWITCHES: Final = ("TRACING_PROXIES", "TRACING_PROXIES_STRICT", "TRACING_PROXIES_REGISTRY")
-_KEYS: Final = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
+_KEYS: Final = (LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY, MASKING_KEY)
 _HOSTS: Final = ("LANGFUSE_BASE_URL", "LANGFUSE_HOST")
 _ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
-_HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
-_LEAVES: Final = SCALARS | {"texts", "choices", "files"}
+_LEAVES: Final = SCALARS | {"texts", "choices", "files", "patterns"}
+_OPTIONAL: Final = frozenset({"masking.presidio"})
+"""Sections that say nothing of themselves where they are left out."""
 _CREDENTIALS: Final = re.compile(r"(?<=//)[^/@\s]*@")
-_FIELDS: Final = {"if": "condition", "masking.hide": "hide", "budget.spans_per_trace": "spans_per_trace"}
+_FIELDS: Final = {"if": "condition", "budget.spans_per_trace": "spans_per_trace"}
 
 
 @attrs.frozen
@@ -71,7 +81,7 @@ def describe_configuration(registry: Registry, environ: Mapping[str, str]) -> li
             entries += _section(key.section, key.name, stated or {})
         elif key.kind in _LEAVES and stated is not None:
             entries.append(_leaf(key, key.name, registry.stated))
-    entries += [Entry(name, "set" if environ.get(name) else "not set", ENVIRONMENT, (name,)) for name in _KEYS]
+    entries += [_secret(name, environ) for name in _KEYS]
     entries += [Entry(name, environ[name], ENVIRONMENT, (name,)) for name in _SWITCHES if name in environ]
     return entries
 
@@ -80,7 +90,14 @@ def _section(section: str, prefix: str, values: Mapping[str, Any]) -> Iterator[E
     for key in sections()[section].values():
         name = f"{prefix}.{key.name}"
         inner = "capture" if key.kind == "capture" else key.section
-        if inner is not None:
+        if inner is not None and (key.kind == "named" or name in _OPTIONAL) and not values.get(key.name):
+            yield Entry(name, None, DEFAULT)
+        elif inner is not None and key.kind == "named":
+            for entry, settings in values[key.name].items():
+                stated = {one for one in settings if one in sections()[inner]}
+                prefixed = _section(inner, f"{name}.{entry}", settings)
+                yield from (found for found in prefixed if found.key.rpartition(".")[2] in stated)
+        elif inner is not None:
             yield from _section(inner, name, values.get(key.name) or {})
         elif key.kind in _LEAVES:
             if key.name in values:
@@ -155,8 +172,18 @@ def _otlp(stated: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Ent
         origins = origins_of(stated).get("headers", ())
         yield _stated("export.otlp.headers", [f"{name}: set" for name in stated["headers"]], origins)
     else:
-        source, places = (ENVIRONMENT, (_HEADERS,)) if environ.get(_HEADERS) else (DEFAULT, ())
-        yield Entry("export.otlp.headers", "set" if places else "not set", source, places)
+        told = _secret(OTLP_HEADERS, environ)
+        source, places = (ENVIRONMENT, told.places) if told.value == "set" else (DEFAULT, ())
+        yield Entry("export.otlp.headers", told.value, source, places)
+
+
+def _secret(name: str, environ: Mapping[str, str]) -> Entry:
+    """Tell whether there is a secret, and what holds it; never the secret."""
+    try:
+        holder = holder_of(name, environ)
+    except ActivationError as error:
+        return Entry(name, f"refused: {error}", ENVIRONMENT, (name,))
+    return Entry(name, "not set" if holder is None else "set", ENVIRONMENT, (holder or name,))
 
 
 def _told(key: str, variable: str | None, environ: Mapping[str, str]) -> Entry:
@@ -184,8 +211,11 @@ def _settings(settings: Settings, prefix: str, source: str) -> Iterator[Entry]:
     for name, origins in settings.origins.items():
         section, _, inner = name.partition(".")
         value = getattr(settings, _FIELDS.get(name, section), None)
-        key = sections()[section if section in ("capture", "budget") else "rule"].get(inner or section)
-        if isinstance(value, CaptureSettings):
+        home = {"capture": "capture", "budget": "budget", "masking": "rule.masking"}.get(section, "rule")
+        key = sections()[home].get(inner or section)
+        if isinstance(value, Tightening):
+            value = value.stated(inner) if inner else None
+        elif isinstance(value, CaptureSettings):
             value = getattr(value, inner, None) if inner else None
         elif isinstance(value, Mapping):
             value = value.get(inner) if inner else None
@@ -195,6 +225,6 @@ def _settings(settings: Settings, prefix: str, source: str) -> Iterator[Entry]:
 
 _USUAL: Final = {
     "masking.hide": f"the usual names, such as {', '.join(NAMES[:6])}",
-    "masking.detect": list(CATALOGUE),
+    "masking.detect": list(DETECTORS),
 }
 """What holds besides whatever a registry adds to it."""

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tracing_proxies import destinations
+from tracing_proxies.credentials import LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY, read_secret
 from tracing_proxies.diagnosis.finding import FINE, NOTE, WRONG, Finding
+from tracing_proxies.errors import ActivationError
 from tracing_proxies.registry.model import Registry
 
 _TIMEOUT = 5.0
@@ -25,7 +27,11 @@ _MOST_SKEW = 30.0
 def look_at_destinations(registry: Registry, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what there is to say of each place that traces go to."""
     export = registry.export
-    host = destinations.langfuse_host(environ)
+    try:
+        host = destinations.langfuse_host(environ)
+    except ActivationError as error:
+        yield Finding(WRONG, "destination", f"{error}.", "Correct the file, or the variable that names it.")
+        return
     if export.explicit and export.langfuse is None and export.local is None:
         yield Finding(NOTE, "destination", "The registry discards what is traced.")
         return
@@ -38,7 +44,11 @@ def look_at_destinations(registry: Registry, environ: Mapping[str, str]) -> Iter
 
 def look_at_server(host: str | None, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Yield whether a Langfuse server answers, accepts the keys, and agrees on the time."""
-    public, secret = environ.get("LANGFUSE_PUBLIC_KEY"), environ.get("LANGFUSE_SECRET_KEY")
+    try:
+        public, secret = (read_secret(name, environ) for name in (LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY))
+    except ActivationError as error:
+        yield Finding(WRONG, "destination", f"{error}.", "Correct the file, or the variable that names it.")
+        return
     if not host or not public or not secret:
         missing = [
             name

@@ -1,27 +1,35 @@
-"""The masker: applies the rules to texts and to structures of builtins."""
+"""The masker: applies the rules to texts and to structures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Any
 
 from tracing_proxies import failures
 from tracing_proxies.masking import markers
+from tracing_proxies.masking.chunks import mask_chunks
+from tracing_proxies.masking.detectors import DETECTORS, Detector
+from tracing_proxies.masking.fragments import FragmentMasker
+from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.known import MOST_LOOKED_AT, Known
-from tracing_proxies.masking.policy import MaskingRules, NameSet
+from tracing_proxies.masking.policy import MaskingRules
+from tracing_proxies.masking.replacing import Note, Replacer, TextMasker
 from tracing_proxies.masking.scan import Scanner
-from tracing_proxies.masking.walk import Walk
+from tracing_proxies.masking.walk import Walk, label_for
+from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightening, join
+
+_USUAL = MaskingSettings()
 
 
 class Masker:
     """Masks texts and values; threads may share one.
 
     Args:
-        policy: ``open`` (detectors and hide-list) or ``strict`` (only values under a key in ``show`` pass).
-        hide: key names and globs to hide beside the default list.
-        show: key names and globs whose values pass under ``strict``; detectors still apply to them.
-        allow: exact texts and key names that are exempt from both.
-        detect: names of detectors to add; all known ones are on by default.
+        settings: what the registry says; without it the policy is ``open``, and all detectors are on.
+        key: what pseudonyms and encryption are made with; without it plain markers stand in their place.
+        more: what finds more than the usual detectors do.
+        tightening: what is hidden besides.
 
     Raises:
         ValueError: for an unknown policy or detector.
@@ -29,19 +37,44 @@ class Masker:
 
     def __init__(
         self,
+        settings: MaskingSettings = _USUAL,
         *,
-        policy: str = "open",
-        hide: Iterable[str] = (),
-        show: Iterable[str] = (),
-        allow: Iterable[str] = (),
-        detect: Iterable[str] = (),
+        key: MaskingKey | None = None,
+        more: Sequence[Detector] = (),
+        tightening: Tightening = NOTHING,
     ) -> None:
-        self._rules = MaskingRules.compile(policy=policy, hide=hide, show=show, allow=allow, detect=detect)
-        self._scanner = Scanner(self._rules.detectors, self._rules.allow_texts)
-        self._extra: dict[tuple[str, ...], NameSet] = {}
+        self._settings = settings
+        self._key = key
+        self._more = more
+        self._tightening = tightening
+        self.rules = MaskingRules.compile(settings, tightening)
+        scanner = Scanner(DETECTORS.values(), self.rules.allow_texts)
+        self._replacer = Replacer(scanner.find, more, self.rules.finds, key, self.rules.allow_texts)
+        # Where every find becomes a marker, the scanner does it by itself, which is faster.
+        self._texts: TextMasker = self._replacer if more or self.rules.finds else scanner
+        self._fragments = FragmentMasker(self.rules, self._texts, key)
+        if self.rules.keys or self.rules.tighter:
+            self._texts = self._fragments
+        self._stricter: dict[Tightening, Masker] = {}
         self._known = Known()
-        rules = self._rules
-        self._keys_decide = not (rules.strict or rules.allow or rules.needs_path)
+        self._keys_decide = self.rules.keys_decide
+        self._lists_tags = bool(self.rules.listed("tags", ".tags"))
+
+    def under(self, tightening: Tightening) -> Masker:
+        """Return what masks by the same rules and hides more: this one if it is nothing more.
+
+        Args:
+            tightening: what a rule or an environment says.
+        """
+        if tightening is NOTHING or not tightening:
+            return self
+        masker = self._stricter.get(tightening)
+        if masker is None:
+            # Rules are few: one masker for each of the registry's that hides more than the rest.
+            whole = join([self._tightening, tightening])
+            masker = Masker(self._settings, key=self._key, more=self._more, tightening=whole)
+            self._stricter[tightening] = masker
+        return masker
 
     def text(self, text: str) -> str:
         """Return the text with what the detectors find in it replaced, the same object if they find nothing.
@@ -55,33 +88,72 @@ class Masker:
         Returns:
             The masked text, or ``[masking failed]`` when masking raised.
         """
-        if text in self._rules.allow_texts:
+        if text in self.rules.allow_texts:
             return text
         try:
-            return self._scanner.mask(text)
+            return self._texts.mask(text)
         except Exception as exc:
             failures.contain("masking", exc)
             return markers.FAILED
 
-    def value(self, obj: Any, *, hide: tuple[str, ...] = ()) -> Any:
+    def value(self, obj: Any) -> Any:
         """Return a structure masked: a copy, or the very same where it is known to hold nothing to mask.
 
         Args:
-            obj: builtins of any nesting: dict, list, tuple, set, str, bytes, numbers, None.
-            hide: further key names and globs to hide, for this call; they win over ``allow``.
+            obj: of any nesting: dict, list, tuple, set, str, bytes, numbers, None; attrs classes, dataclasses, pydantic
+                models, named tuples and enums, which become dicts of their fields or their value.
 
         Returns:
             A structure of the same shape. Text that is JSON is masked by its keys and stays JSON. What lies deeper than
             32 levels or beyond 100,000 nodes is replaced by a marker.
         """
         try:
-            if self._keys_decide and not hide and self._known.leaves(obj, MOST_LOOKED_AT) >= 0:
+            if self._keys_decide and self._known.leaves(obj, MOST_LOOKED_AT) >= 0:
                 return obj
-            keys_decide = self._keys_decide and not hide
-            return Walk(self._rules, self._scanner, self._names(hide), self._known, keys_decide).mask(obj)
+            return Walk(self.rules, self._texts, self._replacer, self._known, self._key).mask(obj)
         except Exception as exc:
             failures.contain("masking", exc)
             return markers.FAILED
+
+    def tags(self, tags: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a trace's tags masked, as texts that the caller vouches for, unless a list names ``tags``."""
+        if not self._lists_tags:
+            return tuple([self.text(tag) for tag in tags])
+        masked = self.field("tags", list(tags))
+        return tuple(map(str, masked)) if type(masked) is list else () if masked is None else (str(masked),)
+
+    def field(self, name: str, value: Any) -> Any:
+        """Return one value as it is masked under a key; None where nothing is left of it.
+
+        Args:
+            name: such as ``user_id``; it is not masked itself.
+        """
+        masked = self.value({name: value})
+        return masked.get(name) if type(masked) is dict else masked
+
+    def notes(self, text: str, key: str = "") -> list[Note]:
+        """Say what the detectors find in a text that stands under a key.
+
+        Args:
+            key: the name of the key, empty where there is none.
+        """
+        by_key = list(self._fragments.notes(text))
+        found = self._replacer.notes(text, label_for(key))
+        begins = [note.start for note in by_key]
+        free = [note for note in found if not _overlaps(note, by_key, begins)]
+        return sorted([*by_key, *free], key=lambda note: note.start)
+
+    def chunks(self, chunks: list[str]) -> list[str]:
+        """Return the pieces of a stream masked, if anything reaches from one into another; else as they were.
+
+        Args:
+            chunks: texts, not masked yet.
+        """
+        try:
+            return mask_chunks(self.notes, chunks)
+        except Exception as exc:
+            failures.contain("masking", exc)
+            return [markers.FAILED]
 
     def key_is_hidden(self, name: str) -> bool:
         """Tell whether the value under a key of this name is hidden whatever it is.
@@ -89,13 +161,9 @@ class Masker:
         Args:
             name: the key in any spelling.
         """
-        return self._rules.hides(name)
+        return bool(self.rules.strategy(name))
 
-    def _names(self, hide: tuple[str, ...]) -> NameSet | None:
-        if not hide:
-            return None
-        names = self._extra.get(hide)
-        if names is None:
-            # Rules are few: one entry a rule of the registry that hides more than the rest.
-            names = self._extra[hide] = NameSet.compile(hide)
-        return names
+
+def _overlaps(note: Note, others: list[Note], begins: list[int]) -> bool:
+    at = bisect_left(begins, note.end) - 1  # the last that begins before this one ends
+    return at >= 0 and others[at].end > note.start

@@ -59,6 +59,11 @@ def fold_name(name: str) -> str:
     return "".join(character for character in name[:_NAME_LIMIT].casefold() if character.isalnum())
 
 
+def fold_path(name: str) -> str:
+    """Return a key as it stands in a path: one with dots, as OpenTelemetry's attributes have, is a path by itself."""
+    return ".".join(map(fold_name, name.split("."))) if "." in name else fold_name(name)
+
+
 @lru_cache(maxsize=4096)
 def judge_name(name: str) -> Verdict:
     """Return what a key's name says of its value under the default hide-list.

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-KnownKey = tuple[str, bool, str]
-"""What becomes of an entry: its masked key, whether its value is hidden, and the label that its value stands under."""
+from tracing_proxies.masking.strategies import Strategy
+
+KnownKey = tuple[str, Strategy, str]
+"""What becomes of an entry: its masked key, the strategy that the key asks for, and what its value is labelled."""
 
 MOST_LOOKED_AT = 2_000
 _MOST_KEYS = 4_096
@@ -38,8 +40,8 @@ class Known:
         """Remember what becomes of a key."""
         if key and len(key) <= _LONGEST and len(self.keys) < _MOST_KEYS:
             self.keys[key] = known
-            new_key, hidden, label = known
-            if new_key == key and not hidden and not label:
+            new_key, strategy, label = known
+            if new_key == key and not strategy and not label:
                 self._plain.add(key)
 
     def learn_text(self, text: str) -> None:

@@ -1,17 +1,19 @@
-"""The rules of masking, compiled once from a registry's words: what hides, what shows, what is exempt."""
+"""The rules of masking, compiled once from a registry's words: what hides and how, what shows, what is exempt."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import translate
 
 import attrs
 
 from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors import CATALOGUE, Detector
+from tracing_proxies.masking.detectors import DETECTORS
 from tracing_proxies.masking.keys import Verdict, fold_name, judge_name
+from tracing_proxies.masking.strategies import BY_LIST, Strategy
+from tracing_proxies.registry.masking import MaskingSettings, Tightening
 
 POLICIES = ("open", "strict")
 
@@ -62,61 +64,134 @@ class NameSet:
             folded in self.exact
             or any(glob.match(folded) for glob in self.globs)
             or (bool(path) and any(pattern.match(path) for pattern in self.paths))
+            # `diagnosis` is the same as `*.diagnosis`, which fits the attribute `patient.diagnosis`.
+            or ("." in name and self.holds(name.rpartition(".")[2]))
         )
 
 
 @attrs.frozen
-class MaskingRules:
-    """What one masker hides and shows; immutable, so that threads share it."""
+class KeyRules:
+    """Which strategy the name of a key asks for; the strictest one stands first."""
 
-    strict: bool
-    hide: NameSet
-    show: NameSet
-    allow: NameSet
-    allow_texts: frozenset[str]
-    detectors: tuple[Detector, ...]
+    names: tuple[tuple[Strategy, NameSet], ...]
 
     @classmethod
-    def compile(
-        cls, *, policy: str, hide: Iterable[str], show: Iterable[str], allow: Iterable[str], detect: Iterable[str]
-    ) -> MaskingRules:
-        """Compile the words of a ``masking:`` block.
+    def compile(cls, block: MaskingSettings | Tightening, detectors: frozenset[str]) -> KeyRules:
+        """Compile a block's lists.
 
         Args:
-            policy: ``open`` or ``strict``.
-            hide: key names and globs whose values are hidden, beside the defaults.
-            show: key names and globs whose values pass under ``strict``.
-            allow: exact texts and key names that are exempt.
-            detect: names of detectors beside the defaults; every known one is a default, so this only checks them.
+            detectors: names that stand for a detector and for no key, except in ``hide``.
+        """
+        found = []
+        for key, strategy in sorted(BY_LIST.items(), key=lambda item: -item[1]):
+            listed: tuple[str, ...] = getattr(block, key)
+            names = NameSet.compile(n for n in listed if strategy is Strategy.HIDE or n not in detectors)
+            if names:
+                found.append((strategy, names))
+        return cls(tuple(found))
+
+    def __bool__(self) -> bool:
+        return bool(self.names)
+
+    def find(self, name: str, path: str) -> Strategy:
+        """Return the strategy for a key, NONE if it is not named."""
+        for strategy, names in self.names:
+            if names.holds(name, path):
+                return strategy
+        return Strategy.NONE
+
+    @property
+    def needs_path(self) -> bool:
+        """Whether any pattern looks beyond the key itself."""
+        return any(names.paths for _, names in self.names)
+
+
+@attrs.frozen
+class MaskingRules:
+    """What one masker hides and shows; immutable, so that threads share it.
+
+    Args:
+        shows: what passes under each strict policy that holds, none if none does.
+        keys: what the registry's own block names.
+        tighter: what rule, role and environment name besides; ``allow`` does not exempt from it.
+        allow_texts: texts that no detector touches.
+        finds: the strategies for what the detectors find; those that are not in it are replaced by markers.
+    """
+
+    shows: tuple[NameSet, ...]
+    keys: KeyRules
+    tighter: KeyRules
+    allow: NameSet
+    allow_texts: frozenset[str]
+    finds: Mapping[str, Strategy]
+
+    @classmethod
+    def compile(cls, settings: MaskingSettings, tightening: Tightening) -> MaskingRules:
+        """Compile the words of a ``masking:`` block, with what holds besides.
 
         Raises:
             ValueError: for an unknown policy or detector, with the nearest right name.
         """
-        _require(policy, POLICIES, "masking policy")
-        for name in detect:
-            _require(name, tuple(CATALOGUE), "detector")
-        allowed = tuple(allow)
+        _require(settings.policy, POLICIES, "masking policy")
+        own = tuple(name for name, _ in settings.detectors)
+        for name in settings.detect:
+            _require(name, (*DETECTORS, *own), "detector")
+        found = settings.presidio.detectors if settings.presidio else ()
+        detectors = frozenset((*DETECTORS, *own, *found))
+        shows = (settings.show,) if settings.policy == "strict" else ()
         return cls(
-            strict=policy == "strict",
-            hide=NameSet.compile(hide),
-            show=NameSet.compile(show),
-            allow=NameSet.compile(allowed),
-            allow_texts=frozenset(allowed),
-            detectors=tuple(detector for group in CATALOGUE.values() for detector in group),
+            shows=tuple(NameSet.compile(names) for names in (*shows, *tightening.shows)),
+            keys=KeyRules.compile(settings, detectors),
+            tighter=KeyRules.compile(tightening, detectors),
+            allow=NameSet.compile(settings.allow),
+            allow_texts=frozenset(settings.allow),
+            finds=_strategies_of(detectors, settings, tightening),
         )
 
     @property
     def needs_path(self) -> bool:
         """Whether any pattern looks beyond the key itself."""
-        return bool(self.hide.paths or self.show.paths or self.allow.paths)
+        return (
+            any(names.paths for names in (*self.shows, self.allow)) or self.keys.needs_path or self.tighter.needs_path
+        )
 
-    def hides(self, name: str, path: str = "") -> bool:
-        """Tell whether the value under a key is hidden whatever it is; ``allow`` wins over both lists."""
+    @property
+    def keys_decide(self) -> bool:
+        """Whether nothing but its key decides what becomes of an entry."""
+        return not (self.shows or self.allow or self.needs_path)
+
+    def listed(self, name: str, path: str = "") -> Strategy:
+        """Return what the lists alone ask for under a key, whatever is usual."""
+        tighter = self.tighter.find(name, path) if self.tighter else Strategy.NONE
+        if self.allow and self.allow.holds(name, path):
+            return tighter
+        return max(self.keys.find(name, path), tighter)
+
+    def strategy(self, name: str, path: str = "") -> Strategy:
+        """Return what becomes of the value under a key whatever it is, NONE where it is looked at more closely.
+
+        ``allow`` wins over all but what a rule tightens.
+        """
         if "[" in name:
             name = markers.blank(name)
+        tighter = self.tighter.find(name, path) if self.tighter else Strategy.NONE
         if self.allow and self.allow.holds(name, path):
-            return False
-        return judge_name(name) is Verdict.HIDDEN or (bool(self.hide) and self.hide.holds(name, path))
+            return tighter
+        found = self.keys.find(name, path) if self.keys else Strategy.NONE
+        if found is Strategy.NONE and judge_name(name) is Verdict.HIDDEN:
+            found = Strategy.HIDE
+        return max(found, tighter)
+
+
+def _strategies_of(detectors: frozenset[str], settings: MaskingSettings, tightening: Tightening) -> dict[str, Strategy]:
+    found: dict[str, Strategy] = {}
+    for name in detectors:
+        own = [strategy for key, strategy in BY_LIST.items() if name in getattr(settings, key)]
+        more = [strategy for key, strategy in BY_LIST.items() if name in getattr(tightening, key)]
+        strategy = max([max(own, default=Strategy.HIDE), *more])
+        if strategy is not Strategy.HIDE:
+            found[name] = strategy
+    return found
 
 
 def _fold_glob(segment: str) -> str:

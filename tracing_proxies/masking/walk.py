@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
 from tracing_proxies import failures
 from tracing_proxies.masking import markers
 from tracing_proxies.masking.checks import is_card_number
-from tracing_proxies.masking.keys import fold_name, split_name
+from tracing_proxies.masking.detectors.words import tells
+from tracing_proxies.masking.keyed import MaskingKey
+from tracing_proxies.masking.keys import fold_path, split_name
 from tracing_proxies.masking.known import Known
-from tracing_proxies.masking.policy import MaskingRules, NameSet
-from tracing_proxies.masking.scan import Scanner
+from tracing_proxies.masking.policy import MaskingRules
+from tracing_proxies.masking.replacing import Replacer, TextMasker
+from tracing_proxies.masking.strategies import Strategy, disguise, label_of, shape_of
+from tracing_proxies.registry.fields import MISSING, model_fields, mro_of, read_field
 
 MAX_DEPTH = 32
 MAX_NODES = 100_000
 MAX_JSON = 64 * 1024
 
-# Words of a key that say what a bare number or text under it is: {"phone": 4155550199}.
-_TELLING = frozenset(
-    """phone telephone tel mobile fax cell whatsapp msisdn card cc ssn social security landline telefon handy""".split()
-)
 _JSON_STARTS = frozenset('{["')
 _JSON_IN_STRING = frozenset("{[\\")
-_SHOW = 1
-_EXEMPT = 2
+# How a value is treated: below 0 it is hidden, and the bits of its negative tell which of the strict policies have not
+# shown it yet; above _FORCED it falls under the strategy that the rest says.
+_SHOW = 0
+_EXEMPT = 1
+_FORCED = 10
+_GONE: Any = object()
+_LEFT_OUT = " more characters>"
+_LONGEST_CUT = 120
+_SEQUENCES = (list, tuple, set, frozenset)
 
 
 class Walk:
@@ -34,28 +42,29 @@ class Walk:
 
     Args:
         rules: the compiled policy.
-        scanner: masks the texts.
-        extra: names to hide beside the rules'.
+        texts: masks the texts.
+        replacer: tells what kind of value a text is.
         known: what has been learnt under these rules.
-        keys_decide: whether nothing but its key decides what becomes of an entry, and ``extra`` is None.
+        key: what pseudonyms and encryption are made with.
     """
 
-    __slots__ = ("_extra", "_keys_decide", "_known", "_nodes", "_paths", "_rules", "_scanner")
+    __slots__ = ("_key_of_tokens", "_keys_decide", "_known", "_nodes", "_paths", "_replacer", "_rules", "_texts")
 
     def __init__(
-        self, rules: MaskingRules, scanner: Scanner, extra: NameSet | None, known: Known, keys_decide: bool
+        self, rules: MaskingRules, texts: TextMasker, replacer: Replacer, known: Known, key: MaskingKey | None
     ) -> None:
         self._rules = rules
-        self._scanner = scanner
-        self._extra = extra
+        self._texts = texts
+        self._replacer = replacer
         self._nodes = 0
-        self._paths = rules.needs_path or bool(extra and extra.paths)
+        self._paths = rules.needs_path
         self._known = known
-        self._keys_decide = keys_decide
+        self._keys_decide = rules.keys_decide
+        self._key_of_tokens = key
 
     def mask(self, obj: Any) -> Any:
         """Return the masked copy of a value that stands under no key."""
-        return self._value(obj, 0, "", "", 0 if self._rules.strict else _SHOW)
+        return self._value(obj, 0, "", "", -(2 ** len(self._rules.shows) - 1))
 
     def _value(self, obj: Any, depth: int, label: str, path: str, mode: int) -> Any:
         """Mask one value, and answer for its failure.
@@ -65,7 +74,7 @@ class Walk:
             depth: how many containers it lies in.
             label: its key, if that tells what the value is.
             path: its folded keys, where a pattern needs them.
-            mode: 0 hides every scalar, _SHOW applies the detectors, _EXEMPT copies.
+            mode: below 0 hides every scalar, _SHOW applies the detectors, _EXEMPT copies, above _FORCED disguises.
         """
         self._nodes += 1
         if self._nodes > MAX_NODES:
@@ -89,7 +98,7 @@ class Walk:
                 return markers.TOO_DEEP
             if isinstance(obj, dict):
                 return self._mapping(obj, depth, path, mode)
-            if isinstance(obj, (list, tuple, set, frozenset)):
+            if kind is list or kind is tuple or (isinstance(obj, _SEQUENCES) and model_fields(kind) is None):
                 return self._sequence(obj, depth, label, path, mode)
             return self._other(obj, depth, label, path, mode)
         except Exception as exc:
@@ -103,10 +112,12 @@ class Walk:
         for key, value in obj.items():
             known = None if keys is None else keys.get(key) if type(key) is str else None
             if known is not None and known[0] not in masked and self._nodes < MAX_NODES:
-                new_key, hidden, label = known
+                new_key, strategy, label = known
                 kind = type(value)
-                if hidden:
-                    masked[new_key] = self._entry(key, value, obj, depth, "", mode)
+                if strategy:
+                    entry = self._entry(key, value, obj, depth, "", mode)
+                    if entry is not _GONE:
+                        masked[new_key] = entry
                 elif (
                     value is None
                     or kind is bool
@@ -125,32 +136,59 @@ class Walk:
             new_key = self._key(key, depth, mode)
             if new_key in masked:
                 new_key = _free_name(str(new_key), masked)
-            below = f"{path}.{fold_name(name)}" if self._paths and mode != _EXEMPT else ""
-            masked[new_key] = self._entry(name, value, obj, depth, below, mode)
+            below = f"{path}.{fold_path(name)}" if self._paths else ""
+            entry = self._entry(name, value, obj, depth, below, mode)
+            if entry is not _GONE:
+                masked[new_key] = entry
             if keys is not None and type(key) is str:
-                self._known.learn_key(key, (self._key(key, depth, mode), self._rules.hides(key), _label(key)))
+                self._known.learn_key(key, (self._key(key, depth, mode), self._rules.strategy(key), label_for(key)))
         return masked
 
     def _entry(self, name: str, value: Any, siblings: dict[Any, Any], depth: int, path: str, mode: int) -> Any:
         if name:
-            if self._extra is not None and self._extra.holds(name, path):
-                return None if value is None else markers.HIDDEN
-            if mode == _EXEMPT:
+            rules = self._rules
+            strategy = rules.strategy(name, path)
+            if strategy and not ("logprob" in siblings and name == "token" and not rules.listed(name, path)):
+                return self._disguised(strategy, value, depth, name, path, mode)
+            if mode <= _EXEMPT:
+                if rules.allow and rules.allow.holds(name, path):
+                    mode = _EXEMPT
+                elif mode < 0:
+                    mode = self._shown(name, path, mode)
+        return self._value(value, depth + 1, "" if mode == _EXEMPT else label_for(name), path, mode)
+
+    def _disguised(self, strategy: Strategy, value: Any, depth: int, name: str, path: str, mode: int) -> Any:
+        """Return what becomes of the value under a key that asks for a strategy."""
+        if mode == _EXEMPT:
+            strategy = self._rules.tighter.find(name, path)
+            if not strategy:
                 return self._value(value, depth + 1, "", path, mode)
-            if self._rules.hides(name, path) and not ("logprob" in siblings and name == "token"):
-                # What is absent stays so: a missing password tells nothing, and it explains many failures.
-                return None if value is None else markers.HIDDEN
-            if self._rules.allow and self._rules.allow.holds(name, path):
-                mode = _EXEMPT
-            elif mode == 0 and self._rules.show.holds(name, path):
-                mode = _SHOW
-        return self._value(value, depth + 1, _label(name), path, mode)
+        if mode > _FORCED:
+            strategy = max(strategy, Strategy(mode - _FORCED))
+        if strategy is Strategy.REMOVE:
+            return _GONE
+        # What is absent stays so: a missing password tells nothing, and it explains many failures.
+        if value is None:
+            return None
+        if strategy == Strategy.HIDE:
+            return markers.HIDDEN
+        if strategy == Strategy.SHAPE and isinstance(value, (dict, list, tuple, set, frozenset)):
+            return shape_of(value)
+        return self._value(value, depth + 1, label_for(name), path, _FORCED + strategy)
+
+    def _shown(self, name: str, path: str, mode: int) -> int:
+        """Return what holds below a key under strict policies."""
+        pending = -mode
+        for bit, names in enumerate(self._rules.shows):
+            if pending >> bit & 1 and names.holds(name, path):
+                pending &= ~(1 << bit)
+        return -pending
 
     def _key(self, key: Any, depth: int, mode: int) -> Any:
         if mode == _EXEMPT:
             return key
         if isinstance(key, str):
-            return key if key in self._rules.allow_texts else self._scanner.mask(key)
+            return key if key in self._rules.allow_texts else self._texts.mask(key)
         # A number or a tuple as a key is structure, which strict leaves alone; the detectors still see it.
         return self._value(key, depth + 1, "", "", _SHOW)
 
@@ -171,15 +209,27 @@ class Walk:
         return frozenset(items) if isinstance(obj, frozenset) else set(items)
 
     def _text(self, text: str, depth: int, label: str, path: str, mode: int) -> str:
-        if mode == _EXEMPT or not text or text in self._rules.allow_texts or text in markers.ALL:
+        if mode == _EXEMPT or not text or (text[0] == "[" and markers.is_marker(text)):
+            return text
+        if text in self._rules.allow_texts and mode < _FORCED:
             return text
         if text[0] in _JSON_STARTS and depth < MAX_DEPTH and len(text) <= MAX_JSON and _may_be_json(text):
             parsed = _parse(text)
             if parsed is not None:
                 return self._json(text, parsed, depth, label, path, mode)
-        if mode == 0:
+        if mode < 0:
             return markers.HIDDEN
-        return self._scanner.mask(text, label)
+        if mode >= _FORCED:
+            return self._token(text, label, mode)
+        if text.endswith(_LEFT_OUT):
+            text = _without_cut_word(text)
+        return self._texts.mask(text, label)
+
+    def _token(self, text: str, label: str, mode: int) -> str:
+        """Return what stands for a text that its key disguises; its kind is the detector's that knows it as a whole."""
+        detector = self._replacer.whole(text, label)
+        kind = markers.HIDDEN[1:-1] if detector is None else label_of(detector)
+        return disguise(Strategy(mode - _FORCED), kind, text, self._key_of_tokens)
 
     def _json(self, text: str, parsed: Any, depth: int, label: str, path: str, mode: int) -> str:
         masked = self._value(parsed, depth + 1, label, path, mode)
@@ -188,8 +238,10 @@ class Walk:
         return json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
 
     def _number(self, number: int | float, label: str, mode: int) -> Any:
-        if mode == 0:
+        if mode < 0:
             return markers.HIDDEN
+        if mode >= _FORCED:
+            return self._token(str(number), label, mode)
         if mode == _EXEMPT or not (1e6 <= number < 1e19):
             return number
         if type(number) is float and not number.is_integer():
@@ -198,7 +250,7 @@ class Walk:
         if is_card_number(digits):
             return digits if digits in self._rules.allow_texts else markers.CARD
         if label and type(number) is int:
-            masked = self._scanner.mask(digits, label)
+            masked = self._texts.mask(digits, label)
             return number if masked is digits else masked
         return number
 
@@ -217,12 +269,29 @@ class Walk:
             return self._number(int.__index__(obj), label, mode)
         if isinstance(obj, float):
             return self._number(float.__float__(obj), label, mode)
+        if any(base is Enum for base in mro_of(type(obj))):
+            return self._value(read_field(obj, "value"), depth + 1, label, path, mode)
+        fields = model_fields(type(obj))
+        if fields is not None:
+            found = {name: read_field(obj, name) for name in fields}
+            return self._mapping({n: v for n, v in found.items() if v is not MISSING}, depth, path, mode)
         raise TypeError(f"cannot mask a value of type {type(obj).__name__}")
 
 
 @lru_cache(maxsize=4096)
-def _label(name: str) -> str:
-    return f"{name}: " if name and not _TELLING.isdisjoint(split_name(markers.blank(name))) else ""
+def label_for(name: str) -> str:
+    """Return what stands before a text for its key, if that tells what it is: ``home phone: `` for ``homePhone``."""
+    blank = markers.blank(name)
+    return f"{' '.join(split_name(blank))}: " if name and tells(blank) else ""
+
+
+def _without_cut_word(text: str) -> str:
+    """Leave out the word before the note that capture has cut a text: it may be the half of what a detector knows."""
+    end = text.rfind("<")
+    start = end
+    while start > max(0, end - _LONGEST_CUT) and not text[start - 1].isspace():
+        start -= 1
+    return text if start >= end else f"{text[:start]}…{text[end:]}"
 
 
 def _free_name(name: str, taken: dict[Any, Any]) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 import attrs
 
 from tracing_proxies.failures import contain
-from tracing_proxies.registry.fields import module_of, mro_of, namespace_of, qualname_of, type_name
+from tracing_proxies.registry.fields import model_fields, module_of, mro_of, namespace_of, qualname_of, type_name
 
 # Everything is looked up by the id of its type: hashing a class may run its metaclass's code.
 _ATOMS = frozenset(map(id, (int, float, bool, type(None), complex)))
@@ -292,30 +292,6 @@ def _learn(kind: type) -> Any:
         _known.clear()
     _known[id(kind)] = (weakref.ref(kind), how)
     return how
-
-
-def model_fields(kind: type) -> tuple[str, ...] | None:
-    """Name the fields of a known kind of model that may be shown.
-
-    Args:
-        kind: the class of a value.
-
-    Returns:
-        The names, without those that the class itself keeps out of its ``repr``; None if it is no known model.
-    """
-    namespace: dict[str, Any] = {}
-    mro = mro_of(kind)
-    for base in reversed(mro):
-        namespace.update(namespace_of(base))
-    if "__attrs_attrs__" in namespace:
-        return tuple(a.name for a in namespace["__attrs_attrs__"] if a.repr is not False)
-    if "__dataclass_fields__" in namespace:
-        return tuple(name for name, field in namespace["__dataclass_fields__"].items() if field.repr)
-    if "__pydantic_fields__" in namespace:
-        return tuple(name for name, field in namespace["__pydantic_fields__"].items() if field.repr)
-    if any(base is tuple for base in mro) and isinstance(namespace.get("_fields"), tuple):
-        return tuple(namespace["_fields"])
-    return None
 
 
 def _field_values(value: Any, kind: type, fields: tuple[str, ...]) -> Iterable[tuple[str, Any]]:

@@ -10,12 +10,14 @@ from tracing_proxies.errors import Place
 from tracing_proxies.registry.conditions import package_version
 from tracing_proxies.registry.findings import Findings
 from tracing_proxies.registry.hidden import hidden_name, without_hidden
+from tracing_proxies.registry.keys import DETECTORS
+from tracing_proxies.registry.loosening import loosenings
+from tracing_proxies.registry.masking import MaskingSettings, Tightening, environment_of, join
 from tracing_proxies.registry.merging import FileDraft
 from tracing_proxies.registry.model import (
     Export,
     LangfuseExport,
     LocalExport,
-    MaskingSettings,
     OtlpExport,
     Placed,
     Preset,
@@ -27,10 +29,11 @@ from tracing_proxies.registry.model import (
     Settings,
     SpoolSettings,
 )
-from tracing_proxies.registry.origins import origins_of
+from tracing_proxies.registry.origins import Origin, Origins, origins_of
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.presets import PresetFile, find_preset, preset_names
 from tracing_proxies.registry.reader import Reader, RuleDraft, UseDraft, settings_of
+from tracing_proxies.registry.renaming import renamed_paths
 from tracing_proxies.registry.source import compose
 from tracing_proxies.registry.sources import Sources
 from tracing_proxies.registry.substitution import substitute
@@ -60,9 +63,12 @@ def assemble(
         sources: what the files held.
     """
     values = draft.values
-    masking = MaskingSettings(**values.get("masking", {}))
+    masking = MaskingSettings.of(values.get("masking", {}), environment_of(values.get("service", {}), environ))
     rules = _Rules(masking, findings)
-    rules.check(draft.reads, masking.hide)
+    rules.check(draft.reads, _secret_names(masking))
+    environments = values.get("masking", {}).get("environments", {})
+    for name, block in environments.items():
+        rules.check_masking(Tightening.of(block), origins_of(block), origins_of(environments)[name])
     presets: list[Preset] = []
     skipped: list[tuple[str, str]] = []
     for use in {use.name: use for use in values.get("use", ())}.values():
@@ -74,6 +80,7 @@ def assemble(
         findings.extend(used.findings)
         if used.preset is not None:
             presets.append(used.preset)
+            rules.check_settings(used.preset.overrides)
             rules.check(used.draft.reads)
             rules.add(used.draft, used.preset)
     roles = rules.add(draft, None)
@@ -123,6 +130,14 @@ def _export(values: Mapping[str, Any], base: Path) -> Export:
     )
 
 
+def _secret_names(block: MaskingSettings | Tightening) -> tuple[str, ...]:
+    """Return the names of keys of which nothing may be recorded elsewhere either; a detector's is that of no key."""
+    blocks = (block, block.here) if isinstance(block, MaskingSettings) else (block,)
+    return tuple(
+        name for one in blocks for name in (*one.hide, *(name for name in one.remove if name not in DETECTORS))
+    )
+
+
 class _Rules:
     """Numbers the rules, finds their roles, and refuses what they would disclose.
 
@@ -138,6 +153,9 @@ class _Rules:
     def add(self, draft: FileDraft, preset: Preset | None) -> dict[str, Settings]:
         """Add a file's rules, and return its roles."""
         roles = {name: settings_of(values) for name, values in draft.values.get("roles", {}).items()}
+        if preset is None:
+            for role in roles.values():
+                self.check_settings(role)
         for rule in draft.values.get("trace", ()):
             self._add_rule(rule, roles, preset)
         return roles
@@ -149,17 +167,21 @@ class _Rules:
             message = f"no role is named {draft.role[:60]!r}"
             self._findings.add("TP209", message, draft.role_place, nearest(draft.role, roles))
         settings = settings_of(draft.values)
-        hide = (*self._masking.hide, *settings.hide, *(bundle.hide if bundle else ()))
+        own = join([settings.masking, *([bundle.masking] if bundle else [])])
+        hide = _secret_names(self._masking) + _secret_names(own)
         if preset is None:
             self.check(settings.reads, hide)
+            self.check_settings(settings, bundle)
             if bundle is not None:
                 # What the registry itself hides has been reported where the role stands.
-                fine = [path for path, _ in bundle.reads if self._hidden_in(path, self._masking.hide) is None]
+                fine = [path for path, _ in bundle.reads if self._hidden_in(path, _secret_names(self._masking)) is None]
                 self.check([(path, draft.role_place) for path in fine], hide)
         else:
             # What the user hides is no mistake of the preset's; its values that read it are left out.
             self.check(settings.reads)
-            hide += preset.overrides.hide
+            more = (own, preset.overrides.masking, self._masking)
+            disguised = (name for one in more for name in one.disguised_names if name not in DETECTORS)
+            hide += (*_secret_names(preset.overrides.masking), *disguised)
             settings = without_hidden(settings, hide, self._masking.allow)
             bundle = bundle and without_hidden(bundle, hide, self._masking.allow)
         if not draft.intact or not draft.applies or len(self._findings) > before:
@@ -186,6 +208,37 @@ class _Rules:
             if name is not None:
                 message = f"{path.text[:60]!r} reads the hidden field {name!r}; pipe it to 'hash', or leave it out"
                 self._findings.add("TP210", message, place)
+
+    def check_settings(self, settings: Settings, bundle: Settings | None = None) -> None:
+        """Note what the masking of a rule, a role or a preset's overrides would loosen, and what they record past it.
+
+        Args:
+            bundle: of the rule's role.
+        """
+        own = join([settings.masking, *([bundle.masking] if bundle is not None else [])])
+        named = self._masking.disguised_names + own.disguised_names
+        disguised = [name for name in named if name not in DETECTORS]
+        places = {id(path): place for path, place in settings.reads}
+        for path, name in renamed_paths(settings, disguised, self._masking.allow) if disguised else ():
+            message = (
+                f"{path.text[:60]!r} reads {name!r}, which masking disguises by its name, and records it under "
+                "another: list that as well, or pipe it to 'hash'"
+            )
+            self._findings.add("TP210", message, places[id(path)])
+        inner = {key.partition(".")[2]: found for key, found in settings.origins.items() if key.startswith("masking.")}
+        self.check_masking(settings.masking, inner, settings.origins.get("masking", ()))
+
+    def check_masking(self, block: Tightening, origins: Origins, whole: Sequence[Origin]) -> None:
+        """Note what a block of masking would loosen.
+
+        Args:
+            origins: where its lists stand, by their keys.
+            whole: where it stands itself.
+        """
+        for key, message in loosenings(self._masking, block):
+            place = next((origin.place for origin in (*origins.get(key, ()), *whole)), None)
+            if place is not None:
+                self._findings.add("TP218", message, place)
 
     def _hidden_in(self, path: CapturePath, hide: Sequence[str]) -> str | None:
         names = (hidden_name(read, hide, self._masking.allow) for read in path.reads)

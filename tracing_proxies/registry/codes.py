@@ -194,8 +194,8 @@ CODES: Final[dict[str, Code]] = {
     ),
     "TP210": Code(
         "hidden field",
-        "A path reads a field that is to stay hidden, by `masking: hide` or by the rule's own. Its value would be "
-        "recorded under another name, where nothing hides it.",
+        "A path reads a field that is to stay hidden, by `masking: hide` or by the rule's own, or one that masking "
+        "disguises by its name. Its value would be recorded under another name, where nothing hides it.",
         "version: 1\nmasking: { hide: [pin] }\ntrace:\n  - match: shop:pay\n    metadata: { entered: args.pin }\n",
         "Leave the path out, or pipe it to `hash`, as in `args.pin | hash`: equal values can then be told, and "
         "nothing else.",
@@ -232,5 +232,33 @@ CODES: Final[dict[str, Code]] = {
         "A key that is read before the call reads its result or its error.",
         _rule("- match: shop:sell", "  session: result.id"),
         "Read it from the arguments, or record it as `metadata:`, which may read both.",
+    ),
+    "TP216": Code(
+        "pattern",
+        "A detector's pattern cannot be compiled by RE2, or matches the empty text. RE2 takes time in proportion to "
+        "the text whatever the pattern, and so has neither look-around nor references to groups; a repeat goes up to "
+        "1,000.",
+        "version: 1\nmasking: { detectors: { employee_no: 'E(?=[0-9])' } }\n",
+        "Write what is to be found itself, without `(?=…)`, `(?<=…)` or `\\1`: `E[0-9]{6}`.",
+    ),
+    "TP217": Code(
+        "name taken",
+        "A detector of the user's has the name of one that there is already, so that lists could not tell them apart.",
+        "version: 1\nmasking: { detectors: { email: '[a-z]+@corp' } }\n",
+        "Give it a name of its own, such as `corp_email`; both are on.",
+    ),
+    "TP219": Code(
+        "sensitive name",
+        "The name of what a rule records says that it may be personal or secret, no detector knows such a value by its "
+        "form, and nothing in `masking:` names it. It is a warning of `check`; a registry with it is taken.",
+        "tracing-proxies check --import   # a rule traces `def admit(patient_name, diagnosis)`",
+        "List the name in `masking: hide`, `pseudonyms` or the like, or in `allow` if it may be seen.",
+    ),
+    "TP218": Code(
+        "loosening",
+        "A rule, role or environment would show more of a value than holds everywhere. What they say of masking only "
+        "ever tightens, so that nobody has to read every rule to know what leaves the process.",
+        _rule("- match: shop:pay", "  masking: { partial: [payment_card] }"),
+        "Write it into the registry's own `masking:` block, where it holds for all rules, or leave it out.",
     ),
 }

@@ -52,8 +52,29 @@ class Explanation:
 def explain_target(registry: Registry, target: Target) -> Explanation:
     """Say which rules match a target, the last one first, and what follows for each setting."""
     chain = chain_of(registry, target)
-    settings = tuple(_settle(list(layers_of(registry, chain)))) if chain else ()
-    return Explanation(target, chain, settings)
+    if not chain:
+        return Explanation(target, chain, ())
+    layers = list(layers_of(registry, chain))
+    withheld = {part for layer in layers for part in layer.settings.masking.withhold}
+    withheld |= {*registry.masking.withhold, *registry.masking.here.withhold}
+    settled = [_withheld(setting) if _part(setting) in withheld else setting for setting in _settle(layers)]
+    settled = [setting for setting in settled if "metadata" not in withheld or "." not in _entry_of(setting)]
+    return Explanation(target, chain, tuple(settled))
+
+
+def _part(setting: Setting) -> str:
+    return setting.key.removeprefix("capture.")
+
+
+def _entry_of(setting: Setting) -> str:
+    return setting.key if setting.key.startswith(("metadata.", "outcome.")) else ""
+
+
+def _withheld(setting: Setting) -> Setting:
+    """Return what becomes of a setting where masking withholds the part of the span that it is about."""
+    if setting.key.startswith("capture."):
+        return Setting(setting.key, False, "masking")
+    return Setting(setting.key, None, "masking")
 
 
 def _settle(layers: Sequence[Layer]) -> Iterator[Setting]:
@@ -131,8 +152,10 @@ def _added(layers: Sequence[Layer], key: Key) -> Iterator[Setting]:
 
 def _hidden(layers: Sequence[Layer]) -> Iterator[Setting]:
     for layer in layers:
-        if layer.settings.hide:
-            yield _given(layer, "masking.hide", list(layer.settings.hide))
+        for key in sections()["rule.masking"]:
+            value = layer.settings.masking.stated(key)
+            if value is not None:
+                yield _given(layer, f"masking.{key}", value if type(value) is str else list(value))
 
 
 def _given(layer: Layer, key: str, value: Any, shown_as: str | None = None) -> Setting:

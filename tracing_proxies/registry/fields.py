@@ -85,6 +85,30 @@ def type_name(kind: type) -> str:
     return f"{module}.{qualname}"
 
 
+def model_fields(kind: type) -> tuple[str, ...] | None:
+    """Name the fields of a known kind of model that may be shown.
+
+    Args:
+        kind: the class of a value.
+
+    Returns:
+        The names, without those that the class itself keeps out of its ``repr``; None if it is no known model.
+    """
+    namespace: dict[str, Any] = {}
+    mro = mro_of(kind)
+    for base in reversed(mro):
+        namespace.update(namespace_of(base))
+    if "__attrs_attrs__" in namespace:
+        return tuple(a.name for a in namespace["__attrs_attrs__"] if a.repr is not False)
+    if "__dataclass_fields__" in namespace:
+        return tuple(name for name, field in namespace["__dataclass_fields__"].items() if field.repr)
+    if "__pydantic_fields__" in namespace:
+        return tuple(name for name, field in namespace["__pydantic_fields__"].items() if field.repr)
+    if any(base is tuple for base in mro) and isinstance(namespace.get("_fields"), tuple):
+        return tuple(namespace["_fields"])
+    return None
+
+
 def _reader_for(kind: type, name: str, call_properties: bool) -> Reader:
     mro = mro_of(kind)
     reader = _special_reader(mro, name) or _attribute_reader(kind, mro, name, call_properties)

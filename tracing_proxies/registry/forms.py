@@ -92,12 +92,14 @@ _HEADERS: Final = {
     **entries(either({**SCALAR, "pattern": r"^[ -~]*$"}, VARIABLE)),
     "propertyNames": {"pattern": r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"},
 }
+_DETECTORS: Final = {**entries(SCALAR), "propertyNames": {"pattern": r"^[a-z][a-z0-9_-]{0,39}$"}}
 _PATTERN: Final = either(
     anchored(_POINTCUT, "a pattern such as module:Class.method", "package.module:Class.method"), VARIABLE
 )
 _RATE: Final = anchored(
     rf"\s*(?!0+(?:\.0+)?\s*/){_NUMBER}\s*/\s*(?:{'|'.join(NANOSECONDS)})\s*", "a rate such as 1/min", "1/min", "5/s"
 )
+_SHARE: Final = anchored(rf"\s*{_PERCENTAGE}\s*", "a share such as 50%", "50%")
 _SAMPLE: Final = anchored(
     rf"\s*(?:{_PERCENTAGE}|(?!0+(?:\.0+)?\s*/){_NUMBER}\s*/\s*(?:{'|'.join(NANOSECONDS)}))\s*",
     "always, never, a share such as 10% or a rate such as 5/min",
@@ -115,6 +117,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "bytes": Form("a size", _quantity(BYTES, "a size such as 8KiB", "8KiB", "1MiB", "1GiB"), "units"),
     "duration": Form("a duration", _quantity(NANOSECONDS, "a duration such as 5ms", "5ms", "2s", "7d"), "units"),
     "interval": Form("a duration or `off`", _interval, "units"),
+    "share": Form("a share", _fixed(_SHARE, VARIABLE), "units"),
     "sample": Form(
         "`always`, `never`, a share or a rate", _fixed({"enum": ["always", "never"]}, _SAMPLE, VARIABLE), "units"
     ),
@@ -138,6 +141,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "values": Form("a path, a template, or a mapping of names to such", _fixed(SCALAR, entries(SCALAR)), "paths"),
     "mapping": Form("a mapping of names to paths or templates", _fixed(entries(SCALAR), NOTHING), "paths"),
     "headers": Form("a mapping of names to texts", _fixed(_HEADERS, NOTHING)),
+    "patterns": Form("a mapping of names to regular expressions", _fixed(_DETECTORS, NOTHING)),
     "texts": Form("a list of texts", _fixed(some(_TEXT))),
     "files": Form("a list of files or globs", _fixed(some(_TEXT)), "more-than-one-file"),
     "templates": Form("a list of templates", _fixed(some(SCALAR)), "templates"),

@@ -34,18 +34,28 @@ def hidden_name(read: tuple[str, ...], hide: Iterable[str], allow: Iterable[str]
     Returns:
         The name as the path has it, None if all of them may be seen.
     """
-    root, *names = read
-    folded = [_fold(name) for name in names]
-    patterns = [_split(pattern) for pattern in (*NAMES, *hide)]
+    if read[0] == "env" and len(read) > 1:
+        # Variables carry a prefix: OPENAI_API_KEY is an api_key.
+        words = "_" + read[1].casefold()
+        if any(words.endswith("_" + usual) for usual in NAMES) and named_in(read[:2], allow) is None:
+            return read[1]
+    return named_in(read, (*NAMES, *hide), allow)
+
+
+def named_in(read: tuple[str, ...], names: Iterable[str], allow: Iterable[str] = ()) -> str | None:
+    """Find the first name on the way of a path that is one of some.
+
+    Args:
+        read, allow: as for `hidden_name`.
+        names: the names and globs; those with dots look at neighbours.
+    """
+    _, *found = read
+    folded = [_fold(name) for name in found]
+    patterns = [_split(pattern) for pattern in names]
     exempt = [_split(pattern) for pattern in allow]
-    for at, name in enumerate(names):
+    for at, name in enumerate(found):
         if any(_ends_with(folded[: at + 1], pattern) for pattern in exempt):
             continue
-        if root == "env" and at == 0:
-            # Variables carry a prefix: OPENAI_API_KEY is an api_key.
-            words = "_" + name.casefold()
-            if any(words.endswith("_" + usual) for usual in NAMES):
-                return name
         if any(_ends_with(folded[: at + 1], pattern) for pattern in patterns):
             return name
     return None

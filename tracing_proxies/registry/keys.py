@@ -10,6 +10,8 @@ from typing import Final
 
 import attrs
 
+from tracing_proxies.registry.masking import PARTS
+
 OBSERVATIONS: Final = (
     "span", "generation", "event", "embedding", "agent", "tool", "chain", "retriever", "guardrail", "evaluator",
 )  # fmt: skip
@@ -18,7 +20,11 @@ NESTED: Final = ("merge", "child", "skip")
 DURABILITIES: Final = ("memory", "spill", "wal")
 KEEPS: Final = ("error", "slow", "rare")
 NATIVE: Final = ("mute", "adopt", "keep")
-DETECTORS: Final = ("secrets", "url_credentials", "email", "iban", "payment_card", "us_ssn", "ip", "mac", "phone")
+DETECTORS: Final = (
+    *("secrets", "url_credentials", "email", "iban", "payment_card", "us_ssn", "ip", "mac", "passport"),
+    *("driver_license", "vehicle", "bank_account", "national_id", "crypto_wallet", "birth_date", "website"),
+    *("coordinates", "street_address", "phone"),
+)
 
 
 @attrs.frozen
@@ -73,6 +79,7 @@ class Later:
 
 
 _TOP = ("registry",)
+_MASKED = ("masking", "rule.masking")
 _RULE = ("rule",)
 _BUNDLE = ("rule", "role")
 _SETTING = ("rule", "role", "defaults", "use")
@@ -130,11 +137,29 @@ KEYS: Final[tuple[Key, ...]] = (
         "A rule that holds a call up for longer records no payload for a while.", "100ms"),
     Key("policy", ("masking",), "choice", "Whether all but the hidden passes, or only what `show` names.", "open",
         ("open", "strict")),
-    Key("hide", ("masking", "rule.masking"), "texts", "Key names and globs whose values are hidden."),
-    Key("show", ("masking",), "texts", "Key names and globs that pass under the strict policy."),
+    Key("policy", ("rule.masking",), "choice", "What is stricter here than elsewhere.", choices=("strict",)),
+    Key("hide", _MASKED, "texts", "Key names and globs whose values are hidden."),
+    Key("show", _MASKED, "texts", "Key names and globs that pass under the strict policy."),
     Key("allow", ("masking",), "texts", "Exact texts that no detector touches, and key names that are not hidden."),
     Key("detect", ("masking",), "choices", "Detectors to switch on besides the usual ones, which are all of them.",
         choices=DETECTORS),
+    Key("remove", _MASKED, "texts", "Detectors, key names and globs of which nothing is left, not even a marker."),
+    Key("shape", _MASKED, "texts", "Detectors, key names and globs of which only kind and length are told."),
+    Key("pseudonyms", _MASKED, "texts",
+        "Detectors, key names and globs that become tokens: the same value, the same token (keyed HMAC)."),
+    Key("encrypt", _MASKED, "texts", "Detectors, key names and globs that whoever has the masking key can read."),
+    Key("partial", _MASKED, "texts", "Detectors, key names and globs of which the last four characters are shown."),
+    Key("withhold", _MASKED, "choices", "Parts of a span that are not recorded at all.", choices=PARTS),
+    Key("detectors", ("masking",), "patterns", "Detectors of your own: names, each with a regular expression of RE2."),
+    Key("environments", ("masking",), "named",
+        "What is hidden besides where the environment has this name, or fits it.", section="rule.masking"),
+    Key("presidio", ("masking",), "section", "Has Presidio look for names and places in free text.",
+        section="masking.presidio"),
+    Key("model", ("masking.presidio",), "text", "spaCy's model: an installed package, or the path of a folder.",
+        "en_core_web_sm"),
+    Key("language", ("masking.presidio",), "text", "The language of the texts.", "en"),
+    Key("entities", ("masking.presidio",), "texts", "What is looked for, by Presidio's names.", "PERSON, LOCATION"),
+    Key("threshold", ("masking.presidio",), "share", "The score from which on a find counts.", "50%"),
     Key("watch", ("reload",), "interval", "Within what time a change of the files takes effect; off: never by itself.",
         "2s"),
     Key("signal", ("reload",), "choice", "The signal at which the files are read again; none (or off): no signal.",
@@ -196,7 +221,6 @@ LATER: Final[tuple[Later, ...]] = (
     Later("registry", "budget"),
     Later("registry", "scores"),
     Later("registry", "alerts"),
-    Later("masking", "pseudonyms"),
     Later("use", "native", "adopt", "adopt"),
     Later("preset", "native", "adopt", "adopt"),
     Later("rule", "scores"),

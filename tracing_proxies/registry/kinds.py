@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from tracing_proxies.errors import Place
 from tracing_proxies.registry.conditions import judge
 from tracing_proxies.registry.findings import Refusal
-from tracing_proxies.registry.keys import KEEPS, Key
+from tracing_proxies.registry.keys import DETECTORS, KEEPS, Key
 from tracing_proxies.registry.model import SampleRate
 from tracing_proxies.registry.nodes import BrokenNode, ListNode, MapNode, Node, ScalarNode, describe
 from tracing_proxies.registry.origins import Stated, origin_of
 from tracing_proxies.registry.paths import CapturePath, PathError, compile_path, compile_trace_path
+from tracing_proxies.registry.patterns import compile_pattern
 from tracing_proxies.registry.pointcut import Pointcut, PointcutError
 from tracing_proxies.registry.splits import is_unquoted_template
 from tracing_proxies.registry.suggest import nearest
@@ -32,6 +33,7 @@ C = TypeVar("C", bound=Value)
 V = TypeVar("V", bound=Value)
 
 _TRUTHS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+_DETECTOR: Final = re.compile(r"[a-z][a-z0-9_\-]{0,39}")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _SAMPLES: Final = "always, never, a share such as 10% or a rate such as 5/min"
 _BUDGETS: Final = "a share of one core such as 1%, or unlimited"
@@ -117,6 +119,10 @@ def read_interval(reader: Reader, node: Node, key: Key) -> int:
     if interval < _SHORTEST_INTERVAL:
         raise Refusal("TP207", f"{key.name!r} is off, or at least 100ms, not {describe(node)}", node.place, "off")
     return interval
+
+
+def read_share(reader: Reader, node: Node, key: Key) -> float:
+    return _quantity(node, parse_share, "a share such as 50%")
 
 
 def read_sample(reader: Reader, node: Node, key: Key) -> SampleRate:
@@ -247,6 +253,34 @@ def read_headers(reader: Reader, node: Node, key: Key) -> dict[str, str]:
     return found
 
 
+def read_patterns(reader: Reader, node: Node, key: Key) -> dict[str, str]:
+    if is_null(node):
+        return {}
+    if not isinstance(node, MapNode):
+        raise Refusal("TP202", f"{key.name!r} is a mapping of names to patterns, found {describe(node)}", node.place)
+    found = Stated()
+    for name, child in node.items:
+        if not _DETECTOR.fullmatch(name.text):
+            message = f"a detector's name has 1 to 40 small letters, digits, '-' and '_', not {name.text[:60]!r}"
+            reader.findings.add("TP202", message, name.place)
+        elif name.text in DETECTORS:
+            reader.findings.add("TP217", f"there is a detector named {name.text!r} already", name.place)
+        else:
+            pattern = reader.attempt(child, _pattern)
+            if pattern is not None:
+                found.state(name.text, pattern, origin_of(name, child))
+    return found
+
+
+def _pattern(node: Node) -> str:
+    found = scalar(node, "a regular expression")
+    try:
+        compile_pattern(found.text)
+    except ValueError as error:
+        raise Refusal("TP216", f"the pattern cannot be a detector's: {error}", found.place) from None
+    return found.text
+
+
 def read_texts(reader: Reader, node: Node, key: Key) -> tuple[str, ...]:
     return tuple(text for text, _ in read_placed_texts(reader, node, key))
 
@@ -319,6 +353,7 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
     "bytes": read_bytes,
     "duration": read_duration,
     "interval": read_interval,
+    "share": read_share,
     "sample": read_sample,
     "budget": read_budget,
     "rate": read_rate,
@@ -332,6 +367,7 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
     "values": read_values,
     "mapping": read_mapping,
     "headers": read_headers,
+    "patterns": read_patterns,
     "texts": read_texts,
     "files": read_placed_texts,
     "templates": read_templates,
@@ -340,9 +376,8 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
 
 SCALARS: Final = frozenset(
     (
-        "text", "flag", "count", "version", "choice", "bytes", "duration", "interval", "sample", "budget", "rate",
-        "file", "entry",
-        "when", "path", "template", "value", "values", "capture",
+        "text", "flag", "count", "version", "choice", "bytes", "duration", "interval", "share", "sample", "budget",
+        "rate", "file", "entry", "when", "path", "template", "value", "values", "capture",
     )
 )  # fmt: skip
 """The kinds that can be written as one scalar, which a variable of the environment can override."""

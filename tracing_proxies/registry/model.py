@@ -12,6 +12,7 @@ import attrs
 
 from tracing_proxies.errors import Place
 from tracing_proxies.registry.keys import KEEPS
+from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightening
 from tracing_proxies.registry.origins import NO_ORIGINS, Origin, Origins
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Pointcut, Target
@@ -70,7 +71,7 @@ class Settings:
         critical: whether the trace outlives every budget, judged per call.
         min_duration: nanoseconds.
         spans_per_trace: how many spans a trace that starts here may have.
-        hide: names of keys that are hidden besides those of the registry.
+        masking: what is hidden besides what the registry's own block hides.
         origins: where each of them is written, by its key as it is written.
         reads: every path of a rule or role.
     """
@@ -100,7 +101,7 @@ class Settings:
     nested: str | None = None
     fold: str | None = None
     delegate: str | None = None
-    hide: tuple[str, ...] = ()
+    masking: Tightening = NOTHING
     origins: Origins = NO_ORIGINS
     reads: tuple[Placed, ...] = ()
 
@@ -251,17 +252,6 @@ class ReloadSettings:
 
     watch: int = 2 * 10**9
     signal: str | None = "SIGHUP"
-
-
-@attrs.frozen
-class MaskingSettings:
-    """What is hidden, shown, exempt, and which detectors are on besides the usual ones."""
-
-    policy: str = "open"
-    hide: tuple[str, ...] = ()
-    show: tuple[str, ...] = ()
-    allow: tuple[str, ...] = ()
-    detect: tuple[str, ...] = ()
 
 
 @attrs.frozen(eq=False)

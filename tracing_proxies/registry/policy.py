@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from tracing_proxies.errors import Place
+from tracing_proxies.registry.masking import NOTHING, Tightening, join
 from tracing_proxies.registry.model import EMPTY, Limits, Registry, Rule, Settings
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Target
@@ -31,7 +32,7 @@ class Policy:
         rate: how many calls of each target are recorded in how many nanoseconds; None where a share decides.
         min_duration: nanoseconds.
         spans_per_trace: how many spans a trace that starts here may have; None for any number.
-        hide: names of keys that are hidden besides those of the registry.
+        masking: what is hidden besides what the registry's own block hides.
     """
 
     rule: Rule
@@ -64,7 +65,7 @@ class Policy:
     nested: str = "merge"
     fold: str | None = None
     delegate: str | None = None
-    hide: tuple[str, ...] = ()
+    masking: Tightening = NOTHING
 
 
 def resolve_policy(registry: Registry, target: Target) -> Policy | None:
@@ -79,7 +80,9 @@ def resolve_policy(registry: Registry, target: Target) -> Policy | None:
     key = tuple(rule.index for rule in chain)
     policy: Policy | None = registry.policies.get(key)
     if policy is None:
-        policy = registry.policies[key] = _compile(chain, [layer.settings for layer in layers_of(registry, chain)])
+        layers = [layer.settings for layer in layers_of(registry, chain)]
+        withheld = frozenset(registry.masking.withhold + registry.masking.here.withhold)
+        policy = registry.policies[key] = _compile(chain, layers, withheld)
     return policy
 
 
@@ -131,8 +134,10 @@ def _of_rules(rules: Sequence[Rule]) -> Iterator[Layer]:
         yield Layer(with_role.bundle, "role", with_role.role)
 
 
-def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings]) -> Policy:
+def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings], withheld: frozenset[str]) -> Policy:
     def strongest(name: str, otherwise: Any = None) -> Any:
+        if name in withheld:
+            return otherwise
         return next((v for layer in layers if (v := getattr(layer, name)) is not None), otherwise)
 
     def limit(name: str) -> int:
@@ -140,8 +145,10 @@ def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings]) -> Policy:
         chosen: int = next((v for v in found if v is not None), getattr(Limits(), name))
         return chosen
 
-    capture_input, given_input = _captured(layers, "input")
-    capture_output, given_output = _captured(layers, "output")
+    masking = join(layer.masking for layer in layers)  # it only ever tightens, so it adds up over all layers
+    withheld |= frozenset(masking.withhold)
+    capture_input, given_input = _captured(layers, "input", withheld)
+    capture_output, given_output = _captured(layers, "output", withheld)
     sample = strongest("sample")
     return Policy(
         rule=chain[0],
@@ -154,11 +161,11 @@ def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings]) -> Policy:
         limits=Limits(limit("max_bytes"), limit("max_items"), limit("max_depth")),
         input=given_input,
         output=given_output,
-        metadata=_merged(layers, "metadata"),
+        metadata=EMPTY if "metadata" in withheld else _merged(layers, "metadata"),
         tags=strongest("tags", ()),
         session=strongest("session"),
         user=strongest("user"),
-        outcome=_merged(layers, "outcome"),
+        outcome=EMPTY if "metadata" in withheld else _merged(layers, "outcome"),
         error_when=strongest("error_when"),
         error_message=strongest("error_message"),
         level=strongest("level"),
@@ -174,17 +181,18 @@ def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings]) -> Policy:
         nested=strongest("nested", "merge"),
         fold=strongest("fold"),
         delegate=strongest("delegate"),
-        # Hiding only ever tightens, so it adds up over all layers.
-        hide=tuple(dict.fromkeys(name for layer in layers for name in layer.hide)),
+        masking=masking,
     )
 
 
-def _captured(layers: Sequence[Settings], side: str) -> tuple[bool, Any]:
+def _captured(layers: Sequence[Settings], side: str, withheld: frozenset[str]) -> tuple[bool, Any]:
     """Decide whether one side of a call is recorded, and which values stand for it.
 
-    The strongest layer that says anything decides: a value of its own means yes, `capture:` says yes or no, and a no
-    also silences the values of weaker layers.
+    What is withheld never is. Else the strongest layer that says anything decides: a value of its own means yes,
+    `capture:` says yes or no, and a no also silences the values of weaker layers.
     """
+    if side in withheld:
+        return False, None
     recorded: bool | None = None
     for layer in layers:
         given, flag = getattr(layer, side), getattr(layer.capture, side)

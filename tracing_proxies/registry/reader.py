@@ -12,6 +12,7 @@ from tracing_proxies.errors import Place
 from tracing_proxies.registry.findings import Findings, Refusal
 from tracing_proxies.registry.keys import Key, not_yet, sections
 from tracing_proxies.registry.kinds import READERS, is_null
+from tracing_proxies.registry.masking import Tightening
 from tracing_proxies.registry.model import CaptureSettings, Placed, Settings
 from tracing_proxies.registry.nodes import BrokenNode, ListNode, MapNode, Node, ScalarNode, describe
 from tracing_proxies.registry.origins import Stated, flat_origins, origin_of
@@ -113,6 +114,9 @@ class Reader:
             if key.required and node.get(key.name) is None:
                 code = "TP110" if key.kind == "version" else "TP212"
                 self.findings.add(code, f"{label} needs the key {key.name!r}", node.place)
+        if section == "rule.masking" and "show" in values and "policy" not in values:
+            place = values.origins["show"][0].place
+            self.findings.add("TP218", "'show' stands beside 'policy: strict' only: alone it would loosen", place)
         return values
 
     def _known_key(self, section: str, name: ScalarNode, child: Node, label: str) -> Key | None:
@@ -150,7 +154,7 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
     fields = {_RENAMED.get(name, name): value for name, value in values.items()}
     fields["capture"] = CaptureSettings(**fields.get("capture", {}))
     fields |= fields.pop("budget", {})
-    fields["hide"] = tuple(fields.pop("masking", {}).get("hide", ()))
+    fields["masking"] = Tightening.of(fields.get("masking", {}))
     settings = {name: value for name, value in fields.items() if name in _SETTINGS}
     return Settings(**settings, origins=flat_origins(values))
 

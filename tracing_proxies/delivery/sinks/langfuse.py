@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracing_proxies.delivery.sinks.otlp import OtlpSink
@@ -17,14 +18,29 @@ class LangfuseSink(OtlpSink):
         host: the server's address, ``https://cloud.langfuse.com`` or one's own.
         public_key: the project's public key.
         secret_key: the project's secret key; appears in no text.
+        renew: reads the keys again when the server refuses them, None where there are none any more.
         settings: as in ``OtlpSink``.
 
     Raises:
         ValueError: the host is not an http or https address.
     """
 
-    def __init__(self, host: str, public_key: str, secret_key: str, *, name: str = "langfuse", **settings: Any) -> None:
-        super().__init__(host, langfuse_headers(public_key, secret_key), path=LANGFUSE_PATH, name=name, **settings)
+    def __init__(
+        self,
+        host: str,
+        public_key: str,
+        secret_key: str,
+        *,
+        name: str = "langfuse",
+        renew: Callable[[], tuple[str, str] | None] | None = None,
+        **settings: Any,
+    ) -> None:
+        def headers() -> Mapping[str, str] | None:
+            keys = renew() if renew is not None else None
+            return None if keys is None else langfuse_headers(*keys)
+
+        given = langfuse_headers(public_key, secret_key)
+        super().__init__(host, given, path=LANGFUSE_PATH, name=name, renew=headers, **settings)
 
 
 def langfuse_headers(public_key: str, secret_key: str) -> dict[str, str]:

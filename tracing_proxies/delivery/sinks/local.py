@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tracing_proxies.delivery.sinks import local_fork
-from tracing_proxies.delivery.sinks.local_retention import delete_older_than, give_back, shrink_to
+from tracing_proxies.delivery.sinks.local_retention import delete_older_than, give_back, shrink_to, wipe
 from tracing_proxies.delivery.sinks.local_schema import COLUMNS, StoreRefused, open_store
 from tracing_proxies.delivery.sinks.protocol import Health, Outcome
 from tracing_proxies.delivery.slices import Slices
@@ -93,6 +93,19 @@ class LocalSink:
         with self.lock:
             return self._write(batch)
 
+    def tend(self) -> float | None:
+        """Delete what has become too old though nothing new is written.
+
+        Returns:
+            Seconds until that may be due again, None while no database is open.
+        """
+        with self.lock:
+            connection = self._connection
+            if connection is None or self._pid != os.getpid() or not self.path.exists():
+                return None
+            self._tidy(connection)
+            return max(0.01, self._next_age_check - time.monotonic())
+
     def close(self) -> None:
         """Close the database."""
         with self.lock:
@@ -143,8 +156,9 @@ class LocalSink:
         now = time.monotonic()
         try:
             if now >= self._next_age_check:
-                self._next_age_check = now + _AGE_CHECK_EVERY
-                delete_older_than(connection, max(0, self._now_ns() - self._retention_ns))
+                self._next_age_check = now + min(_AGE_CHECK_EVERY, max(1.0, self._retention_ns / 1e9))
+                if delete_older_than(connection, max(0, self._now_ns() - self._retention_ns)):
+                    wipe(connection)
                 give_back(connection)
             if now >= self._next_size_check:
                 self._next_size_check = now + _SIZE_CHECK_EVERY

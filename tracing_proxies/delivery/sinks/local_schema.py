@@ -137,6 +137,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA journal_size_limit=4194304")
     connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute("PRAGMA secure_delete=ON")  # what has been kept long enough is overwritten, not only let go
     if application_id != APPLICATION_ID or version < SCHEMA_VERSION:
         connection.executescript(
             f"BEGIN IMMEDIATE; {SCHEMA}"

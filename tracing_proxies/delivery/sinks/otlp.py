@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracing_proxies.delivery.encoder import encode_resource, encode_scope, encode_span, framed_size, split_request
@@ -15,6 +15,7 @@ from tracing_proxies.delivery.sinks.protocol import Health, Outcome, Parcel, Shi
 from tracing_proxies.delivery.slices import Slices
 from tracing_proxies.delivery.spool.dead import DeadLetters
 from tracing_proxies.delivery.transport import Transport
+from tracing_proxies.failures import contain
 from tracing_proxies.recording.observation import Observation
 
 TRACES_PATH = "/v1/traces"
@@ -30,6 +31,7 @@ class OtlpSink:
     Args:
         url: the server's address, such as ``http://127.0.0.1:4318``.
         headers: what is sent with each request beside the protocol's own; their values appear in no text.
+        renew: reads them again when the server refuses them; None where there are none any more.
         path: of the endpoint, from the root of the address.
         name: the sink's name in accounts and status.
         linger: seconds that spans may be collected for one request.
@@ -50,6 +52,7 @@ class OtlpSink:
         url: str,
         headers: Mapping[str, str],
         *,
+        renew: Callable[[], Mapping[str, str] | None] | None = None,
         path: str = TRACES_PATH,
         name: str = "otlp",
         linger: float = 1.0,
@@ -65,6 +68,7 @@ class OtlpSink:
         self.linger = linger
         self.storage = storage
         self._path = path
+        self._renew = renew
         self._max_bytes = max_batch_bytes - _ENVELOPE_BYTES
         self._max_spans = max_batch_spans
         self._scope = encode_scope(scope_version)
@@ -73,7 +77,7 @@ class OtlpSink:
         self._next_transport: Transport | None = None
         self._patience: float | None = None
         self.dead = None if storage is None else DeadLetters(storage.folder)
-        self._dissector = Dissector(lambda request: self._transport.post(self._path, request), self.dead)
+        self._dissector = Dissector(self._post, self.dead)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._transport.origin})"
@@ -126,7 +130,7 @@ class OtlpSink:
     def ship(self, parcel: Parcel, *, whole: bool) -> Shipped:
         """Send a request that was packed earlier, perhaps by another process."""
         self._begin()
-        reply = self._transport.post(self._path, parcel.payload)
+        reply = self._post(parcel.payload)
         if reply.verdict is Verdict.DELIVERED:
             refused = min(reply.rejected, parcel.spans)
             self._health = Health()
@@ -155,6 +159,19 @@ class OtlpSink:
             self._transport.close()
             self._transport = heirs
         self._transport.hasten(self._patience)
+
+    def _post(self, payload: bytes) -> Reply:
+        """Send a request, and once more if the server refuses credentials that have been exchanged meanwhile."""
+        reply = self._transport.post(self._path, payload)
+        if reply.verdict is Verdict.UNAUTHORISED and self._renew is not None:
+            try:
+                headers = self._renew()
+            except Exception as exc:  # a file that is being replaced at this moment, a keyring that is locked
+                contain("credentials", exc)
+                return reply
+            if headers is not None and self._transport.authenticate(headers):
+                return self._transport.post(self._path, payload)
+        return reply
 
     @property
     def _address(self) -> str:

@@ -114,9 +114,11 @@ class Sink(Protocol):
     """A destination of observations.
 
     ``write`` and ``close`` are called by one thread at a time. A sink that is used in a forked child opens its
-    connection anew there. Four things are optional: ``linger``, the seconds that spans may be collected before they
-    are written (0.0 where absent), ``health()``, ``details()``, what else there is to say of it in plain values, and
-    ``hasten(seconds)``, for how long an exchange may last from now on (None: as long as it does otherwise).
+    connection anew there. Five things are optional: ``linger``, the seconds that spans may be collected before they are
+    written (0.0 where absent), ``health()``, ``details()``, what else there is to say of it in plain values,
+    ``hasten(seconds)``, for how long an exchange may last from now on (None: as long as it does otherwise), and
+    ``tend()``, which is called while there is nothing to write and returns after how many seconds it wants to be called
+    again, None for never.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Detectors by family; each module finds one, and the catalogue names them as the registry's ``detect:`` does."""
+"""Detectors by class; each module finds one, and ``DETECTORS`` names them as the registry's ``detect:`` does."""
 
 from __future__ import annotations
 
@@ -6,42 +6,53 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from tracing_proxies.masking.detectors import (
-    assignment,
-    authorization,
-    card,
-    email,
-    iban,
-    jwt,
-    network,
-    pem,
-    phone,
-    ssn,
-    url,
-    vendor,
-)
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+import attrs
 
-__all__ = ["CATALOGUE", "Detector", "Found"]
+from tracing_proxies.masking.detectors.kinds import Detector, Found, Span
 
-# Where two families claim the same place, the one that stands first here names the marker; card and social security
-# number come before phone, whose forms are the widest.
-_ALL: Final = (
-    *pem.DETECTORS,
-    *jwt.DETECTORS,
-    *url.DETECTORS,
-    *vendor.DETECTORS,
-    *authorization.DETECTORS,
-    *assignment.DETECTORS,
-    *email.DETECTORS,
-    *iban.DETECTORS,
-    *card.DETECTORS,
-    *ssn.DETECTORS,
-    *network.DETECTORS,
-    *phone.DETECTORS,
+__all__ = ["DETECTORS", "Detector", "Family", "Found", "Span"]
+
+# Where two classes claim the same place, the one that stands first here names it; card and social security number come
+# before phone, whose forms are the widest.
+_NAMES: Final = (
+    "secrets",
+    "url_credentials",
+    "email",
+    "iban",
+    "payment_card",
+    "us_ssn",
+    "ip",
+    "mac",
+    "passport",
+    "driver_license",
+    "vehicle",
+    "bank_account",
+    "national_id",
+    "crypto_wallet",
+    "birth_date",
+    "website",
+    "coordinates",
+    "street_address",
+    "phone",
 )
 
-CATALOGUE: Final[Mapping[str, tuple[Detector, ...]]] = MappingProxyType(
-    {name: tuple(d for d in _ALL if d.name == name) for name in dict.fromkeys(detector.name for detector in _ALL)}
-)
-"""Every detector by the name of its family, in the order of precedence."""
+
+@attrs.frozen
+class Family:
+    """A shipped detector: all parts that find one class."""
+
+    name: str
+
+    def find(self, text: str) -> list[Found]:
+        """Return start and end of every value of the class, in order.
+
+        Args:
+            text: any text.
+        """
+        from tracing_proxies.masking.scan import Scanner
+
+        return [(start, end) for start, end, _ in Scanner((self,)).find(text)]
+
+
+DETECTORS: Final[Mapping[str, Detector]] = MappingProxyType({name: Family(name) for name in _NAMES})
+"""Every shipped detector by the name of its class, in the order of precedence."""

@@ -3,87 +3,99 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Part, Span
 from tracing_proxies.masking.detectors.values import is_chosen, is_code, is_placeholder, is_random
 from tracing_proxies.masking.keys import Verdict, judge_name, split_name
 
 # Every name that hides or is suspect holds one of these.
 _ANCHORS = (
-    "pass",
-    "pwd",
-    "pw",
-    "secret",
-    "token",
-    "key",
-    "auth",
-    "cred",
-    "cvv",
-    "cvc",
-    "cookie",
-    "ssn",
-    "sig",
-    "pin",
-    "jwt",
-    "api",
+    *("pass", "pasw", "pssw", "pw", "psw", "secret", "token", "key", "auth", "cred", "cvv", "cvc", "cookie", "ssn"),
+    *("sig", "pin", "jwt", "api", "sid", "salt", "nonce", "bundle_"),
 )
 _NAME_REST = re.compile(r"[A-Za-z0-9_\-]{0,48}")
 _BETWEEN = re.compile(
-    r"(?:\\{0,3}[\"'`])?[\])]?(?:[ \t]{1,4}(?:string|str|String))?[ \t]{0,4}"
-    r"(?:(?P<sign>(?:\|\||[:?.+]{0,3})?[=:]{1,3}[>~]?|->)|(?P<tag>>)|(?P<comma>,)|(?P<word>[ \t]is(?=[ \t:])))?"
-    r"\s{0,8}(?:[bruf@$]{0,2}(?P<quote>\\{0,3}[\"'`]{1,3}))?"
+    r"(?:\\{0,3}[\"'`]|&quot;|%22)?[\])]?(?:[ \t]{1,4}(?:string|str|String))?[ \t]{0,4}"
+    r"(?:(?P<sign>:[ \t]{0,2}[A-Za-z][\w.\[\]]{0,24}[ \t]{0,2}=(?=[ \t]{0,2}[\"'`])"
+    r"|(?:\|\||[:?.+!]{0,3})?[=:]{1,3}[>~]?|->|%3[dDaA]"
+    r"|value[ \t]{0,2}=(?=[ \t]{0,2}[\"'])|(?:or|\?\?|\|\|)[ \t]{1,3}(?=[\"'])|(?<![ \t])/(?=[A-Za-z0-9_\-]{20}))"
+    r"|(?P<tag>>)|(?P<comma>,)|(?P<word>(?<=[ \t])is(?=[ \t:])))?"
+    r"\s{0,8}(?:[bruf@$]{0,2}(?P<quote>\\{0,3}[\"'`]{1,3}|&quot;|%22))?"
 )
-_BARE = re.compile(r"[^\s\"'`<>,;&\\)\]}\[{|=]{1,512}={0,2}")
+_MAY_FOLLOW = re.compile(
+    r"[^\w\s]|[ \t]{1,4}(?:[^\w\s,;(]|(?:is|or|value)[ \t:=]|string|str|String)|\s{1,8}[\"'`]"
+).match
+_PLAIN = r"[^\s\"'`<>,;&\\)\]}\[{|=%]"
+_BARE = re.compile(rf"(?:{_PLAIN}{{1,512}}|%(?!26|3[Bb]))(?:%(?!26|3[Bb]){_PLAIN}{{0,512}}){{0,64}}={{0,2}}")
+_COOKIES = re.compile(r":[ \t]{0,2}([\w.\-]{1,64}=[^\s\"'`]{8,2048}(?: [\w.\-]{1,64}=[^\s\"'`]{0,2048}){0,32})")
 _BARE_REST = re.compile(r"[A-Za-z0-9+/=_\-.~%]*")
 _OPTION = re.compile(r"[ \t]{1,2}(?![\-\s])")
 _LONGEST = 4096
 _JUDGED = 256  # so much of a value decides
+_SPACE = re.compile(r"\s").search
+_ODD_PASSWORD = re.compile(r"(?i)pa?ss?w(?:o?r?s?d)s?[0-9]{0,2}\Z").search
+_BUNDLER = re.compile(r"BUNDLE_[A-Z0-9_]{1,40}__[A-Z]{2,8}\Z").match
+_RANDOM_BY_NATURE = frozenset(("salt", "nonce"))
+_PASSES = frozenset(("pass", "psw", "userpass"))
+_PATH_NAMES = frozenset(("token", "tokens", "key", "apikey", "api-key", "api_key", "secret"))
+_NUMBERS = frozenset(("cvv", "cvc", "pin"))
+_GENERATED = frozenset(("token", "cookie", "key", "jwt"))
+_ENDS_SENTENCE = ("", " ", "\n", "\t", "\r")
 _NAME_REACH = 48
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
 
-def find(text: str, lower: str) -> Iterator[Found]:
+def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
     """Yield the value of every assignment whose name says secret and whose value looks like one."""
     past = 0
     # Values can overlap only in texts made for it. Judging is paid from a budget linear in the text; when it is spent,
     # a value that stands under a hiding name counts as secret unseen.
     budget = 4 * len(text) + _LONGEST
-    for start, end in sorted(_names(text, lower)):
+    for start, end in sorted(_names(text, lower, places)):
         if start < past:
             continue
-        verdict = judge_name(text[start:end])
+        verdict = _judge(text[start:end])
         if verdict is Verdict.PLAIN:
+            continue
+        if lower.endswith("cookie", start, end) and (header := _COOKIES.match(text, end)):
+            past = header.end()
+            yield header.start(1), past, "secrets"
             continue
         value = _value_after(text, end, option=text[start] == "-")
         if value is None:
             continue
         first, last, quoted, loose = value
+        if text[first - 1] == "/":
+            if text[start - 1 : start] != "/" or lower[start:end] not in _PATH_NAMES:
+                continue
+            following = text.find("/", first, last)
+            last = following if following >= 0 else last
         budget -= min(last - first, _JUDGED)
         if budget < 0 or _is_secret(text[first : min(last, first + _JUDGED)], text[start:end], verdict, quoted, loose):
             rest = None if quoted or last - first < _JUDGED else _BARE_REST.match(text, last)
             last = rest.end() if rest else last
             # What a secret holds needs no second look: `password=password=…` stays linear.
             past = last
-            yield first, last, markers.SECRET
+            yield first, last, "secrets"
 
 
-def _names(text: str, lower: str) -> Iterator[tuple[int, int]]:
+def _names(text: str, lower: str, places: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield each identifier that holds an anchor, once."""
     seen: set[int] = set()
-    for anchor in _ANCHORS:
-        at = lower.find(anchor)
-        while at >= 0:
-            rest = _NAME_REST.match(text, at)
-            end = rest.end() if rest else at + len(anchor)
-            if end not in seen:
-                seen.add(end)
-                start = at
-                while start > 0 and at - start < _NAME_REACH and lower[start - 1] in _NAME_CHARACTERS:
-                    start -= 1
-                yield start, end
-            at = lower.find(anchor, max(end, at + 1))
+    past = 0
+    for at in places:
+        if at < past:
+            continue
+        rest = _NAME_REST.match(text, at)
+        past = end = rest.end() if rest else at + 1
+        # Most anchors are a part of some word of prose, which no sign follows.
+        if end not in seen and (_MAY_FOLLOW(text, end) or "-" in text):
+            seen.add(end)
+            before = lower[max(0, at - _NAME_REACH) : at]
+            start = at - len(before) + len(before.rstrip(_NAME_CHARACTERS))
+            yield start, end
 
 
 def _value_after(text: str, end: int, *, option: bool) -> tuple[int, int, bool, bool] | None:
@@ -106,23 +118,27 @@ def _value_after(text: str, end: int, *, option: bool) -> tuple[int, int, bool, 
     bare = _BARE.match(text, first)
     if bare is None:
         return None
-    last = first + len(bare[0].rstrip(".:!?"))
+    last = bare.end()
+    if text[last : last + 1] in _ENDS_SENTENCE:
+        last = first + len(bare[0].rstrip(".:!?"))
     return (first, last, False, loose) if last > first else None
 
 
 def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, loose: bool) -> bool:
-    if any(character.isspace() for character in value) or "[" in value[:1] or is_placeholder(value):
+    if _SPACE(value) or value[0] == "[" or is_placeholder(value):
         return False
     if value.startswith(("http://", "https://", "/", "./", "arn:", "data:")):
         return False
-    if not quoted and is_code(value):
+    if not quoted and is_code(value) and not is_random(value, 20):
         return False
+    last = _last_word(name)
     if verdict is Verdict.SUSPECT:
+        if last in _PASSES and not loose:
+            return len(value) >= 6 and is_chosen(value) and not value.isdigit() and value.lower() != value.upper()
         return is_random(value, 14) and not loose
-    words = split_name(name)
-    if words and words[-1] in ("cvv", "cvc", "cvv2", "cvc2", "pin"):
+    if last in _NUMBERS:
         return value.isdigit() and 3 <= len(value) <= 8
-    if words and words[-1] in ("token", "cookie", "key", "jwt"):
+    if last in _GENERATED:
         return is_random(value, 8) or (quoted and value.isdigit() and len(value) >= 12)
     if value.isdigit():
         return len(value) >= 4 and not loose
@@ -131,4 +147,21 @@ def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, loose: boo
     )
 
 
-DETECTORS = (Detector("secrets", _ANCHORS, find),)
+@lru_cache(maxsize=4096)
+def _judge(name: str) -> Verdict:
+    """Return what a name in source or prose says of its value: as a key does, and a few more."""
+    verdict = judge_name(name)
+    if verdict is not Verdict.HIDDEN and (_ODD_PASSWORD(name) or _BUNDLER(name)):
+        return Verdict.HIDDEN
+    if verdict is Verdict.PLAIN and not _RANDOM_BY_NATURE.isdisjoint(split_name(name)):
+        return Verdict.SUSPECT
+    return verdict
+
+
+@lru_cache(maxsize=4096)
+def _last_word(name: str) -> str:
+    words = [word for word in split_name(name) if not word.isdigit()]
+    return words[-1] if words else ""
+
+
+PARTS = (Part(("secrets",), _ANCHORS, read, steady=True),)

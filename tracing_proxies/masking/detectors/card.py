@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tracing_proxies.masking import markers
 from tracing_proxies.masking.checks import is_card_number, luhn
 from tracing_proxies.masking.detectors.digits import Run, words_before
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
 _CONTEXT = frozenset(
     "card cards cc creditcard visa mastercard amex maestro debit credit karte carte tarjeta pan".split()
@@ -15,7 +14,7 @@ _CONTEXT = frozenset(
 _SEPARATORS = frozenset((" ", "-", ".", "\u00a0", "\u2010", "\u2011", "\u2013"))
 
 
-def judge(run: Run, text: str, lower: str) -> Iterator[Found]:
+def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
     """Yield the card numbers in a run, each a single group or a sequence of equal-looking groups."""
     if len(run.digits) < 12 or run.glued or text[run.start] == "+":
         return
@@ -25,7 +24,7 @@ def judge(run: Run, text: str, lower: str) -> Iterator[Found]:
         if last < 0:
             at += 1
             continue
-        yield run.groups[at][0], run.groups[last][1], markers.CARD
+        yield run.groups[at][0], run.groups[last][1], "payment_card"
         at = last + 1
 
 
@@ -59,4 +58,4 @@ def _in_context(lower: str, start: int) -> bool:
     return not _CONTEXT.isdisjoint(words_before(lower, start))
 
 
-DETECTORS = (Detector("payment_card", judge=judge),)
+PARTS = (Part(("payment_card",), judge=judge, sizes=frozenset(range(12, 80))),)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w\-]{0,62})\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9\-]{2,59})(?![\w])", re.IGNORECASE)
 _BRACKETED = re.compile(r"\[(?:[0-9]{1,3}\.){3}[0-9]{1,3}\]")
@@ -15,19 +14,19 @@ _LONGEST_LOCAL = 64
 _USERINFO_REACH = 160
 
 
-def find(text: str, lower: str) -> Iterator[Found]:
+def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
     """Yield every e-mail address."""
-    at = text.find("@")
     past = 0
-    while at >= 0:
+    for at in places:
+        if at < past or not text[at + 1 : at + 2].strip("@.-, \n"):
+            continue
         start = _local_start(text, at, past)
         if start < at:
             domain = _DOMAIN.match(text, at + 1) or _BRACKETED.match(text, at + 1)
             if domain and not _is_userinfo(text, start) and text[start:at] != "git":
-                yield start, domain.end(), markers.EMAIL
+                yield start, domain.end(), "email"
                 past = domain.end()
         past = max(past, at + 1)
-        at = text.find("@", past)
 
 
 def _local_start(text: str, at: int, floor: int) -> int:
@@ -49,4 +48,4 @@ def _is_userinfo(text: str, start: int) -> bool:
     return scheme >= 0 and not any(character in "/?#" or character.isspace() for character in text[scheme + 3 : start])
 
 
-DETECTORS = (Detector("email", ("@",), find),)
+PARTS = (Part(("email",), ("@",), read, steady=True),)

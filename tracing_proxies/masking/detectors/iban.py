@@ -5,24 +5,42 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tracing_proxies.masking import markers
 from tracing_proxies.masking.checks import iban_length, mod97
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.digits import Run
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
-# Anchored on the two check digits: they are rarer than the two letters before them.
-_HEAD = re.compile(r"[0-9]{2}(?<=[A-Za-z]{2}..)(?:(?<![A-Za-z0-9]....)|(?<=\\[nrt]....))(?=[ \u00a0\-]?[A-Za-z0-9]{4})")
+_HEADS = ("A00", "a00")  # the second letter of the country and the check digits
+_STAND_APART = re.compile(r"(?<![A-Za-z0-9])|(?<=\\[nrt])")
+_GOES_ON = re.compile(r"[ \u00a0\-]?[A-Za-z0-9]{4}")
 _SEPARATORS = " -\u00a0"
+_POLISH = ((26,), (2, 4, 4, 4, 4, 4, 4))
 
 
-def find(text: str, lower: str) -> Iterator[Found]:
-    """Yield every IBAN, written together or in groups."""
-    for head in _HEAD.finditer(text):
-        start = head.start() - 2
-        length = iban_length(text[start : start + 2].upper())
-        if length and not _continues_a_code(text, start):
-            end = _end_of(text, start, length)
-            if end:
-                yield start, end, markers.IBAN
+def search(text: str, shape: str) -> list[Span]:
+    """Return every IBAN, written together or in groups."""
+    found: list[Span] = []
+    for head in _HEADS:
+        start = shape.find(head)
+        while start >= 0:
+            start -= 1
+            length = iban_length(text[start : start + 2].upper()) if start >= 0 else 0
+            if (
+                length
+                and _STAND_APART.match(text, start)
+                and _GOES_ON.match(text, start + 4)
+                and not _continues_a_code(text, start)
+            ):
+                end = _end_of(text, start, length)
+                if end:
+                    found.append((start, end, "iban"))
+            start = shape.find(head, start + 4)
+    return found
+
+
+def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
+    """Yield the run if it is a Polish account number, which is written without its country at home."""
+    if len(run.digits) == 26 and run.shape in _POLISH and not run.glued and mod97("PL" + run.digits):
+        yield run.groups[0][0], run.end, "iban"
 
 
 def _end_of(text: str, start: int, length: int) -> int:
@@ -52,4 +70,4 @@ def _is_grouped(written: str) -> bool:
     return len(last) <= 4 and all(len(group) == 4 for group in groups) if groups else True
 
 
-DETECTORS = (Detector("iban", find=find),)
+PARTS = (Part(("iban",), judge=judge, sizes=frozenset((26,))),)

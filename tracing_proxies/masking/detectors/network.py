@@ -6,23 +6,50 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
-from tracing_proxies.masking import markers
 from tracing_proxies.masking.detectors.digits import words_before
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Span
 
 _QUAD_TAIL = re.compile(r"\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9A-Za-z_]|\.[0-9A-Za-z])")
 _COLONS = re.compile(r":(?:[0-9A-Fa-f]{0,4}):")
 _HYPHENS = re.compile(
     r"-(?<![0-9A-Za-z\-]...)(?<=[0-9A-Fa-f]{2}-)(?:[0-9A-Fa-f]{2}-){4}[0-9A-Fa-f]{2}(?![0-9A-Za-z\-])"
 )
+_DOTTED_MAC = re.compile(r"\.[0Aa]{4}\.[0Aa]{4}")
+_DOTTED_HEX = re.compile(r"(?=[0-9.]*[A-Fa-f])(?=[A-Fa-f.]*[0-9])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\Z")
+_BESIDE = frozenset("0Aa_-")
+_MAC = re.compile(
+    r"\.(?<=[0-9A-Fa-f]{4}\.)(?<![0-9A-Za-z.\-].{5})[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![0-9A-Za-z\-]|\.[0-9A-Za-z])"
+)
+_DIGIT = re.compile(r"[0-9]").search
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\Z")
 _HEX = frozenset("0123456789abcdefABCDEF:.")
 _LONGEST = 45
+_ADDRESS = frozenset("ip ipv4 ipv6 address addr src dst host bind listen any unspecified".split())
+_PREFIX = re.compile(r"/[0-9]{1,3}(?![0-9])")
 _NOT_ADDRESS = frozenset(("version", "v", "release", "ver", "section", "build"))
 
 
-def find_ip(text: str, lower: str) -> Iterator[Found]:
-    """Yield every IPv4 and IPv6 address, the local ones too."""
+def find_dotted(text: str, shape: str) -> list[Span]:
+    """Return every MAC address in three groups of four."""
+    found: list[Span] = []
+    for middle in _DOTTED_MAC.finditer(shape):
+        start, end = middle.start() - 4, middle.end()
+        if start >= 0 and _DOTTED_HEX.match(text[start:end]) and _stands_apart(shape, start, end):
+            found.append((start, end, "mac"))
+    return found
+
+
+def find_hyphened(text: str) -> list[Span]:
+    """Return every MAC address written with hyphens."""
+    return [(match.start() - 2, match.end(), "mac") for match in _HYPHENS.finditer(text)]
+
+
+def _stands_apart(shape: str, start: int, end: int) -> bool:
+    return (start == 0 or shape[start - 1] not in _BESIDE) and (end == len(shape) or shape[end] not in _BESIDE)
+
+
+def find_quads(text: str, lower: str) -> Iterator[Span]:
+    """Yield every IPv4 address, the local ones too."""
     for tail in _QUAD_TAIL.finditer(text):
         start = tail.start()
         while start > 0 and tail.start() - start < 4 and "0" <= text[start - 1] <= "9":
@@ -31,29 +58,36 @@ def find_ip(text: str, lower: str) -> Iterator[Found]:
         if not octets[0] or not all(_is_octet(octet) for octet in octets):
             continue
         before = text[start - 1] if start else " "
-        if before.isalnum() or before in "._" or not _NOT_ADDRESS.isdisjoint(words_before(lower, start, 12)[-1:]):
+        # `Chrome/120.0.0.0` is a version.
+        product = before == "/" and text[start - 2 : start - 1].isalpha()
+        if (
+            before.isalnum()
+            or before in "._"
+            or product
+            or not _NOT_ADDRESS.isdisjoint(words_before(lower, start, 12)[-1:])
+        ):
             continue
-        yield start, tail.end(), markers.IP
+        yield start, tail.end(), "ip"
+
+
+def find_colons(text: str, lower: str) -> Iterator[Span]:
+    """Yield every IPv6 and MAC address written with colons."""
     for start, end in _colon_runs(text):
         written = text[start:end]
-        if "::" in written or written.count(":") == 7:
+        if _MAC.match(written):
+            yield start, end, "mac"
+        elif written == "::":
+            # Between names it is a scope; with a prefix behind it or a word for an address before it, any address.
+            if _PREFIX.match(text, end) or not _ADDRESS.isdisjoint(words_before(lower, start, 24)):
+                yield start, end, "ip"
+        elif "::" in written or written.count(":") == 7:
             try:
                 IPv6Address(written)
             except AddressValueError:
                 continue
             # A scope operator between two words of hexadecimal letters (`ada::face`) is no address.
             if any(character.isdigit() for character in written) or written.count(":") > 3:
-                yield start, end, markers.IP
-
-
-def find_mac(text: str, lower: str) -> Iterator[Found]:
-    """Yield every MAC address, written with colons or hyphens."""
-    for start, end in _colon_runs(text):
-        if _MAC.match(text[start:end]):
-            yield start, end, markers.MAC
-    if "-" in text:
-        for match in _HYPHENS.finditer(text):
-            yield match.start() - 2, match.end(), markers.MAC
+                yield start, end, "ip"
 
 
 def _is_octet(octet: str) -> bool:
@@ -74,13 +108,10 @@ def _colon_runs(text: str) -> Iterator[tuple[int, int]]:
         trimmed = end
         while trimmed > start and text[trimmed - 1] == ".":
             trimmed -= 1
-        if trimmed - start > 2 and not _touches_word(text, start, trimmed):
+        if trimmed - start > 1 and not _touches_word(text, start, trimmed):
             yield start, trimmed
         anchor = _COLONS.search(text, past)
 
 
 def _touches_word(text: str, start: int, end: int) -> bool:
     return (start > 0 and text[start - 1].isalnum()) or (end < len(text) and (text[end].isalnum() or text[end] == "_"))
-
-
-DETECTORS = (Detector("ip", find=find_ip), Detector("mac", find=find_mac))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
 _BEGIN = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
@@ -17,7 +16,7 @@ _ARMOUR = re.compile(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 _LEAST_BODY = 32
 
 
-def find(text: str, lower: str) -> Iterator[Found]:
+def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
     """Yield every private key, to its last line, or to where its base64 stops when that is missing."""
     begin = _BEGIN.search(text)
     while begin:
@@ -30,8 +29,8 @@ def find(text: str, lower: str) -> Iterator[Found]:
             sum(map(str.isalnum, text[begin.end() : begin.end() + 3 * _LEAST_BODY])) >= _LEAST_BODY
             and end - begin.end() > _LEAST_BODY
         ):
-            yield begin.start(), end, markers.SECRET
+            yield begin.start(), end, "secrets"
         begin = _BEGIN.search(text, end)
 
 
-DETECTORS = (Detector("secrets", ("private key", "putty-user-key"), find),)
+PARTS = (Part(("secrets",), ("private key", "putty-user-key"), read, steady=True),)

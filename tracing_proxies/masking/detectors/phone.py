@@ -5,15 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tracing_proxies.masking import markers
 from tracing_proxies.masking.detectors.digits import Run, words_before
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Part, Span
 
 _CONTEXT = frozenset(
     """phone phones telephone telephones tel tele telefon telefono teléfono telefone téléphone telefonu
     telefonnummer tlf mobile mobil móvil movil portable handy cell cellphone cellular fax contact
     contacts reach registered dial desk landline whatsapp sms hotline helpline komórka numer msisdn ring
     callback voicemail pager switchboard rufnummer numéro celular puhelin telefoon viber signal""".split()
+)
+# In scripts without spaces a word is found anywhere.
+_UNSPACED = (
+    "手机",
+    "手機",
+    "电话",
+    "電話",
+    "携帯",
+    "联系",
+    "聯絡",
+    "전화",
+    "휴대폰",
+    "연락처",
+    "โทร",
+    "מספר",
+    "هاتف",
+    "فون",
 )
 # These mean a telephone only where no program is spoken of: agents make function calls.
 _CALLS = frozenset(("call", "calls", "calling"))
@@ -23,6 +39,14 @@ _OTHER = frozenset(
     """id ids order orders invoice ticket sku ref reference zip postcode account case batch serial version build
     port pid isbn ean upc tracking timestamp time epoch seed offset date sha commit line bytes index size amount
     total quantity qty price usd eur rev revision created updated card ssn iban nip regon pesel vat""".split()
+)
+_SAID_BEHIND = re.compile(
+    r"[ \-(]{1,2}(?:office|fax|mobile|cell|home|work|desk|direct|phone|tel|landline|whatsapp)(?![a-z])"
+    r"| is (?:my|his|her|our|their) (?:[a-z]{2,9} )?(?:number|phone|cell|mobile)"
+)
+_OWN_NUMBER = re.compile(
+    r"(?<![a-z])(?:my|his|her|their|our|your) (?:(?:new|old|work|home|other|current|personal|direct) )?"
+    r"numbers? (?:is|are|was)[ :]+\Z"
 )
 _EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.?|extension)[ :]{0,2}[0-9]{1,6}(?![0-9A-Za-z])", re.IGNORECASE)
 _DATE = re.compile(
@@ -42,21 +66,21 @@ _CALLING_CODES = frozenset(
 )
 
 
-def judge(run: Run, text: str, lower: str) -> Iterator[Found]:
+def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
     """Yield the phone numbers in a run, each with its extension."""
     if len(run.digits) <= 15:
         if _is_phone(text, lower, run.start, run.end, run.digits, run.shape, run.glued):
             yield _reported(text, run.start, run.end)
         return
     # More digits than a number has: several numbers side by side, each its own group.
-    for start, end in run.groups[:64]:
+    for start, end in run.groups:
         if 7 <= end - start <= 15 and _is_phone(text, lower, start, end, text[start:end], (end - start,), run.glued):
             yield _reported(text, start, end)
 
 
-def _reported(text: str, start: int, end: int) -> Found:
+def _reported(text: str, start: int, end: int) -> Span:
     extension = _EXTENSION.match(text, end)
-    return start, extension.end() if extension else end, markers.PHONE
+    return start, extension.end() if extension else end, "phone"
 
 
 def _is_phone(text: str, lower: str, start: int, end: int, digits: str, shape: tuple[int, ...], glued: bool) -> bool:
@@ -68,10 +92,12 @@ def _is_phone(text: str, lower: str, start: int, end: int, digits: str, shape: t
     if len(set(digits)) < 3 or _DATE.match(written.lstrip("(")) or _QUAD.match(written):
         return False
     if digits.startswith("00") and len(digits) >= 11 and _is_international(digits[2:]):
-        return len(shape) > 1 or _in_context(lower, start)
+        return len(shape) > 1 or _in_context(lower, start, end)
     if _is_american(written, digits, shape):
         return not _is_named_otherwise(lower, start)
-    return shape.count(1) <= 2 and _in_context(lower, start)
+    if written.count("/") < 2 and _has_trunk_prefix(digits, shape):
+        return not _is_named_otherwise(lower, start)
+    return shape.count(1) <= 2 and _in_context(lower, start, end)
 
 
 def _is_international(digits: str) -> bool:
@@ -91,8 +117,24 @@ def _is_american(written: str, digits: str, shape: tuple[int, ...]) -> bool:
     return len(digits) == 10 and shape in ((3, 3, 4), (3, 7)) and digits[0] in "23456789"
 
 
-def _in_context(lower: str, start: int) -> bool:
+def _has_trunk_prefix(digits: str, shape: tuple[int, ...]) -> bool:
+    """``0378 354989``, ``(01632) 960 440``: outside America an area code begins with 0, and ids in groups seldom do."""
+    return (
+        digits[0] == "0"
+        and digits[1] != "0"
+        and 9 <= len(digits) <= 11
+        and 2 <= len(shape) <= 5
+        and 2 <= shape[0] <= 5
+        and min(shape) >= 2
+    )
+
+
+def _in_context(lower: str, start: int, end: int) -> bool:
     words = words_before(lower, start)
+    if _SAID_BEHIND.match(lower, end) or _OWN_NUMBER.search(lower, max(0, start - 32), start):
+        return True
+    if not lower.isascii() and any(word in lower[max(0, start - 16) : start] for word in _UNSPACED):
+        return True
     if not _OTHER.isdisjoint(words[-2:]):
         return False
     return not _CONTEXT.isdisjoint(words) or (not _CALLS.isdisjoint(words) and _PROGRAM.isdisjoint(words))
@@ -102,4 +144,4 @@ def _is_named_otherwise(lower: str, start: int) -> bool:
     return not _OTHER.isdisjoint(words_before(lower, start, 16)[-1:])
 
 
-DETECTORS = (Detector("phone", judge=judge),)
+PARTS = (Part(("phone",), judge=judge),)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking import markers
-from tracing_proxies.masking.detectors.kinds import Detector, Found
+from tracing_proxies.masking.detectors.kinds import Part, Span
 from tracing_proxies.masking.detectors.values import is_placeholder
 
-_USERINFO = re.compile(r"([^\s/@:\"'<>`\[\]]{0,128}):([^\s/@\"'<>`]{1,256})@(?=[\w\[])")
+_USERINFO = re.compile(r"([^\s/:\"'<>`\[\]]{0,128}):([^\s/@\"'<>`]{1,256})@(?=[\w\[])")
 
 
-def find(text: str, lower: str) -> Iterator[Found]:
+def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
     """Yield the user name and password of every URL that carries both."""
-    at = text.find("://")
-    while at >= 0:
+    for at in places:
         userinfo = _USERINFO.match(text, at + 3)
         if userinfo and not is_placeholder(userinfo[2]):
-            yield userinfo.start(1), userinfo.end(2), markers.CREDENTIALS
-        at = text.find("://", at + 3)
+            yield userinfo.start(1), userinfo.end(2), "url_credentials"
 
 
-DETECTORS = (Detector("url_credentials", ("://",), find),)
+PARTS = (Part(("url_credentials",), ("://",), read, steady=True),)

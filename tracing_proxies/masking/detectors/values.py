@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+
+from ahocorasick_rs import AhoCorasick
+
+from tracing_proxies.masking.detectors.shape import shape_of
 
 _STAND_INS = frozenset(
     """none null nil true false undefined string str int number bool boolean bytes object any optional list dict
@@ -13,24 +16,14 @@ _STAND_INS = frozenset(
 )
 _OPENERS = "$<{%[*(&"
 _HINTS = (
-    "your",
-    "xxxx",
-    "****",
-    "....",
-    "placeholder",
-    "example",
-    "redacted",
-    "insert_",
-    "changeme",
-    "${",
-    "{{",
-    "<",
-    "fake",
-    "dummy",
+    *("your", "xxxx", "****", "....", "placeholder", "example", "redacted", "insert_", "changeme", "fake", "dummy"),
 )
+_has_hint = AhoCorasick(_HINTS).find_matches_as_indexes
 _REFERENCE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|->|::)[A-Za-z_][A-Za-z0-9_]*|\[[^\]]*\])*\(?\)?;?\Z")
+_TEMPLATE = re.compile(r"\$\{[\w.\- :]{0,60}\}|\{\{[\w.\- :|]{0,60}\}\}|<[^<>]+>|\$\([^()]*\)").search
 _CODE = re.compile(r"\.[a-z_]+\(|\(|\)|=>")
-_HEX = re.compile(r"[0-9a-fA-F]+\Z")
+_DIGIT = re.compile(r"[0-9]").search
+_MARK = re.compile(r"[^\w.\-]").search
 
 
 def is_placeholder(value: str) -> bool:
@@ -38,7 +31,7 @@ def is_placeholder(value: str) -> bool:
     if value[:1] in _OPENERS or (len(value) > 3 and len(set(value)) < 4):
         return True
     low = value.lower()
-    return low.strip("\"'.,;:=") in _STAND_INS or any(hint in low for hint in _HINTS)
+    return low.strip("\"'.,;:=") in _STAND_INS or bool(_has_hint(low)) or bool(_TEMPLATE(value))
 
 
 def is_filler(value: str) -> bool:
@@ -56,21 +49,23 @@ def is_random(value: str, least: int = 16) -> bool:
     """
     if len(value) < least or not value.isascii():
         return False
-    digits = sum(character.isdigit() for character in value)
-    letters = sum(character.isalpha() for character in value)
+    shape = shape_of(value)
+    digits = shape.count("0")
+    letters = shape.count("A") + shape.count("a")
+    changes = shape.count("Aa") + shape.count("aA")
     if not digits or not letters:
         # Digits alone are some number; letters alone count only when upper and lower case are shuffled.
-        return digits == 0 and letters >= 24 and _case_changes(value) * 4 >= letters
+        return digits == 0 and letters >= 24 and changes * 4 >= letters
     distinct = len(set(value.lower()))
-    return distinct >= min(10, least // 2 + 2) and (digits >= 3 or _case_changes(value) * 5 >= letters)
+    return distinct >= min(10, least // 2 + 2) and (digits >= 3 or changes * 5 >= letters)
 
 
 def is_chosen(value: str) -> bool:
     """Tell whether a value may be a password that a person chose: no bare word and no reference in code."""
     if len(value) < 4:
         return False
-    has_digit = any(character.isdigit() for character in value)
-    has_mark = any(not character.isalnum() and character not in "_.-" for character in value)
+    has_digit = bool(_DIGIT(value))
+    has_mark = bool(_MARK(value))
     mixed = value.lower() != value and value.upper() != value and value[1:] != value[1:].lower()
     if not (has_digit or has_mark or mixed):
         return False
@@ -81,16 +76,4 @@ def is_code(value: str) -> bool:
     """Tell whether an unquoted value is an expression of a programming language."""
     return bool(_CODE.search(value)) or (
         bool(_REFERENCE.match(value)) and ("." in value or "[" in value or "::" in value)
-    )
-
-
-def is_hex(value: str) -> bool:
-    """Tell whether a value has hexadecimal digits only."""
-    return bool(_HEX.match(value))
-
-
-def _case_changes(value: str) -> int:
-    return sum(
-        (first.isupper() and second.islower()) or (first.islower() and second.isupper())
-        for first, second in pairwise(value)
     )

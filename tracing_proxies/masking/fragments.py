@@ -1,0 +1,102 @@
+"""Keys within texts: JSON that was cut off, the `repr` of a dict, settings, query strings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tracing_proxies.masking import markers
+from tracing_proxies.masking.keyed import MaskingKey
+from tracing_proxies.masking.policy import MaskingRules
+from tracing_proxies.masking.replacing import Note, TextMasker
+from tracing_proxies.masking.strategies import Strategy, disguise
+
+# A key in quotes, or a word; then what assigns, and blanks.
+_KEY: Final = re.compile(r"""(?:["']([^"'\\\n]{1,64})["']|([^\W\d][\w.-]{0,63}))\s{0,4}(?:=>|[:=])\s{0,4}""")
+_BARE_END: Final = re.compile(r"[,;&\n\r)\]}]")
+_OPENING: Final = {"{": "}", "[": "]", "(": ")"}
+_STRUCTURE: Final = re.compile(r"""\\.|["'{}\[\]()]""", re.DOTALL)
+_QUOTED: Final = {q: re.compile(rf"[^{q}\\]*(?:\\.[^{q}\\]*)*", re.DOTALL) for q in ('"', "'")}
+_NAME: Final = markers.HIDDEN[1:-1]
+
+
+class FragmentMasker:
+    """Hides what stands behind the keys that a registry names, and has the rest masked by what it is given.
+
+    The usual names are not looked for here: a detector knows them.
+
+    Args:
+        rules: which keys are named.
+        texts: masks what is left.
+        key: what pseudonyms and encryption are made with.
+    """
+
+    def __init__(self, rules: MaskingRules, texts: TextMasker, key: MaskingKey | None) -> None:
+        self._rules = rules
+        self._texts = texts
+        self._key = key
+
+    def mask(self, text: str, label: str = "") -> str:
+        """Return the text with everything that was found replaced; the same object if nothing was."""
+        if ":" in text or "=" in text:
+            pieces: list[str] = []
+            past = 0
+            for note in self.notes(text):
+                pieces += (text[past : note.start], note.instead)
+                past = note.end
+            if pieces:
+                text = "".join((*pieces, text[past:]))
+        return self._texts.mask(text, label)
+
+    def notes(self, text: str) -> Iterator[Note]:
+        """Yield each place in a text that a key hides."""
+        at = 0
+        while (found := _KEY.search(text, at)) is not None:
+            at = found.end()
+            name = found[1] or found[2]
+            strategy = self._rules.listed(name, f".{name}")
+            if not strategy:
+                continue
+            start, end = _extent(text, at)
+            value = text[start:end]
+            at = end
+            if not value.strip() or markers.is_marker(value.strip()) or value in ("null", "None"):
+                continue
+            # A key that loses its value is no JSON any more, and what follows would be taken for it.
+            how = Strategy.HIDE if strategy is Strategy.REMOVE else strategy
+            yield Note(start, end, name, strategy, disguise(how, _NAME, value, self._key))
+
+
+def _extent(text: str, at: int) -> tuple[int, int]:
+    """Return start and end of the value that begins in a text: to its closing quote or bracket, else to a separator.
+
+    What was cut off ends with the text.
+    """
+    first = text[at : at + 1]
+    if first in ('"', "'"):
+        found = _QUOTED[first].match(text, at + 1)
+        return at + 1, found.end() if found else len(text)
+    if first in _OPENING:
+        return at, _closing(text, at)
+    end = _BARE_END.search(text, at)
+    return at, end.start() if end else len(text)
+
+
+def _closing(text: str, at: int) -> int:
+    """Return where the bracket that opens here is closed."""
+    depth = 0
+    quote = ""
+    for found in _STRUCTURE.finditer(text, at):
+        sign = found[0]
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in ('"', "'"):
+            quote = sign
+        elif sign in _OPENING:
+            depth += 1
+        elif len(sign) == 1:
+            depth -= 1
+            if depth <= 0:
+                return found.end()
+    return len(text)
