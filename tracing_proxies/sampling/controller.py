@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tracing_proxies.sampling.host import HostLoad
-from tracing_proxies.sampling.keys import Keys
+from tracing_proxies.sampling.keys import Key, Keys, surely
 from tracing_proxies.sampling.ladder import Ladder
 from tracing_proxies.sampling.plan import Costs, Demand, Plan, calmed, share
 from tracing_proxies.sampling.spending import WINDOW, Spending
@@ -22,7 +22,10 @@ _FALL = 0.7
 _LEARN = 0.1
 _RELEASE = 0.9
 _ALARM = 0.3
+_LEAP = 4.0  # no single measurement says more than that a cost is so many times as high
 _ENOUGH_SPANS = 20  # few at a time say little: what a request costs is shared by all that it holds
+_LONGEST_LESSON = 5.0
+_SURGE = 1.5
 _LONGEST_STEP = 5.0
 _NEVER_BELOW = 1e-7
 
@@ -51,12 +54,22 @@ class Controller:
     plan by nothing that matters, and no count or weight.
 
     Args:
-        budget: seconds of CPU per second that tracing may cost; infinite for any.
+        budget: seconds of CPU per second that tracing may cost; infinite for any, and above 0.
         floor: how many traces of each name are kept at least, per second, as far as there is room.
         clock: tells the monotonic time in seconds.
         worker: tells what our own threads have done so far.
         calls: tells how many calls of woven targets there have been.
         host: tells what the budget is multiplied by.
+
+    Attributes:
+        clock: tells the monotonic time in seconds.
+        plan: the probabilities that hold now.
+        keys: what is known of names.
+        roots: how many traces have begun.
+        errors: how many traces had an error.
+        notable: how many were recorded that are an error, slow, or asked for.
+        rare: how many were recorded that are of a name that had not been seen for a while.
+        stubs: how many stubs were made, and `granted` for how many traces.
     """
 
     def __init__(
@@ -79,24 +92,28 @@ class Controller:
         self.roots = 0
         self.errors = 0
         self.notable = 0
+        self.rare = 0
         self.stubs = 0
-        self._clock = clock
+        self.granted = 0
+        self.clock = clock
         self._worker = worker
         self._calls = calls
-        self._spending = Spending()
         self._demand = Demand()
+        self._spans = self._demand.spans
         self._caller = 0.0
         self._factor = 1.0
+        self._idle = 0.0
         self._room_then = math.inf
         self._new_calls = 0
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Begin to measure from this moment: at first, and in a forked child."""
-        self._last = self._second = self._clock()
+        self._last = self._second = self._lesson = self._looked = self.clock()
+        self._spending = Spending()
         self._work = self._exported = self._worker()
         self._counted = self._calls()
-        self._seen = (self.roots, self.errors, self.notable)
+        self._seen = self._counts()
 
     def recorded(self, spans: int, *, captured: bool) -> None:
         """Report that a trace was recorded.
@@ -105,10 +122,19 @@ class Controller:
             captured: whether with arguments and results.
         """
         self._caller += spans * (self.costs.skeleton + (self.costs.payload if captured else 0.0))
-        demand = self._demand
-        self._demand = Demand(
-            demand.calls, demand.roots, demand.errors, demand.notable, demand.spans + (spans - demand.spans) * 0.05
-        )
+        self._spans += (spans - self._spans) * 0.05
+
+    def ended(self, key: Key, duration: float, spans: int, recorded: float) -> bool:
+        """Report that a recorded trace has ended.
+
+        Args:
+            duration: seconds.
+            recorded: the probability at which it was.
+
+        Returns:
+            Whether it is a rare one.
+        """
+        return self.keys.note(key, self.clock(), duration, spans, 1.0 / max(recorded, _NEVER_BELOW))
 
     def measured(self, seconds: float, spans: int, *, captured: bool) -> None:
         """Report what recording a trace took, measured on the application's threads.
@@ -119,33 +145,44 @@ class Controller:
         """
         costs, each = self.costs, seconds / max(1, spans)
         if captured:
-            costs.payload += _LEARN * (max(each - costs.skeleton, _NEVER_BELOW) - costs.payload)
+            costs.payload = learnt(costs.payload, each - costs.skeleton, _LEARN)
         else:
-            costs.skeleton += _LEARN * (max(each, _NEVER_BELOW) - costs.skeleton)
+            costs.skeleton = learnt(costs.skeleton, each, _LEARN)
 
-    def left_stub(self) -> None:
-        """Report that a stub was made."""
+    def left_stub(self, seconds: float | None = None, *, first: bool = False) -> None:
+        """Report that a stub was made.
+
+        Args:
+            seconds: of CPU that it took, where that was measured.
+            first: whether it is the first of its trace.
+        """
         self.stubs += 1
+        self.granted += first
+        if seconds is not None:
+            self.costs.stub = learnt(self.costs.stub, seconds, _LEARN)
         self._caller += self.costs.stub
 
     @property
     def due(self) -> bool:
         """Whether it is time for a step."""
-        return self._clock() - self._last >= TICK
+        return not 0 <= self.clock() - self._last < TICK
 
     def step(self) -> None:
         """Take one step of the loop: learn what was spent, and make the next plan."""
-        now = self._clock()
+        now = self.clock()
         elapsed = now - self._last
         if elapsed <= 0:
             self._last = min(now, self._last)  # a clock that went back; the next step measures from there
             return
         self._last = now
-        spent = self._learn(now)
-        self._spending.add(now, spent)
+        if self.host is not None and not 0 <= now - self._looked < _SECOND:
+            self._factor, self._looked = self.host.factor(now), now
+        spent, counting = self._learn(now, elapsed)
+        budget = self.budget * self._factor
+        self._spending.add(now, spent, budget, counting)
         self._follow(min(elapsed, _LONGEST_STEP))
-        room = self._room(now)
-        if now - self._second >= _SECOND or now < self._second:
+        room = self._room(now, budget)
+        if not 0 <= now - self._second < _SECOND or self._surges(now):
             self._turn(now)
         self.plan = calmed(share(room, self._demand, self.costs), self.plan, _RISE)
         if self.plan.room < _FALL * self._room_then:
@@ -153,56 +190,74 @@ class Controller:
             self.keys.fill(self.plan.room, self.costs.export, self.floor)
         self.ladder.follow(self.plan, now)
 
-    def _learn(self, now: float) -> float:
+    def _learn(self, now: float, elapsed: float) -> tuple[float, float]:
+        """Return what was spent since the last step, and how much of it by counting."""
         work, counted = self._worker(), self._calls()
         spent, calls = max(0.0, work.cpu - self._work.cpu), max(0, counted - self._counted)
         caller, self._caller = self._caller, 0.0
-        self._work, self._counted = work, counted
-        done = work.finished - self._exported.finished
-        if done >= _ENOUGH_SPANS or done < 0:
-            each = max(0.0, work.cpu - self._exported.cpu) / max(1, done)
-            self._exported = work
-            if done > 0:
-                self.costs.export += (_ALARM if each > self.costs.export else _LEARN) * (each - self.costs.export)
-        self._new_calls = calls
-        return caller + calls * self.costs.count + spent
+        if work.finished == self._work.finished:
+            # What our threads take for themselves is no cost of a span. Where spans are under way as well it looks
+            # like more than it is: hence down fast and up slowly.
+            idle = spent / elapsed
+            self._idle += (0.3 if idle < self._idle else 0.02) * (idle - self._idle)
+        self._work, self._counted, self._new_calls = work, counted, calls
+        done, took = work.finished - self._exported.finished, now - self._lesson
+        if done >= _ENOUGH_SPANS or done < 0 or not 0 <= took < _LONGEST_LESSON:
+            if done >= _ENOUGH_SPANS and 0 <= took < 2 * _LONGEST_LESSON:
+                costs, each = self.costs, (work.cpu - self._exported.cpu - self._idle * took) / done
+                costs.export = learnt(costs.export, each, _ALARM if each > costs.export else _LEARN)
+            self._exported, self._lesson = work, now
+        counting = calls * self.costs.count
+        return caller + counting + spent, counting
+
+    def _counts(self) -> tuple[int, ...]:
+        return self.roots, self.errors, self.notable, self.rare, self.stubs, self.granted
 
     def _follow(self, elapsed: float) -> None:
         held = float(_RELEASE ** (elapsed / TICK))
 
         def level(count: int, before: float) -> float:
-            now = max(0, count) / max(elapsed, TICK)  # what comes within a moment says nothing of a rate
-            return max(now, held * before + (1 - held) * now)
+            count, time = max(0, count), max(elapsed, TICK)  # what comes within a moment says nothing of a rate
+            return max(surely(count, count) / time, held * before + (1 - held) * count / time)
 
-        demand, seen = self._demand, (self.roots, self.errors, self.notable)
-        new = [one - other for one, other in zip(seen, self._seen, strict=True)]
-        self._seen = seen
+        demand, counts = self._demand, self._counts()
+        roots, errors, notable, rare, stubs, granted = (
+            one - other for one, other in zip(counts, self._seen, strict=True)
+        )
+        self._seen = counts
         self._demand = Demand(
             level(self._new_calls, demand.calls),
-            level(new[0], demand.roots),
-            level(new[1], demand.errors),
-            level(new[2], demand.notable),
-            demand.spans,
-        )
+            level(roots, demand.roots),
+            level(errors, demand.errors),
+            level(notable, demand.notable),
+            level(rare, demand.rare),
+            self._spans,
+            max(1.0, demand.stubs + min(1.0, granted / 50) * (stubs / granted - demand.stubs)) if granted > 0
+            else demand.stubs,
+        )  # fmt: skip
 
-    def _room(self, now: float) -> float:
+    def _room(self, now: float, budget: float) -> float:
         if math.isinf(self.budget):
             return math.inf
-        budget = self.budget * self._factor
+        if self._spending.overran(now):
+            return 0.0
         counting = self._demand.calls * self.costs.count
         room = self._spending.room(now, budget, self._work.waiting * self.costs.export)
         return max(room - counting, _LEAST_ROOM * budget)
 
+    def _surges(self, now: float) -> bool:
+        """Tell whether so many traces come of a sudden that their shares cannot wait for the next second."""
+        arrived = surely(self.keys.arrived, self.keys.looked)
+        return arrived > _SURGE * self.keys.level * max(now - self._second, TICK)
+
     def _turn(self, now: float) -> None:
         elapsed, self._second = now - self._second, now
-        if self.host is not None:
-            self._factor = self.host.factor(now)
         self._room_then = self.plan.room
         self.keys.turn(now, min(max(elapsed, TICK), _LONGEST_STEP), self.plan.room, self.costs.export, self.floor)
 
     def status(self) -> dict[str, Any]:
         """Describe what tracing costs and which detail it has, in plain values."""
-        now, plan = self._clock(), self.plan
+        now, plan = self.clock(), self.plan
         return {
             "budget": None if math.isinf(self.budget) else self.budget,
             "spent": self._spending.within(now, WINDOW) / WINDOW,
@@ -212,6 +267,7 @@ class Controller:
             "capture": plan.capture,
             "error": plan.error,
             "whole": plan.whole,
+            "rare": plan.rare,
             "names": len(self.keys),
             "host_load": None if self.host is None else self.host.load,
             "host_factor": self._factor,
@@ -224,7 +280,16 @@ class Controller:
 
     def _tell(self, before: str, now: str) -> None:
         share = "" if math.isinf(self.budget) else f" of a budget of {self.budget:.2%}"
+        spent = 100 * self._spending.within(self.clock(), WINDOW) / WINDOW
+        busy = ""
+        if self._factor < 1.0 and self.host is not None and self.host.load is not None:
+            busy = f"; as the host is {self.host.load:.0%} busy it may cost {self._factor:.0%} of that"
         _log.warning(
-            "tracing goes from %r to %r: it has cost %.2f %% of a core%s in the last %d seconds",
-            before, now, 100 * self._spending.within(self._clock(), WINDOW) / WINDOW, share, WINDOW,
+            "tracing goes from %r to %r: it has cost %.2f %% of a core%s in the last %d seconds%s",
+            before, now, spent, share, WINDOW, busy,
         )  # fmt: skip
+
+
+def learnt(cost: float, measured: float, rate: float) -> float:
+    """Return a cost after one more measurement; a single one, as of a pause of the garbage collector, says little."""
+    return cost + rate * (min(max(measured, _NEVER_BELOW), _LEAP * cost) - cost)

@@ -11,8 +11,14 @@ _RARE_AFTER = 30.0
 _ENOUGH_CALLS = 30
 _DEVIATIONS = 3.0
 _FORGET_AFTER = 600.0
+_FORGET_STRANGER_AFTER = 10.0
 _RELEASE = 0.7
 _LEARN = 0.02
+
+
+def surely(total: float, count: float) -> float:
+    """Return what is beyond chance of a sum over so many random events: rates rise at once by that, not by a whim."""
+    return total * (1.0 - 1.0 / math.sqrt(count)) if count > 1 else 0.0
 
 
 class Key:
@@ -20,6 +26,7 @@ class Key:
 
     Attributes:
         arrived: how many came since the last second, each trace that was looked at standing for those that were not.
+        looked: how many of them were looked at.
         level: how many come in a second; it rises at once and falls slowly.
         spans: spans per trace.
         share: the probability at which a trace of this name is kept.
@@ -27,11 +34,12 @@ class Key:
         seen: when the last one ended.
     """
 
-    __slots__ = ("_deviation", "_mean", "arrived", "level", "seen", "seen_calls", "share", "slow", "spans")
+    __slots__ = ("_deviation", "_mean", "arrived", "level", "looked", "seen", "seen_calls", "share", "slow", "spans")
 
     def __init__(self, share: float) -> None:
         self.share = share
         self.arrived = 0.0
+        self.looked = 0
         self.level = 0.0
         self.spans = 1.0
         self.slow = math.inf
@@ -40,19 +48,17 @@ class Key:
         self._mean = 0.0
         self._deviation = 0.0
 
-    def note(self, now: float, duration: float, spans: float, weight: float) -> bool:
+    def note(self, now: float, duration: float, spans: float) -> bool:
         """Learn from one trace.
 
         Args:
             duration: seconds.
-            weight: how many traces it stands for.
 
         Returns:
             Whether it is a rare one: none was seen for 30 seconds.
         """
         rare = now - self.seen > _RARE_AFTER
         self.seen = now
-        self.arrived += weight
         self.seen_calls = calls = self.seen_calls + 1
         self.spans += (spans - self.spans) / min(calls, 20)
         # Mean and deviation of the logarithm; the steps stay large enough to follow a change.
@@ -67,16 +73,31 @@ class Key:
 
     def turn(self, seconds: float) -> None:
         """Begin a new second."""
-        now = self.arrived / seconds
-        self.level = max(now, _RELEASE * self.level + (1 - _RELEASE) * now)
-        self.arrived = 0.0
+        held = _RELEASE**seconds
+        self.level = max(
+            surely(self.arrived, self.looked) / seconds, held * self.level + (1 - held) * self.arrived / seconds
+        )
+        self.arrived, self.looked = 0.0, 0
 
 
 class Keys:
-    """All names that are known, at most 500; those beyond share one key."""
+    """All names that are known, at most 500; those beyond share one key.
+
+    A name that is new counts for that key as well, for the first time: names that are made up anew for each trace are
+    one stream, and get room as one.
+
+    Attributes:
+        others: the key of what has none of its own.
+        arrived: how many traces came since the last second, whatever their names.
+        looked: how many of them were looked at.
+        level: how many come in a second.
+    """
 
     def __init__(self) -> None:
         self.others = Key(1.0)
+        self.arrived = 0.0
+        self.looked = 0
+        self.level = 0.0
         self._keys: dict[str, Key] = {}
 
     def __len__(self) -> int:
@@ -86,12 +107,28 @@ class Keys:
         """Return the key of a name; a new one has no share of its own yet, and is kept as the others are."""
         key = self._keys.get(name)
         if key is None:
-            key = Key(self.others.share)
             if len(self._keys) >= MOST_KEYS:
-                self.others.arrived += 1
-                return key  # forgotten at once
-            self._keys[name] = key
+                return self.others
+            key = self._keys[name] = Key(self.others.share)
         return key
+
+    def note(self, key: Key, now: float, duration: float, spans: float, weight: float) -> bool:
+        """Learn from one trace that has ended.
+
+        Args:
+            now: seconds of the monotonic clock.
+            duration: seconds.
+            weight: how many traces it stands for.
+
+        Returns:
+            Whether it is a rare one: none of its name was seen for 30 seconds.
+        """
+        charged = key if key.seen_calls else self.others
+        charged.arrived += weight
+        charged.looked += 1
+        self.arrived += weight
+        self.looked += 1
+        return key.note(now, duration, spans)
 
     def named(self) -> dict[str, Key]:
         """Return all keys that are known, by name."""
@@ -107,12 +144,17 @@ class Keys:
             cost: of one span, in seconds of CPU.
             floor: how many traces of each name are kept at least, per second, as far as there is room.
         """
+        crowded = len(self._keys) > MOST_KEYS // 2
         for name, key in list(self._keys.items()):
-            if now - key.seen > _FORGET_AFTER:
+            stranger = crowded and key.seen_calls < 2
+            key.seen = min(key.seen, now)  # a clock may go back
+            if now - key.seen > (_FORGET_STRANGER_AFTER if stranger else _FORGET_AFTER):
                 del self._keys[name]
         keys = [*self._keys.values(), self.others]
         for key in keys:
             key.turn(seconds)
+        self.level = sum([key.level for key in keys])
+        self.arrived, self.looked = 0.0, 0
         self.fill(room, cost, floor)
 
     def fill(self, room: float, cost: float, floor: float) -> None:
