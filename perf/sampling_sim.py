@@ -294,7 +294,7 @@ class Ours(World):
         )
         self.controller.costs.count = TRUE.count * self.dear
         self.tail = Tail(
-            self.controller, ("error", "slow", "rare"), self._emit, lambda: None, clock=lambda: round(self.now * 1e9)
+            self.controller, ("error", "slow", "rare"), self._emit, self._rouse, clock=lambda: round(self.now * 1e9)
         )
         self.tail.recorder = Recorder(self._emit)
         self.steps: list[tuple[float, str]] = []
@@ -366,6 +366,10 @@ class Ours(World):
             root.stop = stop
             root.finish(None)
         self.take(TRUE.stub, self.controller.stubs - before)
+
+    def _rouse(self) -> None:
+        if self.controller.due:
+            self.controller.step()
 
     def _emit(self, span: Any) -> None:
         self.queued += 1

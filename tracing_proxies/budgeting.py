@@ -86,10 +86,12 @@ class Budgeting:
         return {**self._controller.status(), "undecided": len(tail.undecided), "held": tail.holding}
 
     def _rouse(self) -> None:
-        if self._loop.start():
+        due = self._controller is not None and self._controller.due
+        if not self._loop.start():
+            if due:
+                self._beat()  # no thread can be started: the calling one does it
+        elif due:  # it wakes by itself as long as it is awake; twice as often would cost twice as much
             self._loop.wake()
-        elif self._controller is not None and self._controller.due:
-            self._beat()  # no thread can be started: the calling one does it
 
     def _step(self) -> float | None:
         controller = self._controller

@@ -121,11 +121,11 @@ class Tail:
             The trace; None if its calls are only counted.
         """
         now = self._clock()
-        if not self._due - _EVERY <= now < self._due:
-            self._due = now + _EVERY
-            self._rouse()
         controller, tally = self.controller, recipe.tally
         controller.roots += 1
+        if not self._due - _EVERY <= now < self._due or controller.roots >= controller.alarm:
+            self._due = now + _EVERY
+            self._rouse()
         if random is None:
             random = trace_id & MASK
         plan = controller.plan
@@ -165,7 +165,9 @@ class Tail:
         """
         if held.verdict is None and not held.fixed:
             key = self.controller.keys.find(held.trace.name)
-            share = min(held.recorded, held.survived, key.share)
+            press = self.controller.press
+            share = min(held.recorded, held.survived, key.share * press)
+            self.controller.let_in(share / press, key.spans)
             held.fixed = held.critical or (not held.partial and held.random >= threshold(share))
             held.recorded = 1.0 if held.critical else share
             held.partial = not held.fixed
@@ -346,10 +348,13 @@ class Tail:
             return _ALL
         if held.partial and not important:
             return _LEFT_OUT
+        controller, press = self.controller, self.controller.press
         verdict = decide(
-            held.random, self.controller.plan, key, held.recorded, important=important, rare=rare, error=error,
-            survived=held.survived, fixed=held.fixed,
+            held.random, controller.plan, key, held.recorded, important=important, rare=rare, error=error,
+            survived=held.survived, fixed=held.fixed, press=press,
         )  # fmt: skip
+        if not held.fixed:
+            controller.let_in(inverse(verdict.inner) / press, len(held.spans))
         return verdict._replace(reason="told") if held.fixed and not important else verdict
 
     def _report(self, held: Held, taken: int) -> None:

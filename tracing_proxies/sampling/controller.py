@@ -26,6 +26,8 @@ _LEAP = 4.0  # no single measurement says more than that a cost is so many times
 _ENOUGH_SPANS = 20  # few at a time say little: what a request costs is shared by all that it holds
 _LONGEST_LESSON = 5.0
 _SURGE = 1.5
+_AT_ONCE = 0.1
+_FEW_ROOTS = 20
 _LONGEST_STEP = 5.0
 _NEVER_BELOW = 1e-7
 
@@ -65,6 +67,7 @@ class Controller:
         clock: tells the monotonic time in seconds.
         plan: the probabilities that hold now.
         keys: what is known of names.
+        alarm: at how many traces the next step is due before its time.
         roots: how many traces have begun.
         errors: how many traces had an error.
         notable: how many were recorded that are an error, slow, or asked for.
@@ -90,6 +93,7 @@ class Controller:
         self.ladder = Ladder(self._tell)
         self.host = host
         self.roots = 0
+        self.alarm = math.inf
         self.errors = 0
         self.notable = 0
         self.rare = 0
@@ -111,6 +115,8 @@ class Controller:
         """Begin to measure from this moment: at first, and in a forked child."""
         self._last = self._second = self._lesson = self._looked = self.clock()
         self._spending = Spending()
+        self._let_in = 0.0
+        self._press_from = math.inf
         self._work = self._exported = self._worker()
         self._counted = self._calls()
         self._seen = self._counts()
@@ -135,6 +141,24 @@ class Controller:
             Whether it is a rare one.
         """
         return self.keys.note(key, self.clock(), duration, spans, 1.0 / max(recorded, _NEVER_BELOW))
+
+    @property
+    def press(self) -> float:
+        """What the shares of whole traces are multiplied by.
+
+        It falls below 1.0 where more has come since the last step than was to be expected. So not even a flood
+        after an idle time, when all shares are 1.0, passes the budget by much before the next step comes: what is let
+        in grows with the logarithm of what comes.
+        """
+        return 1.0 if self._let_in <= self._press_from else self._press_from / self._let_in
+
+    def let_in(self, share: float, spans: float) -> None:
+        """Report that a whole trace was decided on.
+
+        Args:
+            share: at which it would have been kept without the press.
+        """
+        self._let_in += share * spans * self.costs.export
 
     def measured(self, seconds: float, spans: int, *, captured: bool) -> None:
         """Report what recording a trace took, measured on the application's threads.
@@ -165,7 +189,7 @@ class Controller:
     @property
     def due(self) -> bool:
         """Whether it is time for a step."""
-        return not 0 <= self.clock() - self._last < TICK
+        return self.roots >= self.alarm or not 0 <= self.clock() - self._last < TICK
 
     def step(self) -> None:
         """Take one step of the loop: learn what was spent, and make the next plan."""
@@ -188,6 +212,8 @@ class Controller:
         if self.plan.room < _FALL * self._room_then:
             self._room_then = self.plan.room
             self.keys.fill(self.plan.room, self.costs.export, self.floor)
+        self._let_in, self._press_from = 0.0, _AT_ONCE * budget
+        self.alarm = self.roots + _FEW_ROOTS + 3 * self._demand.roots * TICK
         self.ladder.follow(self.plan, now)
 
     def _learn(self, now: float, elapsed: float) -> tuple[float, float]:
@@ -216,9 +242,9 @@ class Controller:
     def _follow(self, elapsed: float) -> None:
         held = float(_RELEASE ** (elapsed / TICK))
 
-        def level(count: int, before: float) -> float:
+        def level(count: int, before: float, together: float = 1.0) -> float:
             count, time = max(0, count), max(elapsed, TICK)  # what comes within a moment says nothing of a rate
-            return max(surely(count, count) / time, held * before + (1 - held) * count / time)
+            return max(surely(count, count / together) / time, held * before + (1 - held) * count / time)
 
         demand, counts = self._demand, self._counts()
         roots, errors, notable, rare, stubs, granted = (
@@ -226,7 +252,7 @@ class Controller:
         )
         self._seen = counts
         self._demand = Demand(
-            level(self._new_calls, demand.calls),
+            level(self._new_calls, demand.calls, self._spans),
             level(roots, demand.roots),
             level(errors, demand.errors),
             level(notable, demand.notable),

@@ -11,14 +11,13 @@ _RARE_AFTER = 30.0
 _ENOUGH_CALLS = 30
 _DEVIATIONS = 3.0
 _FORGET_AFTER = 600.0
-_FORGET_STRANGER_AFTER = 10.0
 _RELEASE = 0.7
 _LEARN = 0.02
 
 
 def surely(total: float, count: float) -> float:
     """Return what is beyond chance of a sum over so many random events: rates rise at once by that, not by a whim."""
-    return total * (1.0 - 1.0 / math.sqrt(count)) if count > 1 else 0.0
+    return total * (1.0 - 2.0 / math.sqrt(count)) if count > 4 else 0.0
 
 
 class Key:
@@ -84,7 +83,7 @@ class Keys:
     """All names that are known, at most 500; those beyond share one key.
 
     A name that is new counts for that key as well, for the first time: names that are made up anew for each trace are
-    one stream, and get room as one.
+    one stream, and get room as one. Where there are many of them they are not rare either.
 
     Attributes:
         others: the key of what has none of its own.
@@ -123,12 +122,19 @@ class Keys:
         Returns:
             Whether it is a rare one: none of its name was seen for 30 seconds.
         """
-        charged = key if key.seen_calls else self.others
+        known = key.seen_calls > 0
+        charged = key if known else self.others
         charged.arrived += weight
         charged.looked += 1
         self.arrived += weight
         self.looked += 1
-        return key.note(now, duration, spans)
+        rare = key.note(now, duration, spans)
+        return rare and (known or not self.crowded)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are so many names that a new one is nothing rare."""
+        return len(self._keys) >= MOST_KEYS // 2
 
     def named(self) -> dict[str, Key]:
         """Return all keys that are known, by name."""
@@ -144,12 +150,7 @@ class Keys:
             cost: of one span, in seconds of CPU.
             floor: how many traces of each name are kept at least, per second, as far as there is room.
         """
-        crowded = len(self._keys) > MOST_KEYS // 2
-        for name, key in list(self._keys.items()):
-            stranger = crowded and key.seen_calls < 2
-            key.seen = min(key.seen, now)  # a clock may go back
-            if now - key.seen > (_FORGET_STRANGER_AFTER if stranger else _FORGET_AFTER):
-                del self._keys[name]
+        self._forget(now)
         keys = [*self._keys.values(), self.others]
         for key in keys:
             key.turn(seconds)
@@ -157,9 +158,26 @@ class Keys:
         self.arrived, self.looked = 0.0, 0
         self.fill(room, cost, floor)
 
+    def _forget(self, now: float) -> None:
+        """Forget names that have not been seen for long; those that were seen but once sooner, and to make room."""
+        strangers = []
+        for name, key in list(self._keys.items()):
+            key.seen = min(key.seen, now)  # a clock may go back
+            stranger = key.seen_calls < 2
+            if now - key.seen > (_RARE_AFTER if stranger else _FORGET_AFTER):
+                del self._keys[name]
+            elif stranger:
+                strangers.append((key.seen, name))
+        for _, name in sorted(strangers)[: max(0, len(self._keys) - MOST_KEYS // 2)]:
+            del self._keys[name]
+
     def fill(self, room: float, cost: float, floor: float) -> None:
         """Share what there is room for over the keys."""
-        fill([*self._keys.values(), self.others], room, cost, floor)
+        keys = list(self._keys.values())
+        fill([*keys, self.others], room, cost, floor)
+        for key in keys:
+            if key.level == 0.0:
+                key.share = self.others.share
 
 
 def fill(keys: Iterable[Key], room: float, cost: float, floor: float) -> None:

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 WINDOW = 10.0
 """The budget holds over any time of this length, in seconds."""
-_AHEAD = (2.0, 5.0)
-_AHEAD_AT_FIRST = (2.0,)
+_AHEAD = (1.0, 2.0, 5.0)
+_AT_ONCE = 5.0
+_AIM = 0.95  # the rest is for what has begun when there is suddenly no room for it
 _OVERRUN = 1.5
+_GRAIN = 0.09
 
 
 class _Slice(NamedTuple):
@@ -25,10 +27,11 @@ class Spending:
 
     What may be spent next follows from the whole window: at rest it is the budget, after an idle time up to twice as
     much until the window is full, and less where costs were underestimated. So the figure that is held is the one that
-    was measured, and no estimate can be wrong for long. The room is such that the window is full both two and five
-    seconds ahead: the first alone would repeat every burst ten seconds later, the second alone lets it pass the budget.
+    was measured, and no estimate can be wrong for long. The room is such that the window is no more than full in one,
+    two and five seconds: the first two alone would repeat every burst ten seconds later, the last alone would let it
+    pass the budget meanwhile.
 
-    In its first ten seconds a process may spend the budget of all ten, so that what a short program does is traced
+    When a process begins it may spend the budget of five seconds at once, so that what a short program does is traced
     whole.
     """
 
@@ -49,7 +52,11 @@ class Spending:
             self._begun = now
         elif now < self._begun:
             self._begun = -math.inf  # a clock that went back: no second beginning
-        self._slices.append(_Slice(now, spent, spent / budget, max(0.0, spent - counting) / budget))
+        part = _Slice(now, spent, spent / budget, max(0.0, spent - counting) / budget)
+        if self._slices and 0 <= now - self._slices[-1].at < _GRAIN:
+            last = self._slices.pop()
+            part = _Slice(last.at, part.spent + last.spent, part.share + last.share, part.avoidable + last.avoidable)
+        self._slices.append(part)
         while self._slices[0].at <= now - WINDOW or self._slices[0].at > now:
             self._slices.popleft()
 
@@ -71,12 +78,13 @@ class Spending:
             budget: seconds of CPU per second.
             committed: what has been let in but not been paid yet, in seconds of CPU.
         """
-        begins = self._begun is None or now - self._begun < WINDOW
-        room = min(
-            self._left(now, budget, ahead) - committed / ahead for ahead in (_AHEAD_AT_FIRST if begins else _AHEAD)
-        )
+        room = min([self._left(now, budget, ahead) - committed / ahead for ahead in _AHEAD])
+        if self._begun is None or now - self._begun < WINDOW:
+            room = max(room, (_AT_ONCE - self._spent(now, WINDOW)) * budget - committed)
         return max(0.0, room)
 
     def _left(self, now: float, budget: float, ahead: float) -> float:
-        spent = sum([part.share for part in self._slices if part.at > now - WINDOW + ahead])
-        return (WINDOW - spent) * budget / ahead
+        return (_AIM * WINDOW - self._spent(now, WINDOW - ahead)) * budget / ahead
+
+    def _spent(self, now: float, seconds: float) -> float:
+        return sum([part.share for part in self._slices if part.at > now - seconds])

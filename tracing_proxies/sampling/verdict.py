@@ -41,6 +41,7 @@ def decide(
     error: float = 0.0,
     survived: float = 1.0,
     fixed: bool = False,
+    press: float = 1.0,
 ) -> Verdict:
     """Decide on a trace that was recorded, by the one rule, R >= T.
 
@@ -53,13 +54,14 @@ def decide(
             be known of it then.
         survived: the probability at which memory has not taken it meanwhile.
         fixed: whether others have been told that it is kept.
+        press: what all shares are multiplied by, since more has come of a sudden than was planned for.
     """
     bound = min(recorded, survived)
-    whole = bound if fixed else min(bound, key.share)
+    whole = bound if fixed else min(bound, press * key.share)
     if important:
-        whole = max(whole, min(bound, plan.whole))
+        whole = max(whole, min(bound, press * plan.whole))
     if rare:
-        whole = max(whole, min(bound, plan.rare))
+        whole = max(whole, min(bound, press * plan.rare))
     complete = fixed or random >= threshold(whole)
     verdict = Verdict(complete, complete, inverse(whole), inverse(whole), important or ("rare" if rare else "share"))
     return with_error(verdict, random, recorded, error, survived) if error > 0.0 else verdict
