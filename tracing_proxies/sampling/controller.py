@@ -26,7 +26,7 @@ _LEAP = 4.0  # no single measurement says more than that a cost is so many times
 _ENOUGH_SPANS = 20  # few at a time say little: what a request costs is shared by all that it holds
 _LONGEST_LESSON = 5.0
 _SURGE = 1.5
-_AT_ONCE = 0.1
+_AT_ONCE = 0.05
 _FEW_ROOTS = 20
 _LONGEST_STEP = 5.0
 _NEVER_BELOW = 1e-7
@@ -206,10 +206,11 @@ class Controller:
         self._spending.add(now, spent, budget, counting)
         self._follow(min(elapsed, _LONGEST_STEP))
         room = self._room(now, budget)
-        if not 0 <= now - self._second < _SECOND or self._surges(now):
-            self._turn(now)
         self.plan = calmed(share(room, self._demand, self.costs), self.plan, _RISE)
-        if self.plan.room < _FALL * self._room_then:
+        # So many traces may come of a sudden that their shares cannot wait for the next second.
+        if not 0 <= now - self._second < _SECOND or self._demand.roots > _SURGE * self.keys.level:
+            self._turn(now)
+        elif self.plan.room < _FALL * self._room_then:
             self._room_then = self.plan.room
             self.keys.fill(self.plan.room, self.costs.export, self.floor)
         self._let_in, self._press_from = 0.0, _AT_ONCE * budget
@@ -271,15 +272,10 @@ class Controller:
         room = self._spending.room(now, budget, self._work.waiting * self.costs.export)
         return max(room - counting, _LEAST_ROOM * budget)
 
-    def _surges(self, now: float) -> bool:
-        """Tell whether so many traces come of a sudden that their shares cannot wait for the next second."""
-        arrived = surely(self.keys.arrived, self.keys.looked)
-        return arrived > _SURGE * self.keys.level * max(now - self._second, TICK)
-
     def _turn(self, now: float) -> None:
-        elapsed, self._second = now - self._second, now
-        self._room_then = self.plan.room
-        self.keys.turn(now, min(max(elapsed, TICK), _LONGEST_STEP), self.plan.room, self.costs.export, self.floor)
+        elapsed, room = min(max(now - self._second, TICK), _LONGEST_STEP), self.plan.room
+        self._second, self._room_then = now, room
+        self.keys.turn(now, elapsed, self._demand.roots, room, self.costs.export, self.floor)
 
     def status(self) -> dict[str, Any]:
         """Describe what tracing costs and which detail it has, in plain values."""

@@ -12,12 +12,13 @@ _ENOUGH_CALLS = 30
 _DEVIATIONS = 3.0
 _FORGET_AFTER = 600.0
 _RELEASE = 0.7
+_ENOUGH_LOOKS = 20
 _LEARN = 0.02
 
 
 def surely(total: float, count: float) -> float:
     """Return what is beyond chance of a sum over so many random events: rates rise at once by that, not by a whim."""
-    return total * (1.0 - 2.0 / math.sqrt(count)) if count > 4 else 0.0
+    return total * (1.0 - 1.0 / math.sqrt(count)) if count > 1 else 0.0
 
 
 class Key:
@@ -70,12 +71,14 @@ class Key:
             self.slow = math.exp(self._mean + _DEVIATIONS * math.sqrt(self._deviation))
         return rare
 
-    def turn(self, seconds: float) -> None:
-        """Begin a new second."""
-        held = _RELEASE**seconds
-        self.level = max(
-            surely(self.arrived, self.looked) / seconds, held * self.level + (1 - held) * self.arrived / seconds
-        )
+    def turn(self, seconds: float, follow: float) -> None:
+        """Begin a new second.
+
+        Args:
+            follow: by which part the level goes over to what has come.
+        """
+        came = self.arrived / seconds
+        self.level = max(surely(came, self.looked), self.level + follow * (came - self.level))
         self.arrived, self.looked = 0.0, 0
 
 
@@ -87,14 +90,12 @@ class Keys:
 
     Attributes:
         others: the key of what has none of its own.
-        arrived: how many traces came since the last second, whatever their names.
-        looked: how many of them were looked at.
-        level: how many come in a second.
+        looked: how many traces were looked at since the last second.
+        level: how many come in a second, whatever their names.
     """
 
     def __init__(self) -> None:
         self.others = Key(1.0)
-        self.arrived = 0.0
         self.looked = 0
         self.level = 0.0
         self._keys: dict[str, Key] = {}
@@ -126,7 +127,6 @@ class Keys:
         charged = key if known else self.others
         charged.arrived += weight
         charged.looked += 1
-        self.arrived += weight
         self.looked += 1
         rare = key.note(now, duration, spans)
         return rare and (known or not self.crowded)
@@ -140,22 +140,31 @@ class Keys:
         """Return all keys that are known, by name."""
         return dict(self._keys)
 
-    def turn(self, now: float, seconds: float, room: float, cost: float, floor: float) -> None:
+    def turn(self, now: float, seconds: float, roots: float, room: float, cost: float, floor: float) -> None:
         """Begin a new second, and share what there is room for.
+
+        The names are known only of traces that were looked at, how many come is known exactly: so the former say how
+        the latter are shared out, and where few were looked at what was known before holds.
 
         Args:
             now: seconds of the monotonic clock.
             seconds: how long the last one was.
+            roots: how many traces come in a second.
             room: what keeping traces may cost, in seconds of CPU per second.
             cost: of one span, in seconds of CPU.
             floor: how many traces of each name are kept at least, per second, as far as there is room.
         """
         self._forget(now)
         keys = [*self._keys.values(), self.others]
+        follow = (1.0 - _RELEASE**seconds) * min(1.0, self.looked / _ENOUGH_LOOKS)
         for key in keys:
-            key.turn(seconds)
-        self.level = sum([key.level for key in keys])
-        self.arrived, self.looked = 0.0, 0
+            key.turn(seconds, follow)
+        known, self.level, self.looked = sum([key.level for key in keys]), roots, 0
+        if known > 0.0:
+            for key in keys:
+                key.level *= roots / known
+        else:
+            self.others.level = roots
         self.fill(room, cost, floor)
 
     def _forget(self, now: float) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 WINDOW = 10.0
 """The budget holds over any time of this length, in seconds."""
 _AHEAD = (1.0, 2.0, 5.0)
+_MOST = 1.4
 _AT_ONCE = 5.0
 _AIM = 0.95  # the rest is for what has begun when there is suddenly no room for it
 _OVERRUN = 1.5
@@ -25,8 +26,8 @@ class _Slice(NamedTuple):
 class Spending:
     """Adds up what was spent in the last ten seconds.
 
-    What may be spent next follows from the whole window: at rest it is the budget, after an idle time up to twice as
-    much until the window is full, and less where costs were underestimated. So the figure that is held is the one that
+    What may be spent next follows from the whole window: at rest it is the budget, after an idle time more
+    until the window is full, and less where costs were underestimated. So the figure that is held is the one that
     was measured, and no estimate can be wrong for long. The room is such that the window is no more than full in one,
     two and five seconds: the first two alone would repeat every burst ten seconds later, the last alone would let it
     pass the budget meanwhile.
@@ -78,7 +79,7 @@ class Spending:
             budget: seconds of CPU per second.
             committed: what has been let in but not been paid yet, in seconds of CPU.
         """
-        room = min([self._left(now, budget, ahead) - committed / ahead for ahead in _AHEAD])
+        room = min(_MOST * budget, *[self._left(now, budget, ahead) - committed / ahead for ahead in _AHEAD])
         if self._begun is None or now - self._begun < WINDOW:
             room = max(room, (_AT_ONCE - self._spent(now, WINDOW)) * budget - committed)
         return max(0.0, room)
