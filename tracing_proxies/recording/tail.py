@@ -149,7 +149,7 @@ class Tail:
             return None
         trace = Trace(trace_id)
         trace.payload = capture
-        if not trace_id >> 56 & _TIMED:
+        if not trace_id >> 56 & _TIMED or controller.unsure:
             trace.timed = True
         trace.held = held = Held(trace, recorded, now, self, random)
         held.rare, held.critical, held.fixed = rare, critical, bool(sampled)

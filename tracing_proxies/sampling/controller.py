@@ -24,6 +24,9 @@ _RELEASE = 0.9
 _ALARM = 0.3
 _LEAP = 4.0  # no single measurement says more than that a cost is so many times as high
 _ENOUGH_SPANS = 20  # few at a time say little: what a request costs is shared by all that it holds
+_FEW_SPANS = 5  # but where few come, few have to do
+_UNSURE = 16
+_GUESSES = 4
 _LONGEST_LESSON = 5.0
 _SURGE = 1.5
 _AT_ONCE = 0.05
@@ -88,6 +91,7 @@ class Controller:
         self.budget = budget
         self.floor = floor
         self.costs = Costs()
+        self._known = dict.fromkeys(("skeleton", "payload", "export", "stub"), 0)
         self.plan = Plan(room=min(budget, 1.0))
         self.keys = Keys()
         self.ladder = Ladder(self._tell)
@@ -169,9 +173,9 @@ class Controller:
         """
         costs, each = self.costs, seconds / max(1, spans)
         if captured:
-            costs.payload = learnt(costs.payload, each - costs.skeleton, _LEARN)
+            self._learn_cost("payload", each - costs.skeleton)
         else:
-            costs.skeleton = learnt(costs.skeleton, each, _LEARN)
+            self._learn_cost("skeleton", each)
 
     def left_stub(self, seconds: float | None = None, *, first: bool = False) -> None:
         """Report that a stub was made.
@@ -183,7 +187,7 @@ class Controller:
         self.stubs += 1
         self.granted += first
         if seconds is not None:
-            self.costs.stub = learnt(self.costs.stub, seconds, _LEARN)
+            self._learn_cost("stub", seconds)
         self._caller += self.costs.stub
 
     @property
@@ -229,13 +233,27 @@ class Controller:
             self._idle += (0.3 if idle < self._idle else 0.02) * (idle - self._idle)
         self._work, self._counted, self._new_calls = work, counted, calls
         done, took = work.finished - self._exported.finished, now - self._lesson
-        if done >= _ENOUGH_SPANS or done < 0 or not 0 <= took < _LONGEST_LESSON:
-            if done >= _ENOUGH_SPANS and 0 <= took < 2 * _LONGEST_LESSON:
-                costs, each = self.costs, (work.cpu - self._exported.cpu - self._idle * took) / done
-                costs.export = learnt(costs.export, each, _ALARM if each > costs.export else _LEARN)
+        enough = _ENOUGH_SPANS if took < _LONGEST_LESSON else _FEW_SPANS
+        if done >= enough or not 0 <= took < _LONGEST_LESSON or done < 0:
+            if done >= enough and 0 <= took < 2 * _LONGEST_LESSON:
+                each = (work.cpu - self._exported.cpu - self._idle * took) / done
+                self._learn_cost("export", each, _ALARM if each > self.costs.export else _LEARN)
             self._exported, self._lesson = work, now
         counting = calls * self.costs.count
         return caller + counting + spent, counting
+
+    def _learn_cost(self, name: str, measured: float, rate: float = _LEARN) -> None:
+        """Take one more measurement of a cost: the first replace the guess, later ones say little each."""
+        known, self._known[name] = self._known[name], self._known[name] + 1
+        before = getattr(self.costs, name)
+        if known >= _GUESSES:
+            measured = min(measured, _LEAP * before)  # a pause of the garbage collector, say
+        setattr(self.costs, name, before + max(rate, 1 / (known + 1)) * (max(measured, _NEVER_BELOW) - before))
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the costs of recording are guesses still, so that every trace is to be measured."""
+        return self._known["skeleton"] + self._known["payload"] < _UNSURE
 
     def _counts(self) -> tuple[int, ...]:
         return self.roots, self.errors, self.notable, self.rare, self.stubs, self.granted
@@ -310,8 +328,3 @@ class Controller:
             "tracing goes from %r to %r: it has cost %.2f %% of a core%s in the last %d seconds%s",
             before, now, spent, share, WINDOW, busy,
         )  # fmt: skip
-
-
-def learnt(cost: float, measured: float, rate: float) -> float:
-    """Return a cost after one more measurement; a single one, as of a pause of the garbage collector, says little."""
-    return cost + rate * (min(max(measured, _NEVER_BELOW), _LEAP * cost) - cost)
