@@ -29,7 +29,8 @@ _UNSURE = 16
 _GUESSES = 4
 _LONGEST_LESSON = 5.0
 _SURGE = 1.5
-_AT_ONCE = 0.05
+_AT_ONCE = 0.15
+_AT_LEAST_AT_ONCE = 0.05
 _FEW_ROOTS = 20
 _LONGEST_STEP = 5.0
 _NEVER_BELOW = 1e-7
@@ -217,7 +218,8 @@ class Controller:
         elif self.plan.room < _FALL * self._room_then:
             self._room_then = self.plan.room
             self.keys.fill(self.plan.room, self.costs.export, self.floor)
-        self._let_in, self._press_from = 0.0, _AT_ONCE * budget
+        self._let_in = 0.0
+        self._press_from = max(_AT_ONCE * self.plan.room, _AT_LEAST_AT_ONCE * budget)
         self.alarm = self.roots + _FEW_ROOTS + 3 * self._demand.roots * TICK
         self.ladder.follow(self.plan, now)
 
