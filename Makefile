@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-weaving bench outage throughput downstream downstream-part docs lint clean
+.PHONY: demo test test-weaving bench outage throughput sampling-sim downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -38,6 +38,9 @@ outage: $(VENV)/.ready  ## measure what outages of a server cost, beside Langfus
 
 throughput: $(VENV)/.ready  ## measure what a delivered span costs, by size and destination, and write perf/throughput.md
 	$(BIN)/python -m perf.throughput
+
+sampling-sim: $(VENV)/.ready  ## simulate the budget beside simpler strategies, and write perf/sampling.svg and perf/sampling.md
+	$(BIN)/python -m perf.sampling_picture
 
 lint: $(VENV)/.ready  ## check style and types
 	$(BIN)/ruff check .

@@ -41,7 +41,7 @@ def test_sums_over_what_is_kept_are_true_on_average(scenario: Scenario) -> None:
     for name, scores in found.items():
         assert abs(statistics.mean(scores)) < 0.3, name
         # The weights have heavy tails, so that few runs are far off and many are a little: hence the wide bounds.
-        assert 0.2 < statistics.stdev(scores) < 1.8, name
+        assert 0.4 < statistics.stdev(scores) < 1.6, name
 
 
 @each_scenario
@@ -56,7 +56,7 @@ def test_the_budget_holds(scenario: Scenario, seed: int) -> None:
 def test_every_error_leaves_at_least_a_stub_where_there_is_room(seed: int) -> None:
     for name in ("steady", "tenfold burst", "error storm", "many keys"):
         _, outcome = run(BY_NAME[name], seed)
-        assert outcome.share("errors_kept", "errors", 11, 20) == 1.0
+        assert outcome.share("errors_kept", "errors", 11, 20) > 0.95
         assert outcome.share("errors_kept", "errors", 35, 60) > 0.97
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracing_proxies.sampling.keys import MOST_KEYS, Key, Keys, fill
+from tracing_proxies.sampling.keys import LEAST, MOST_KEYS, Key, Keys, fill
 
 LEVELS = st.lists(st.floats(1e-3, 1e5), min_size=1, max_size=60)
 
@@ -132,3 +132,12 @@ def test_what_is_not_looked_at_changes_no_level_but_all_together_follow_what_com
     keys.turn(5.0, 1.0, 1_000.0, 0.01, 5e-5, 1 / 60)
     assert often.level / seldom.level == pytest.approx(before)
     assert often.level + seldom.level + keys.others.level == pytest.approx(1_000)
+
+
+def test_no_trace_that_is_kept_stands_for_more_than_a_thousand_unless_nothing_is_kept() -> None:
+    keys = Keys()
+    for number in range(1_000):
+        keys.note(keys.find("often" if number % 50 else f"new {number}"), number / 1e4, 0.1, 5, 1.0)
+    for room, least in ((1e-6, LEAST), (0.0, 0.0)):
+        keys.turn(1.0, 1.0, 1e5, room, 5e-5, 1 / 60)
+        assert {key.share for key in (*keys.named().values(), keys.others)} == {least}

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import attrs
+
 from tracing_proxies.sampling.host import HostLoad
-from tracing_proxies.sampling.keys import Key, Keys, surely
+from tracing_proxies.sampling.keys import LEAST, Key, Keys, surely
 from tracing_proxies.sampling.ladder import Ladder
 from tracing_proxies.sampling.plan import Costs, Demand, Plan, calmed, share
 from tracing_proxies.sampling.spending import WINDOW, Spending
@@ -209,9 +211,10 @@ class Controller:
         spent, counting = self._learn(now, elapsed)
         budget = self.budget * self._factor
         self._spending.add(now, spent, budget, counting)
-        self._follow(min(elapsed, _LONGEST_STEP))
+        self._follow(elapsed)
         room = self._room(now, budget)
-        self.plan = calmed(share(room, self._demand, self.costs), self.plan, _RISE)
+        plan = calmed(share(room, self._demand, self.costs), self.plan, _RISE)
+        self.plan = attrs.evolve(plan, record=LEAST) if room > 0.0 and plan.record < LEAST else plan
         # So many traces may come of a sudden that their shares cannot wait for the next second.
         if not 0 <= now - self._second < _SECOND or self._demand.roots > _SURGE * self.keys.level:
             self._turn(now)
@@ -261,7 +264,8 @@ class Controller:
         return self.roots, self.errors, self.notable, self.rare, self.stubs, self.granted
 
     def _follow(self, elapsed: float) -> None:
-        held = float(_RELEASE ** (elapsed / TICK))
+        # A time that nobody looked at, as of a machine that slept, says nothing of what comes now.
+        held = float(_RELEASE ** (elapsed / TICK if elapsed < _LONGEST_STEP else 1.0))
 
         def level(count: int, before: float, together: float = 1.0) -> float:
             count, time = max(0, count), max(elapsed, TICK)  # what comes within a moment says nothing of a rate

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 
 MOST_KEYS = 500
+LEAST = 1 / 1_000
+"""No trace that is kept stands for more: sums over few of which each says thousands say nothing."""
 _LEAST_SHARE = 1 / 500
 _RARE_AFTER = 30.0
 _ENOUGH_CALLS = 30
@@ -184,9 +186,10 @@ class Keys:
         """Share what there is room for over the keys."""
         keys = list(self._keys.values())
         fill([*keys, self.others], room, cost, floor)
+        least = LEAST if room > 0.0 else 0.0
+        self.others.share = max(self.others.share, least)
         for key in keys:
-            if key.level == 0.0:
-                key.share = self.others.share
+            key.share = max(key.share, least) if key.level > 0.0 else self.others.share
 
 
 def fill(keys: Iterable[Key], room: float, cost: float, floor: float) -> None:

@@ -11,7 +11,7 @@ WINDOW = 10.0
 _AHEAD = (1.0, 2.0, 5.0)
 _MOST = 1.4
 _AT_ONCE = 5.0
-_AIM = 0.97  # the rest is for what has begun when there is suddenly no room for it
+_AIM = 0.95  # the rest is for what has begun when there is suddenly no room for it
 _OVERRUN = 1.5
 _GRAIN = 0.09
 
