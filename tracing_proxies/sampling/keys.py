@@ -36,7 +36,19 @@ class Key:
         seen: when the last one ended.
     """
 
-    __slots__ = ("_deviation", "_mean", "arrived", "level", "looked", "seen", "seen_calls", "share", "slow", "spans")
+    __slots__ = (
+        "_deviation",
+        "_mean",
+        "_measured",
+        "arrived",
+        "level",
+        "looked",
+        "seen",
+        "seen_calls",
+        "share",
+        "slow",
+        "spans",
+    )
 
     def __init__(self, share: float) -> None:
         self.share = share
@@ -48,6 +60,7 @@ class Key:
         self.seen = -math.inf
         self.seen_calls = 0
         self._mean = 0.0
+        self._measured = 0
         self._deviation = 0.0
 
     def note(self, now: float, duration: float, spans: float) -> bool:
@@ -62,7 +75,7 @@ class Key:
         rare = now - self.seen > _RARE_AFTER
         self.seen = now
         self.seen_calls = calls = self.seen_calls + 1
-        self.spans += (spans - self.spans) / min(calls, 20)
+        self.learn_spans(spans)
         # Mean and deviation of the logarithm; the steps stay large enough to follow a change.
         logged = math.log(max(duration, 1e-9))
         step = max(1 / calls, _LEARN)
@@ -72,6 +85,11 @@ class Key:
         if calls >= _ENOUGH_CALLS:
             self.slow = math.exp(self._mean + _DEVIATIONS * math.sqrt(self._deviation))
         return rare
+
+    def learn_spans(self, spans: float) -> None:
+        """Learn how many spans a trace has."""
+        self._measured = min(self._measured + 1, 20)
+        self.spans += (spans - self.spans) / self._measured
 
     def turn(self, seconds: float, follow: float) -> None:
         """Begin a new second.
@@ -129,6 +147,8 @@ class Keys:
         charged = key if known else self.others
         charged.arrived += weight
         charged.looked += 1
+        if charged is not key:
+            charged.learn_spans(spans)
         self.looked += 1
         rare = key.note(now, duration, spans)
         return rare and (known or not self.crowded)
