@@ -178,7 +178,8 @@ class World:
     Args:
         scale: makes the load and the budget smaller together, which changes nothing but the grain.
         spans: of one trace, at least and at most.
-        clock_jumps: by how many seconds the clock jumps at some times.
+        jumps: by how many seconds the clock jumps at some times.
+        budget: what tracing may cost, a share of a core.
     """
 
     def __init__(
@@ -188,6 +189,7 @@ class World:
         scale: float = 1.0,
         spans: tuple[int, int] = (10, 35),
         jumps: dict[float, float] | None = None,
+        budget: float = BUDGET,
     ) -> None:
         self.scenario, self.scale, self.spans = scenario, scale, spans
         self.now = 0.0
@@ -196,7 +198,7 @@ class World:
         self.calls = 0
         self.cpu = self.worker_cpu = 0.0
         self.queued = self.finished = 0
-        self.budget = BUDGET * scale
+        self.budget = budget * scale
         # What a span costs is shared out over spans: fewer spans a trace cost the more each.
         self.dear = 22.5 / (sum(spans) / 2)
         self.random = Random(seed)

@@ -32,16 +32,16 @@ def run(scenario: Scenario, seed: int = 1, jumps: dict[float, float] | None = No
 
 @each_scenario
 def test_sums_over_what_is_kept_are_true_on_average(scenario: Scenario) -> None:
-    """A tenth of the load and of the budget, and fewer spans that cost the more each; what is decided is the same."""
+    """With a tenth of the load, and fewer spans that cost the more each; what is decided is the same."""
     short = attrs.evolve(scenario, seconds=34.0)
     found: dict[str, list[float]] = {"count": [], "errors": [], "duration": []}
     for seed in range(SEEDS):
-        for name, total in Ours(short, seed, scale=0.1, spans=(2, 4)).run().sums.items():
+        for name, total in Ours(short, seed, scale=0.1, spans=(2, 4), budget=0.04).run().sums.items():
             found[name].append(total.z)
     for name, scores in found.items():
         assert abs(statistics.mean(scores)) < 0.3, name
-        # The weights have heavy tails, so that few runs are far off and many are a little: hence the wide bounds.
-        assert 0.4 < statistics.stdev(scores) < 2.0, name
+        # Where nearly every error is kept, the sum over them is exact in most runs.
+        assert (0.0 if name == "errors" else 0.7) < statistics.stdev(scores) < 1.4, name
 
 
 @each_scenario

@@ -113,6 +113,7 @@ class Controller:
         self._spans = self._demand.spans
         self._caller = 0.0
         self._factor = 1.0
+        self._lately = 0.0
         self._idle = 0.0
         self._room_then = math.inf
         self._new_calls = 0
@@ -210,7 +211,9 @@ class Controller:
             self._factor, self._looked = self.host.factor(now), now
         spent, counting = self._learn(now, elapsed)
         budget = self.budget * self._factor
-        self._spending.add(now, spent, budget, counting)
+        # What is spent now was decided a moment ago, when the host may not have been as busy.
+        self._lately = max(budget, _RELEASE * self._lately)
+        self._spending.add(now, spent, self._lately, (spent - counting) / self.budget)
         self._follow(elapsed)
         room = self._room(now, budget)
         plan = calmed(share(room, self._demand, self.costs), self.plan, _RISE)

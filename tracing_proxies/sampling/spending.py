@@ -12,7 +12,7 @@ _AHEAD = (1.0, 2.0, 5.0)
 _MOST = 1.4
 _AT_ONCE = 5.0
 _AIM = 0.95  # the rest is for what has begun when there is suddenly no room for it
-_OVERRUN = 1.5
+_OVERRUN = 2.0
 _GRAIN = 0.09
 
 
@@ -20,7 +20,7 @@ class _Slice(NamedTuple):
     at: float
     spent: float
     share: float  # of the budget that held then, so that a budget that falls does not condemn what was right before
-    avoidable: float  # the same without counting, which no plan can avoid
+    avoidable: float
 
 
 class Spending:
@@ -40,20 +40,20 @@ class Spending:
         self._slices: deque[_Slice] = deque()
         self._begun: float | None = None
 
-    def add(self, now: float, spent: float, budget: float, counting: float = 0.0) -> None:
+    def add(self, now: float, spent: float, budget: float, avoidable: float = 0.0) -> None:
         """Note what was spent since the last call.
 
         Args:
             now: seconds of the monotonic clock.
             spent: seconds of CPU.
             budget: what might be spent, in seconds of CPU per second.
-            counting: how much of it nothing could have avoided.
+            avoidable: how much of it was not for counting, as a share of the budget of a host that is not busy.
         """
         if self._begun is None:
             self._begun = now
         elif now < self._begun:
             self._begun = -math.inf  # a clock that went back: no second beginning
-        part = _Slice(now, spent, spent / budget, max(0.0, spent - counting) / budget)
+        part = _Slice(now, spent, spent / budget, avoidable)
         if self._slices and 0 <= now - self._slices[-1].at < _GRAIN:
             last = self._slices.pop()
             part = _Slice(last.at, part.spent + last.spent, part.share + last.share, part.avoidable + last.avoidable)
@@ -66,7 +66,7 @@ class Spending:
         return sum([part.spent for part in self._slices if part.at > now - seconds])
 
     def overran(self, now: float) -> bool:
-        """Tell whether half as much again was spent as the budget allows, counting left aside.
+        """Tell whether twice as much was spent as the budget allows, counting left aside.
 
         That happens where thinning out changes nothing: where all traces carry the same R, say.
         """
