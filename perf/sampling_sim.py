@@ -7,6 +7,7 @@ for each span) and the time; every decision is made by the code that makes it in
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from random import Random
@@ -295,9 +296,11 @@ class Ours(World):
             host=HostLoad(lambda: self.scenario.host(self.now - self.jump)),
         )
         self.controller.costs.count = TRUE.count * self.dear
+        stub = itertools.count(0, round(TRUE.stub * self.dear * 1e9))
         self.tail = Tail(
-            self.controller, ("error", "slow", "rare"), self._emit, self._rouse, clock=lambda: round(self.now * 1e9)
-        )
+            self.controller, ("error", "slow", "rare"), self._emit, self._rouse,
+            clock=lambda: round(self.now * 1e9), cpu_clock=lambda: next(stub),
+        )  # fmt: skip
         self.tail.recorder = Recorder(self._emit)
         self.steps: list[tuple[float, str]] = []
         self._recipes: dict[str, Recipe] = {}

@@ -37,7 +37,6 @@ _TIMED = 0xF  # of the bits of an id above R: one trace in 16 is measured
 _ALL = Verdict(True, True, 1.0, 1.0, "critical")
 _LEFT_OUT = Verdict(False, False, 0.0, 0.0, "share")
 _DROPPED = Verdict(False, False, 0.0, 0.0, "memory")
-_cpu_clock = time.thread_time_ns
 
 
 class Tail:
@@ -49,6 +48,7 @@ class Tail:
         emit: takes each span that is kept.
         rouse: lets the controller take its next step soon; called on the application's threads.
         clock: tells the monotonic time in nanoseconds.
+        cpu_clock: tells the CPU that the calling thread has taken, in nanoseconds.
 
     Attributes:
         recorder: whose traces these are.
@@ -62,6 +62,7 @@ class Tail:
         emit: Callable[[Span], None],
         rouse: Callable[[], None],
         clock: Callable[[], int] = time.perf_counter_ns,
+        cpu_clock: Callable[[], int] = time.thread_time_ns,
     ) -> None:
         self.controller = controller
         self.emit = emit
@@ -69,6 +70,7 @@ class Tail:
         self.undecided: dict[int, Held] = {}
         self._rouse = rouse
         self._clock = clock
+        self._cpu_clock = cpu_clock
         self._due = 0
         self._plan: Any = None
         self._least = self._least_capture = 0
@@ -260,9 +262,9 @@ class Tail:
             self._leave_stub(call, root, taken, failed, scope, exc)
             self.controller.left_stub(first=first)
         else:
-            start = _cpu_clock()
+            start = self._cpu_clock()
             self._leave_stub(call, root, taken, failed, scope, exc)
-            self.controller.left_stub((_cpu_clock() - start) / 1e9, first=first)
+            self.controller.left_stub((self._cpu_clock() - start) / 1e9, first=first)
 
     def _grant(self, root: Unrecorded) -> bool:
         """Decide once for all stubs of a trace."""

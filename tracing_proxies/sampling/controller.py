@@ -28,7 +28,6 @@ _LEAP = 4.0  # no single measurement says more than that a cost is so many times
 _ENOUGH_SPANS = 20  # few at a time say little: what a request costs is shared by all that it holds
 _FEW_SPANS = 5  # but where few come, few have to do
 _UNSURE = 16
-_GUESSES = 4
 _LONGEST_LESSON = 5.0
 _SURGE = 1.5
 _AT_ONCE = 0.15
@@ -251,12 +250,12 @@ class Controller:
         return caller + counting + spent, counting
 
     def _learn_cost(self, name: str, measured: float, rate: float = _LEARN) -> None:
-        """Take one more measurement of a cost: the first replace the guess, later ones say little each."""
-        known, self._known[name] = self._known[name], self._known[name] + 1
+        """Take one more measurement of a cost: the first say as much as the guess, later ones little each."""
+        self._known[name] = known = self._known[name] + 1
         before = getattr(self.costs, name)
-        if known >= _GUESSES:
-            measured = min(measured, _LEAP * before)  # a pause of the garbage collector, say
-        setattr(self.costs, name, before + max(rate, 1 / (known + 1)) * (max(measured, _NEVER_BELOW) - before))
+        # What runs for the first time, or is interrupted by the garbage collector, takes a multiple of what it costs.
+        measured = min(max(measured, _NEVER_BELOW), _LEAP * before)
+        setattr(self.costs, name, before + max(rate, 1 / (known + 1)) * (measured - before))
 
     @property
     def unsure(self) -> bool:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 WINDOW = 10.0
 """The budget holds over any time of this length, in seconds."""
 _AHEAD = (1.0, 2.0, 5.0)
-_MOST = 1.4
+_MOST = 1.25
 _AT_ONCE = 5.0
 _AIM = 0.95  # the rest is for what has begun when there is suddenly no room for it
-_OVERRUN = 2.0
+_OVERRUN = 1.5
 _GRAIN = 0.09
 
 
@@ -66,7 +66,7 @@ class Spending:
         return sum([part.spent for part in self._slices if part.at > now - seconds])
 
     def overran(self, now: float) -> bool:
-        """Tell whether twice as much was spent as the budget allows, counting left aside.
+        """Tell whether half as much again was spent as the budget allows, counting left aside.
 
         That happens where thinning out changes nothing: where all traces carry the same R, say.
         """
