@@ -94,8 +94,8 @@ def _line(values: Sequence[float], most: float, x: int, y: int, colour: str, wid
 
 
 _HEAD = (
-    "| scenario | strategy | CPU, mean | any 10 s | any 1 s after the 10th | kept | errors kept | greatest weight | off "
-    "| lowest step |",
+    "| scenario | strategy | CPU, mean | any 10 s | any 1 s after the 10th | kept | errors kept | greatest weight "
+    "| off | lowest step |",
     "|---|---|---|---|---|---|---|---|---|---|",
 )
 
@@ -107,14 +107,15 @@ def _introduction() -> list[str]:
         "",
         "Written by `make sampling-sim`: the real controller and the real tail of `tracing_proxies`, driven by a",
         f"virtual clock; {RATE:g} traces a second of 10 to 35 spans each, 2 % of them errors, a budget of {BUDGET:.0%}",
-        f"of a core. In the simulated process a counted call costs {costs['count']} µs, a skeleton {costs['skeleton']},",
-        f"a payload {costs['payload']}, a delivered span {costs['export']} and a stub {costs['stub']}; the controller",
-        "has to find that out. Bursts, storms and overloads last from the 20th second to the 30th (35th); after an idle",
-        "time of 25 seconds five times the usual load comes from the 30th second to the 40th.",
+        f"of a core. In the simulated process a counted call costs {costs['count']} µs, a skeleton",
+        f"{costs['skeleton']}, a payload {costs['payload']}, a delivered span {costs['export']} and a stub",
+        f"{costs['stub']}; all but the first the controller has to find out. Bursts, storms and overloads last from the",
+        "20th second to the 30th (35th); after an idle time of 25 seconds five times the usual load comes from the 30th",
+        "second to the 40th.",
         "",
         "The others are tuned to spend the budget under the steady load, as far as they can: a fixed rate keeps",
-        f"{FIXED:.1%} of all traces, a rate per name {PER_NAME:.2f} of each name in a second, and errors first keeps every",
-        f"error and {BACKGROUND:.0%} of the others, for which it has to record them all. CPU is in % of a core; the",
+        f"{FIXED:.1%} of all traces, a rate per name {PER_NAME:.2f} of each name in a second, and errors first keeps",
+        f"every error and {BACKGROUND:.0%} of the others, for which it has to record them all. CPU is in % of a core; the",
         "greatest weight is how many traces the heaviest that was kept stands for, and off is how far the number of",
         "traces that the weights say is from the true one, in this one run.",
         "",
