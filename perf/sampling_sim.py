@@ -24,8 +24,9 @@ from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.unrecorded import make_unrecorded
 from tracing_proxies.registry.model import Rule, Settings
 from tracing_proxies.registry.policy import Policy
-from tracing_proxies.sampling.controller import TICK, Controller, Work
+from tracing_proxies.sampling.controller import TICK, Controller
 from tracing_proxies.sampling.host import HostLoad
+from tracing_proxies.sampling.learning import Work
 from tracing_proxies.sampling.plan import Costs, Plan
 
 BUDGET = 0.01

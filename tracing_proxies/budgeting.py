@@ -17,8 +17,9 @@ from tracing_proxies.recording.unrecorded import UNSAMPLED
 from tracing_proxies.registry.model import Registry, Rule, SamplingSettings, Settings
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.registry.policy import Policy
-from tracing_proxies.sampling.controller import TICK, Controller, Work
+from tracing_proxies.sampling.controller import TICK, Controller
 from tracing_proxies.sampling.host import HostLoad, host_load
+from tracing_proxies.sampling.learning import Work
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.proxies import weave_callable
 

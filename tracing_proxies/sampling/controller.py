@@ -6,14 +6,15 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
 
 from tracing_proxies.sampling.host import HostLoad
 from tracing_proxies.sampling.keys import LEAST, Key, Keys, surely
 from tracing_proxies.sampling.ladder import Ladder
-from tracing_proxies.sampling.plan import Costs, Demand, Plan, calmed, share
+from tracing_proxies.sampling.learning import Learning, Work
+from tracing_proxies.sampling.plan import Demand, Plan, calmed, share
 from tracing_proxies.sampling.spending import WINDOW, Spending
 
 TICK = 0.1
@@ -21,14 +22,7 @@ _SECOND = 1.0
 _LEAST_ROOM = 0.05
 _RISE = 1.3
 _FALL = 0.7
-_LEARN = 0.1
 _RELEASE = 0.9
-_ALARM = 0.3
-_LEAP = 4.0  # no single measurement says more than that a cost is so many times as high
-_ENOUGH_SPANS = 20  # few at a time say little: what a request costs is shared by all that it holds
-_FEW_SPANS = 5  # but where few come, few have to do
-_UNSURE = 16
-_LONGEST_LESSON = 5.0
 _SURGE = 1.5
 _AT_ONCE = 0.15
 _AT_LEAST_AT_ONCE = 0.05
@@ -37,20 +31,6 @@ _LONGEST_STEP = 5.0
 _NEVER_BELOW = 1e-7
 
 _log = logging.getLogger("tracing_proxies")
-
-
-class Work(NamedTuple):
-    """What our own threads have done so far.
-
-    Args:
-        cpu: seconds of CPU that they have taken.
-        finished: spans that they have finished.
-        waiting: spans that they have not begun with.
-    """
-
-    cpu: float
-    finished: int
-    waiting: int
 
 
 class Controller:
@@ -92,8 +72,8 @@ class Controller:
     ) -> None:
         self.budget = budget
         self.floor = floor
-        self.costs = Costs()
-        self._known = dict.fromkeys(("skeleton", "payload", "export", "stub"), 0)
+        self._learning = Learning()
+        self.costs = self._learning.costs
         self.plan = Plan(room=min(budget, 1.0))
         self.keys = Keys()
         self.ladder = Ladder(self._tell)
@@ -113,18 +93,18 @@ class Controller:
         self._caller = 0.0
         self._factor = 1.0
         self._lately = 0.0
-        self._idle = 0.0
         self._room_then = math.inf
         self._new_calls = 0
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Begin to measure from this moment: at first, and in a forked child."""
-        self._last = self._second = self._lesson = self._looked = self.clock()
+        self._last = self._second = self._looked = self.clock()
         self._spending = Spending()
         self._let_in = 0.0
         self._press_from = math.inf
-        self._work = self._exported = self._worker()
+        self._work = self._worker()
+        self._learning.begin_anew(self._last, self._work)
         self._counted = self._calls()
         self._seen = self._counts()
 
@@ -176,9 +156,9 @@ class Controller:
         """
         costs, each = self.costs, seconds / max(1, spans)
         if captured:
-            self._learn_cost("payload", each - costs.skeleton)
+            self._learning.take("payload", each - costs.skeleton)
         else:
-            self._learn_cost("skeleton", each)
+            self._learning.take("skeleton", each)
 
     def left_stub(self, seconds: float | None = None, *, first: bool = False) -> None:
         """Report that a stub was made.
@@ -190,7 +170,7 @@ class Controller:
         self.stubs += 1
         self.granted += first
         if seconds is not None:
-            self._learn_cost("stub", seconds)
+            self._learning.take("stub", seconds)
         self._caller += self.costs.stub
 
     @property
@@ -208,7 +188,7 @@ class Controller:
         self._last = now
         if self.host is not None and not 0 <= now - self._looked < _SECOND:
             self._factor, self._looked = self.host.factor(now), now
-        spent, counting = self._learn(now, elapsed)
+        spent, counting = self._spent(now, elapsed)
         budget = self.budget * self._factor
         # What is spent now was decided a moment ago, when the host may not have been as busy.
         self._lately = max(budget, _RELEASE * self._lately)
@@ -228,39 +208,18 @@ class Controller:
         self.alarm = self.roots + _FEW_ROOTS + 3 * self._demand.roots * TICK
         self.ladder.follow(self.plan, now)
 
-    def _learn(self, now: float, elapsed: float) -> tuple[float, float]:
+    def _spent(self, now: float, elapsed: float) -> tuple[float, float]:
         """Return what was spent since the last step, and how much of it by counting."""
-        work, counted = self._worker(), self._calls()
-        spent, calls = max(0.0, work.cpu - self._work.cpu), max(0, counted - self._counted)
+        counted, self._work = self._calls(), self._worker()
+        self._new_calls, self._counted = max(0, counted - self._counted), counted
         caller, self._caller = self._caller, 0.0
-        if work.finished == self._work.finished:
-            # What our threads take for themselves is no cost of a span. Where spans are under way as well it looks
-            # like more than it is: hence down fast and up slowly.
-            idle = spent / elapsed
-            self._idle += (0.3 if idle < self._idle else 0.02) * (idle - self._idle)
-        self._work, self._counted, self._new_calls = work, counted, calls
-        done, took = work.finished - self._exported.finished, now - self._lesson
-        enough = _ENOUGH_SPANS if took < _LONGEST_LESSON else _FEW_SPANS
-        if done >= enough or not 0 <= took < _LONGEST_LESSON or done < 0:
-            if done >= enough and 0 <= took < 2 * _LONGEST_LESSON:
-                each = (work.cpu - self._exported.cpu - self._idle * took) / done
-                self._learn_cost("export", each, _ALARM if each > self.costs.export else _LEARN)
-            self._exported, self._lesson = work, now
-        counting = calls * self.costs.count
-        return caller + counting + spent, counting
-
-    def _learn_cost(self, name: str, measured: float, rate: float = _LEARN) -> None:
-        """Take one more measurement of a cost: the first say as much as the guess, later ones little each."""
-        self._known[name] = known = self._known[name] + 1
-        before = getattr(self.costs, name)
-        # What runs for the first time, or is interrupted by the garbage collector, takes a multiple of what it costs.
-        measured = min(max(measured, _NEVER_BELOW), _LEAP * before)
-        setattr(self.costs, name, before + max(rate, 1 / (known + 1)) * (measured - before))
+        counting = self._new_calls * self.costs.count
+        return caller + counting + self._learning.follow(now, elapsed, self._work), counting
 
     @property
     def unsure(self) -> bool:
         """Whether the costs of recording are guesses still, so that every trace is to be measured."""
-        return self._known["skeleton"] + self._known["payload"] < _UNSURE
+        return self._learning.unsure
 
     def _counts(self) -> tuple[int, ...]:
         return self.roots, self.errors, self.notable, self.rare, self.stubs, self.granted
