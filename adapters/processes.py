@@ -25,7 +25,7 @@ from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, attach, curr
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.trace import Trace
-from tracing_proxies.recording.unrecorded import Unrecorded
+from tracing_proxies.recording.unrecorded import Unrecorded, root_of
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Preset
 from tracing_proxies.weaving.hooks import Hooks
@@ -188,17 +188,18 @@ class _Begin:
 def _carry() -> bytes:
     """Write down the current span."""
     try:
-        return pickle.dumps(_described(current().get(SPAN_KEY)))
+        context = current()
+        return pickle.dumps(_described(context.get(SPAN_KEY), context))
     except Exception as exc:
         contain("processes", exc)
         return pickle.dumps(None)
 
 
-def _described(span: Any) -> Any:
+def _described(span: Any, context: Context) -> Any:
     if span is None or span is SUPPRESSED:
         return None
     if type(span) is Unrecorded:
-        root = span.root
+        root = root_of(span, context)
         return "counted", root.trace_id, root.random, root.recorded
     if type(span) is Span:
         trace = span.trace

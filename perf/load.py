@@ -51,7 +51,7 @@ def trace(tracer: str, folder: str) -> tuple[Callable[..., Any], Callable[[], in
     tracing_proxies.activate(
         registry_from(
             f"version: 1\nexport: {{ {sink} }}\nspool: {{ path: {json.dumps(folder)} }}\n"
-            "trace: [{ match: 'perf.load:Shop.sell' }]\n"
+            "sampling: { budget: unlimited }\ntrace: [{ match: 'perf.load:Shop.sell' }]\n"
         )
     )
 

@@ -374,6 +374,7 @@ class Ours(World):
         self.take(TRUE.stub, self.controller.stubs - before)
 
     def _rouse(self) -> None:
+        self.controller.roots = self.tail.arrived
         if self.controller.due:
             self.controller.step()
 
@@ -384,6 +385,7 @@ class Ours(World):
             self.keep(self._call, span.weight)
 
     def beat(self) -> None:
+        self.controller.roots = self.tail.arrived
         self.controller.step()
         self.tail.sweep()
         second = self.outcome.seconds[-1]

@@ -20,6 +20,7 @@ ROUNDS = 300
 REGISTRY = """
 version: 1
 export: { discard: {} }
+sampling: { budget: unlimited }
 trace:
   - { match: "perf.test_calls:Target.sampled_out", sample: never }
   - { match: "perf.test_calls:Target.skeleton", capture: none }

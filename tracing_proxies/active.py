@@ -57,6 +57,7 @@ class Runtime:
         self.budgeting = Budgeting(self.recorder, lambda span: self.recorder.emit(span), self._work)
         self.budgeting.follow(registry)
         self.weaver = Weaver(self.recorder)
+        self.budgeting.watch(self.weaver.recipes)
         self.reloading = Reloading(registry, self.reload, unless_busy)
         listeners.attach(self.recorder)
         try:
@@ -168,7 +169,8 @@ class Runtime:
         targets = self.weaver.targets()
         delivery, left_out, held = self._pipelines.status(), self.recorder.left_out, 0
         if self.recorder.tail is not None:
-            left_out, held = left_out + self.recorder.tail.left_out, self.recorder.tail.holding
+            tail = self.recorder.tail
+            left_out, held = left_out + tail.left_out + tail.unrecorded, tail.holding
         # Calls that sampling leaves out make no span, so the pipeline has never seen them; it will see what is held.
         delivery.update(
             produced=delivery["produced"] + left_out + held,
@@ -194,6 +196,7 @@ class Runtime:
             "refused": [{"target": str(target), "reason": why} for target, why in self.weaver.refused.items()],
             "unmatched": [str(problem) for problem in self.weaver.unmatched()],
             "open": len(self.recorder.open),
+            "calls": self.recorder.count_calls(),
             "sampling": self.budgeting.status(),
             "delivery": delivery,
             "failures": failures.counts(),

@@ -14,11 +14,11 @@ from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, suppress, with_span
-from tracing_proxies.recording.unrecorded import UNSAMPLED
 from tracing_proxies.recording.propagation import read_headers, read_state, write_headers
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.trace import Trace
+from tracing_proxies.recording.unrecorded import UNSAMPLED
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{SPAN}-01"

@@ -36,23 +36,20 @@ SUPPRESSED = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 """Stands as the current span where nothing is to be traced: in our own threads."""
 
 
-# Past Context, which refuses changes: 250 ns for a copy with one more entry, not 320.
-_put: Any = dict.__setitem__
-
-
+# By a plain dict: 160 ns for a copy with one more entry, where `Context(context)` and an entry put past its refusal
+# take 210.
 def with_span(context: Context, span: trace.Span) -> Context:
     """Return a copy of a context in which ``span`` is the current one."""
-    made = Context(context)
-    _put(made, SPAN_KEY, span)
-    return made
+    made = context.copy()
+    made[SPAN_KEY] = span
+    return Context(made)
 
 
 def with_own_span(context: Context, span: trace.Span) -> Context:
     """Do the same for a span of ours, which is to be found again where another library has made its own current."""
-    made = Context(context)
-    _put(made, SPAN_KEY, span)
-    _put(made, OWN_KEY, span)
-    return made
+    made = context.copy()
+    made[SPAN_KEY] = made[OWN_KEY] = span
+    return Context(made)
 
 
 def detach(token: Any) -> None:

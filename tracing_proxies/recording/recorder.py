@@ -7,31 +7,27 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.trace import SpanContext, TraceFlags
 
 from tracing_proxies.failures import contain
 from tracing_proxies.recording import outcome
 from tracing_proxies.recording.capture import flat_copy, is_flat, snapshot
-from tracing_proxies.recording.context import OWN_KEY, SPAN_KEY, SUPPRESSED, current, with_own_span, with_span
-from tracing_proxies.recording.handles import Adoption, Recording
+from tracing_proxies.recording.context import SPAN_KEY, current, with_own_span
+from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.ids import new_span_id, new_trace_id
 from tracing_proxies.recording.ids import random_bits as _bits
-from tracing_proxies.recording.nesting import demote_inner_generation, joins
+from tracing_proxies.recording.nesting import joins
+from tracing_proxies.recording.placement import Placement
 from tracing_proxies.recording.recipe import Recipe
-from tracing_proxies.recording.room import Crowd, Crowded
-from tracing_proxies.recording.scope import CallScope
-from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.span import RELEASED, Span
 from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.tally import LOOK_AT, Tally
 from tracing_proxies.recording.trace import Trace
-from tracing_proxies.recording.unrecorded import COUNTED, LEFT_OUT, UNSAMPLED, Unrecorded, make_unrecorded
-from tracing_proxies.sampling.rule import MASK, keeps, read_state
+from tracing_proxies.recording.unrecorded import ROOT_KEY, UNSAMPLED, Unrecorded, make_unrecorded, root_of
 
 _new: Any = object.__new__
-_put: Any = dict.__setitem__
 _clock = time.perf_counter_ns
 _wall_clock = time.time_ns
 _cpu_clock = time.thread_time_ns
@@ -54,6 +50,10 @@ class Recorder:
 
     Args:
         emit: takes each ended span, on the application's thread; it must be quick and never raise.
+
+    Attributes:
+        patience: how long recording may hold a call up, in nanoseconds.
+        impatient: takes the recipe of a call that was held up for longer, and for how long.
     """
 
     def __init__(self, emit: Callable[[Span], None]) -> None:
@@ -64,7 +64,10 @@ class Recorder:
         self.traces: dict[int, Trace] = {}
         self.tail: Tail | None = None
         self.tallies: dict[str, Tally] = {}
-        self._left_out = itertools.count()
+        self.patience = 1 << 62
+        self.impatient: Callable[[Recipe, int], None] = lambda recipe, taken: None
+        self.skipped = itertools.count()
+        self.placement = Placement(self)
         _recorders.add(self)
 
     def forget(self) -> None:
@@ -86,39 +89,49 @@ class Recorder:
         """Return the tally of a target, which outlives every change of its rule."""
         return self.tallies.setdefault(target, Tally(target))
 
+    def count_calls(self) -> dict[str, int]:
+        """Return how many calls have ended, and how many of them failed, whatever was recorded of them."""
+        counts = [tally.count_all() for tally in list(self.tallies.values())]
+        return {"count": sum(calls for calls, _ in counts), "errors": sum(errors for _, errors in counts)}
+
     @property
     def left_out(self) -> int:
-        """How many calls have been left out by their own rule without making a span; their children are not among them."""
+        """How many calls their own rule has left out without a span; what is below them is not among these."""
         # `next` counts without a lock, and the text is the only way to read a count without counting.
-        return int(repr(self._left_out)[len("count(") : -1])
+        return int(repr(self.skipped)[len("count(") : -1])
 
     def begin(
-        self, recipe: Recipe, function: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
-        """Start a span for a call.
+        self,
+        recipe: Recipe,
+        function: Any,
+        instance: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        context: Context,
+        parent: Any,
+        trace_id: int = 0,
+    ) -> Recording | None:
+        """Start a span for a call, or what only counts it.
 
         Args:
             function: the raw function, by which ``super()`` chains are told from recursion.
             instance: what the call is bound to, or None.
+            context: what is current.
+            parent: the current span in it.
+            trace_id: the id of the trace that begins, where it has been drawn already.
 
         Returns:
-            What the call's end is to be told; `COUNTED` or `LEFT_OUT` if it is to be counted by the caller; None if it
-            is to pass through untraced.
+            What the call's end is to be told; None if the call is to pass through untraced.
         """
         try:
-            context = current()
-            parent = context.get(SPAN_KEY)
-            if parent is None:
-                if recipe.sample <= 0.0 and not context and recipe.counts_alone:
-                    next(self._left_out)
-                    return LEFT_OUT
-            elif type(parent) is Unrecorded:
-                if recipe.counts_alone and not recipe.tally.has_namesakes:
-                    return COUNTED
             if not recipe.is_plain or (
                 parent is not None and (type(parent) is not Span or parent.waiting_for is not None)
             ):
-                return self._begin(recipe, function, instance, args, kwargs, context)
+                before = _clock()
+                placed = self.placement.begin(recipe, function, instance, args, kwargs, context)
+                if (taken := _clock() - before) > self.patience:
+                    self.impatient(recipe, taken)
+                return placed
             # What nearly every call needs and no more, in one function: spans and traces are made without `__init__`
             # (0.4 us each), and argument names are left to the worker (0.2 us).
             name = recipe.constant_name or ""
@@ -127,10 +140,10 @@ class Recorder:
                     return None
                 trace = parent.trace
                 if trace.timed:
-                    return self._begin_timed(trace, recipe, function, instance, args, kwargs)
+                    return self._begin_timed(trace, recipe, function, instance, args, kwargs, context, parent)
                 if trace.room is not None:
                     if trace.room <= 0:
-                        return self._crowd(trace, parent, recipe, context)
+                        return self.placement.crowd(trace, parent, recipe, context)
                     trace.room -= 1
             elif self.tail is None or self.forced:
                 trace = _new(Trace)
@@ -139,9 +152,12 @@ class Recorder:
                 if recipe.room is not None:
                     trace.room = recipe.room
             else:
-                begun = self.tail.begin(recipe, trace_id := _bits(128) or new_trace_id())
+                trace_id = trace_id or _bits(128) or new_trace_id()
+                begun = self.tail.begin(recipe, trace_id)
                 if begun is None:
-                    return self._leave_out(self.tail, trace_id, recipe, context, function, instance, args, kwargs)
+                    return self.placement.leave_out(
+                        self.tail, trace_id, recipe, context, function, instance, args, kwargs
+                    )
                 trace = begun
                 trace.name, trace.room = name, recipe.room
             span: Span = _new(Span)
@@ -165,8 +181,10 @@ class Recorder:
                 span.library = recipe.library
                 span.context = with_own_span(context, span)
             else:
-                span.context = copied_context = Context(context)
-                _put(copied_context, SPAN_KEY, span)  # as `with_span` does
+                copied_context = context.copy()
+                copied_context[SPAN_KEY] = span
+                span.context = Context(copied_context)  # as `with_span` does
+            before = 0
             if recipe.capture_input and trace.payload:
                 copied = flat_copy(args, recipe.limits)
                 if copied is not None and (not kwargs or is_flat(kwargs, recipe.limits)):
@@ -174,9 +192,12 @@ class Recorder:
                     if kwargs:
                         span.keywords = kwargs
                 else:
+                    before = _clock()
                     span.input = snapshot(recipe.bind(args, kwargs), recipe.limits)
             self.open[span_id] = span
             span.start = start = _clock()
+            if before and start - before > self.patience:
+                self.impatient(recipe, start - before)
             if parent is None:
                 trace.offset = _wall_clock() - start
                 if trace.held is not None:
@@ -185,92 +206,6 @@ class Recorder:
         except Exception as exc:
             contain("begin", exc)
             return None
-
-    def _begin(
-        self,
-        recipe: Recipe,
-        function: Any,
-        instance: Any,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        context: Context,
-    ) -> Recording | None:
-        above = context.get(SPAN_KEY)
-        parent: Span | None = None
-        trace: Trace | None = None
-        parent_id: int | None = None
-        foreign: SpanContext | None = None
-        if above is not None:
-            if type(above) is Span:
-                parent = above
-            elif above is SUPPRESSED:
-                return None
-            elif type(above) is Unrecorded:
-                if not recipe.root:
-                    return self._count(above, recipe, function, instance, args, kwargs, context)
-            else:
-                parent, trace, parent_id, foreign = self._foreign(above, context.get(OWN_KEY))
-        if parent is not None:
-            if foreign is None:
-                foreign = parent.foreign
-            trace = parent.trace
-            if parent.waiting_for is not None and parent.waiting_for is function:
-                return self._adopt(parent, recipe, instance, args, kwargs)
-            parent_id = parent.span_id
-            if recipe.nested != "child" and joins(parent, recipe, function, instance):
-                return None
-        weight = 1.0
-        told = trace if parent is None else None  # a trace that was begun elsewhere
-        if trace is None or (recipe.root and parent is not None) or (told and self.tail and self._is_new(told)):
-            if recipe.condition is not None and not recipe.condition.holds(
-                CallScope(recipe.function, instance, args, recipe.bind(args, kwargs))
-            ):
-                return None
-            started = self._start_trace(recipe, parent, told, function, instance, args, kwargs, context)
-            if type(started) is not Trace:
-                return cast(Unrecorded, started)
-            trace = started
-            parent, parent_id = None, parent_id if told is not None else None
-        else:
-            if recipe.sample < 1.0 or recipe.rate is not None:
-                thinned = self._thin(recipe)
-                if thinned is None:
-                    return Crowded(context, above, recipe, None)
-                weight = thinned
-            if parent is None and self._is_new(trace):
-                trace.room = recipe.room
-            elif trace.room is not None:
-                if trace.room <= 0:
-                    return self._crowd(trace, above, recipe, context)
-                trace.room -= 1
-        bound = scope = None
-        if recipe.needs_scope:
-            bound = recipe.bind(args, kwargs)
-            scope = CallScope(recipe.function, instance, args, bound)
-            if recipe.condition is not None and not recipe.condition.holds(scope):
-                return None
-        elif recipe.capture_input:
-            bound = recipe.bind(args, kwargs)
-        span = Span(self, trace, new_span_id(), parent, parent_id)
-        span.recipe = recipe
-        span.weight *= weight
-        span.function = function
-        span.instance_id = id(instance)
-        span.context = with_own_span(context, span) if recipe.library else with_span(context, span)
-        span.library = recipe.library
-        span.foreign = foreign
-        span.scope = scope
-        outcome.begin_record(span, recipe, scope, bound)
-        if recipe.delegate is not None:
-            span.waiting_for = recipe.delegate(instance)
-        if span.type == "generation":
-            demote_inner_generation(span)
-        if not trace.name:
-            trace.name = span.name
-        if parent is None and trace.held is not None:
-            trace.held.root_id = span.span_id
-        self.open[span.span_id] = span
-        return span
 
     def finish(self, span: Span, result: Any) -> None:
         """Record a result and let the span go."""
@@ -282,8 +217,11 @@ class Recorder:
             if not recipe.is_plain:
                 if not span.settled:
                     outcome.end_record(span, recipe, span.scope, result)
+                self._mind(recipe, span)
             elif recipe.capture_output and result is not None and trace.payload:
                 span.output = snapshot(result, recipe.limits)
+                if _clock() - span.stop > self.patience:  # type: ignore[operator]
+                    self._mind(recipe, span)
         except Exception as exc:
             contain("finish", exc)
         if self.observers or not recipe.is_plain or span.dropped is not None:
@@ -296,11 +234,14 @@ class Recorder:
         if not taken & LOOK_AT:
             recipe.tally.relieve()
         parent = span.parent
-        span.release()
+        span.parent = span.function = None  # as `release` does: a plain span has no more to let go of
+        span.context = RELEASED
         if parent is not None:
             parent.kept_child = True
-        else:
+        elif self.traces or trace.crowd is not None:
             self._end_trace(span)
+        else:
+            trace.ended = True
         try:
             if trace.held is None:
                 self.emit(span)
@@ -313,6 +254,7 @@ class Recorder:
 
     def fail(self, span: Span, exc: BaseException) -> None:
         """Record what was raised and let the span go."""
+        span.settled = False
         try:
             outcome.error_record(span, span.recipe, span.scope, exc)
         except Exception as error:
@@ -343,7 +285,8 @@ class Recorder:
             self._observe(span)
         parent, recipe, held = span.parent, span.recipe, span.trace.held
         taken = (span.stop or span.start) - span.start
-        recipe.count(taken if span.level != "ERROR" else ~taken)
+        # The error of a call that has taken the span over has been counted where it belongs.
+        recipe.count(~taken if span.level == "ERROR" and not span.settled else taken)
         if not taken & LOOK_AT:
             recipe.tally.relieve()
         span.release()
@@ -394,18 +337,6 @@ class Recorder:
             except Exception as exc:
                 contain("emit", exc)
 
-    @staticmethod
-    def _is_new(trace: Trace) -> bool:
-        """Tell whether a trace that was begun elsewhere has no span here yet."""
-        return not trace.name and trace.held is None
-
-    def _crowd(self, trace: Trace, above: Any, recipe: Recipe, context: Context) -> Crowded:
-        next(self._left_out)
-        if trace.crowd is None:
-            trace.crowd = Crowd(_clock())
-        trace.crowd.add(recipe.constant_name or recipe.function)
-        return Crowded(context, above, recipe, trace.crowd)
-
     def _observe(self, span: Span) -> None:
         for observer in tuple(self.observers):
             try:
@@ -413,150 +344,60 @@ class Recorder:
             except Exception as exc:
                 contain("observer", exc)
 
-    def _start_trace(
+    def end_counted(
         self,
         recipe: Recipe,
-        linked: Span | None,
-        told: Trace | None,
         function: Any,
         instance: Any,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        context: Context,
-    ) -> Any:
-        """Begin a trace, or the part of one that was begun elsewhere.
+        root: Context | None,
+        start: int,
+        stop: int,
+        exc: BaseException | None,
+    ) -> None:
+        """End a call that advice has counted by itself, and that has failed or may leave a stub for another reason.
 
         Args:
-            linked: the span within which it begins.
-            told: the trace that was begun elsewhere.
-
-        Returns:
-            The trace, or what begins that is only counted.
+            root: what was current below it, if it was the first of its trace.
+            start, stop: nanoseconds of the monotonic clock.
+            exc: what it has raised; None for one that has been counted.
         """
-        probability = recipe.sample if recipe.rate is None else recipe.rate.probability()
-        if probability <= 0.0 and told is None:
-            next(self._left_out)
-            return make_unrecorded(recipe, context, UNSAMPLED, function, instance, args, kwargs)
-        trace_id = new_trace_id() if told is None else told.trace_id
-        tail = None if self.forced else self.tail
-        if tail is not None:
-            trace = self._begin_sampled(tail, recipe, trace_id, probability, told, instance, args, kwargs)
-            if trace is None:
-                return self._leave_out(tail, trace_id, recipe, context, function, instance, args, kwargs, told)
-        elif told is not None:
-            return told
-        elif probability < 1.0 and not self.forced and not keeps(trace_id, probability):
-            next(self._left_out)
-            return make_unrecorded(recipe, context, UNSAMPLED, function, instance, args, kwargs)
-        else:
-            trace = Trace(trace_id, 1.0 if self.forced else 1.0 / probability)
-        trace.room = recipe.room
-        if told is not None:
-            trace.state = told.state
-        elif linked is not None and linked.trace.session is not None:
-            trace.session = linked.trace.session
-        return trace
-
-    def _begin_sampled(
-        self,
-        tail: Tail,
-        recipe: Recipe,
-        trace_id: int,
-        share: float,
-        told: Trace | None,
-        instance: Any,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-    ) -> Trace | None:
-        critical = recipe.critical is not None and recipe.critical.holds(
-            CallScope(recipe.function, instance, args, recipe.bind(args, kwargs))
-        )
-        if told is None:
-            return tail.begin(recipe, trace_id, share=share, critical=critical)
-        random, least = read_state(told.state.get("ot") if told.state else None)
-        return tail.begin(
-            recipe, trace_id, random=random, share=share, critical=critical, sampled=told.sampled, told=least
-        )
-
-    def _leave_out(
-        self,
-        tail: Tail,
-        trace_id: int,
-        recipe: Recipe,
-        context: Context,
-        function: Any,
-        instance: Any,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        told: Trace | None = None,
-    ) -> Unrecorded:
-        """Begin a trace whose calls are only counted."""
-        made = make_unrecorded(recipe, context, None, function, instance, args, kwargs)
-        made.tail, made.trace_id, made.random = tail, trace_id, trace_id & MASK
-        made.recorded = tail.controller.plan.record
-        if told is not None:
-            made.state = told.state
-            random, _ = read_state(told.state.get("ot") if told.state else None)
-            made.random = made.random if random is None else random
-        return made
-
-    def _count(
-        self,
-        above: Unrecorded,
-        recipe: Recipe,
-        function: Any,
-        instance: Any,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        context: Context,
-    ) -> Any:
-        """Begin to count a call within a trace that is not recorded."""
-        parent: Any = above
-        if recipe.nested != "child" and joins(parent, recipe, function, instance):
-            return None
-        if recipe.condition is not None and not recipe.condition.holds(
-            CallScope(recipe.function, instance, args, recipe.bind(args, kwargs))
-        ):
-            return None
-        return make_unrecorded(recipe, context, above, function, instance, args, kwargs)
-
-    def count_failure(
-        self,
-        recipe: Recipe,
-        function: Any,
-        instance: Any,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        start: int,
-        exc: BaseException,
-    ) -> None:
-        """Count a call that `begin` has answered `COUNTED` or `LEFT_OUT`, and that has raised."""
-        stop = _clock()
         try:
             context = current()
-            above = context.get(SPAN_KEY)
-            call = make_unrecorded(
-                recipe, context, above if type(above) is Unrecorded else UNSAMPLED, function, instance, args, kwargs
-            )
+            if root is not None and ROOT_KEY in root:
+                below: Any = root[SPAN_KEY]
+                call = root_of(below, root)
+                below.tail.roots.pop(call.trace_id, None)
+                call.recipe, call.function, call.context = recipe, function, context
+                call.instance, call.args, call.kwargs = instance, args, kwargs
+            else:
+                above = context.get(SPAN_KEY)
+                parent = above if root is None and type(above) is Unrecorded else UNSAMPLED
+                call = make_unrecorded(recipe, context, parent, function, instance, args, kwargs)
+                call.instance, call.args, call.kwargs = instance, args, kwargs
             call.start, call.stop = start, stop
-            call.fail(exc)
+            if exc is not None:
+                call.fail(exc)
+            else:
+                call.settle()
         except Exception as error:
             contain("fail", error)
 
     def begin_later(
         self, recipe: Recipe, function: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Recording | None:
-        """Do as `begin` does, for advice that leaves the counting to what this returns."""
-        recording: Any = self.begin(recipe, function, instance, args, kwargs)
-        if recording is COUNTED or recording is LEFT_OUT:
-            context = current()
-            above = context.get(SPAN_KEY)
-            recording = make_unrecorded(
-                recipe, context, above if type(above) is Unrecorded else UNSAMPLED, function, instance, args, kwargs
-            )
-        return cast("Recording | None", recording)
+        """Do as `begin` does in what is current now."""
+        context = current()
+        return self.begin(recipe, function, instance, args, kwargs, context, context.get(SPAN_KEY))
 
-    def _begin_timed(self, trace: Trace, *call: Any) -> Any:
+    def _mind(self, recipe: Recipe, span: Span) -> None:
+        """Say so if recording a result has taken longer than it may."""
+        taken = _clock() - (span.stop or 0)
+        if taken > self.patience and span.stop is not None:
+            self.impatient(recipe, taken)
+
+    def _begin_timed(self, trace: Trace, *call: Any) -> Recording | None:
         """Measure what beginning a span takes."""
         trace.timed = False
         start = _cpu_clock()
@@ -573,47 +414,3 @@ class Recorder:
         self.finish(span, result)
         trace.spent += _cpu_clock() - start
         trace.timed = True
-
-    def _thin(self, recipe: Recipe) -> float | None:
-        """Decide on one span within a kept trace; returns its weight, None if it is left out."""
-        probability = recipe.sample if recipe.rate is None else recipe.rate.probability()
-        if probability <= 0.0 or not (self.forced or keeps(new_span_id(), probability)):
-            next(self._left_out)
-            return None
-        return 1.0 if self.forced else 1.0 / probability
-
-    def _foreign(self, above: Any, own: Any) -> tuple[Span | None, Trace | None, int | None, SpanContext | None]:
-        """Place a span that another library made current: a copy of ours, one below ours, or one from elsewhere.
-
-        Args:
-            own: our span that was current when it was made, if there was one.
-        """
-        context = above.get_span_context()
-        if not context.is_valid:
-            return None, None, None, None
-        ours = self.open.get(context.span_id)
-        if ours is not None:
-            return ours, ours.trace, context.span_id, None
-        trace = self.traces.get(context.trace_id)
-        if trace is None and own is not None and own.library and own.stop is None and not context.is_remote:
-            return own, own.trace, own.span_id, context  # a root only because it could not see ours
-        if trace is None and self.tail is not None:
-            trace = self.tail.follow(context.trace_id)
-        if trace is None:
-            trace = Trace(context.trace_id)
-            trace.state = context.trace_state
-            trace.sampled = bool(context.trace_flags & TraceFlags.SAMPLED) if context.is_remote else None
-        return None, trace, context.span_id, context
-
-    def _adopt(
-        self, span: Span, recipe: Recipe, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Adoption | None:
-        span.waiting_for = None
-        bound = recipe.bind(args, kwargs)
-        scope = CallScope(recipe.function, instance, args, bound)
-        if recipe.condition is not None and not recipe.condition.holds(scope):
-            return None
-        if recipe.sample <= 0.0:
-            span.dropped = "sampled"
-        outcome.begin_record(span, recipe, scope, bound)
-        return Adoption(span, recipe, scope)

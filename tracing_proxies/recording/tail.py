@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
+from opentelemetry.context import Context
 
 from tracing_proxies.recording import outcome
+from tracing_proxies.recording.context import SPAN_KEY
 from tracing_proxies.recording.held import Held
-from tracing_proxies.recording.ids import new_span_id
+from tracing_proxies.recording.ids import new_span_id, new_trace_id
+from tracing_proxies.recording.ids import random_bits as _bits
 from tracing_proxies.recording.overflow import is_long, relieve
 from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.state import told_state
 from tracing_proxies.recording.trace import Trace
+from tracing_proxies.recording.unrecorded import ROOT_KEY, Unrecorded
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.sampling.controller import Controller
 from tracing_proxies.sampling.keys import Key
@@ -25,11 +31,12 @@ from tracing_proxies.sampling.verdict import Verdict, decide, inverse, with_erro
 if TYPE_CHECKING:
     from tracing_proxies.recording.recipe import Recipe
     from tracing_proxies.recording.scope import CallScope
-    from tracing_proxies.recording.unrecorded import Unrecorded
 
 _RARE_AFTER = 30 * 10**9
 _EVERY = 10**8
 _MOST_STUBS = 50
+_SUDDEN = 50
+_MOST_ROOTS = 10_000
 _WEIGHED_FROM = 1_000
 _MOST_ENDED = 10_000
 _TIMED_STUB = 0x7  # of their number: one in 8 is measured
@@ -53,6 +60,7 @@ class Tail:
     Attributes:
         recorder: whose traces these are.
         undecided: the traces that are recorded and not decided yet, by the id of what holds their spans.
+        roots: the first calls of traces that are not recorded, by trace id, where something below has asked for them.
     """
 
     def __init__(
@@ -68,15 +76,22 @@ class Tail:
         self.emit = emit
         self.recorder: Any = None
         self.undecided: dict[int, Held] = {}
+        self.roots: dict[int, Unrecorded] = {}
         self._rouse = rouse
         self._clock = clock
         self._cpu_clock = cpu_clock
+        self._below = Unrecorded.stand_in(0, 0, 0.0)
+        self._below.tail, self._below.shared = self, True
         self._due = 0
+        self._alarm = math.inf
         self._plan: Any = None
         self._least = self._least_capture = 0
         self._errors, self._slow, self._rare = ("error" in keep), ("slow" in keep), ("rare" in keep)
+        self._rare_after = _RARE_AFTER if self._rare else 1 << 64  # more than since never
         self._conditions = tuple(condition for condition in keep if not isinstance(condition, str))
         self._left_out = itertools.count()
+        self._begun = itertools.count()
+        self._skipped = itertools.count()
         # Traces that have ended here: their late spans may come with nothing but the id.
         self._ended: LRUCache[int, Held] = LRUCache(_MOST_ENDED)
         self._lock = threading.Lock()
@@ -84,7 +99,17 @@ class Tail:
     @property
     def left_out(self) -> int:
         """How many recorded spans sampling has left out."""
-        return int(repr(self._left_out)[len("count(") : -1])
+        return _read(self._left_out)
+
+    @property
+    def unrecorded(self) -> int:
+        """How many traces were only counted from the start."""
+        return _read(self._skipped)
+
+    @property
+    def arrived(self) -> int:
+        """How many traces have begun."""
+        return _read(self._begun) + _read(self._skipped)
 
     @property
     def holding(self) -> int:
@@ -92,12 +117,45 @@ class Tail:
         return sum(len(held.spans) for held in list(self.undecided.values()))
 
     def forget(self) -> None:
-        """Begin anew in a forked child: the parent's traces are the parent's to decide on."""
-        self.undecided = {}
+        """Begin anew in a forked child: what the parent holds is the parent's, and what comes here follows one rule."""
         self._lock = threading.Lock()
-        self._left_out = itertools.count()
+        for held in list(self.undecided.values()):
+            held.spans.clear()
+            if held.verdict is None:
+                self.conclude(held, self._early(held))
+        self.undecided = {}
+        self._left_out, self._begun, self._skipped = itertools.count(), itertools.count(), itertools.count()
+        self.roots = {}
         self._due = 0
         self.controller.begin_anew()
+
+    def leave_out(self, recipe: Recipe, context: Context) -> Any:
+        """Decide at once on most traces that are not recorded.
+
+        Returns:
+            What is to be current below the call; the id of the trace where it takes more to decide.
+        """
+        start = self._clock()
+        tally = recipe.tally
+        trace_id = _bits(128) or new_trace_id()
+        if start >= self._due or trace_id & MASK >= self._least or start - tally.seen > self._rare_after:
+            return trace_id
+        tally.seen = start
+        next(self._skipped)
+        made = context.copy()
+        made[SPAN_KEY], made[ROOT_KEY] = self._below, (trace_id, recipe)
+        return Context(made)
+
+    def materialise(self, trace_id: int, recipe: Recipe) -> Unrecorded:
+        """Return the object for the first call of a trace that is not recorded, as long as it is under way."""
+        found = self.roots.get(trace_id)
+        if found is None:
+            found = Unrecorded.stand_in(trace_id, trace_id & MASK, self.controller.plan.record)
+            found.tail, found.recipe = self, recipe
+            if len(self.roots) >= _MOST_ROOTS:  # their ends are elsewhere, or nowhere
+                self.roots.pop(next(iter(self.roots)), None)
+            found = self.roots.setdefault(trace_id, found)
+        return found
 
     def begin(
         self,
@@ -124,17 +182,17 @@ class Tail:
         """
         now = self._clock()
         controller, tally = self.controller, recipe.tally
-        controller.roots += 1
-        if not self._due - _EVERY <= now < self._due or controller.roots >= controller.alarm:
-            self._due = now + _EVERY
+        begun = next(self._begun)
+        if not self._due - _EVERY <= now < self._due or begun >= self._alarm:
+            self._due, self._alarm = now + _EVERY, begun + _SUDDEN
             self._rouse()
         if random is None:
             random = trace_id & MASK
         plan = controller.plan
         if plan is not self._plan:
             self._least, self._least_capture = threshold(plan.record), threshold(plan.capture)
-            self._plan = plan
-        rare = self._rare and now - tally.seen > _RARE_AFTER
+            self._plan, self._alarm = plan, begun + controller.sudden
+        rare = now - tally.seen > self._rare_after
         tally.seen = now
         recorded, capture = plan.record, random >= self._least_capture
         if rare or critical or share < 1.0 or sampled:
@@ -211,6 +269,8 @@ class Tail:
     def conclude(self, held: Held, verdict: Verdict) -> None:
         """Put a verdict into effect."""
         self.undecided.pop(id(held), None)
+        if verdict.weight > 1.0:
+            held.trace.state = told_state(held.trace.state, held.random, threshold(1.0 / verdict.weight))
         held.verdict = verdict
         held.release()
 
@@ -275,7 +335,7 @@ class Tail:
             root.refused = True
             return False
         root.trace = trace = Trace(root.trace_id, inverse(error))
-        trace.state = root.state
+        trace.state = told_state(root.state, root.random, threshold(error))
         trace.name = root.recipe.constant_name or ""
         return True
 
@@ -310,7 +370,6 @@ class Tail:
                 outcome.describe_returned_error(span, recipe, scope)
         span.metadata["sampling.detail"] = "stub"
         span.metadata["sampling.reason"] = "error" if failed else "slow" if not root.stubs > 1 else "above"
-        span.metadata["sampling.weight"] = round(trace.weight, 4)
         span.release()
         self.emit(span)
 
@@ -365,8 +424,8 @@ class Tail:
         if trace.spent:
             self.controller.measured(trace.spent / 1e9, spans, captured=trace.payload)
 
-    def route(self, held: Held, span: Span) -> None:
-        """Hand a span on, or leave it out."""
+    def route(self, held: Held, span: Span, late: bool) -> None:
+        """Hand a span on, or leave it out; an error that comes after the verdict may still leave a trace of itself."""
         verdict = held.verdict
         assert verdict is not None
         trace = held.trace
@@ -377,7 +436,6 @@ class Tail:
             if not verdict.whole and not root:
                 span.parent_id = held.root_id
             if root and (verdict.weight != 1.0 or verdict.reason != "share"):
-                span.metadata["sampling.weight"] = round(span.weight, 4)
                 span.metadata["sampling.reason"] = verdict.reason
                 span.metadata["sampling.detail"] = (
                     "errors" if not verdict.whole else "full" if trace.payload else "skeleton"
@@ -385,8 +443,19 @@ class Tail:
             if held.partial and root:
                 span.metadata["sampling.partial"] = True
             self.emit(span)
+        elif late and error and self._errors and held.random >= threshold(plan := self.controller.plan.error):
+            span.weight /= plan
+            span.metadata["sampling.reason"], span.metadata["sampling.detail"] = "error", "late"
+            if held.partial:
+                span.metadata["sampling.partial"] = True
+            self.emit(span)
         else:
             next(self._left_out)
+
+
+def _read(count: Any) -> int:
+    # `next` counts without a lock, and the text is the only way to read a count without counting.
+    return int(repr(count)[len("count(") : -1])
 
 
 class _Whole:

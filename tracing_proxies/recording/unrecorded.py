@@ -39,6 +39,8 @@ class Unrecorded(api.NonRecordingSpan):
         random: the R of the sampling rule.
         recorded: the probability at which such traces are recorded.
         refused: whether its errors have been denied a stub.
+        shared: whether it stands for all first calls that have no object of their own (0.1 us a call, where that takes
+            0.6); its trace id stands beside it then.
         stop: when it ended, where that is not now.
     """
 
@@ -54,6 +56,7 @@ class Unrecorded(api.NonRecordingSpan):
     recorded = 0.0
     state: TraceState | None = None
     refused = False
+    shared = False
     stubs = 0
     weight = 1.0
     function: Any = None
@@ -116,6 +119,12 @@ class Unrecorded(api.NonRecordingSpan):
         """Count the call, whose outcome is known otherwise."""
         self._end((self.stop or _clock()) - self.start, failed, None, None)
 
+    def settle(self) -> None:
+        """Leave the stub of a call that has been counted, if it is to have one."""
+        tail = self.root.tail
+        if tail is not None:
+            tail.end_unrecorded(self, (self.stop or _clock()) - self.start, False, None, None)
+
     def scope(self) -> CallScope:
         """Return the call as capture paths see it."""
         recipe = self.recipe
@@ -157,7 +166,7 @@ def make_unrecorded(
     if parent is None:
         made.root = made
     else:
-        made.root, made.parent = parent.root, parent
+        made.root, made.parent = root_of(parent, context), parent
     if recipe.reads_unrecorded:
         made.instance, made.args, made.kwargs = instance, args, kwargs
     made.context = with_span(context, made)
@@ -169,10 +178,19 @@ UNSAMPLED: Final = Unrecorded.stand_in(0, 0, 0.0)
 """Stands as the current span below a call whose rule says ``sample: never``: nothing there is recorded either."""
 
 
-COUNTED: Final = object()
-"""Tells advice that a call within a trace that is not recorded is to be counted, and no more."""
-
-LEFT_OUT: Final = object()
-"""Tells it the same of a call whose own rule leaves it out, with what is below: `LEFT_OUT_CONTEXT` is current there."""
-
 LEFT_OUT_CONTEXT: Final = Context({SPAN_KEY: UNSAMPLED})
+"""What is current there, where nothing else is."""
+
+ROOT_KEY: Final = "tracing-proxies-root"
+"""Where the trace id and the recipe stand, below a first call that has no object of its own."""
+
+
+def root_of(above: Unrecorded, context: Context) -> Unrecorded:
+    """Return the first call of the trace that is current in a context.
+
+    Args:
+        above: what stands as the current span there.
+    """
+    if not above.shared or above.tail is None:
+        return above.root
+    return above.tail.materialise(*context[ROOT_KEY])  # type: ignore[misc]

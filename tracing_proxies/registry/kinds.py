@@ -158,10 +158,13 @@ def read_keeps(reader: Reader, node: Node, key: Key) -> tuple[str | CapturePath,
         if found.text in KEEPS:
             return found.text
         try:
-            return compile_trace_path(found.text)
+            condition = compile_trace_path(found.text)
         except PathError as error:
             right = error.suggestion or nearest(found.text, KEEPS)
             raise Refusal("TP205", error.message, found.at(error.offset), right) from None
+        if not condition.roots:
+            raise Refusal("TP205", f"{found.text[:60]!r} says nothing of a trace", found.place)
+        return condition
 
     return _each(reader, node, read)
 

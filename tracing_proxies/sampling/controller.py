@@ -52,7 +52,7 @@ class Controller:
         clock: tells the monotonic time in seconds.
         plan: the probabilities that hold now.
         keys: what is known of names.
-        alarm: at how many traces the next step is due before its time.
+        sudden: after how many traces the next step is due before its time.
         roots: how many traces have begun.
         errors: how many traces had an error.
         notable: how many were recorded that are an error, slow, or asked for.
@@ -79,7 +79,7 @@ class Controller:
         self.ladder = Ladder(self._tell)
         self.host = host
         self.roots = 0
-        self.alarm = math.inf
+        self.sudden = self._alarm = math.inf
         self.errors = 0
         self.notable = 0
         self.rare = 0
@@ -176,7 +176,7 @@ class Controller:
     @property
     def due(self) -> bool:
         """Whether it is time for a step."""
-        return self.roots >= self.alarm or not 0 <= self.clock() - self._last < TICK
+        return self.roots >= self._alarm or not 0 <= self.clock() - self._last < TICK
 
     def step(self) -> None:
         """Take one step of the loop: learn what was spent, and make the next plan."""
@@ -205,7 +205,8 @@ class Controller:
             self.keys.fill(self.plan.room, self.costs.export, self.floor)
         self._let_in = 0.0
         self._press_from = max(_AT_ONCE * self.plan.room, _AT_LEAST_AT_ONCE * budget)
-        self.alarm = self.roots + _FEW_ROOTS + 3 * self._demand.roots * TICK
+        self.sudden = _FEW_ROOTS + 3 * self._demand.roots * TICK
+        self._alarm = self.roots + self.sudden
         self.ladder.follow(self.plan, now)
 
     def _spent(self, now: float, elapsed: float) -> tuple[float, float]:

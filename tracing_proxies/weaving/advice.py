@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from opentelemetry.context import Context
+
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import attach, detach
 from tracing_proxies.recording.recipe import Recipe
@@ -37,12 +39,13 @@ class JoinPoint:
         "bound",
         "call",
         "entry",
-        "failed",
         "function",
         "lazy",
         "mutations",
         "raw",
         "recipe",
+        "recorder",
+        "skip",
         "standing",
         "tally",
         "target",
@@ -55,7 +58,8 @@ class JoinPoint:
         self.function = function
         self.begin = recorder.begin
         self.begin_later = recorder.begin_later
-        self.failed = recorder.count_failure
+        self.recorder = recorder
+        self.skip: Callable[[], int] = recorder.skipped.__next__
         self.tally = recorder.tally(str(target))
         self.lazy = lazy
         self.bound = bound
@@ -65,6 +69,22 @@ class JoinPoint:
         self.mutations: dict[int, Any] = {}  # wherever the entry has been put, for as long as it lives
         self.recipe: Recipe | None = None
         self.standing: Recipe | None = None  # what `recipe` is whenever tracing is switched on
+
+    def end_counted(
+        self,
+        recipe: Recipe,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        root: Context | None,
+        start: int,
+        stop: int,
+        exc: BaseException | None,
+    ) -> None:
+        """End a call that was only counted, as ``Recorder.end_counted`` says."""
+        instance = None
+        if self.bound and args:
+            instance, args = args[0], args[1:]
+        self.recorder.end_counted(recipe, self.function, instance, args, kwargs, root, start, stop, exc)
 
     def follow(self, recipe: Recipe | None, on: bool) -> None:
         """Go over to another recipe, at once if tracing is switched on, else when it will be."""

@@ -23,10 +23,12 @@ from types import FunctionType, MethodType
 from typing import Any
 
 import wrapt
+from opentelemetry.context import Context
 
-from tracing_proxies.recording.context import attach, detach, reset
+from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach, reset, with_span
+from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.tally import LOOK_AT
-from tracing_proxies.recording.unrecorded import COUNTED, LEFT_OUT, LEFT_OUT_CONTEXT
+from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, UNSAMPLED, Unrecorded
 from tracing_proxies.registry.fields import mro_of, namespace_of
 from tracing_proxies.weaving.advice import JoinPoint, go_on, wrap
 from tracing_proxies.weaving.candidates import is_bound_by
@@ -119,34 +121,59 @@ def advise(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     __tracebackhide__ = True
     point = _point_of(self)  # past `__getattribute__`
     recipe = point.recipe
-    recording = None
+    recording: Any = None
+    counted = False
     if recipe is not None and not point.lazy:
-        if point.bound and args:
-            recording = point.begin(recipe, point.function, args[0], args[1:], kwargs)
-        else:
-            recording = point.begin(recipe, point.function, None, args, kwargs)
-    if recording is COUNTED or recording is LEFT_OUT:
-        token = attach(LEFT_OUT_CONTEXT) if recording is LEFT_OUT else None
-        start = _clock()
-        try:
-            result = point.call(*args, **kwargs)
-        except BaseException as exc:
+        # What is not recorded is counted here, before anything is made for it.
+        context = current()
+        above = context.get(SPAN_KEY)
+        inside = tail = None
+        if above is None:
+            if recipe.never:
+                inside = with_span(context, UNSAMPLED) if context else LEFT_OUT_CONTEXT
+                point.skip()
+            elif recipe.is_plain and not point.recorder.forced:
+                tail = point.recorder.tail
+                if tail is not None:
+                    inside = tail.leave_out(recipe, context)
+        if type(inside) is Context or (
+            above is not None and type(above) is Unrecorded and recipe.counts_alone and not point.tally.has_namesakes
+        ):
+            counted = True
+            token = None if inside is None else attach(inside)
+            start = _clock()
+            try:
+                result = point.call(*args, **kwargs)
+            except BaseException as exc:
+                stop = _clock()
+                if token is not None:
+                    detach(token)
+                point.end_counted(recipe, args, kwargs, inside, start, stop, exc)
+                cut_frame(exc)
+                raise
+            taken = _clock() - start
             if token is not None:
-                detach(token)
-            instance, rest = (args[0], args[1:]) if point.bound and args else (None, args)
-            point.failed(recipe, point.function, instance, rest, kwargs, start, exc)
-            cut_frame(exc)
-            raise
-        taken = _clock() - start
-        if token is not None:
-            detach(token)
-        if recipe.fold is None and _continues(id(type(result))) is None:
-            recipe.count(taken)
-            if not taken & LOOK_AT:
-                recipe.tally.relieve()
-            return result
-        instance, rest = (args[0], args[1:]) if point.bound and args else (None, args)
-        recording = point.begin_later(recipe, point.function, instance, rest, kwargs)
+                try:
+                    reset(token)
+                except ValueError:
+                    pass
+            if recipe.fold is None and _continues(id(type(result))) is None:
+                recipe.count(taken)
+                if not taken & LOOK_AT:
+                    point.tally.relieve()
+                if tail is not None and (taken > point.tally.slow or tail.roots):
+                    point.end_counted(recipe, args, kwargs, inside, start, start + taken, None)
+                return result
+            if point.bound and args:  # what its call has only made goes on, under a recording that lasts as long
+                recording = point.begin_later(recipe, point.function, args[0], args[1:], kwargs)
+            else:
+                recording = point.begin_later(recipe, point.function, None, args, kwargs)
+        elif point.bound and args:
+            recording = point.begin(recipe, point.function, args[0], args[1:], kwargs, context, above, inside or 0)
+        else:
+            recording = point.begin(recipe, point.function, None, args, kwargs, context, above, inside or 0)
+    if counted:
+        pass
     elif recording is None:
         try:
             result = point.call(*args, **kwargs)
@@ -174,7 +201,10 @@ def advise(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     if proceed is not None:
         instance, rest = (args[0], args[1:]) if point.bound and args else (None, args)
         return go_on(proceed, point, recipe, recording, result, instance, rest, kwargs)
-    if recording is not None:
+    if type(recording) is Span and recording.stop is None:  # `Span.finish` without the call
+        recording.stop = _clock()
+        recording.recorder.finish(recording, result)
+    elif recording is not None:
         recording.finish(result)
     return result
 

@@ -1,0 +1,179 @@
+"""The retail application under stress, held to a budget: what tracing costs, live, and what its callers notice.
+
+First it runs as fast as it can, untraced, with everything traced, and within the budget; then calmly, in turns, for its
+response times. Progress is drawn while it runs; the figures go to perf/load.md and perf/load.json.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+HERE = Path(__file__).parent
+WINDOW = 10.0
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def run(budget: str, copies: int, seconds: float) -> Iterator[dict[str, Any]]:
+    """Run the application in a process of its own, and yield each line that it tells."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "perf.market", budget, str(copies), str(seconds), folder]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                yield json.loads(line)
+        if process.returncode:
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+
+
+def draw(title: str, told: Sequence[dict[str, Any]]) -> Table:
+    """Draw how a run does."""
+    table = Table(title=title, show_header=False, min_width=74)
+    last = told[-1]
+    table.add_row("running for", f"{last['seconds']:.0f} s, {last['triggers']} triggers, {last['cpu']:.1f} s of CPU")
+    if "sampling" in last:
+        sampling, delivery = last["sampling"], last["delivery"]
+        spent = [line["sampling"].get("spent") or 0.0 for line in told[-60:]]
+        most = max([*spent, 1e-9])
+        curve = "".join(_BARS[min(7, int(7 * value / most))] for value in spent)
+        table.add_row("tracing's share of a core", f"{spent[-1]:.2%}  {curve}")
+        table.add_row("detail", f"{sampling['step']}, {sampling.get('stubs', 0)} stubs")
+        table.add_row("calls", f"{last['calls']:,} counted, {last['errors']:,} of them errors")
+        table.add_row("spans", f"{delivery['delivered']:,} delivered, {delivery['sampled_out']:,} left out")
+    return table
+
+
+def watch(console: Console, title: str, budget: str, copies: int, seconds: float) -> list[dict[str, Any]]:
+    """Run the application, and draw how it does."""
+    told: list[dict[str, Any]] = []
+    with Live(console=console, refresh_per_second=2) as live:
+        for line in run(budget, copies, seconds):
+            told.append(line)
+            live.update(draw(title, told))
+    return told
+
+
+def worst_window(told: Sequence[dict[str, Any]], until: float) -> float:
+    """Return the largest share of a core that tracing took over any ten seconds.
+
+    Args:
+        until: when the run was over, in its own seconds; what is delivered afterwards is not counted.
+    """
+    return max(line["sampling"]["spent"] for line in told if line["seconds"] <= until + 1.0)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which a share of all values lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def stress(console: Console, budget: str, copies: int, seconds: float) -> dict[str, Any]:
+    """Run the application as fast as it can, untraced, with everything traced, and within the budget."""
+    found: dict[str, Any] = {"budget": budget, "copies": copies, "seconds": seconds}
+    for name, given in (("untraced", "plain"), ("everything", "unlimited"), ("within", budget)):
+        told = watch(console, f"under stress, {name}", given, copies, seconds)
+        last = told[-1]
+        found[name] = {
+            "triggers": last["triggers"],
+            "cpu_ms_per_trigger": 1e3 * last["cpu"] / last["triggers"],
+            "median_ms": 1e3 * statistics.median(last["times"]),
+        }
+        if "sampling" in last:
+            found[name].update(
+                worst_ten_seconds=worst_window(told, seconds) if given != "unlimited" else None,
+                calls=last["calls"],
+                errors=last["errors"],
+                stubs=last["sampling"].get("stubs", 0),
+                delivered=last["delivery"]["delivered"],
+                steps=sorted({line["sampling"]["step"] for line in told}),
+                failures=last["failures"],
+            )
+    plain = found["untraced"]["cpu_ms_per_trigger"]
+    for name in ("everything", "within"):
+        found[name]["more_cpu"] = found[name]["cpu_ms_per_trigger"] / plain - 1.0
+    return found
+
+
+def calm(console: Console, budget: str, seconds: float, rounds: int) -> dict[str, dict[str, float]]:
+    """Run it calmly in turns, and return its response times, median and 95th percentile in milliseconds."""
+    times: dict[str, list[float]] = {"plain": [], "unlimited": [], budget: []}
+    for number in range(rounds):
+        for given, known in times.items():
+            told = watch(console, f"calmly, {given}, round {number + 1} of {rounds}", given, 0, seconds)
+            known.extend(told[-1]["times"])
+    return {
+        given: {"triggers": len(known), "median": 1e3 * statistics.median(known), "p95": 1e3 * percentile(known, 0.95)}
+        for given, known in times.items()
+    }
+
+
+def write(stressed: dict[str, Any], calmed: dict[str, dict[str, float]]) -> str:
+    """Write the report, and return its text."""
+    budget = stressed["budget"]
+    lines = [
+        "# The retail application, held to a budget",
+        "",
+        f"Under stress: {stressed['copies']} runs at a time, {stressed['seconds']:.0f} s each, into the local store.",
+        "",
+        "| | triggers | CPU ms a trigger | more CPU | median ms | calls counted | errors counted | stubs | spans |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name in ("untraced", "everything", "within"):
+        row = stressed[name]
+        shown = name if name != "within" else f"within {budget}"
+        more = "" if name == "untraced" else f"{row['more_cpu']:+.1%}"
+        counted = [f"{row[key]:,}" if key in row else "" for key in ("calls", "errors", "stubs", "delivered")]
+        figures = [f"{row['cpu_ms_per_trigger']:.1f}", more, f"{row['median_ms']:.0f}", *counted]
+        lines.append(f"| {shown} | {row['triggers']} | {' | '.join(figures)} |")
+    row = stressed["within"]
+    lines += [
+        "",
+        f"Within {budget} tracing took at most {row['worst_ten_seconds']:.2%} of a core over any ten seconds: its own "
+        "threads' CPU as the system tells it, and what it takes on the application's threads as measured on one trace "
+        f"in sixteen. Steps that were seen: {', '.join(row['steps'])}.",
+        "",
+        "## Response times, calmly, six triggers at a time",
+        "",
+        "| | triggers | median ms | p95 ms | median, slower | p95, slower |",
+        "|---|---|---|---|---|---|",
+    ]
+    plain = calmed["plain"]
+    for given, found in calmed.items():
+        slower = [f"{found[key] / plain[key] - 1:+.1%}" if given != "plain" else "" for key in ("median", "p95")]
+        shown = {"plain": "untraced", "unlimited": "everything traced"}.get(given, f"within {given}")
+        figures = [f"{found['median']:.1f}", f"{found['p95']:.1f}", *slower]
+        lines.append(f"| {shown} | {found['triggers']} | {' | '.join(figures)} |")
+    return "\n".join(lines) + "\n"
+
+
+@click.command()
+@click.option("--budget", default="1%", show_default=True)
+@click.option("--copies", default=8, show_default=True, help="How many stress runs at a time.")
+@click.option("--seconds", default=60.0, show_default=True, help="How long each stress run lasts.")
+@click.option("--calm-seconds", default=20.0, show_default=True, help="How long each calm run lasts.")
+@click.option("--rounds", default=3, show_default=True, help="How often the calm runs take turns.")
+def main(budget: str, copies: int, seconds: float, calm_seconds: float, rounds: int) -> None:
+    """Hold the retail application to a budget, and write perf/load.md."""
+    console = Console()
+    stressed = stress(console, budget, copies, seconds)
+    calmed = calm(console, budget, calm_seconds, rounds)
+    text = write(stressed, calmed)
+    (HERE / "load.md").write_text(text)
+    (HERE / "load.json").write_text(json.dumps({"stress": stressed, "calm": calmed}, indent=2) + "\n")
+    console.print(text)
+
+
+if __name__ == "__main__":
+    main()
