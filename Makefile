@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test browser screenshots test-weaving bench bench-masking outage outage-long load kills throughput downstream downstream-part docs lint clean
+.PHONY: demo test browser screenshots test-weaving bench bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -59,6 +59,9 @@ throughput: $(VENV)/.ready  ## measure what a delivered span costs, by size and 
 
 bench-masking: $(VENV)/.ready  ## measure masking beside other engines: make bench-masking DATA=file.jsonl SCORER=score.py
 	$(BIN)/python -m perf.masking --data $(DATA) --scorer $(SCORER)
+
+sampling-sim: $(VENV)/.ready  ## simulate the budget beside simpler strategies, and write perf/sampling.svg and perf/sampling.md
+	$(BIN)/python -m perf.sampling_picture
 
 lint: $(VENV)/.ready  ## check style and types
 	$(BIN)/ruff check .

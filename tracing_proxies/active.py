@@ -22,7 +22,7 @@ from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.reloading import Reloading
-from tracing_proxies.sampling.controller import Work
+from tracing_proxies.sampling.learning import Work
 from tracing_proxies.weaving.unmatched import find_pending
 from tracing_proxies.weaving.weaver import Weaver
 

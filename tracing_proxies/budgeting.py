@@ -20,8 +20,9 @@ from tracing_proxies.recording.unrecorded import UNSAMPLED
 from tracing_proxies.registry.model import Registry, Rule, SamplingSettings, Settings
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.registry.policy import Policy
-from tracing_proxies.sampling.controller import TICK, Controller, Work
+from tracing_proxies.sampling.controller import TICK, Controller
 from tracing_proxies.sampling.host import HostLoad, host_load
+from tracing_proxies.sampling.learning import Work
 from tracing_proxies.sampling.stacked import find_stacked
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.proxies import weave_callable
@@ -108,10 +109,14 @@ class Budgeting:
             self._loop.wake()
 
     def _rouse(self) -> None:
-        if self._loop.start():
+        if self._controller is not None and self._tail is not None:
+            self._controller.roots = self._tail.arrived
+        due = self._controller is not None and self._controller.due
+        if not self._loop.start():
+            if due:
+                self._beat()  # no thread can be started: the calling one does it
+        elif due:  # it wakes by itself as long as it is awake; twice as often would cost twice as much
             self._loop.wake()
-        elif self._controller is not None and self._controller.due:
-            self._beat()  # no thread can be started: the calling one does it
 
     def _step(self) -> float | None:
         controller = self._controller

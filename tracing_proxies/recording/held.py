@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from tracing_proxies.sampling.rule import MASK
+from tracing_proxies.sampling.rule import MASK, probability_of
 from tracing_proxies.sampling.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -30,12 +30,14 @@ class Held:
         fixed: whether a service has been told already that it is kept.
         root_id: of its first span here.
         least: the T that memory has set: traces of a lower R have been dropped for want of it.
+        error: the probability at which errors left stubs when the first of its spans failed; None if none has. What is
+            recorded is judged by the same as what is not, whose stub cannot wait for the end of the trace.
         begun: nanoseconds of the monotonic clock.
         verdict: what is kept; None as long as it is undecided.
     """
 
     __slots__ = (
-        "begun", "critical", "fixed", "least", "partial", "random", "rare", "recorded", "root_id", "spans",
+        "begun", "critical", "error", "fixed", "least", "partial", "random", "rare", "recorded", "root_id", "spans",
         "tail", "trace", "verdict", "weighed",
     )  # fmt: skip
 
@@ -52,6 +54,7 @@ class Held:
         self.random = trace.trace_id & MASK if random is None else random
         self.begun = begun
         self.critical = self.rare = self.partial = self.fixed = False
+        self.error: float | None = None
         self.root_id = 0
         self.least = 0
         self.weighed = (0, 0)
@@ -59,8 +62,15 @@ class Held:
         self.spans: deque[Span] = deque()
         self.tail = tail
 
+    @property
+    def survived(self) -> float:
+        """The probability at which memory has not taken it."""
+        return probability_of(self.least)
+
     def add(self, span: Span) -> None:
         """Take an ended span."""
+        if span.level == "ERROR" and self.error is None:
+            self.tail.note_error(self, span)
         self.spans.append(span)
         if self.verdict is not None:
             self.release(late=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,8 +24,9 @@ from tracing_proxies.recording.trace import Trace
 from tracing_proxies.recording.unrecorded import ROOT_KEY, Unrecorded
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.sampling.controller import Controller
-from tracing_proxies.sampling.rule import MASK, probability_of, threshold
-from tracing_proxies.sampling.verdict import Verdict, decide
+from tracing_proxies.sampling.keys import Key
+from tracing_proxies.sampling.rule import MASK, keeps, probability_of, threshold
+from tracing_proxies.sampling.verdict import Verdict, decide, inverse, with_error
 
 if TYPE_CHECKING:
     from tracing_proxies.recording.recipe import Recipe
@@ -33,13 +35,15 @@ if TYPE_CHECKING:
 _RARE_AFTER = 30 * 10**9
 _EVERY = 10**8
 _MOST_STUBS = 50
+_SUDDEN = 50
 _MOST_ROOTS = 10_000
 _WEIGHED_FROM = 1_000
 _MOST_ENDED = 10_000
+_TIMED_STUB = 0x7  # of their number: one in 8 is measured
 _TIMED = 0xF  # of the bits of an id above R: one trace in 16 is measured
 _ALL = Verdict(True, True, 1.0, 1.0, "critical")
-_NOTHING = Verdict(False, False, 0.0, 0.0, "")
-_clock = time.perf_counter_ns
+_LEFT_OUT = Verdict(False, False, 0.0, 0.0, "share")
+_DROPPED = Verdict(False, False, 0.0, 0.0, "memory")
 
 
 class Tail:
@@ -50,6 +54,8 @@ class Tail:
         keep: error, slow, rare, and conditions on a trace: what is kept before others.
         emit: takes each span that is kept.
         rouse: lets the controller take its next step soon; called on the application's threads.
+        clock: tells the monotonic time in nanoseconds.
+        cpu_clock: tells the CPU that the calling thread has taken, in nanoseconds.
 
     Attributes:
         recorder: whose traces these are.
@@ -63,6 +69,8 @@ class Tail:
         keep: Sequence[str | CapturePath],
         emit: Callable[[Span], None],
         rouse: Callable[[], None],
+        clock: Callable[[], int] = time.perf_counter_ns,
+        cpu_clock: Callable[[], int] = time.thread_time_ns,
     ) -> None:
         self.controller = controller
         self.emit = emit
@@ -70,13 +78,16 @@ class Tail:
         self.undecided: dict[int, Held] = {}
         self.roots: dict[int, Unrecorded] = {}
         self._rouse = rouse
+        self._clock = clock
+        self._cpu_clock = cpu_clock
         self._below = Unrecorded.stand_in(0, 0, 0.0)
         self._below.tail, self._below.shared = self, True
         self._due = 0
+        self._alarm = math.inf
         self._plan: Any = None
         self._least = self._least_capture = 0
         self._errors, self._slow, self._rare = ("error" in keep), ("slow" in keep), ("rare" in keep)
-        self._rare_after = _RARE_AFTER if self._rare else 1 << 62
+        self._rare_after = _RARE_AFTER if self._rare else 1 << 64  # more than since never
         self._conditions = tuple(condition for condition in keep if not isinstance(condition, str))
         self._left_out = itertools.count()
         self._begun = itertools.count()
@@ -124,7 +135,7 @@ class Tail:
         Returns:
             What is to be current below the call; the id of the trace where it takes more to decide.
         """
-        start = _clock()
+        start = self._clock()
         tally = recipe.tally
         trace_id = _bits(128) or new_trace_id()
         if start >= self._due or trace_id & MASK >= self._least or start - tally.seen > self._rare_after:
@@ -169,23 +180,23 @@ class Tail:
         Returns:
             The trace; None if its calls are only counted.
         """
-        now = _clock()
-        if now >= self._due:
-            self._due = now + _EVERY
-            self._rouse()
+        now = self._clock()
         controller, tally = self.controller, recipe.tally
-        next(self._begun)
+        begun = next(self._begun)
+        if not self._due - _EVERY <= now < self._due or begun >= self._alarm:
+            self._due, self._alarm = now + _EVERY, begun + _SUDDEN
+            self._rouse()
         if random is None:
             random = trace_id & MASK
         plan = controller.plan
         if plan is not self._plan:
             self._least, self._least_capture = threshold(plan.record), threshold(plan.capture)
-            self._plan = plan
+            self._plan, self._alarm = plan, begun + controller.sudden
         rare = now - tally.seen > self._rare_after
         tally.seen = now
         recorded, capture = plan.record, random >= self._least_capture
         if rare or critical or share < 1.0 or sampled:
-            recorded = max(recorded, plan.whole) if rare else recorded
+            recorded = max(recorded, plan.rare) if rare else recorded
             recorded = min(recorded, share)
             if critical:
                 recorded = 1.0
@@ -198,7 +209,7 @@ class Tail:
             return None
         trace = Trace(trace_id)
         trace.payload = capture
-        if not trace_id >> 56 & _TIMED:
+        if not trace_id >> 56 & _TIMED or controller.unsure:
             trace.timed = True
         trace.held = held = Held(trace, recorded, now, self, random)
         held.rare, held.critical, held.fixed = rare, critical, bool(sampled)
@@ -214,7 +225,9 @@ class Tail:
         """
         if held.verdict is None and not held.fixed:
             key = self.controller.keys.find(held.trace.name)
-            share = min(held.recorded, probability_of(held.least), key.share)
+            press = self.controller.press
+            share = min(held.recorded, held.survived, key.share * press)
+            self.controller.let_in(share / press, key.spans)
             held.fixed = held.critical or (not held.partial and held.random >= threshold(share))
             held.recorded = 1.0 if held.critical else share
             held.partial = not held.fixed
@@ -238,14 +251,14 @@ class Tail:
 
     def sweep(self) -> None:
         """Decide early on traces that are long, and make room where those that are undecided hold too much."""
-        now = _clock()
+        now = self._clock()
         waiting = list(self.undecided.values())
         for held in waiting:
             if held.verdict is None and is_long(held, now):
                 self.conclude(held, self._early(held))
         if sum(len(held.spans) for held in waiting) > _WEIGHED_FROM:
             for held in relieve([held for held in waiting if held.verdict is None]):
-                self.conclude(held, _NOTHING)
+                self.conclude(held, _DROPPED)
 
     def close(self) -> None:
         """Decide on all traces as far as they have come."""
@@ -256,11 +269,26 @@ class Tail:
     def conclude(self, held: Held, verdict: Verdict) -> None:
         """Put a verdict into effect."""
         self.undecided.pop(id(held), None)
-        held.trace.weight = verdict.inner if verdict.whole else verdict.weight
         if verdict.weight > 1.0:
             held.trace.state = told_state(held.trace.state, held.random, threshold(1.0 / verdict.weight))
         held.verdict = verdict
         held.release()
+
+    def note_error(self, held: Held, span: Span) -> None:
+        """Take note of the first error of a trace; where that was decided early, it may still leave as much as a stub.
+
+        Args:
+            span: what failed; it has not been added yet.
+        """
+        if not self._errors:
+            return
+        verdict, held.error = held.verdict, self.controller.plan.error
+        if verdict is None:
+            return
+        # Once the first span has been handed on or left out, nothing can be added to it.
+        if verdict is not _DROPPED and (span.span_id == held.root_id or not held.trace.ended):
+            self.controller.errors += 1
+            held.verdict = with_error(verdict, held.random, held.recorded, held.error, held.survived)
 
     def follow(self, trace_id: int) -> Trace | None:
         """Return a trace that has ended here, for spans of it that begin later; None if it is not known any more."""
@@ -284,24 +312,30 @@ class Tail:
             self.controller.errors += 1
         if not ((failed and self._errors) or slow or (is_root and root.stubs)):
             return
-        if root.trace is None and not self._grant(root, "error" if failed else "slow"):
+        if root.trace is None and not self._grant(root):
             return
         if root.trace is None or (root.stubs >= _MOST_STUBS and not is_root):
             return
         root.stubs += 1
-        self._leave_stub(call, root, taken, failed, scope, exc)
+        first = root.stubs == 1
+        if self.controller.stubs & _TIMED_STUB:
+            self._leave_stub(call, root, taken, failed, scope, exc)
+            self.controller.left_stub(first=first)
+        else:
+            start = self._cpu_clock()
+            self._leave_stub(call, root, taken, failed, scope, exc)
+            self.controller.left_stub((self._cpu_clock() - start) / 1e9, first=first)
 
-    def _grant(self, root: Unrecorded, reason: str) -> bool:
+    def _grant(self, root: Unrecorded) -> bool:
         """Decide once for all stubs of a trace."""
         if root.refused:
             return False
-        key = self.controller.keys.find(root.recipe.constant_name or root.recipe.tally.target)
-        verdict = decide(root.random, self.controller.plan, key, root.recorded, important=reason)
-        if not verdict.stub:
+        error = self.controller.plan.error
+        if not keeps(root.random, error):
             root.refused = True
             return False
-        root.trace = trace = Trace(root.trace_id, verdict.weight)
-        trace.state = told_state(root.state, root.random, threshold(1.0 / verdict.weight))
+        root.trace = trace = Trace(root.trace_id, inverse(error))
+        trace.state = told_state(root.state, root.random, threshold(error))
         trace.name = root.recipe.constant_name or ""
         return True
 
@@ -337,48 +371,52 @@ class Tail:
         span.metadata["sampling.detail"] = "stub"
         span.metadata["sampling.reason"] = "error" if failed else "slow" if not root.stubs > 1 else "above"
         span.release()
-        self.controller.left_stub()
         self.emit(span)
 
     def _judge(self, held: Held, root: Span, taken: int) -> Verdict:
-        controller, trace = self.controller, held.trace
+        controller, trace, tally = self.controller, held.trace, root.recipe.tally
         key = controller.keys.find(trace.name)
-        weight = 1.0 / max(held.recorded, 1e-6)
-        slow = self._slow and taken > key.slow * 1e9
-        rare = key.note(time.monotonic(), taken / 1e9, len(held.spans), weight) and self._rare
-        root.recipe.tally.slow = int(min(key.slow * 1e9, 1 << 62))
+        # What would have left a stub if it had not been recorded must be known by the same test.
+        slow_stub = self._slow and taken > tally.slow
+        slow = slow_stub or (self._slow and taken > key.slow * 1e9)
+        rare = (controller.ended(key, taken / 1e9, len(held.spans), held.recorded) and self._rare) or held.rare
+        tally.slow = int(min(key.slow * 1e9, 1 << 62))
+        error = held.error or 0.0
         important = ""
-        if self._errors and any(span.level == "ERROR" for span in list(held.spans)):
+        if held.error is not None:
             important = "error"
             controller.errors += 1
         elif slow:
             important = "slow"
+            error = controller.plan.error if slow_stub else 0.0
         elif self._conditions and any(condition.holds(_Whole(root, taken)) for condition in self._conditions):
             important = "keep"
-        if important or rare:
+        if important:
             controller.notable += 1
-        if held.critical:
-            return _ALL
-        recorded = min(held.recorded, probability_of(held.least))
-        if held.fixed:
-            return Verdict(True, True, 1.0 / recorded, 1.0 / recorded, important or "told")
-        if held.partial and not important:
-            return _NOTHING
-        return decide(held.random, controller.plan, key, recorded, important=important, rare=rare or held.rare)
+        elif rare:
+            controller.rare += 1
+        return self._decide(held, key, important, rare, error)
 
     def _early(self, held: Held) -> Verdict:
         """Decide by what is known of a trace that has not ended."""
+        key = self.controller.keys.find(held.trace.name)
+        self.controller.errors += held.error is not None
+        self.controller.notable += held.error is not None
+        return self._decide(held, key, "error" if held.error is not None else "", held.rare, held.error or 0.0)
+
+    def _decide(self, held: Held, key: Key, important: str, rare: bool, error: float) -> Verdict:
         if held.critical:
             return _ALL
-        failed = self._errors and any(span.level == "ERROR" for span in list(held.spans))
-        recorded = min(held.recorded, probability_of(held.least))
-        if held.fixed:
-            return Verdict(True, True, 1.0 / recorded, 1.0 / recorded, "told")
-        if held.partial and not failed:
-            return _NOTHING
-        key = self.controller.keys.find(held.trace.name)
-        important = "error" if failed else ""
-        return decide(held.random, self.controller.plan, key, recorded, important=important, rare=held.rare)
+        if held.partial and not important:
+            return _LEFT_OUT
+        controller, press = self.controller, self.controller.press
+        verdict = decide(
+            held.random, controller.plan, key, held.recorded, important=important, rare=rare, error=error,
+            survived=held.survived, fixed=held.fixed, press=press,
+        )  # fmt: skip
+        if not held.fixed:
+            controller.let_in(inverse(verdict.inner) / press, len(held.spans))
+        return verdict._replace(reason="told") if held.fixed and not important else verdict
 
     def _report(self, held: Held, taken: int) -> None:
         trace, spans = held.trace, len(held.spans)

@@ -6,12 +6,15 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+import attrs
 
 from tracing_proxies.sampling.host import HostLoad
-from tracing_proxies.sampling.keys import Keys
+from tracing_proxies.sampling.keys import LEAST, Key, Keys, surely
 from tracing_proxies.sampling.ladder import Ladder
-from tracing_proxies.sampling.plan import Costs, Demand, Plan, calmed, share
+from tracing_proxies.sampling.learning import Learning, Work
+from tracing_proxies.sampling.plan import Demand, Plan, calmed, share
 from tracing_proxies.sampling.spending import WINDOW, Spending
 
 TICK = 0.1
@@ -19,28 +22,15 @@ _SECOND = 1.0
 _LEAST_ROOM = 0.05
 _RISE = 1.3
 _FALL = 0.7
-_LEARN = 0.1
 _RELEASE = 0.9
-_ALARM = 0.3
-_ENOUGH_SPANS = 20  # few at a time say little: what a request costs is shared by all that it holds
+_SURGE = 1.5
+_AT_ONCE = 0.15
+_AT_LEAST_AT_ONCE = 0.05
+_FEW_ROOTS = 20
 _LONGEST_STEP = 5.0
 _NEVER_BELOW = 1e-7
 
 _log = logging.getLogger("tracing_proxies")
-
-
-class Work(NamedTuple):
-    """What our own threads have done so far.
-
-    Args:
-        cpu: seconds of CPU that they have taken.
-        finished: spans that they have finished.
-        waiting: spans that they have not begun with.
-    """
-
-    cpu: float
-    finished: int
-    waiting: int
 
 
 class Controller:
@@ -51,12 +41,23 @@ class Controller:
     plan by nothing that matters, and no count or weight.
 
     Args:
-        budget: seconds of CPU per second that tracing may cost; infinite for any.
+        budget: seconds of CPU per second that tracing may cost; infinite for any, and above 0.
         floor: how many traces of each name are kept at least, per second, as far as there is room.
         clock: tells the monotonic time in seconds.
         worker: tells what our own threads have done so far.
         calls: tells how many calls of woven targets there have been.
         host: tells what the budget is multiplied by.
+
+    Attributes:
+        clock: tells the monotonic time in seconds.
+        plan: the probabilities that hold now.
+        keys: what is known of names.
+        sudden: after how many traces the next step is due before its time.
+        roots: how many traces have begun.
+        errors: how many traces had an error.
+        notable: how many were recorded that are an error, slow, or asked for.
+        rare: how many were recorded that are of a name that had not been seen for a while.
+        stubs: how many stubs were made, and `granted` for how many traces.
     """
 
     def __init__(
@@ -71,32 +72,41 @@ class Controller:
     ) -> None:
         self.budget = budget
         self.floor = floor
-        self.costs = Costs()
+        self._learning = Learning()
+        self.costs = self._learning.costs
         self.plan = Plan(room=min(budget, 1.0))
         self.keys = Keys()
         self.ladder = Ladder(self._tell)
         self.host = host
         self.roots = 0
+        self.sudden = self._alarm = math.inf
         self.errors = 0
         self.notable = 0
+        self.rare = 0
         self.stubs = 0
-        self._clock = clock
+        self.granted = 0
+        self.clock = clock
         self._worker = worker
         self._calls = calls
-        self._spending = Spending()
         self._demand = Demand()
+        self._spans = self._demand.spans
         self._caller = 0.0
         self._factor = 1.0
+        self._lately = 0.0
         self._room_then = math.inf
         self._new_calls = 0
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Begin to measure from this moment: at first, and in a forked child."""
-        self._last = self._second = self._clock()
-        self._work = self._exported = self._worker()
+        self._last = self._second = self._looked = self.clock()
+        self._spending = Spending()
+        self._let_in = 0.0
+        self._press_from = math.inf
+        self._work = self._worker()
+        self._learning.begin_anew(self._last, self._work)
         self._counted = self._calls()
-        self._seen = (self.roots, self.errors, self.notable)
+        self._seen = self._counts()
 
     def recorded(self, spans: int, *, captured: bool) -> None:
         """Report that a trace was recorded.
@@ -105,10 +115,37 @@ class Controller:
             captured: whether with arguments and results.
         """
         self._caller += spans * (self.costs.skeleton + (self.costs.payload if captured else 0.0))
-        demand = self._demand
-        self._demand = Demand(
-            demand.calls, demand.roots, demand.errors, demand.notable, demand.spans + (spans - demand.spans) * 0.05
-        )
+        self._spans += (spans - self._spans) * 0.05
+
+    def ended(self, key: Key, duration: float, spans: int, recorded: float) -> bool:
+        """Report that a recorded trace has ended.
+
+        Args:
+            duration: seconds.
+            recorded: the probability at which it was.
+
+        Returns:
+            Whether it is a rare one.
+        """
+        return self.keys.note(key, self.clock(), duration, spans, 1.0 / max(recorded, _NEVER_BELOW))
+
+    @property
+    def press(self) -> float:
+        """What the shares of whole traces are multiplied by.
+
+        It falls below 1.0 where more has come since the last step than was to be expected. So not even a flood
+        after an idle time, when all shares are 1.0, passes the budget by much before the next step comes: what is let
+        in grows with the logarithm of what comes.
+        """
+        return 1.0 if self._let_in <= self._press_from else self._press_from / self._let_in
+
+    def let_in(self, share: float, spans: float) -> None:
+        """Report that a whole trace was decided on.
+
+        Args:
+            share: at which it would have been kept without the press.
+        """
+        self._let_in += share * spans * self.costs.export
 
     def measured(self, seconds: float, spans: int, *, captured: bool) -> None:
         """Report what recording a trace took, measured on the application's threads.
@@ -119,90 +156,116 @@ class Controller:
         """
         costs, each = self.costs, seconds / max(1, spans)
         if captured:
-            costs.payload += _LEARN * (max(each - costs.skeleton, _NEVER_BELOW) - costs.payload)
+            self._learning.take("payload", each - costs.skeleton)
         else:
-            costs.skeleton += _LEARN * (max(each, _NEVER_BELOW) - costs.skeleton)
+            self._learning.take("skeleton", each)
 
-    def left_stub(self) -> None:
-        """Report that a stub was made."""
+    def left_stub(self, seconds: float | None = None, *, first: bool = False) -> None:
+        """Report that a stub was made.
+
+        Args:
+            seconds: of CPU that it took, where that was measured.
+            first: whether it is the first of its trace.
+        """
         self.stubs += 1
+        self.granted += first
+        if seconds is not None:
+            self._learning.take("stub", seconds)
         self._caller += self.costs.stub
 
     @property
     def due(self) -> bool:
         """Whether it is time for a step."""
-        return self._clock() - self._last >= TICK
+        return self.roots >= self._alarm or not 0 <= self.clock() - self._last < TICK
 
     def step(self) -> None:
         """Take one step of the loop: learn what was spent, and make the next plan."""
-        now = self._clock()
+        now = self.clock()
         elapsed = now - self._last
         if elapsed <= 0:
             self._last = min(now, self._last)  # a clock that went back; the next step measures from there
             return
         self._last = now
-        spent = self._learn(now)
-        self._spending.add(now, spent)
-        self._follow(min(elapsed, _LONGEST_STEP))
-        room = self._room(now)
-        if now - self._second >= _SECOND or now < self._second:
+        if self.host is not None and not 0 <= now - self._looked < _SECOND:
+            self._factor, self._looked = self.host.factor(now), now
+        spent, counting = self._spent(now, elapsed)
+        budget = self.budget * self._factor
+        # What is spent now was decided a moment ago, when the host may not have been as busy.
+        self._lately = max(budget, _RELEASE * self._lately)
+        self._spending.add(now, spent, self._lately, (spent - counting) / self.budget)
+        self._follow(elapsed)
+        room = self._room(now, budget)
+        plan = calmed(share(room, self._demand, self.costs), self.plan, _RISE)
+        self.plan = attrs.evolve(plan, record=LEAST) if room > 0.0 and plan.record < LEAST else plan
+        # So many traces may come of a sudden that their shares cannot wait for the next second.
+        if not 0 <= now - self._second < _SECOND or self._demand.roots > _SURGE * self.keys.level:
             self._turn(now)
-        self.plan = calmed(share(room, self._demand, self.costs), self.plan, _RISE)
-        if self.plan.room < _FALL * self._room_then:
+        elif self.plan.room < _FALL * self._room_then:
             self._room_then = self.plan.room
             self.keys.fill(self.plan.room, self.costs.export, self.floor)
+        self._let_in = 0.0
+        self._press_from = max(_AT_ONCE * self.plan.room, _AT_LEAST_AT_ONCE * budget)
+        self.sudden = _FEW_ROOTS + 3 * self._demand.roots * TICK
+        self._alarm = self.roots + self.sudden
         self.ladder.follow(self.plan, now)
 
-    def _learn(self, now: float) -> float:
-        work, counted = self._worker(), self._calls()
-        spent, calls = max(0.0, work.cpu - self._work.cpu), max(0, counted - self._counted)
+    def _spent(self, now: float, elapsed: float) -> tuple[float, float]:
+        """Return what was spent since the last step, and how much of it by counting."""
+        counted, self._work = self._calls(), self._worker()
+        self._new_calls, self._counted = max(0, counted - self._counted), counted
         caller, self._caller = self._caller, 0.0
-        self._work, self._counted = work, counted
-        done = work.finished - self._exported.finished
-        if done >= _ENOUGH_SPANS or done < 0:
-            each = max(0.0, work.cpu - self._exported.cpu) / max(1, done)
-            self._exported = work
-            if done > 0:
-                self.costs.export += (_ALARM if each > self.costs.export else _LEARN) * (each - self.costs.export)
-        self._new_calls = calls
-        return caller + calls * self.costs.count + spent
+        counting = self._new_calls * self.costs.count
+        return caller + counting + self._learning.follow(now, elapsed, self._work), counting
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the costs of recording are guesses still, so that every trace is to be measured."""
+        return self._learning.unsure
+
+    def _counts(self) -> tuple[int, ...]:
+        return self.roots, self.errors, self.notable, self.rare, self.stubs, self.granted
 
     def _follow(self, elapsed: float) -> None:
-        held = float(_RELEASE ** (elapsed / TICK))
+        # A time that nobody looked at, as of a machine that slept, says nothing of what comes now.
+        held = float(_RELEASE ** (elapsed / TICK if elapsed < _LONGEST_STEP else 1.0))
 
-        def level(count: int, before: float) -> float:
-            now = max(0, count) / max(elapsed, TICK)  # what comes within a moment says nothing of a rate
-            return max(now, held * before + (1 - held) * now)
+        def level(count: int, before: float, together: float = 1.0) -> float:
+            count, time = max(0, count), max(elapsed, TICK)  # what comes within a moment says nothing of a rate
+            return max(surely(count, count / together) / time, held * before + (1 - held) * count / time)
 
-        demand, seen = self._demand, (self.roots, self.errors, self.notable)
-        new = [one - other for one, other in zip(seen, self._seen, strict=True)]
-        self._seen = seen
-        self._demand = Demand(
-            level(self._new_calls, demand.calls),
-            level(new[0], demand.roots),
-            level(new[1], demand.errors),
-            level(new[2], demand.notable),
-            demand.spans,
+        demand, counts = self._demand, self._counts()
+        roots, errors, notable, rare, stubs, granted = (
+            one - other for one, other in zip(counts, self._seen, strict=True)
         )
+        self._seen = counts
+        self._demand = Demand(
+            level(self._new_calls, demand.calls, self._spans),
+            level(roots, demand.roots),
+            level(errors, demand.errors),
+            level(notable, demand.notable),
+            level(rare, demand.rare),
+            self._spans,
+            max(1.0, demand.stubs + min(1.0, granted / 50) * (stubs / granted - demand.stubs)) if granted > 0
+            else demand.stubs,
+        )  # fmt: skip
 
-    def _room(self, now: float) -> float:
+    def _room(self, now: float, budget: float) -> float:
         if math.isinf(self.budget):
             return math.inf
-        budget = self.budget * self._factor
+        if self._spending.overran(now):
+            return 0.0
         counting = self._demand.calls * self.costs.count
         room = self._spending.room(now, budget, self._work.waiting * self.costs.export)
         return max(room - counting, _LEAST_ROOM * budget)
 
     def _turn(self, now: float) -> None:
-        elapsed, self._second = now - self._second, now
-        if self.host is not None:
-            self._factor = self.host.factor(now)
-        self._room_then = self.plan.room
-        self.keys.turn(now, min(max(elapsed, TICK), _LONGEST_STEP), self.plan.room, self.costs.export, self.floor)
+        elapsed, room = min(max(now - self._second, TICK), _LONGEST_STEP), self.plan.room
+        self._second, self._room_then = now, room
+        self.keys.turn(now, elapsed, self._demand.roots, room, self.costs.export, self.floor)
 
     def status(self) -> dict[str, Any]:
         """Describe what tracing costs and which detail it has, in plain values."""
-        now, plan = self._clock(), self.plan
+        now, plan = self.clock(), self.plan
         return {
             "budget": None if math.isinf(self.budget) else self.budget,
             "spent": self._spending.within(now, WINDOW) / WINDOW,
@@ -212,6 +275,7 @@ class Controller:
             "capture": plan.capture,
             "error": plan.error,
             "whole": plan.whole,
+            "rare": plan.rare,
             "names": len(self.keys),
             "host_load": None if self.host is None else self.host.load,
             "host_factor": self._factor,
@@ -224,7 +288,11 @@ class Controller:
 
     def _tell(self, before: str, now: str) -> None:
         share = "" if math.isinf(self.budget) else f" of a budget of {self.budget:.2%}"
+        spent = 100 * self._spending.within(self.clock(), WINDOW) / WINDOW
+        busy = ""
+        if self._factor < 1.0 and self.host is not None and self.host.load is not None:
+            busy = f"; as the host is {self.host.load:.0%} busy it may cost {self._factor:.0%} of that"
         _log.warning(
-            "tracing goes from %r to %r: it has cost %.2f %% of a core%s in the last %d seconds",
-            before, now, 100 * self._spending.within(self._clock(), WINDOW) / WINDOW, share, WINDOW,
+            "tracing goes from %r to %r: it has cost %.2f %% of a core%s in the last %d seconds%s",
+            before, now, spent, share, WINDOW, busy,
         )  # fmt: skip

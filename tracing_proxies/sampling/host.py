@@ -41,7 +41,7 @@ class HostLoad:
             self.overloaded, self._calm_since = True, None
         elif load >= _OFF_BELOW:
             self._calm_since = None
-        elif self._calm_since is None:
+        elif self._calm_since is None or now < self._calm_since:  # a clock may go back
             self._calm_since = now
         elif now - self._calm_since >= _OFF_AFTER:
             self.overloaded = False

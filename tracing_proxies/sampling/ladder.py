@@ -57,7 +57,7 @@ class Ladder:
             self._go(found, now)
         elif found == self.step:
             self._better_since = None
-        elif self._better_since is None:
+        elif self._better_since is None or now < self._better_since:  # a clock may go back
             self._better_since = now
         elif now - self._better_since >= _RECOVERS_AFTER:
             self._go(found, now)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-_FOR_ERRORS = 0.4
+_FOR_ERRORS = 0.8
 _FOR_NOTABLE = 0.3
+_FOR_RARE = 0.2
 _FOR_RECORDING = 0.3
 _FOR_PAYLOAD = 0.4
 
@@ -37,15 +38,19 @@ class Demand:
         calls: calls of woven targets.
         roots: traces that begin.
         errors: errors that would each leave a stub.
-        notable: traces that are an error, slow, rare, or asked for.
+        notable: traces that are an error, slow, or asked for.
+        rare: traces of a name that had not been seen for a while.
         spans: spans per trace.
+        stubs: stubs per error: of the failed call and those above it.
     """
 
     calls: float = 0.0
     roots: float = 0.0
     errors: float = 0.0
     notable: float = 0.0
+    rare: float = 0.0
     spans: float = 1.0
+    stubs: float = 2.0
 
 
 @attrs.frozen
@@ -57,6 +62,7 @@ class Plan:
         capture: that it is recorded with arguments and results.
         error: that an error leaves at least a stub.
         whole: that a notable trace is kept whole, if it was recorded.
+        rare: that a rare one is.
         room: what is left for keeping other traces, in seconds of CPU per second.
     """
 
@@ -64,6 +70,7 @@ class Plan:
     capture: float = 1.0
     error: float = 1.0
     whole: float = 1.0
+    rare: float = 1.0
     room: float = 1.0
 
 
@@ -71,7 +78,8 @@ def share(room: float, demand: Demand, costs: Costs) -> Plan:
     """Make the plan that costs no more than there is room for.
 
     What is more important is served first and gets at most its part, so that it never takes all: errors by their
-    stubs, notable traces, recording, payloads; the rest is for keeping traces as they come.
+    stubs, notable traces, rare ones, recording, payloads; the rest is for keeping traces as they come. Names that are
+    made up by the thousand are all rare, so rare traces have a part of their own and take nothing from errors.
 
     Args:
         room: seconds of CPU per second, counting left aside.
@@ -83,13 +91,14 @@ def share(room: float, demand: Demand, costs: Costs) -> Plan:
         room -= probability * cost
         return probability
 
-    stubs = demand.errors * (costs.stub + costs.export)
+    stubs = demand.errors * demand.stubs * (costs.stub + costs.export)
     spans = demand.roots * demand.spans
     error = afford(_FOR_ERRORS, stubs)
     whole = min(error, afford(_FOR_NOTABLE, demand.notable * demand.spans * costs.export))
+    rare = afford(_FOR_RARE, demand.rare * demand.spans * costs.export)
     record = afford(_FOR_RECORDING, spans * costs.skeleton)
     capture = min(record, afford(_FOR_PAYLOAD, spans * costs.payload))
-    return Plan(record, capture, error, whole, max(0.0, room))
+    return Plan(record, capture, error, whole, rare, max(0.0, room))
 
 
 def calmed(wanted: Plan, before: Plan, most: float) -> Plan:
@@ -108,4 +117,5 @@ def calmed(wanted: Plan, before: Plan, most: float) -> Plan:
         capture=rise(wanted.capture, before.capture),
         error=rise(wanted.error, before.error),
         whole=rise(wanted.whole, before.whole),
+        rare=rise(wanted.rare, before.rare),
     )

@@ -1,0 +1,76 @@
+"""Tallies: no call is ever counted twice or not at all, in however many threads."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tracing_proxies.recording.tally import Tally
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_counts_errors_and_durations_are_exact_in_many_threads() -> None:
+    tally, each, threads = Tally(), 8_000, 8
+    done = threading.Event()
+    read: list[tuple[int, int]] = []
+
+    def call(seed: int) -> None:
+        chance = random.Random(seed)
+        for number in range(each):
+            taken = chance.randrange(10**6)
+            tally.count(~taken if number % 10 == 0 else taken)
+            if number % 64 == 0:
+                tally.relieve()
+
+    def watch() -> None:
+        while not done.is_set():
+            calls, errors, sketch = tally.read()
+            read.append((calls, errors))
+            assert sketch.count == calls
+
+    callers = [threading.Thread(target=call, args=(seed,)) for seed in range(threads)]
+    watcher = threading.Thread(target=watch)
+    for thread in (watcher, *callers):
+        thread.start()
+    for thread in callers:
+        thread.join()
+    done.set()
+    watcher.join()
+
+    calls, errors, sketch = tally.read()
+    assert (calls, errors) == (each * threads, each * threads // 10)
+    assert tally.calls == calls
+    assert sketch.total == sum(
+        max(1, chance.randrange(10**6)) for chance in map(random.Random, range(threads)) for _ in range(each)
+    )
+    assert read == sorted(read)
+    assert len(read) > 1
+
+
+def test_an_error_of_no_duration_is_one() -> None:
+    tally = Tally()
+    tally.count(~0)
+    tally.count(0)
+    assert tally.read()[:2] == (2, 1)
+
+
+def test_a_forked_child_counts_anew_into_the_list_that_its_callers_hold() -> None:
+    tally = Tally()
+    count = tally.count
+    count(5)
+    tally.forget()
+    count(7)
+    assert tally.read()[0] == 1

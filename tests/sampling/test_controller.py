@@ -1,0 +1,151 @@
+"""The controller and the tail, driven by a virtual clock: true sums on average, and a budget that holds."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+from collections.abc import Iterator
+
+import attrs
+import pytest
+
+from perf.sampling_sim import SCENARIOS, Call, Ours, Outcome, Scenario, between
+from tracing_proxies.sampling.plan import Plan
+
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+SEEDS = 150
+each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+
+
+@pytest.fixture(autouse=True)
+def _silence() -> Iterator[None]:
+    logging.disable(logging.WARNING)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def run(scenario: Scenario, seed: int = 1, jumps: dict[float, float] | None = None) -> tuple[Ours, Outcome]:
+    """Let one process live through a scenario."""
+    world = Ours(scenario, seed, jumps=jumps)
+    return world, world.run()
+
+
+@each_scenario
+def test_sums_over_what_is_kept_are_true_on_average(scenario: Scenario) -> None:
+    """With a tenth of the load, and fewer spans that cost the more each; what is decided is the same."""
+    short = attrs.evolve(scenario, seconds=34.0)
+    found: dict[str, list[float]] = {"count": [], "errors": [], "duration": []}
+    for seed in range(SEEDS):
+        for name, total in Ours(short, seed, scale=0.1, spans=(2, 4), budget=0.04).run().sums.items():
+            found[name].append(total.z)
+    for name, scores in found.items():
+        assert abs(statistics.mean(scores)) < 0.3, name
+        # Where nearly every error is kept, the sum over them is exact in most runs; and now and then a trace is kept
+        # that stands for a thousand, which is far off in one run, and right on average.
+        assert (0.0 if name == "errors" else 0.6) < statistics.stdev(scores) < 1.8, name
+
+
+@each_scenario
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_budget_holds(scenario: Scenario, seed: int) -> None:
+    _, outcome = run(scenario, seed)
+    assert outcome.most(10.0) <= 1.1 * outcome.budget
+    assert outcome.most(1.0, since=10.0) <= 3.0 * outcome.budget
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_error_leaves_at_least_a_stub_where_there_is_room(seed: int) -> None:
+    for name in ("steady", "tenfold burst", "error storm", "many keys"):
+        _, outcome = run(BY_NAME[name], seed)
+        assert outcome.share("errors_kept", "errors", 11, 20) > 0.95
+        assert outcome.share("errors_kept", "errors", 35, 60) > 0.97
+
+
+def test_an_error_storm_is_thinned_out_only_as_far_as_the_budget_says() -> None:
+    _, outcome = run(BY_NAME["error storm"])
+    assert outcome.share("errors_kept", "errors", 21, 30) > 0.5
+    spent = sum(second.cpu for second in outcome.seconds[21:30]) / 9
+    assert spent > 0.8 * outcome.budget
+
+
+@pytest.mark.parametrize("name", ["tenfold burst", "error storm"])
+def test_what_was_before_a_burst_is_back_within_five_seconds(name: str) -> None:
+    before: list[float] = []
+    after: list[Plan] = []
+    for seed in (1, 2, 3):
+        _, outcome = run(BY_NAME[name], seed)
+        before += [second.plan.record for second in outcome.seconds[12:20]]
+        after += [second.plan for second in outcome.seconds[34:42]]
+    assert min(plan.error for plan in after) == 1.0
+    assert statistics.mean(plan.record for plan in after) > 0.7 * statistics.mean(before)
+
+
+@pytest.mark.parametrize("jump", [3_600.0, -3_600.0])
+def test_a_jump_of_the_clock_by_an_hour_does_no_harm(jump: float) -> None:
+    world, outcome = run(BY_NAME["steady"], jumps={25.0: jump})
+    # What was spent before is forgotten, as it is after an hour.
+    assert outcome.most(10.0) <= 1.5 * outcome.budget
+    assert outcome.most(10.0, since=25.0) <= 1.1 * outcome.budget
+    assert outcome.most(1.0, since=10.0) <= 3.0 * outcome.budget
+    assert outcome.share("kept", "traces", 40, 60) > 0.5 * outcome.share("kept", "traces", 12, 25)
+    assert outcome.share("errors_kept", "errors", 30, 60) > 0.97
+    assert world.controller.ladder.step < 3
+
+
+class Stuck(Ours):
+    """A process whose traces all carry the same R, as of a broken client."""
+
+    def begin(self, call: Call) -> None:
+        call.trace_id = (call.trace_id >> 56 << 56) | self.constant
+        super().begin(call)
+
+    constant = (1 << 56) - 1
+
+
+@pytest.mark.parametrize("constant", [0, 1 << 55, (1 << 56) - 1])
+def test_a_constant_r_does_no_harm(constant: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thinning out changes nothing then: what is left is to stop for a while."""
+    monkeypatch.setattr(Stuck, "constant", constant)
+    world = Stuck(attrs.evolve(BY_NAME["steady"], seconds=40.0), 1)
+    outcome = world.run()
+    assert outcome.most(10.0, since=10.0) <= 3.0 * outcome.budget
+    assert sum(outcome.ticks[200:]) / 20 <= 2.0 * outcome.budget
+    assert world.tail.undecided.keys() <= {id(call) for call in world.tail.undecided.values()}
+
+
+def test_detail_is_lost_and_found_again_by_few_steps() -> None:
+    world, outcome = run(attrs.evolve(BY_NAME["tenfold burst"], rate=between(20, 25, 20)))
+    steps = [second.step for second in outcome.seconds]
+    assert max(steps[20:26]) >= 3
+    assert steps[-1] <= 2
+    assert world.controller.ladder.descents <= 5
+
+
+def test_an_idle_process_is_traced_whole() -> None:
+    world, outcome = run(attrs.evolve(BY_NAME["steady"], rate=lambda at: 0.01, seconds=30.0))
+    assert outcome.share("kept", "traces") == 1.0
+    assert world.controller.plan == attrs.evolve(Plan(), room=world.controller.plan.room)
+    assert world.controller.ladder.descents == 0
+
+
+def test_without_a_budget_everything_is_kept() -> None:
+    world = Ours(attrs.evolve(BY_NAME["tenfold burst"], seconds=25.0), 1)
+    world.controller.budget = float("inf")
+    assert world.run().share("kept", "traces") == 1.0
+
+
+def test_costs_are_found_out() -> None:
+    world, _ = run(BY_NAME["steady"])
+    costs = world.controller.status()["costs_us"]
+    assert costs["skeleton"] == pytest.approx(3.5, rel=0.3)
+    assert costs["payload"] == pytest.approx(5.0, rel=0.4)
+    assert costs["export"] == pytest.approx(60.0, rel=0.3)
+
+
+def test_a_host_without_spare_cpu_gets_its_share_back() -> None:
+    world, outcome = run(BY_NAME["host overload"])
+    busy = sum(second.cpu for second in outcome.seconds[23:35]) / 12
+    assert busy < 0.35 * outcome.budget
+    assert world.controller.status()["host_factor"] == 1.0
+    later = sum(second.cpu for second in outcome.seconds[50:60]) / 10
+    assert later > 0.7 * outcome.budget
