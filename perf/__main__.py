@@ -68,8 +68,8 @@ def describe(found: dict[str, Any]) -> str:
     busy = found["load"] > found["cores"] / 2
     warning = " **The machine was busy with other work: these figures are provisional.**" if busy else ""
     return (
-        f"Measured on {found['date']} with Python {found['python']} and wrapt {found['wrapt']} on {found['cores']} "
-        f"cores, at a load of {found['load']} before it began.{warning}"
+        f"Measured on {found['date']} with Python {found['python']} and wrapt {found['wrapt']} on {found['cores']}"
+        f"cores, with a load of {found['load']} before it began.{warning}"
     )
 
 

@@ -50,13 +50,13 @@ def measure(
         for _ in range(BURST):
             once()
 
+    benchmark.group = group
     before = _elsewhere()
     rounds = max(5, int(os.environ.get(ROUNDS_VARIABLE, "300")) // part)
     benchmark.pedantic(burst, setup=settle, rounds=rounds, warmup_rounds=WARMUP)
     if settle is not None:
         settle()
     worker = max(0, _elsewhere() - before) / calls
-    benchmark.group = group
     benchmark.extra_info.update(case=case, worker_ns=worker, **facts)
 
 
