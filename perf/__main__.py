@@ -68,7 +68,7 @@ def describe(found: dict[str, Any]) -> str:
     busy = found["load"] > found["cores"] / 2
     warning = " **The machine was busy with other work: these figures are provisional.**" if busy else ""
     return (
-        f"Measured on {found['date']} with Python {found['python']} and wrapt {found['wrapt']} on {found['cores']}"
+        f"Measured on {found['date']} with Python {found['python']} and wrapt {found['wrapt']} on {found['cores']} "
         f"cores, with a load of {found['load']} before it began.{warning}"
     )
 
@@ -78,9 +78,12 @@ def lines_of(report: dict[str, Any]) -> Iterator[str]:
     yield "# What a call costs"
     yield ""
     yield describe(report["measured"])
-    yield "Medians over bursts of 100 calls. Overhead is what the caller waits for longer than for the plain call; x bare"
-    yield "proxy is that overhead as a multiple of a bare wrapt proxy's; the worker's CPU is masking and encoding, in a"
-    yield "thread of its own."
+    yield ""
+    yield (
+        "Medians over bursts of 100 calls. Overhead is what the caller waits for longer than for the plain call; "
+        "x bare proxy is that overhead as a multiple of a bare wrapt proxy's; the worker's CPU is masking and "
+        "encoding, in a thread of its own."
+    )
     for table, heading in (("calls", "By level of detail"), ("options", "What a rule can ask for, each by itself")):
         options = table == "options"
         yield from ("", f"## {heading}", "")
@@ -102,9 +105,9 @@ def main(rounds: int, write: bool) -> None:
         (HERE / "report.json").write_text(json.dumps(report, indent=2) + "\n")
         (HERE / "report.md").write_text("\n".join(lines_of(report)) + "\n")
     for heading, rows in (("What a call costs", report["calls"]), ("What a rule can ask for", report["options"])):
-        table = Table("case", "", "ns per call", "overhead ns", "x bare proxy", "worker's ns", title=heading)
+        table = Table("case", "ns per call", "overhead ns", "x bare proxy", "worker's ns", title=heading)
         for row in rows:
-            table.add_row(*[str(value) for value in row.values()][:6])
+            table.add_row(*(str(value) for name, value in row.items() if name not in ("title", "more_ns")))
         console.print(table)
     console.print(describe(report["measured"]))
 
