@@ -14,8 +14,7 @@ EVERYTHING = Plan(1.0, 1.0, 1.0, 1.0, 1.0)
 STUBS_OF_ERRORS = Plan(0.0, 0.0, 1.0, 0.0, 0.0)
 
 
-@contextmanager
-def woven(*rules: str, budget: str = "unlimited", plan: Plan | None = None) -> Iterator[None]:
+def weave(*rules: str, budget: str = "unlimited", plan: Plan | None = None) -> None:
     """Trace what some rules name, into nowhere.
 
     Args:
@@ -30,9 +29,15 @@ def woven(*rules: str, budget: str = "unlimited", plan: Plan | None = None) -> I
             f"sampling: {{ budget: {budget} }}\ntrace:\n{listed}\n"
         )
     )
+    if plan is not None:
+        _hold(plan)
+
+
+@contextmanager
+def woven(*rules: str, budget: str = "unlimited", plan: Plan | None = None) -> Iterator[None]:
+    """Trace what some rules name, as `weave` does, for as long as a block lasts."""
     try:
-        if plan is not None:
-            _hold(plan)
+        weave(*rules, budget=budget, plan=plan)
         yield
     finally:
         tracing_proxies.deactivate()

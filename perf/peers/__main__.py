@@ -1,7 +1,7 @@
 """Compares what a call costs under other tracing tools, and writes perf/peers.md and perf/peers.json.
 
-Each tool has a virtual environment of its own below build/peers, with its newest version, and each case a process of its
-own. A tool that does not install, or does not record, is listed with the reason.
+Each tool has a virtual environment of its own below build/peers, with its newest version, and each case a process of
+its own. A tool that does not install, or does not record, is listed with the reason.
 """
 
 from __future__ import annotations

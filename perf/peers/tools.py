@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from perf.peers.target import Target
@@ -16,7 +15,6 @@ Started = tuple[Callable[[], Any], Callable[[], int]]
 """What waits until the tool's own threads rest, and what tells how many spans have gone to nowhere."""
 
 _SDK = ("opentelemetry-sdk",)
-_open = ExitStack()  # what is woven stays so until the process ends
 
 
 class Tool(NamedTuple):
@@ -58,11 +56,11 @@ def _nowhere() -> tuple[Any, Callable[[], int]]:
 def _ours(settings: str = "", budget: str = "unlimited", recorded: bool = True) -> Callable[[], Started]:
     def start() -> Started:
         import tracing_proxies
-        from perf.woven import EVERYTHING, STUBS_OF_ERRORS, flush, woven
+        from perf.woven import EVERYTHING, STUBS_OF_ERRORS, flush, weave
 
         plan = None if budget == "unlimited" else EVERYTHING if recorded else STUBS_OF_ERRORS
         rule = f"match: 'perf.peers.target:Target.traced'{settings}"
-        _open.enter_context(woven(rule, budget=budget, plan=plan))
+        weave(rule, budget=budget, plan=plan)
 
         def count() -> int:
             delivered: int = tracing_proxies.status()["delivery"]["delivered"]
@@ -189,13 +187,21 @@ def _langsmith() -> Started:
 
 def _mlflow() -> Started:
     os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = "http://127.0.0.1:9/v1/traces"
+    os.environ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] = "http/protobuf"
     import mlflow
+    from mlflow.tracing.provider import provider
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     exporter, count = _nowhere()
     OTLPSpanExporter.export = lambda _, spans: exporter.export(spans)  # type: ignore[method-assign, misc]
     Target.traced = mlflow.trace(Target.traced)  # type: ignore[method-assign]
-    return mlflow.flush_trace_async_logging, count
+
+    def settle() -> None:
+        made = provider.get()  # with the first call
+        if made is not None:
+            made.force_flush()
+
+    return settle, count
 
 
 _BOTH = "arguments and result"
