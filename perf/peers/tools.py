@@ -186,6 +186,7 @@ def _langsmith() -> Started:
 
 
 def _mlflow() -> Started:
+    os.environ["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"  # the default is a store that its tracing package lacks
     os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = "http://127.0.0.1:9/v1/traces"
     os.environ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] = "http/protobuf"
     import mlflow
