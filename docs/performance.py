@@ -62,7 +62,7 @@ class Page:
             "us": lambda case: microseconds(self._cases[case]["overhead_ns"]),
             "more": lambda case: microseconds(self._cases[case]["more_ns"]),
             "worker": lambda case: microseconds(self._cases[case]["worker_ns"]),
-            "times": lambda case: f"{self._cases[case]['times_bare_proxy']:.1f}",
+            "times": lambda case: ratio(self._cases[case]["times_bare_proxy"]),
             "fall": lambda before, after: self._fall("overhead_ns", before, after),
             "fall_worker": lambda before, after: self._fall("worker_ns", before, after),
             "an_item": lambda case: microseconds(self._cases[case]["overhead_ns"] / 10),
@@ -96,7 +96,7 @@ class Page:
         """Return the README with its table of costs filled."""
         lines = ["| call | ns | overhead, times a bare proxy's |", "|---|---|---|"]
         for row in (self._cases[case] for case in _IN_README):
-            lines.append(f"| {row['title']} | {row['ns_per_call']:,.0f} | {row['times_bare_proxy']:.1f} |")
+            lines.append(f"| {row['title']} | {row['ns_per_call']:,.0f} | {ratio(row['times_bare_proxy'])} |")
         below = self._fill(_BELOW)
         filled, places = _COSTS.subn(lambda found: "\n".join((found[1].rstrip(), *lines, below, found[2])), text)
         if places != 1:
@@ -111,7 +111,7 @@ class Page:
         yield "|---|---|---|---|"
         for row in self._levels:
             waits, worker = microseconds(row["overhead_ns"]), microseconds(row["worker_ns"])
-            yield f"| {row['title']} | {waits} | {row['times_bare_proxy']:.1f} | {worker} |"
+            yield f"| {row['title']} | {waits} | {ratio(row['times_bare_proxy'])} | {worker} |"
 
     def _option_table(self) -> Iterator[str]:
         yield "| what is asked for | the caller waits, µs | of which more, µs | CPU of the worker, µs |"
@@ -127,7 +127,7 @@ class Page:
             ours = row["package"] == "tracing_proxies"
             name = f"**tracing_proxies**, {row['tool']}" if ours else row["tool"]
             waits = microseconds(row["overhead_ns"])
-            cells = (name, row["version"], row["way"], row["records"], waits, f"{row['times_bare_proxy']:,.1f}")
+            cells = (name, row["version"], row["way"], row["records"], waits, ratio(row["times_bare_proxy"]))
             yield f"| {' | '.join(cells)} |"
         for missing in self._peers["missing"]:
             yield f"| {missing['tool']} | | not measured: {missing['reason']} | | | |"
@@ -156,7 +156,12 @@ def microseconds(nanoseconds: float) -> str:
     value = nanoseconds / 1e3
     if abs(value) < 0.05:
         return "0"
-    return f"{two_digits(value):,.0f}" if abs(value) >= 10 else f"{value:.1f}"
+    return f"{two_digits(value):,.0f}" if abs(value) >= 9.95 else f"{value:.1f}"
+
+
+def ratio(value: float) -> str:
+    """Write a multiple, to one decimal."""
+    return f"{round(value, 1) + 0.0:,.1f}"  # not -0.0
 
 
 def two_digits(value: float) -> float:

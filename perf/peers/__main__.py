@@ -25,6 +25,7 @@ from perf.peers.tools import TOOLS, Tool
 
 HERE = Path(__file__).parent.parent
 ROOT = HERE.parent
+_LONGEST = 600.0
 
 
 class Unavailable(Exception):
@@ -42,10 +43,19 @@ def prepare(tool: Tool, folder: Path) -> Path:
     python = folder / tool.package / "bin" / "python"
     ready = folder / tool.package / ".ready"
     if not ready.exists():
-        venv.create(folder / tool.package, clear=True, with_pip=True)
-        _run(
-            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "wrapt", *tool.requirements]
-        )
+        venv.create(folder / tool.package, clear=True)
+        # By the pip of this environment: one that comes with Python may be old, and search for very long.
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            str(python),
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
+        _run([*pip, *tool.requirements, "wrapt"])
         ready.touch()
     return python
 
@@ -73,9 +83,13 @@ def measure(tool: Tool, python: Path, rounds: int) -> dict[str, Any]:
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LONGEST)
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"it took longer than {_LONGEST:.0f} s") from None
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
+        lines = [line for line in done.stderr.strip().splitlines() if not line.startswith("WARNING")]
+        said = lines or [f"it ended with {done.returncode}"]
         raise Unavailable(said[-1])
     return done.stdout
 
