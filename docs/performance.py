@@ -171,6 +171,6 @@ def two_digits(value: float) -> float:
 
 def read_table(text: str) -> list[dict[str, str]]:
     """Return the rows of a page's only table, by its headings."""
-    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    rows = [[cell.strip() for cell in line.strip()[1:-1].split("|")] for line in text.splitlines() if line[:1] == "|"]
     headings, _, *cells = rows
     return [dict(zip(headings, row, strict=True)) for row in cells]

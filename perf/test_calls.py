@@ -100,7 +100,7 @@ def test_woven_unrecorded_root(benchmark: Any) -> None:
     with woven(SELL, budget="1%", plan=STUBS_OF_ERRORS):
         _measure(benchmark, "woven_unrecorded_root", "woven, left out by the budget, first of its trace; counted")
         assert _calls() >= 100
-        assert _delivered() < 0.01 * _calls()  # a slow one leaves its stub
+        assert _delivered() < 0.1 * _calls()  # a slow one leaves its stub
 
 
 def test_woven_counted_child(benchmark: Any) -> None:

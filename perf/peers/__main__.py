@@ -7,6 +7,7 @@ its own. A tool that does not install, or does not record, is listed with the re
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import venv
@@ -83,8 +84,9 @@ def measure(tool: Tool, python: Path, rounds: int) -> dict[str, Any]:
 
 
 def _run(command: list[str]) -> str:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("TRACING_PROXIES")}
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LONGEST)
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=_LONGEST)
     except subprocess.TimeoutExpired:
         raise Unavailable(f"it took longer than {_LONGEST:.0f} s") from None
     if done.returncode:
