@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-weaving bench bench-peers outage load throughput downstream downstream-part docs lint clean
+.PHONY: demo test browser screenshots test-weaving bench bench-peers outage outage-long load kills throughput downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -15,8 +15,17 @@ $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
 demo: $(VENV)/.ready  ## run the retail simulation, traced into a local store
 	$(BIN)/tracing-proxies demo
 
-test: $(VENV)/.ready  ## run every test, on all cores, each file on one
+test: $(VENV)/.ready browser  ## run every test, on all cores, each file on one
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# Chromium, for the tests of the page; root on Debian and its kin gets it installed, everybody else is told by the tests.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+
+screenshots: $(VENV)/.ready browser  ## take the pictures of the README anew, from a run of the demo
+	$(BIN)/python -m docs.screenshots
 
 test-weaving: $(VENV)/.ready  ## run the tests of weaving only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
 	$(BIN)/python -m pytest tests/weaving -k "not thousand" -n auto --dist loadfile
@@ -41,6 +50,12 @@ outage: $(VENV)/.ready  ## measure what outages of a server cost, beside Langfus
 
 load: $(VENV)/.ready  ## hold the retail application to a budget under stress, live, and write perf/load.md
 	$(BIN)/python -m perf.budget
+
+outage-long: $(VENV)/.ready  ## have a server away for ten minutes, with a large spool and with a small one
+	$(BIN)/python -m perf.outage --minutes 10
+
+kills: $(VENV)/.ready  ## kill traced processes two hundred times, and see what is lost
+	KILLS=100 KILL_LOSS=200 $(BIN)/python -m pytest tests/delivery/test_kills.py -rP
 
 throughput: $(VENV)/.ready  ## measure what a delivered span costs, by size and destination, and write perf/throughput.md
 	$(BIN)/python -m perf.throughput

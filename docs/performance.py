@@ -54,8 +54,8 @@ class Page:
         self._cases: dict[str, dict[str, Any]] = {row["case"]: row for row in self._levels + self._options}
         self._peers = json.loads((perf / "peers.json").read_text("utf-8"))
         self._load = json.loads((perf / "load.json").read_text("utf-8"))
-        self._spans = read_table((perf / "throughput.md").read_text("utf-8"))
-        self._outages = read_table((perf / "outage.md").read_text("utf-8"))
+        (self._spans,) = read_tables((perf / "throughput.md").read_text("utf-8"))
+        self._outages, self._long_outages = read_tables((perf / "outage.md").read_text("utf-8"))
         self._figures: dict[str, Callable[..., str]] = {
             "cores": lambda: str(self._measured["cores"]),
             "python": lambda: self._measured["python"],
@@ -147,8 +147,10 @@ class Page:
         (row,) = (row for row in self._spans if row["tracer"] == tracer and row["bytes in and out"] == f"{int(size):,}")
         return f"{two_digits(float(row['CPU us a span'])):,.0f}"
 
-    def _memory(self, tracer: str) -> str:
-        return f"{max(float(row['memory, MiB']) for row in self._outages if row['tracer'] == tracer):.1f} MiB"
+    def _memory(self, outages: str) -> str:
+        short = [row for row in self._outages if row["tracer"] == "ours"]
+        rows = short if outages == "short" else self._long_outages
+        return f"{max(float(row['memory, MiB']) for row in rows):.1f} MiB"
 
 
 def microseconds(nanoseconds: float) -> str:
@@ -169,8 +171,11 @@ def two_digits(value: float) -> float:
     return float(f"{value:.2g}")
 
 
-def read_table(text: str) -> list[dict[str, str]]:
-    """Return the rows of a page's only table, by its headings."""
-    rows = [[cell.strip() for cell in line.strip()[1:-1].split("|")] for line in text.splitlines() if line[:1] == "|"]
-    headings, _, *cells = rows
-    return [dict(zip(headings, row, strict=True)) for row in cells]
+def read_tables(text: str) -> list[list[dict[str, str]]]:
+    """Return the rows of each table on a page, by its headings."""
+    tables = []
+    for found in re.finditer(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        rows = [[cell.strip() for cell in line.strip()[1:-1].split("|")] for line in found[0].splitlines()]
+        headings, _, *cells = rows
+        tables.append([dict(zip(headings, row, strict=True)) for row in cells])
+    return tables

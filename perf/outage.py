@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from perf import long_outage
 from tests.contract.server import PUBLIC_KEY, SECRET_KEY, ContractServer, start_server
 
 HERE = Path(__file__).parent
@@ -28,6 +30,7 @@ RATE = 200
 BEFORE = 3.0
 AFTER = 12.0
 TRACERS = ("ours", "langfuse")
+SHORT, LONG = "Side by side", "At length"
 MODES: dict[str, dict[str, Any] | None] = {
     "refused": None,  # nobody listens
     "hang": {"stall": 60},
@@ -152,8 +155,6 @@ def _conclude(mode: str, tracer: str, program: subprocess.Popen[str], server: Aw
 def tabulate(rows: list[Met], seconds: float) -> str:
     """Return the figures as Markdown."""
     lines = [
-        "# Outages",
-        "",
         f"A server that is away for {seconds:g} s in six ways, {RATE} spans/s; side by side on the same machine.",
         "",
         "| outage | tracer | spans | lost | repeated | first after it, s | exit, s | longest call, ms | memory, MiB |",
@@ -167,14 +168,21 @@ def tabulate(rows: list[Met], seconds: float) -> str:
     return "\n".join(lines) + "\n"
 
 
-@click.command()
-@click.option("--seconds", default=30.0, show_default=True, help="How long each outage lasts.")
-@click.option("--mode", "modes", multiple=True, type=click.Choice(list(MODES)), help="Which ones; else all.")
-def main(seconds: float, modes: tuple[str, ...]) -> None:
-    """Run the outages, print the table and write perf/outage.md; exit with 1 if this project has lost a span."""
+def write(heading: str, text: str) -> None:
+    """Put figures below their heading in perf/outage.md, and leave those of the other heading as they are."""
+    file = HERE / "outage.md"
+    sections = dict.fromkeys((SHORT, LONG), "")
+    found = re.split(r"^## (.+)\n\n", file.read_text() if file.exists() else "", flags=re.MULTILINE)
+    sections.update(zip(found[1::2], found[2::2], strict=True))
+    sections[heading] = text
+    parts = [f"## {name}\n\n{body.rstrip()}\n" for name, body in sections.items() if body]
+    file.write_text("\n".join(["# Outages\n", *parts]))
+
+
+def meet_all(modes: tuple[str, ...], seconds: float, console: Console) -> bool:
+    """Run short outages; returns whether this project has lost nothing."""
     chosen = modes or tuple(MODES)
     rows: list[Met] = []
-    console = Console()
     with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
         task = progress.add_task("outages", total=len(chosen))
         for mode in chosen:
@@ -186,8 +194,31 @@ def main(seconds: float, modes: tuple[str, ...]) -> None:
         table.add_row(*(str(value) for value in attrs.astuple(row)))
     console.print(table)
     if not modes:
-        (HERE / "outage.md").write_text(tabulate(rows, seconds))
-    if any(row.lost for row in rows if row.tracer == "ours"):
+        write(SHORT, tabulate(rows, seconds))
+    return not any(row.lost for row in rows if row.tracer == "ours")
+
+
+def endure_all(seconds: float, console: Console) -> bool:
+    """Run long outages; returns whether all is as it must be."""
+    rows = long_outage.endure(seconds, console)
+    text = long_outage.tabulate(rows, seconds)
+    console.print(text, markup=False)
+    write(LONG, text)
+    for row in rows:
+        for fault in row.faults():
+            console.print(f"{row.case.name}: {fault}", style="red")
+    return not any(row.faults() for row in rows)
+
+
+@click.command()
+@click.option("--seconds", default=30.0, show_default=True, help="How long each outage lasts.")
+@click.option("--mode", "modes", multiple=True, type=click.Choice(list(MODES)), help="Which ones; else all.")
+@click.option("--minutes", type=float, help="One long outage instead, with a large spool and with a small one.")
+def main(seconds: float, modes: tuple[str, ...], minutes: float | None) -> None:
+    """Run the outages, print the table and write it to perf/outage.md; exit with 1 if it is not as it must be."""
+    console = Console()
+    is_well = meet_all(modes, seconds, console) if minutes is None else endure_all(minutes * 60, console)
+    if not is_well:
         raise SystemExit(1)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-_BUDGET = "TRACING_PROXIES__SAMPLING__BUDGET"
+from tests.environment import BUDGET
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -18,9 +18,9 @@ def state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     before = os.environ.get("XDG_STATE_HOME")
     os.environ["XDG_STATE_HOME"] = str(folder)
     # What is kept must not depend on how busy the machine is, but where a test is about just that.
-    os.environ[_BUDGET] = "unlimited"
+    os.environ[BUDGET] = "unlimited"
     yield folder
-    del os.environ[_BUDGET]
+    del os.environ[BUDGET]
     if before is None:
         del os.environ["XDG_STATE_HOME"]
     else:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from docs.performance import TEMPLATE, Page, microseconds, read_table
+from docs.performance import TEMPLATE, Page, microseconds, read_tables
 from perf.__main__ import describe, tabulate
 from perf.peers.__main__ import Unavailable, lines_of, measure
 from perf.peers.tools import TOOLS
@@ -121,6 +121,6 @@ def test_durations_have_the_digits_that_they_are_measured_to() -> None:
     assert [microseconds(value) for value in (-20, 379.2, 4_652, 18_335, 203_672)] == ["0", "0.4", "4.7", "18", "200"]
 
 
-def test_a_table_is_read_by_its_headings() -> None:
-    text = "# Page\n\n| a | b c |\n|---|---|\n| 1 | x |\n| 2 |  |\n"
-    assert read_table(text) == [{"a": "1", "b c": "x"}, {"a": "2", "b c": ""}]
+def test_tables_are_read_by_their_headings() -> None:
+    text = "# Page\n\n| a | b c |\n|---|---|\n| 1 | x |\n| 2 |  |\n\nMore.\n\n| d |\n|---|\n| 3 |\n"
+    assert read_tables(text) == [[{"a": "1", "b c": "x"}, {"a": "2", "b c": ""}], [{"d": "3"}]]

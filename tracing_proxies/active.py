@@ -57,6 +57,7 @@ class Runtime:
         self.budgeting = Budgeting(self.recorder, lambda span: self.recorder.emit(span), self._work)
         self.budgeting.follow(registry)
         self.weaver = Weaver(self.recorder)
+        self.budgeting.watch(self.weaver.recipes)
         self.reloading = Reloading(registry, self.reload, unless_busy)
         listeners.attach(self.recorder)
         try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tracing_proxies import failures
+from tracing_proxies.brake import Brake
 from tracing_proxies.delivery.loop import Loop
 from tracing_proxies.errors import Place
 from tracing_proxies.recording.context import attach, current, detach, suppress, with_span
@@ -19,11 +22,14 @@ from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.registry.policy import Policy
 from tracing_proxies.sampling.controller import TICK, Controller, Work
 from tracing_proxies.sampling.host import HostLoad, host_load
+from tracing_proxies.sampling.stacked import find_stacked
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.proxies import weave_callable
 
+_log = logging.getLogger("tracing_proxies")
 _AWAKE_FOR = 30.0
 _CALIBRATION_CALLS = 200
+_MANY = 200
 
 
 class Budgeting:
@@ -46,6 +52,13 @@ class Budgeting:
         self._roots = 0
         self._busy = 0.0
         self._calibrated = False
+        self._counted = (0.0, 0, 0.0)
+        self._brake = Brake(list)
+
+    def watch(self, recipes: Callable[[], Iterable[Recipe]]) -> None:
+        """Step down the rules whose tracing holds calls up, of all recipes that are in use."""
+        self._brake = Brake(recipes)
+        self._recorder.impatient = self._trip
 
     def follow(self, registry: Registry) -> None:
         """Go over to the budget of a registry, at once; traces that are under way keep to the one they began with."""
@@ -53,6 +66,9 @@ class Budgeting:
         if settings == self._settings:
             return
         self._settings = settings
+        self._recorder.patience = settings.max_latency
+        for sampler in () if settings.unlimited else find_stacked(os.environ):
+            _log.warning("two samplers: %s", sampler)
         if settings.unlimited:
             self._recorder.sample(None)
             return
@@ -80,10 +96,16 @@ class Budgeting:
 
     def status(self) -> dict[str, Any]:
         """Describe the budget and what it has led to, in plain values."""
+        stepped = {"stepped_down": self._brake.status(), "stacked": find_stacked(os.environ)}
         if self._controller is None or self._recorder.tail is None:
-            return {"budget": None, "step": "full"}
+            return {"budget": None, "step": "full", **stepped}
         tail = self._recorder.tail
-        return {**self._controller.status(), "undecided": len(tail.undecided), "held": tail.holding}
+        return {**self._controller.status(), "undecided": len(tail.undecided), "held": tail.holding, **stepped}
+
+    def _trip(self, recipe: Recipe, taken: int) -> None:
+        self._brake.trip(recipe, taken)
+        if self._loop.start():
+            self._loop.wake()
 
     def _rouse(self) -> None:
         if self._loop.start():
@@ -93,8 +115,9 @@ class Budgeting:
 
     def _step(self) -> float | None:
         controller = self._controller
-        if controller is None:
-            return None
+        self._brake.release()
+        if controller is None or self._recorder.tail is None:
+            return 1.0 if self._brake.is_on else None
         if not self._calibrated:
             self._calibrated = True
             controller.costs.count = cost_of_counting()
@@ -102,7 +125,9 @@ class Budgeting:
         now = time.monotonic()
         if controller.roots != self._roots or (self._tail is not None and self._tail.undecided):
             self._roots, self._busy = controller.roots, now
-        return TICK if now - self._busy < _AWAKE_FOR else None
+        if now - self._busy < _AWAKE_FOR:
+            return TICK
+        return 1.0 if self._brake.is_on else None
 
     def _beat(self) -> None:
         try:
@@ -120,7 +145,15 @@ class Budgeting:
         return work._replace(cpu=work.cpu + self._loop.cpu)
 
     def _calls(self) -> int:
-        return sum([tally.calls for tally in list(self._recorder.tallies.values())])
+        tallies = self._recorder.tallies
+        now = time.monotonic()
+        then, known, rate = self._counted
+        # Asking thousands of targets ten times a second would cost more than what it is asked for.
+        if len(tallies) > _MANY and 0 <= now - then < 1.0:
+            return known + int(rate * (now - then))
+        found = sum([tally.calls for tally in list(tallies.values())])
+        self._counted = (now, found, max(0.0, (found - known) / (now - then)) if now > then > 0 else 0.0)
+        return found
 
 
 def cost_of_counting() -> float:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
+from _thread import RLock  # past gevent's, which our own threads must not wait for
 from collections import Counter
 
 _log = logging.getLogger("tracing_proxies")
 _LOG_INTERVAL = 60.0
-_lock = threading.Lock()
+_lock = RLock()  # re-entrant: a signal handler may fail while it interrupts this very module
 _counts: Counter[str] = Counter()
 _logged: dict[str, float] = {}
 
 
 def _renew_lock() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = RLock()
 
 
 # Another thread of the parent may hold the lock at the moment of a fork; nobody would ever release the child's copy.

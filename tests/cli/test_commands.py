@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.environment import inherited
 
 PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
 APPLICATION = """
@@ -23,7 +24,7 @@ def work(task):
 
 
 def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("LANGFUSE_", "TRACING_PROXIES"))}
+    environ = inherited()
     return subprocess.run(
         [PROGRAM, *arguments], cwd=folder, env={**environ, **variables}, capture_output=True, text=True, timeout=60
     )

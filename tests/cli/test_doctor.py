@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.contract.server import PUBLIC_KEY, SECRET_KEY, ContractServer
+from tests.environment import inherited
 from tracing_proxies.diagnosis.callables import layers_of
 from tracing_proxies.diagnosis.destination import look_at_clock, look_at_store
 
@@ -60,7 +60,7 @@ def trace(function):
 def doctor(folder: Path, registry: str, *, status: int, **variables: str) -> list[tuple[str, str, str]]:
     """Run the doctor; returns level, subject and text of each finding."""
     (folder / "registry.yaml").write_text("version: 1\n" + registry)
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("LANGFUSE_", "TRACING_PROXIES"))}
+    environ = inherited()
     command = [PROGRAM, "doctor", "--json"]
     done = subprocess.run(command, cwd=folder, env={**environ, **variables}, capture_output=True, text=True, timeout=60)
     assert done.returncode == status, (done.stdout, done.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -109,6 +110,7 @@ def test_a_server_that_stays_away_ends_it_with_the_reason(folder: Path, server: 
     [
         (["push", "--since", "7"], "without a unit"),
         (["push", "--store", "nowhere.db"], "no store at"),
+        (["push", "--show"], "--show goes with --dead"),
     ],
 )
 def test_mistakes_are_told_in_words(folder: Path, server: ContractServer, arguments: list[str], message: str) -> None:
@@ -123,3 +125,65 @@ def test_without_keys_it_says_what_is_missing(folder: Path) -> None:
     assert done.returncode == 1
     assert "LANGFUSE_SECRET_KEY" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+REFUSED = """
+import tracing_proxies
+tracing_proxies.activate()
+import shop
+for number in range(3):
+    shop.Agent().run(number)
+tracing_proxies.flush(10)
+print(tracing_proxies.status()["delivery"]["sinks"]["langfuse"]["dead"]["spans"])
+"""
+
+
+@pytest.fixture
+def refused(folder: Path, server: ContractServer, tmp_path: Path) -> dict[str, str]:
+    """The environment of an application of whose spans the server has refused three."""
+    server.rules(poison=["Agent.run"])
+    environ = {**keys(server), "XDG_STATE_HOME": str(tmp_path)}
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("LANGFUSE_", "TRACING_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED],
+        cwd=folder,
+        env={**inherited, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "3\n", done.stderr
+    assert server.observations() == []
+    return environ
+
+
+def test_what_the_server_has_refused_can_be_looked_at_and_sent_again_once_the_server_takes_it(
+    folder: Path, server: ContractServer, refused: dict[str, str]
+) -> None:
+    shown = run(folder, "push", "--dead", "--show", **refused)
+    assert shown.returncode == 0, shown.stderr
+    letters = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert [(letter["why"], letter["spans"][0]["name"]) for letter in letters] == [("http_400", "Agent.run")] * 3
+    assert letters[0]["spans"][0]["attributes"]["langfuse.observation.input"]
+    assert "ana@" not in shown.stdout
+    done = run(folder, "push", "--dead", **refused)
+    assert (done.returncode, done.stdout) == (1, "0 spans delivered to langfuse\n")
+    assert "3 spans were refused: http_400" in done.stderr
+    server.rules()
+    server.script([{}, {"status": 503}])
+    done = run(folder, "push", "--dead", **refused)
+    assert (done.returncode, done.stdout) == (1, "1 spans delivered to langfuse\n")
+    assert "stopped: HTTP 503" in done.stderr
+    done = run(folder, "push", "--dead", **refused)
+    assert (done.returncode, done.stdout) == (0, "2 spans delivered to langfuse\n")
+    assert (server.counts()["unique"], server.counts()["repeated"]) == (3, 0)
+    assert run(folder, "push", "--dead", "--show", **refused).stdout == ""
+
+
+def test_where_nothing_is_kept_on_disk_there_is_nothing_to_send_again(
+    folder: Path, server: ContractServer, tmp_path: Path
+) -> None:
+    (tmp_path / "registry.yaml").write_text("version: 1\nexport: { langfuse: { durability: memory } }\n")
+    done = run(tmp_path, "push", "--dead", **keys(server))
+    assert done.returncode == 1
+    assert "nothing is kept for langfuse: its durability is `memory`" in done.stderr

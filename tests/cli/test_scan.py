@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.environment import inherited
 from tests.scanning.idioms import ALL, OWN
 
 BIN = Path(sys.executable).parent
@@ -25,7 +26,7 @@ def run(folder: Path, *arguments: str, **variables: str) -> subprocess.Completed
 
 
 def execute(folder: Path, command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("LANGFUSE_", "TRACING_PROXIES"))}
+    environ = inherited()
     environ["PATH"] = f"{BIN}{os.pathsep}{environ['PATH']}"
     return subprocess.run(
         command, cwd=folder, env={**environ, **variables}, capture_output=True, text=True, timeout=120

@@ -9,14 +9,18 @@ as server 4.16 does; ``POST /v1/traces`` as an OpenTelemetry Collector does. Tes
     GET  /_test/ids         the ids of the spans
     GET  /_test/counts      {"unique", "repeated", "last"}: the last, when the latest span came
     POST /_test/script      a list of faults, one for each of the next trace uploads
-    POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "always": fault or null}
+    POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "max_length": n, "always": fault}
     POST /_test/reset       forgets everything
 
 A fault is an object with one of ``status`` (and ``headers`` and ``body``), ``hang`` (seconds before going on),
-``stall`` (seconds of silence, then no reply), ``drip`` (a reply a byte at a time, for so many seconds), ``html`` (200
-with a page), ``redirect`` (302 to an address), ``endless`` (a reply of so many bytes), ``close`` (no reply), ``reset``
-(the connection is reset while the body is read); and perhaps ``accept`` (the spans are kept all the same). ``{}`` is no
-fault. An ``always`` rule holds for uploads that the script has nothing for.
+``stall`` (seconds of silence, then no reply), ``drip`` (headers a byte at a time, for so many seconds), ``drip_body``
+(the same with the body), ``html`` (200 with a page), ``redirect`` (302 to an address), ``endless`` (a reply of so many
+bytes), ``endless_headers``, ``cut`` (half a reply), ``nonsense`` (a text that is no HTTP), ``close`` (no reply),
+``reset`` (the connection is reset while the body is read), ``partial`` (so many spans are rejected, the others kept);
+and perhaps ``accept`` (the spans are kept all the same). ``{}`` is no fault. An ``always`` rule holds for uploads that
+the script has nothing for.
+
+With ``--certificate`` (a file with key and chain) it speaks TLS.
 """
 
 from __future__ import annotations
@@ -26,8 +30,7 @@ import base64
 import gzip
 import hashlib
 import json
-import socket
-import struct
+import ssl
 import sys
 import threading
 import time
@@ -36,6 +39,7 @@ from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.contract.faults import misbehave, reset, send
 from tests.contract.otlp import BadRequest, decode_json, decode_protobuf
 
 TRACES = "/api/public/otel/v1/traces"
@@ -146,49 +150,34 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         if fault.get("reset"):
             self.rfile.read(min(length, 10))
-            self._reset_connection()
+            reset(self)
             self._note(None, b"", 0)
+            return
+        limit = self.state.rules.get("max_length")
+        if limit and length > limit:
+            self._note(413, b"", 0)
+            self.close_connection = True  # with the body unread, as nginx does it
+            self._reply(413, {"message": "too large"})
             return
         raw = self.rfile.read(length)
         status, answer, observations = self._judge(raw)
-        if status == 200 and (not fault or fault.get("hang") or fault.get("accept")):
-            self.state.keep(observations)
+        if status == 200 and (not fault or fault.get("hang") or fault.get("accept") or fault.get("partial")):
+            rejected = int(fault.get("partial", 0))
+            self.state.keep(observations[rejected:])
+            if rejected:
+                answer = {"partialSuccess": {"rejectedSpans": str(rejected), "errorMessage": "injected"}}
+        # Noted before it is answered: whoever has the answer finds the note.
+        note = self._note(status, raw, len(observations))
         if fault.get("hang"):
             time.sleep(float(fault["hang"]))
         if fault.get("stall"):
             time.sleep(float(fault["stall"]))
             fault = {"close": True}
-        if fault.get("close"):
-            self._note(None, raw, len(observations))
-            self.close_connection = True
-        elif not self._misbehave(fault, raw, len(observations)):
-            self._note(status, raw, len(observations))
+        answered = misbehave(self, fault)
+        if answered is None:
             self._reply(status, answer)
-
-    def _misbehave(self, fault: dict[str, Any], raw: bytes, spans: int) -> bool:
-        headers = dict(fault.get("headers", {}))
-        if fault.get("drip"):
-            self._note(200, raw, spans)
-            self._drip(float(fault["drip"]))
-        elif fault.get("html"):
-            self._note(200, raw, spans)
-            self._send(200, b"<!doctype html><html><body>Please sign in</body></html>", {"Content-Type": "text/html"})
-        elif fault.get("redirect"):
-            self._note(302, raw, spans)
-            self._send(302, b"", {"Location": str(fault["redirect"])})
-        elif fault.get("endless"):
-            self._note(200, raw, spans)
-            self._send(200, b"{" + b" " * int(fault["endless"]) + b"}", {"Content-Type": "application/json"})
-        elif fault.get("status"):
-            self._note(int(fault["status"]), raw, spans)
-            body = fault.get("body", {"message": "injected"})
-            headers.setdefault("Content-Type", "application/json")
-            self._send(
-                int(fault["status"]), body.encode() if isinstance(body, str) else json.dumps(body).encode(), headers
-            )
         else:
-            return False
-        return True
+            note["status"] = answered or None
 
     def _judge(self, raw: bytes) -> tuple[int, Any, list[dict[str, Any]]]:
         problem = self._unauthorised() if self.path == TRACES else None
@@ -228,49 +217,23 @@ class Handler(BaseHTTPRequestHandler):
             self._reply(401, {"message": problem})
         return not problem
 
-    def _note(self, status: int | None, raw: bytes, spans: int) -> None:
+    def _note(self, status: int | None, raw: bytes, spans: int) -> dict[str, Any]:
         note = {
             "status": status,
             "spans": spans,
             "sha256": hashlib.sha256(raw).hexdigest(),
             "time": time.time(),
             "connection": self.client_address[1],
-            "headers": {key.lower(): value for key, value in self.headers.items() if key.lower() != "authorization"},
+            "headers": {
+                key.lower(): value for key, value in self.headers.items() if "authorization" not in key.lower()
+            },
         }
         with self.state.lock:
             self.state.requests.append(note)
-
-    def _drip(self, seconds: float) -> None:
-        ends = time.monotonic() + seconds
-        self.close_connection = True
-        try:
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-            while time.monotonic() < ends:
-                self.wfile.write(b"a")
-                self.wfile.flush()
-                time.sleep(0.05)
-        except OSError:
-            return
-
-    def _reset_connection(self) -> None:
-        self.close_connection = True
-        # Lingering for zero seconds makes close() send a reset.
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
+        return note
 
     def _reply(self, status: int, answer: Any) -> None:
-        self._send(status, json.dumps(answer).encode(), {"Content-Type": "application/json"})
-
-    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        try:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-        except OSError:  # the client has gone: some faults make it do so
-            self.close_connection = True
+        send(self, status, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
 
 class Server(ThreadingHTTPServer):
@@ -289,9 +252,15 @@ def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
-    port = parser.parse_args().port
+    parser.add_argument("--certificate")
+    arguments = parser.parse_args()
     Handler.state = State()
-    server = Server(("127.0.0.1", port), Handler)
+    server = Server(("127.0.0.1", arguments.port), Handler)
+    if arguments.certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(arguments.certificate)
+        # The handshake is each connection's own thread's, at its first read: one that hangs holds up no other.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     print(server.server_address[1], flush=True)
     server.serve_forever()
 

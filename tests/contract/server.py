@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -14,7 +15,10 @@ from typing import Any
 from tests.contract.langfuse_server import PUBLIC_KEY, SECRET_KEY, TRACES
 
 _ROOT = Path(__file__).resolve().parents[2]
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_UNVERIFIED = ssl.create_default_context()
+_UNVERIFIED.check_hostname = False
+_UNVERIFIED.verify_mode = ssl.CERT_NONE  # the test asks its own server, which may be one with a bad certificate
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_UNVERIFIED))
 
 __all__ = ["PUBLIC_KEY", "SECRET_KEY", "TRACES", "ContractServer", "start_server"]
 
@@ -25,15 +29,16 @@ class ContractServer:
     public_key = PUBLIC_KEY
     secret_key = SECRET_KEY
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
         self._process: subprocess.Popen[str] | None = None
+        self._certificate = certificate
         self.port = 0
         self.restart()
 
     @property
     def url(self) -> str:
         """The base address."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}" if self._certificate is None else f"https://localhost:{self.port}"
 
     def observations(self) -> list[dict[str, Any]]:
         """Return what was received, as Langfuse would read it, without repetitions."""
@@ -60,7 +65,7 @@ class ContractServer:
         self._call("POST", "/_test/script", faults)
 
     def rules(self, **rules: Any) -> None:
-        """Set what holds for all uploads: poison, max_spans, max_bytes, always."""
+        """Set what holds for all uploads: poison, max_spans, max_bytes, max_length, always."""
         self._call("POST", "/_test/rules", rules)
 
     def reset(self) -> None:
@@ -85,12 +90,14 @@ class ContractServer:
             if process.stdout is not None:
                 process.stdout.close()
 
-    def restart(self) -> None:
-        """Start a process, on the same port if there was one, with nothing received."""
+    def restart(self, certificate: Path | None = None) -> None:
+        """Start a process on the same port, if there was one, with nothing received, perhaps another certificate."""
         self.stop()
+        self._certificate = certificate or self._certificate
+        tls = [] if self._certificate is None else ["--certificate", str(self._certificate)]
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.contract.langfuse_server", "--port", str(self.port)],
+            [sys.executable, "-m", "tests.contract.langfuse_server", "--port", str(self.port), *tls],
             stdout=subprocess.PIPE,
             text=True,
             cwd=_ROOT,
@@ -109,6 +116,6 @@ class ContractServer:
             return json.load(response)
 
 
-def start_server() -> ContractServer:
-    """Start a contract server on a free port; stop it with ``.stop()``."""
-    return ContractServer()
+def start_server(certificate: Path | None = None) -> ContractServer:
+    """Start a contract server on a free port, with TLS where there is a certificate; stop it with ``.stop()``."""
+    return ContractServer(certificate)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import tracing_proxies
+from tests.environment import inherited
 
 PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
 SHOP = """
@@ -49,7 +49,7 @@ class App:
         (folder / "registry.yaml").write_text(REGISTRY)
 
     def environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("LANGFUSE_", "TRACING_PROXIES"))}
+        kept = inherited()
         return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "TRACING_PROXIES_STRICT": "1"}
 
     @contextmanager

@@ -23,6 +23,13 @@ def test_after_ten_minutes_the_pause_grows_to_a_minute_and_no_further() -> None:
     assert max(delays(30, step=30.0, at=1.0)) == 60.0
 
 
+def test_what_is_known_to_be_away_is_not_tried_sooner() -> None:
+    now = [0.0]
+    for at in (0.0, 1.0):
+        backoff = Backoff(lambda: now[0], lambda low, high, at=at: low + at * (high - low))
+        assert [backoff.fail(probing=True) for _ in range(4)] == [2.0 + at] * 4
+
+
 def test_the_pause_is_never_nothing() -> None:
     assert min(delays(10, step=100.0, at=0.0)) == 0.05
 

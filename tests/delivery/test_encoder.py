@@ -57,6 +57,7 @@ hostile = st.builds(
     sampling_weight=st.sampled_from([1.0, 2.5, 100.0]),
     app_root=st.booleans(),
     service_name=hostile_text,
+    trace_state=st.none() | hostile_text,
 )
 
 
@@ -68,6 +69,7 @@ def with_official_classes(o: Observation) -> Span:
     span = Span(
         trace_id=bytes.fromhex(o.trace_id),
         span_id=bytes.fromhex(o.id),
+        trace_state=repaired(o.trace_state or ""),
         parent_span_id=bytes.fromhex(o.parent_observation_id or ""),
         name=repaired(o.name),
         kind=Span.SPAN_KIND_INTERNAL,

@@ -110,10 +110,37 @@ def test_a_batch_that_is_too_large_is_halved(server: ContractServer, sink: Langf
     assert len(server.observations()) == 100
 
 
-def test_a_single_span_that_is_too_large_is_dropped_and_counted(server: ContractServer, sink: LangfuseSink) -> None:
+def test_a_single_span_that_is_too_large_loses_the_ends_of_its_texts(
+    server: ContractServer, sink: LangfuseSink
+) -> None:
     server.rules(max_bytes=10_000)
-    batch = [*observations(3), observation(input='"' + "x" * 20_000 + '"'), *observations(3)]
-    assert sink.write(batch) == Outcome(delivered=6, dropped={"too_large": 1})
+    large = observation(input='"' + "x" * 20_000 + '"', metadata={"note": "y" * 20_000, "short": "kept"})
+    batch = [*observations(3), large, *observations(3)]
+    assert sink.write(batch) == Outcome(delivered=7)
+    assert sink.details()["shortened"] == 1
+    (got,) = [row for row in server.observations() if row["id"] == large.id]
+    assert json.loads(got["input"]).endswith("xx… [cut: 20002 characters]"), "it is JSON still"
+    assert got["metadata"]["note"].endswith("yy… [cut: 20000 characters]")
+    assert (got["metadata"]["short"], got["output"]) == ("kept", large.output)
+    assert (got["start_time"], got["trace_id"]) == (large.start_time, large.trace_id)
+
+
+def test_a_span_that_is_too_large_even_so_is_dropped_and_counted(server: ContractServer, sink: LangfuseSink) -> None:
+    server.rules(max_bytes=1_500)
+    batch = [*observations(2), observation(metadata={f"key-{n}": "z" * 900 for n in range(5)}), *observations(2)]
+    assert sink.write(batch) == Outcome(delivered=4, dropped={"too_large": 1})
+
+
+def test_a_server_that_refuses_one_span_after_another_is_left_alone_before_all_are_lost(
+    server: ContractServer, sink: LangfuseSink
+) -> None:
+    server.rules(always={"status": 400})
+    outcomes = [sink.write(observations(1)) for _ in range(18)]
+    assert [outcome.retry_after for outcome in outcomes] == [None] * 15 + [300.0] * 3
+    server.rules()
+    assert sink.write(observations(1)) == Outcome(delivered=1)
+    server.rules(always={"status": 400})
+    assert sink.write(observations(1)) == Outcome(dropped={"rejected": 1}), "and is trusted again"
 
 
 def test_an_observation_that_cannot_be_encoded_is_dropped_alone(server: ContractServer, sink: LangfuseSink) -> None:
@@ -134,7 +161,7 @@ def test_a_server_that_asks_for_patience_gets_it(
     assert sink.write(outcome.remaining).delivered == 3
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 407, 410, 415])
 def test_wrong_keys_keep_the_spans_and_turn_health_red(server: ContractServer, sink: LangfuseSink, status: int) -> None:
     server.script([{"status": status}])
     outcome = sink.write(observations(2))

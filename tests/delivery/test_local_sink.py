@@ -49,10 +49,24 @@ def test_the_public_columns_are_exactly_these(path: Path) -> None:
     assert tuple(rows(path)[0].keys()) == COLUMNS
     assert len(COLUMNS) == 22
     indexed = {row["name"] for row in rows(path, "SELECT name FROM sqlite_master WHERE type = 'index'")}
-    assert indexed == {"spans_by_trace", "spans_by_start", "spans_by_name"}
+    by_column = {"spans_by_trace", "spans_by_start", "spans_by_name"}
+    assert indexed == by_column | {"spans_at_the_top", "spans_failed", "spans_of_agents", "spans_of_tools"}
     assert rows(path, "PRAGMA user_version")[0][0] == SCHEMA_VERSION
     assert rows(path, "PRAGMA journal_mode")[0][0] == "wal"
     sink.close()
+
+
+def test_a_store_of_the_first_version_gets_the_indexes_that_it_lacks(path: Path) -> None:
+    sink_at(path).write([observation()])
+    connection = sqlite3.connect(path)
+    for index in ("spans_at_the_top", "spans_failed", "spans_of_agents", "spans_of_tools"):
+        connection.execute(f"DROP INDEX {index}")
+    connection.execute("PRAGMA user_version=1")
+    connection.close()
+    assert sink_at(path).write([observation()]).delivered == 1
+    assert len(rows(path, "SELECT name FROM sqlite_master WHERE type = 'index'")) == 7
+    assert rows(path, "PRAGMA user_version")[0][0] == SCHEMA_VERSION
+    assert len(rows(path)) == 2
 
 
 def test_every_field_can_be_read_back(path: Path) -> None:

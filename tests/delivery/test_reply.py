@@ -49,6 +49,8 @@ def test_retry_after_is_understood_and_clamped(text: str | None, seconds: float)
         (404, Verdict.UNAUTHORISED),
         (408, Verdict.RETRY),
         (413, Verdict.TOO_LARGE),
+        (407, Verdict.UNAUTHORISED),
+        (410, Verdict.UNAUTHORISED),
         (422, Verdict.REJECTED),
         (429, Verdict.RETRY),
         (500, Verdict.RETRY),

@@ -184,7 +184,7 @@ def test_memory_is_given_back_when_the_disk_takes_what_had_to_wait(
     assert pipeline.status()["sinks"]["langfuse"]["backlog_bytes"] > 0
     folder.unlink()
     lane: Any = pipeline._lanes[0]
-    lane._spool._failed_until = 0.0  # half a minute later
+    lane._spool._files.failed_until = 0.0  # half a minute later
     assert wait_until(lambda: pipeline.ledger.check().spooled == 50)
     assert pipeline.status()["sinks"]["langfuse"]["backlog_bytes"] == 0
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.environment import inherited
 from tracing_proxies.viewer.store import open_for_reading, read_trace
 
 APPS = Path(__file__).parent / "apps"
@@ -61,8 +62,7 @@ class App:
 
     def environment(self, **variables: str) -> dict[str, str]:
         """Return an environment without keys of a server, and without our own variables."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("LANGFUSE_", "TRACING_PROXIES", "PYTHONPATH"))}
-        return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **variables}
+        return {**inherited("PYTHONPATH"), "PYTHONDONTWRITEBYTECODE": "1", **variables}
 
     def command(self, way: str, *arguments: str) -> list[str]:
         """Return how an application is started."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.environment import inherited
 
 PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
 FOLLOWED = sys.version_info >= (3, 12)
@@ -62,7 +63,7 @@ def write(folder: Path, top: str = "", before: str = "pass", more: str = "unused
 
 def run(folder: Path, *command: str) -> list[str]:
     """Run a program; returns the names of its spans in order."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("LANGFUSE_", "TRACING_PROXIES"))}
+    environ = inherited()
     done = subprocess.run(
         command, cwd=folder, env={**environ, "TRACING_PROXIES_STRICT": "1"}, capture_output=True, text=True, timeout=60
     )

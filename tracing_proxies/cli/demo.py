@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ import click
 from rich.console import Console
 
 from tracing_proxies import runtime
+from tracing_proxies.cli.report import newest_traces, render, write_privately
+from tracing_proxies.cli.stores import surroundings
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.viewer.store import Summary, most_telling_trace, open_for_reading, read_trace, summarise
 from tracing_proxies.viewer.tree import draw_trace
 
 _CONCURRENCY = 6
+_MOST_REPORTED = 100
 
 
 @click.command()
@@ -48,7 +53,25 @@ def demo(registry: Path | None, store: Path | None, seed: int) -> None:
     if tree is not None:
         console.print(tree)
     console.print()
-    raise SystemExit(_conclude(file, triggers, summary, left_open, delivered))
+    page = Path.cwd() / "demo-report.html"
+    with open_for_reading(file) as connection:
+        newest = newest_traces(connection, _MOST_REPORTED)
+        write_privately(page, render(connection, newest, surroundings(path, file)))
+    verdict = _conclude(file, triggers, summary, left_open, delivered)
+    click.echo(f"report: {_short(page)}")
+    click.echo(f"page:   {_command()} ui --store {_short(file)}")
+    raise SystemExit(verdict)
+
+
+def _command() -> str:
+    """Return how this command was called, as one would type it again."""
+    found = shutil.which("tracing-proxies")
+    here = Path(sys.argv[0]).absolute()
+    return "tracing-proxies" if found and here.exists() and os.path.samefile(found, here) else _short(here)
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _simulate(seed: int) -> int:

@@ -13,12 +13,15 @@ from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
 from tracing_proxies.cli.explain import explain
 from tracing_proxies.cli.push import push_store
+from tracing_proxies.cli.report import report
 from tracing_proxies.cli.run import run
-from tracing_proxies.cli.running import plain
 from tracing_proxies.cli.scan import scan
 from tracing_proxies.cli.schema import schema
+from tracing_proxies.cli.show import show, tail
 from tracing_proxies.cli.status import status
+from tracing_proxies.cli.ui import ui
 from tracing_proxies.errors import ControlError, TracingProxiesError
+from tracing_proxies.viewer.tree import plain
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,6 +42,10 @@ commands.add_command(push_store)
 commands.add_command(off)
 commands.add_command(on)
 commands.add_command(reload)
+commands.add_command(ui)
+commands.add_command(report)
+commands.add_command(show)
+commands.add_command(tail)
 commands.add_command(demo)
 
 

@@ -8,11 +8,7 @@ from typing import Any, Final
 from tracing_proxies.control.client import Running
 
 _MOST_TARGETS: Final = 20
-
-
-def plain(text: str) -> str:
-    """Take what would steer a terminal out of a text that another process has given."""
-    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
+_SHARES: Final = (("record", "recording"), ("capture", "payloads"), ("error", "a stub for an error"))
 
 
 def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
@@ -34,14 +30,15 @@ def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
         ("stale", status["stale"]),
         ("presets", ", ".join(status["presets"])),
         ("woven", _reach(status)),
+        ("calls", f"{status['calls']['count']:,} counted, {status['calls']['errors']:,} of them failed"),
+        ("sampling", _sampling(status["sampling"])),
         ("spans", _accounts(status["open"], delivery)),
         ("dropped", ", ".join(f"{count} {reason}" for reason, count in delivery["dropped"].items())),
     ):
         if value:
             yield f"{name:<16}" + str(value).replace("\n", f"\n{'':<16}")
     for name, sink in delivery["sinks"].items():
-        health = "healthy" if sink["healthy"] else f"not healthy: {sink['reason']}"
-        yield f"{'sink ' + name:<16}{sink['delivered']} delivered, {sink['queued']} queued, {health}"
+        yield from _draw_sink(name, sink)
     for preset in status["skipped_presets"]:
         yield f"{'left out':<16}preset {preset['name']}: {preset['reason']}"
     yield from _draw_failures(status)
@@ -78,9 +75,39 @@ def _reach(status: Mapping[str, Any]) -> str:
     )
 
 
+def _sampling(sampling: Mapping[str, Any]) -> str:
+    """Say what tracing may cost, what it does cost, and what that has led to."""
+    lines = []
+    if sampling["budget"] is not None:
+        lines.append(f"{sampling['step']}, at {sampling['spent']:.2%} of a core of {sampling['budget']:.2%}")
+        if sampling["step"] != "full":
+            shares = (f"{sampling[name]:.3g} of {what}" for name, what in _SHARES)
+            lines.append(f"probability {', '.join(shares)}; {sampling['stubs']} stubs")
+        if sampling["host_factor"] < 1.0:
+            lines.append(f"the host is busy ({sampling['host_load']:.0%}): {sampling['host_factor']:.0%} of the budget")
+    else:
+        lines.append("everything is kept, whatever it costs")
+    lines += [f"no payload for a while, since it held calls up: {place}" for place in sampling["stepped_down"]]
+    lines += [f"two samplers: {sampler}" for sampler in sampling["stacked"]]
+    return "\n".join(lines)
+
+
 def _accounts(still_open: int, delivery: Mapping[str, Any]) -> str:
     counts = [(name, delivery[name.replace(" ", "_")]) for name in ("produced", "delivered", "sampled out", "queued")]
     return ", ".join(f"{count} {name}" for name, count in (*counts, ("open", still_open)))
+
+
+def _draw_sink(name: str, sink: Mapping[str, Any]) -> Iterator[str]:
+    health = "healthy" if sink["healthy"] else f"not healthy: {sink['reason']}"
+    on_disk = f", {sink['spooled']} on disk" if sink["spooled"] else ""
+    yield f"{'sink ' + name:<16}{sink['delivered']} delivered, {sink['queued']} queued{on_disk}, {health}"
+    breaker, dead = sink["breaker"], sink.get("dead", {})
+    if breaker["state"] != "closed":
+        probe = f"tried again in {breaker['next_probe_in']:.0f} s"
+        since = f"{breaker['state']} since {breaker['since']}"
+        yield f"{'':<16}breaker {since}, after {breaker['failures']} failures in a row, {probe}"
+    if dead.get("spans"):
+        yield f"{'':<16}{dead['spans']} refused for good and kept in {dead['folder']}: `tracing-proxies push --dead`"
 
 
 def _draw_failures(status: Mapping[str, Any]) -> Iterator[str]:

@@ -12,12 +12,13 @@ import click
 
 from tracing_proxies import destinations
 from tracing_proxies.cli.control import EXIT_STATUSES
-from tracing_proxies.cli.running import draw_list, draw_process, plain
+from tracing_proxies.cli.running import draw_list, draw_process
 from tracing_proxies.control.client import NO_ANSWER, ask, traced_processes
 from tracing_proxies.errors import ControlError, RegistryError
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.viewer.store import open_for_reading, summarise
+from tracing_proxies.viewer.tree import plain
 
 
 @click.command(epilog=EXIT_STATUSES)

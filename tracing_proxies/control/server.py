@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import select
 import socket
 import threading
 import weakref
 from collections.abc import Callable
+from contextvars import copy_context
 from pathlib import Path
 
 from tracing_proxies.control.service import Commands, Service, start
@@ -35,16 +37,22 @@ class ControlServer:
 
     def open(self) -> None:
         """Have a socket, once; where that cannot be, the failure is counted and the application goes on without."""
-        if self._service is not None or not hasattr(socket, "AF_UNIX") or not self._opening.acquire(blocking=False):
+        if self._service is not None or not (hasattr(socket, "AF_UNIX") and hasattr(select, "poll")):
+            return  # not there on some systems, and taken away by eventlet
+        if not self._opening.acquire(blocking=False):
             return
         try:
             if self._service is None:
-                self._service = start(self._commands, self._suppress)
+                self._service = copy_context().run(self._start)
                 _close_at_exit(self)
         except (OSError, RuntimeError) as exc:  # no folder, no descriptor, or no thread is to be had
             contain("control", exc)
         finally:
             self._opening.release()
+
+    def _start(self) -> Service:
+        self._suppress()  # in a context of its own: an application may trace what this uses
+        return start(self._commands, self._suppress)
 
     def close(self) -> None:
         """Take the socket away, and let the thread end."""

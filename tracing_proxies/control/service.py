@@ -15,6 +15,7 @@ from tracing_proxies.control.connection import NO_SIGNAL, Connection
 from tracing_proxies.control.folder import new_path, own_folder, sweep, unborn
 from tracing_proxies.control.messages import MessageError, read_request, write_error, write_result
 from tracing_proxies.control.peer import is_welcome, uid_of_peer
+from tracing_proxies.delivery.native import run_out
 from tracing_proxies.errors import TracingProxiesError
 from tracing_proxies.failures import contain
 
@@ -26,6 +27,7 @@ _PAUSE: Final = 0.2
 _TIME_TO_END: Final = 0.2
 _TIME_TO_REST: Final = 0.05
 _RINGS: Final = 64
+_make_poll: Final[Any] = getattr(select, "poll", None)  # kept: eventlet takes it away
 
 Commands = Mapping[str, Callable[[], Any]]
 
@@ -109,7 +111,7 @@ class Service:
         self.thread.start()
 
     def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._run, name="tracing-proxies-control", daemon=True)
+        return threading.Thread(target=run_out, args=(self._run,), name="tracing-proxies-control", daemon=True)
 
     def _wake(self, timeout: float) -> None:
         """Ring, and wait for the thread to end if it is idle."""
@@ -167,7 +169,7 @@ class Service:
 
     def _step(self) -> None:
         # `poll` and not `epoll`: what a forked child does to an epoll, it does to its parent's.
-        poll = select.poll()
+        poll = _make_poll()
         poll.register(self._ear, select.POLLIN)
         poll.register(self._listener, select.POLLIN)
         for connection in self._clients.values():

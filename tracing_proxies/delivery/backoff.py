@@ -15,7 +15,7 @@ _uniform = random.Random(os.urandom(16)).uniform  # the application's `random` i
 
 
 class Backoff:
-    """Full-jitter exponential backoff, except that a fresh outage is probed every two to three seconds.
+    """Full-jitter exponential backoff, except that an outage is probed every two to three seconds at first.
 
     The formula is "full jitter" of AWS's "Exponential Backoff And Jitter": uniform(0, min(cap, base 2^n)).
 
@@ -39,8 +39,11 @@ class Backoff:
         self._since = None
         self.failures = 0
 
-    def fail(self) -> float:
+    def fail(self, *, probing: bool = False) -> float:
         """Note a failure.
+
+        Args:
+            probing: whether the destination is known to be away, so that quick attempts would be in vain.
 
         Returns:
             Seconds to wait before the next attempt.
@@ -52,5 +55,6 @@ class Backoff:
         self.failures += 1
         delay = self._uniform(0.0, ceiling)
         if now - self._since < PROBE_FOR:
-            delay = min(delay, self._uniform(*PROBE_EVERY))
+            probe = self._uniform(*PROBE_EVERY)
+            delay = probe if probing else min(delay, probe)
         return max(delay, 0.05)

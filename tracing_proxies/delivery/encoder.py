@@ -44,10 +44,12 @@ def encode_span(observation: Observation) -> bytes:
     # Taken apart at once: 0.15 us, where reading the fields one by one takes 0.6.
     (
         trace_id, span_id, parent_id, name, kind, start, end, level, status, given, result, metadata, model, usage,
-        user, session, tags, trace_name, environment, release, version, weight, app_root, _service,
+        user, session, tags, trace_name, environment, release, version, weight, app_root, _service, state,
     ) = observation  # fmt: skip
     parts = [_trace_id(trace_id), b"\x12\x08", _identifier(span_id, 8)]
     add = parts.append
+    if state:
+        add(_field(b"\x1a", to_bytes(state)))
     if parent_id:
         parts += (b"\x22\x08", _identifier(parent_id, 8))
     if name:

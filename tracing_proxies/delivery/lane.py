@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import attrs
-
 from tracing_proxies.delivery.backoff import Backoff
+from tracing_proxies.delivery.batch import BATCH_SPANS, Batch, merge
+from tracing_proxies.delivery.breaker import Breaker
 from tracing_proxies.delivery.ledger import Ledger
-from tracing_proxies.delivery.sinks.protocol import Outcome, Shipped, Sink, health_of, linger_of
+from tracing_proxies.delivery.sinks.protocol import Outcome, Shipped, Sink, details_of, hasten, health_of, linger_of
 from tracing_proxies.recording.observation import Observation
 
-BATCH_SPANS = 512
 _RAISES_BEFORE_DROP = 3
 _HURRY_PAUSE = 0.5
-
-
-@attrs.define
-class Batch:
-    """Spans that travel together.
-
-    Args:
-        first: how many spans were offered to the lane before these.
-        size: bytes in memory, estimated.
-        since: when they were offered, seconds of the monotonic clock.
-        tried: whether the sink has seen them: such a batch is offered again as it is, so that the bytes are the same.
-    """
-
-    spans: Sequence[Observation]
-    first: int
-    size: int
-    since: float
-    tried: bool = False
+_log = logging.getLogger("tracing_proxies")
 
 
 class Lane:
@@ -48,7 +31,7 @@ class Lane:
         ledger: the accounts; the lane opens one under the sink's name.
         max_bytes: memory for the backlog; above it the oldest spans are dropped, counted as ``overflow``.
         contain: takes what a sink raises, against its contract.
-        backoff: says how long to wait after a failure.
+        backoff: makes, of the clock, what says how long to wait after a failure.
         clock: seconds, monotonic.
     """
 
@@ -59,7 +42,7 @@ class Lane:
         *,
         max_bytes: int,
         contain: Callable[[str, BaseException], None],
-        backoff: Callable[[], Backoff] = Backoff,
+        backoff: Callable[[Callable[[], float]], Backoff] = Backoff,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.sink = sink
@@ -79,17 +62,29 @@ class Lane:
         self._in_flight: Batch | None = None
         self._bytes = 0
         self._spans = 0
-        self._backoff = self._new_backoff()
+        self.breaker = Breaker(self._new_backoff(self._clock), self._clock)
         self._raised = 0
         self._hurried = False
-        self._asked_to_wait = False
         self._abandoned = False
         self._last_attempt = float("-inf")
+        self._alert = ""
         self.offered = 0
         self.attempts = 0
-        self.retry_at = 0.0
-        self.reachable = True
-        self.reason = ""
+
+    @property
+    def retry_at(self) -> float:
+        """When the next attempt is due, in seconds of the monotonic clock; 0.0 for at once."""
+        return self.breaker.retry_at
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the sink answered last, and let us in."""
+        return self.breaker.reachable
+
+    @property
+    def reason(self) -> str:
+        """What was wrong with the last attempt; "" where nothing was."""
+        return self.breaker.reason
 
     def offer(self, spans: Sequence[Observation], size: int) -> None:
         """Take spans on.
@@ -119,12 +114,13 @@ class Lane:
         batch, pause = self._next()
         if batch is None:
             return pause
-        self._last_attempt = self._clock()
+        self._begin_attempt()
         try:
             outcome = self.sink.write(batch.spans)
         except Exception as exc:
             outcome = self._after_raise(batch, exc)
         self._settle(batch, outcome)
+        self._tell()
         with self._ledger.lock:
             return self._pause()
 
@@ -135,8 +131,13 @@ class Lane:
         """Send at once what waits for company, and probe a silent sink once more before the time."""
         with self._ledger.lock:
             self._hurried = bool(self._backlog)
-            if not self._asked_to_wait and self._clock() - self._last_attempt >= _HURRY_PAUSE:
-                self.retry_at = 0.0
+            if self._clock() - self._last_attempt >= _HURRY_PAUSE:
+                self.breaker.hurry()
+
+    def follow(self, heir: Lane) -> None:
+        """Try again at once, since the configuration has changed; ``heir`` is the lane that takes this one's place."""
+        with self._ledger.lock:
+            self.breaker.retry()
 
     def crowded(self) -> bool:
         """Tell whether the sink works but is behind, so that the worker had better wait than overflow its backlog."""
@@ -166,10 +167,12 @@ class Lane:
             return {
                 "healthy": ok,
                 "reason": "" if ok else (health.reason or self.reason),
+                "breaker": self.breaker.status(),
                 "backlog_spans": self._spans,
                 "backlog_bytes": self._bytes,
                 "attempts": self.attempts,
-                "retry_in": max(0.0, self.retry_at - self._clock()) if self.retry_at else 0.0,
+                "retry_in": self.breaker.retry_in(),
+                **details_of(self.sink),
             }
 
     def owes(self, target: int) -> bool:
@@ -191,6 +194,7 @@ class Lane:
 
     def _next(self) -> tuple[Batch | None, float | None]:
         with self._ledger.lock:
+            self._recover()
             if not self._backlog or self._abandoned:
                 self._hurried = False
                 return None, None
@@ -199,10 +203,16 @@ class Lane:
                 return None, pause
             batch = self._backlog.popleft()
             if not batch.tried:
-                batch = self._merge(batch)
+                batch = merge(batch, self._backlog)
             batch.tried = True
             self._in_flight = batch
             return batch, None
+
+    def _recover(self) -> None:
+        """Take back what a thread had in hand that died."""
+        if self._in_flight is not None:
+            self._backlog.appendleft(self._in_flight)
+            self._in_flight = None
 
     def _pause(self) -> float | None:
         if not self._backlog:
@@ -214,17 +224,6 @@ class Lane:
         if head.tried or self._hurried or self._spans >= BATCH_SPANS:
             return 0.0
         return max(0.0, head.since + self._linger - now)
-
-    def _merge(self, batch: Batch) -> Batch:
-        backlog = self._backlog
-        if not backlog or len(batch.spans) + len(backlog[0].spans) > BATCH_SPANS:
-            return batch
-        spans, size = list(batch.spans), batch.size
-        while backlog and not backlog[0].tried and len(spans) + len(backlog[0].spans) <= BATCH_SPANS:
-            more = backlog.popleft()
-            spans += more.spans
-            size += more.size
-        return Batch(spans, batch.first, size, batch.since)
 
     def _settle(self, batch: Batch, outcome: Outcome) -> None:
         with self._ledger.lock:
@@ -245,19 +244,32 @@ class Lane:
             self._spans -= len(batch.spans) - left
             if left:
                 self._backlog.appendleft(Batch(outcome.remaining, batch.first, size_left, batch.since, tried=True))
-            self._note(outcome, failed=bool(left))
+            self._note(outcome, failed=bool(left) or outcome.retry_after is not None)
+
+    def _begin_attempt(self) -> None:
+        with self._ledger.lock:
+            self._last_attempt = self._clock()
+            self.breaker.attempt()
+            patience = self.breaker.patience()
+        hasten(self.sink, patience)
 
     def _note(self, outcome: Outcome | Shipped, *, failed: bool) -> None:
-        self._asked_to_wait = failed and outcome.retry_after is not None
         if not failed:
-            self._backoff.succeed()
-            self.retry_at, self.reachable, self.reason = 0.0, True, ""
+            self.breaker.succeed()
             return
-        own_pause = self._backoff.fail()
-        pause = own_pause if outcome.retry_after is None else outcome.retry_after
-        self.retry_at = self._clock() + pause
-        self.reachable = outcome.reachable
-        self.reason = outcome.reason or "the sink asked to be tried again"
+        reason = outcome.reason or "the sink asked to be tried again"
+        opened = self.breaker.fail(reason, reachable=outcome.reachable, pause=outcome.retry_after)
+        if opened and outcome.retry_after is not None:
+            self._alert = reason
+
+    def _tell(self) -> None:
+        """Log what only people can mend; called without the lock, which a handler's own thread may wait for."""
+        reason, self._alert = self._alert, ""
+        if reason:
+            try:
+                _log.warning("spans for %s have to wait: %s", self.name, reason)
+            except Exception as exc:  # a handler of the application's own
+                self._contain("log", exc)
 
     def _after_raise(self, batch: Batch, exc: Exception) -> Outcome:
         if self._gives_up(exc):

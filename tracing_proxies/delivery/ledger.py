@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 import attrs
+
+from tracing_proxies.delivery.native import RLock
 
 
 @attrs.frozen
@@ -56,7 +57,7 @@ class Ledger:
     """Keeps the accounts. Everything that moves spans holds ``lock`` while it moves and counts them."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = RLock()
         self._waiting: Callable[[], int] = lambda: 0
         self._accounts: dict[str, _Account] = {}
         self._clear()
@@ -84,7 +85,7 @@ class Ledger:
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: the parent's spans are the parent's to count."""
-        self.lock = threading.RLock()
+        self.lock = RLock()
         self._clear()
         for account in self._accounts.values():
             account.delivered = 0

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 
 from tracing_proxies import failures
+from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, make_thread
 
 _MAX_RESTARTS = 5
 _RESTART_WINDOW = 60.0
+_GLANCE = 0.05
 
 
 class Loop:
@@ -43,11 +45,14 @@ class Loop:
 
     def after_fork(self) -> None:
         """Forget the parent's thread, lock and wake-ups."""
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        # Whoever takes the one thing out of it starts the thread: a lock that no one ever waits for.
+        self._turn: deque[None] = deque((None,))
+        self._thread: Thread | None = None
+        self._life: object = None
+        self._ident = 0
         # A SimpleQueue instead of an Event: its put may be called by a signal handler or a finaliser that interrupts
         # the very same put, where an Event's lock would wait for itself.
-        self._tokens: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._tokens: SimpleQueue[None] = SimpleQueue()
         self._starts: deque[float] = deque(maxlen=_MAX_RESTARTS)
         self._stopping = False
         self._cpu = self._cpu_now = 0.0
@@ -73,7 +78,9 @@ class Loop:
             return True
         if self._stopping:
             return False
-        if not self._lock.acquire(blocking=False):
+        try:
+            self._turn.pop()
+        except IndexError:
             return True  # somebody is starting it at this moment, perhaps this very thread below a signal handler
         try:
             if self._runs():
@@ -81,15 +88,16 @@ class Loop:
             now = time.monotonic()
             if len(self._starts) == _MAX_RESTARTS and now - self._starts[0] < _RESTART_WINDOW:
                 return False
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            thread.start()
+            life = self._life = object()
+            thread = make_thread(self._name, lambda: self._run(life))
+            copy_context().run(self._begin, thread)
             self._thread = thread
             self._starts.append(now)
             return True
         except RuntimeError:  # "can't start new thread": no resources, or the interpreter shuts down
             return False
         finally:
-            self._lock.release()
+            self._turn.append(None)
 
     def wake(self) -> None:
         """Cut the present sleep short."""
@@ -107,15 +115,22 @@ class Loop:
         self._stopping = True
         self.wake()
         thread = self._thread  # the thread itself forgets it as it ends
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(max(0.0, timeout))
-        return thread is None or not thread.is_alive()
+        ends = time.monotonic() + timeout
+        while thread is not None and self._runs() and self._ident != get_ident() and time.monotonic() < ends:
+            thread.join(min(_GLANCE, max(0.0, ends - time.monotonic())))
+        return not self._runs()
+
+    def _begin(self, thread: Thread) -> None:
+        if self._suppress is not None:
+            self._suppress()  # in a context of its own: an application may trace the starts of threads
+        thread.start()
 
     def _runs(self) -> bool:
         thread = self._thread
         return thread is not None and thread.is_alive()
 
-    def _run(self) -> None:
+    def _run(self, life: object) -> None:
+        self._ident = get_ident()
         try:
             if self._suppress is not None:
                 self._suppress()
@@ -126,9 +141,10 @@ class Loop:
         except BaseException as exc:
             failures.contain(f"delivery.thread.{self._name}", exc)
         finally:
-            if self._thread is threading.current_thread():
+            if self._life is life:
+                # Before `ended` lets others start a new one: this one is still alive for a moment.
+                self._thread, self._ident = None, 0
                 self._cpu, self._cpu_now = self._cpu + time.thread_time(), 0.0
-                self._thread = None  # before `ended` lets others start a new one: this one is still alive for a moment
             self._ended()
 
     def _sleep(self, pause: float | None) -> None:
@@ -137,5 +153,5 @@ class Loop:
             tokens.get(timeout=pause)
             while True:
                 tokens.get_nowait()
-        except queue.Empty:
+        except Empty:
             pass

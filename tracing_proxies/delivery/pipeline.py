@@ -10,11 +10,14 @@ from typing import Any
 
 from tracing_proxies import failures
 from tracing_proxies.delivery import process
+from tracing_proxies.delivery.batch import BATCH_SPANS
 from tracing_proxies.delivery.flush import Flush
-from tracing_proxies.delivery.lane import BATCH_SPANS, Lane
+from tracing_proxies.delivery.lane import Lane
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.loop import Loop
+from tracing_proxies.delivery.native import replaced_by
 from tracing_proxies.delivery.sinks.protocol import Sink
+from tracing_proxies.delivery.slices import Slices
 from tracing_proxies.delivery.spool_lane import SpoolLane
 from tracing_proxies.delivery.weight import weigh
 from tracing_proxies.recording.observation import Observation
@@ -24,6 +27,7 @@ MAX_PENDING_SPANS = 100_000
 _POLL = 0.1
 _POLL_FOR = 1.0
 _CROWDED_POLL = 0.005
+_LAST_PATIENCE = 0.5  # for a request that is under way when all that could be flushed is
 
 
 class Pipeline:
@@ -39,6 +43,7 @@ class Pipeline:
         max_pending_bytes: memory for finished spans that wait for their sinks, shared evenly among the sinks.
         max_pending_spans: unfinished spans in the queue; above it the oldest are dropped, counted as ``overflow``.
         suppress: switches tracing off for the thread that calls it; called once in each of the pipeline's threads.
+        clock: seconds, monotonic: what the waits between attempts go by.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Pipeline:
         max_pending_bytes: int = MAX_PENDING_BYTES,
         max_pending_spans: int = MAX_PENDING_SPANS,
         suppress: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._prepare = prepare
         self.ledger = ledger
@@ -60,7 +66,7 @@ class Pipeline:
         share = max_pending_bytes // max(1, len(sinks))
         self._lanes = [
             (Lane if getattr(sink, "storage", None) is None else SpoolLane)(
-                sink, ledger, max_bytes=share, contain=self._contain
+                sink, ledger, max_bytes=share, contain=self._contain, clock=clock
             )
             for sink in sinks
         ]
@@ -74,6 +80,7 @@ class Pipeline:
         self._queue: deque[Any] = deque()
         self._asleep = True
         self._last_busy = 0.0
+        self._hurried = False
         self._strict_failure: BaseException | None = None
 
     def put(self, span: Any) -> None:
@@ -129,7 +136,7 @@ class Pipeline:
         if stopped:
             self._discard_queue()
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
-            ended = loop.stop(max(0.05, deadline - time.monotonic()))
+            ended = loop.stop(max(0.05, min(_LAST_PATIENCE, deadline - time.monotonic())))
             lane.abandon("closed")
             if ended:  # else its thread is within the sink at this moment
                 lane.close()
@@ -139,6 +146,11 @@ class Pipeline:
 
     def adopt(self) -> None:
         """Begin to deliver what dead processes have left on disk, if there is anything."""
+        contextvars.copy_context().run(self._adopt)
+
+    def _adopt(self) -> None:
+        if self._suppress is not None:
+            self._suppress()
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
             if isinstance(lane, SpoolLane) and lane.has_leftovers() and loop.start():
                 loop.wake()
@@ -148,8 +160,16 @@ class Pipeline:
         self._prepare = prepare
 
     def bequeath(self, heir: Pipeline) -> None:
-        """Let what is put after the close go to another pipeline, by threads that still hold this one."""
+        """Let what is put after the close go to another pipeline, by threads that still hold this one.
+
+        What is here still is tried again at once, with the keys that the heir has for the same destination.
+        """
         self._heir = heir
+        heirs = {lane.name: lane for lane in heir._lanes}
+        for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
+            if lane.name in heirs:
+                lane.follow(heirs[lane.name])
+                loop.wake()
 
     def work(self) -> tuple[float, int, int]:
         """Return the threads' seconds of CPU so far, the spans that they have finished, and those that wait."""
@@ -172,6 +192,7 @@ class Pipeline:
         return {
             "queue": len(self._queue),
             "worker_alive": self._loop.alive,
+            "threads": replaced_by() or "native",
             "closed": self._closed,
             "produced": snapshot.produced,
             "delivered": snapshot.delivered,
@@ -204,11 +225,12 @@ class Pipeline:
         return flush.wait(self._wake_lanes)
 
     def _wake_lanes(self) -> None:
+        self._hurried = True
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
             lane.hurry()
             if loop.start():
                 loop.wake()
-        if not self._loop.alive and self._loop.start():
+        if self._loop.start():
             self._loop.wake()
 
     def _drain_here(self, flush: Flush, deadline: float) -> bool:
@@ -253,6 +275,10 @@ class Pipeline:
 
     def _work(self) -> float | None:
         busy = self._take_all()
+        if self._hurried:  # somebody flushes: a lane's own thread may be waiting for a server that is silent
+            self._hurried = False
+            for lane in self._lanes:
+                self._keep(lane)
         now = time.monotonic()
         if busy:
             self._last_busy = now
@@ -282,8 +308,10 @@ class Pipeline:
         spans.reverse()
         finished: list[Observation] = []
         size = 0
+        slices = Slices()
         try:
             while spans:
+                slices.between()
                 observation = self._finish(spans.pop())
                 if observation is not None:
                     finished.append(observation)

@@ -86,6 +86,7 @@ class Preparer:
             span.weight,
             span.app_root,
             self._service_name,
+            None if trace.state is None else trace.state.to_header(),
         )
         prepared: Observation = _new(Observation, fields)
         return prepared

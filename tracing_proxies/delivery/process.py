@@ -5,17 +5,21 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 import time
 import weakref
 from typing import Any, Protocol
 
 from tracing_proxies import failures
+from tracing_proxies.delivery.native import RLock
+from tracing_proxies.exclusion import Exclusion
 
-EXIT_TIMEOUT = 2.0
+EXIT_TIMEOUT = 1.2  # of two seconds: what is under way has half of one, and the interpreter has to end as well
 _AFTER_ALL_OTHERS = -1_000_000
 
-_lock = threading.Lock()
+importing = Exclusion()
+"""Held while a thread of ours imports: a child that is forked in the midst of an import waits for its end for ever."""
+
+_lock = RLock()
 _living: weakref.WeakSet[_Inhabitant] = weakref.WeakSet()
 _registered = False
 _told_multiprocessing = False
@@ -43,7 +47,11 @@ def move_in(pipeline: _Inhabitant) -> None:
             _registered = True
             atexit.register(_at_exit)
             if hasattr(os, "register_at_fork"):
-                os.register_at_fork(after_in_child=_after_fork)
+                os.register_at_fork(
+                    before=importing.before_fork,
+                    after_in_parent=importing.after_fork_in_parent,
+                    after_in_child=_after_fork,
+                )
         _tell_multiprocessing()
 
 
@@ -55,7 +63,8 @@ def move_out(pipeline: _Inhabitant) -> None:
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()  # another thread of the parent may have held it
+    _lock = RLock()  # another thread of the parent may have held it
+    importing.after_fork_in_child()
     for pipeline in list(_living):
         pipeline.after_fork()
     _tell_multiprocessing()

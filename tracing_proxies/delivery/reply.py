@@ -11,12 +11,14 @@ from collections.abc import Mapping
 
 import attrs
 
+from tracing_proxies.delivery.process import importing
+
 RETRY_AFTER_DEFAULT = 5.0
 RETRY_AFTER_MIN = 1.0
 RETRY_AFTER_MAX = 300.0
 REFUSED_PAUSE = 300.0
 _TRANSIENT = frozenset((408, 425, 429))
-_NOT_LET_IN = frozenset((401, 403, 404, 405))
+_UNFIT = frozenset((400, 422))
 
 
 class Verdict(enum.Enum):
@@ -61,18 +63,18 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, *, now: float | 
     """
     if 200 <= status < 300:
         return _judge_success(status, headers, body)
-    reason = f"HTTP {status}"
+    reason = f"HTTP {status}" + (" (a proxy asks for a password)" if status == 407 else "")
     if status == 413:
         return Reply(Verdict.TOO_LARGE, reason)
-    if status in _NOT_LET_IN:
-        return Reply(Verdict.UNAUTHORISED, reason, retry_after=REFUSED_PAUSE)
+    if status in _UNFIT:
+        return Reply(Verdict.REJECTED, reason)
     if status in _TRANSIENT or status >= 500:
         asked = headers.get("Retry-After")
         if asked is not None or status == 429:
             return Reply(Verdict.RETRY, reason, retry_after=parse_retry_after(asked, now=now))
         return Reply(Verdict.RETRY, reason)
-    if 400 <= status < 500:
-        return Reply(Verdict.REJECTED, reason)
+    if 400 <= status < 500:  # about the address, the keys or a proxy: nothing that says a span is at fault
+        return Reply(Verdict.UNAUTHORISED, reason, retry_after=REFUSED_PAUSE)
     if 300 <= status < 400:
         return Reply(Verdict.RETRY, f"{reason}: redirects are not followed, check the host's address")
     return Reply(Verdict.RETRY, f"{reason} is no answer to an upload")
@@ -121,8 +123,9 @@ def _judge_success(status: int, headers: Mapping[str, str], body: bytes) -> Repl
 
 
 def _judge_protobuf(body: bytes) -> Reply:
-    from google.protobuf.message import DecodeError
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+    with importing:
+        from google.protobuf.message import DecodeError
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
     answer = ExportTraceServiceResponse()
     try:

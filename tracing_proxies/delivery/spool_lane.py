@@ -7,18 +7,22 @@ small, and be kept soon, while the server sees few and large requests.
 
 from __future__ import annotations
 
+import os
 import secrets
-import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, cast
 
-from tracing_proxies.delivery.lane import BATCH_SPANS, Lane
+from tracing_proxies.delivery.batch import BATCH_SPANS, merge
+from tracing_proxies.delivery.lane import Lane
 from tracing_proxies.delivery.ledger import Ledger
+from tracing_proxies.delivery.native import RLock
 from tracing_proxies.delivery.sinks.protocol import Parcel, Shipped, Shipper, Sink, Storage
 from tracing_proxies.delivery.spool.disk import PosixDisk
+from tracing_proxies.delivery.spool.reading import Items
 from tracing_proxies.delivery.spool.record import MAX_PAYLOAD, Record
-from tracing_proxies.delivery.spool.spool import Items, Spool
+from tracing_proxies.delivery.spool.segment import OPEN, SEALED
+from tracing_proxies.delivery.spool.spool import Spool
 
 MOST_BYTES = 1_000_000
 _TEND = 0.5
@@ -59,7 +63,7 @@ class SpoolLane(Lane):
     def after_fork(self) -> None:
         super().after_fork()
         self._spool.after_fork()
-        self._disk_lock = threading.RLock()
+        self._disk_lock = RLock()
         self._loose: deque[Parcel] = deque()  # what the disk did not take
         self._partial: tuple[Items | None, list[Parcel]] | None = None  # what is left of requests that were taken apart
         self._on_disk = 0
@@ -85,21 +89,25 @@ class SpoolLane(Lane):
                 self._sync()
             self._account_for_drops()
             chosen = self._choose()
+            self._spool.hold(None if chosen is None else chosen[0])
         if chosen is None:
             self._hurried = False
             pause = self._pause_of_spool()
             return _TEND if pause == 0.0 and not self._backlog else pause
         items, parcel = chosen
         self._sends_loose = items is None
-        self._last_attempt = self._clock()
+        self._begin_attempt()
         try:
             shipped = self._shipper.ship(parcel, whole=items is not None and len(items.records) > 1)
         except Exception as exc:
             shipped = self._after_failed_ship(parcel, exc)
         with self._disk_lock:
             self._sends_loose = False
+            self._spool.hold(None)
             if not self._abandoned:
                 self._settle_shipped(items, parcel, shipped)
+        self._tell()
+        with self._disk_lock:
             return self._pause_of_spool()
 
     def keep(self) -> None:
@@ -107,11 +115,20 @@ class SpoolLane(Lane):
         with self._disk_lock:
             if not self._abandoned:
                 self._keep_all()
+                if self._hurried:
+                    self._sync()
 
     def hurry(self) -> None:
         with self._ledger.lock:
             super().hurry()
             self._hurried = True  # also where nothing is in memory: what is on disk is to be synced, and sent
+
+    def follow(self, heir: Lane) -> None:
+        # One folder is one server and one project: what is here may go there with the heir's keys.
+        follow = getattr(self.sink, "follow", None)
+        if follow is not None and isinstance(heir, SpoolLane) and heir._storage.folder == self._storage.folder:
+            follow(heir.sink)
+        super().follow(heir)
 
     def waits_for(self, target: int) -> bool:
         with self._ledger.lock:
@@ -151,7 +168,8 @@ class SpoolLane(Lane):
     def has_leftovers(self) -> bool:
         """Tell whether the folder holds anything, so that a look at it is worth a thread."""
         try:
-            return any(path.suffix in (".open", ".seg") for path in self._storage.folder.iterdir())
+            with os.scandir(self._storage.folder) as entries:  # a hundred thousand names are not read for this
+                return any(entry.name.endswith((OPEN, SEALED)) for entry in entries)
         except OSError:
             return False
 
@@ -184,9 +202,10 @@ class SpoolLane(Lane):
                 self._move_to_disk(self._pop_loose())
         while True:
             with self._ledger.lock:
+                self._recover()
                 if not self._backlog or self._abandoned:
                     return
-                batch = self._merge(self._backlog.popleft())
+                batch = merge(self._backlog.popleft(), self._backlog)
                 self._in_flight = batch
             try:
                 parcels, dropped = self._shipper.pack(batch.spans)
@@ -254,7 +273,9 @@ class SpoolLane(Lane):
             return None
         if self._partial is not None:
             items, parcels = self._partial
-            return items, parcels[0]
+            if items is None or self._spool.holds(items):
+                return items, parcels[0]
+            self._partial = None  # room was made of the rest of it
         if self._loose:
             return None, self._loose[0]
         if self._lingers() > 0:
@@ -274,28 +295,33 @@ class SpoolLane(Lane):
         return max(0.0, self._since + self._linger - self._clock())
 
     def _settle_shipped(self, items: Items | None, parcel: Parcel, shipped: Shipped) -> None:
-        rest = list(shipped.rest)
-        untouched = len(rest) == 1 and rest[0] is parcel
+        left = sum(part.spans for part in shipped.rest)
+        untouched = len(shipped.rest) == 1 and shipped.rest[0] is parcel
+        rest = [*shipped.rest, *(self._partial[1][1:] if self._partial is not None else ())]
+        is_here = items is None or self._spool.holds(items)  # else room was made of it, and it is counted as dropped
+        if shipped.refused:
+            with self._ledger.lock:
+                self.attempts += 1
+                self._most_spans = max(1, min(self._most_spans, parcel.spans) // 2)
+            return
+        if items is not None and not untouched:
+            # Before it is counted: a process that ends as soon as it hears of it must not leave it to be sent again.
+            if rest:
+                self._spool.settle_part(items, parcel.spans - left)
+            else:
+                self._spool.settle(items)
         with self._ledger.lock:
             self.attempts += 1
-            if shipped.refused:
-                self._most_spans = max(1, min(self._most_spans, parcel.spans) // 2)
-                return
-            self._count(items, parcel, shipped, sum(part.spans for part in rest))
-            self._note(shipped, failed=bool(rest))
-        if self._partial is not None:
-            rest = rest + self._partial[1][1:] if not untouched else self._partial[1]
-        elif untouched:
+            if is_here:
+                self._count(items, parcel, shipped, left)
+            self._note(shipped, failed=bool(shipped.rest) or shipped.retry_after is not None)
+            if items is None and not rest:
+                self._pop_loose()
+        if untouched:
             return
         self._partial = (items, rest) if rest else None
-        if rest:
-            return
-        self._most_spans = min(BATCH_SPANS, self._most_spans * 2)
-        if items is not None:
-            self._spool.settle(items)
-        else:
-            with self._ledger.lock:
-                self._pop_loose()
+        if not rest:
+            self._most_spans = min(BATCH_SPANS, self._most_spans * 2)
         if not self._spool.spans and not self._loose:
             self._since = None
 
@@ -303,8 +329,6 @@ class SpoolLane(Lane):
         gone = sum(shipped.dropped.values())
         missing = parcel.spans - shipped.delivered - gone - left
         dropped = {**shipped.dropped, "unaccounted": missing} if missing > 0 else dict(shipped.dropped)
-        if items is not None and not self._spool.holds(items):
-            return  # evicted meanwhile, and counted as such
         if items is not None and not items.own:
             self._adopted["delivered"] += shipped.delivered
             self._adopted["dropped"] += sum(dropped.values())

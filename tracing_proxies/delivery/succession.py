@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracing_proxies.delivery import process
+from tracing_proxies.delivery.native import Empty, RLock, SimpleQueue, Thread, make_thread
 from tracing_proxies.delivery.pipeline import Pipeline
 
 _FIRST_LOOK = 0.05
@@ -30,10 +30,10 @@ class Succession:
 
     def __init__(self, first: Pipeline, suppress: Callable[[], None]) -> None:
         self._suppress = suppress
-        self._lock = threading.Lock()
+        self._lock = RLock()
         self._pipelines = [first]
-        self._ended = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._ends: SimpleQueue[None] = SimpleQueue()
+        self._threads: list[Thread] = []
         self._past: Counter[str] = Counter()
         self._past_drops: Counter[str] = Counter()
         process.move_in(self)
@@ -49,7 +49,7 @@ class Succession:
             before = self._pipelines[-1]
             self._pipelines = [*self._pipelines, heir]
         before.bequeath(heir)
-        thread = threading.Thread(target=self._see_out, args=(before,), name="tracing-drain", daemon=True)
+        thread = make_thread("tracing-drain", lambda: self._see_out(before))
         try:
             thread.start()
         except RuntimeError:  # no more threads: it is closed at the end, with the others
@@ -73,7 +73,8 @@ class Succession:
         Args:
             timeout: seconds for all of it.
         """
-        self._ended.set()
+        for _ in self._threads:
+            self._ends.put(None)
         deadline = time.monotonic() + timeout
         latest_first = list(reversed(self._pipelines))
         process.move_out(self)
@@ -102,8 +103,8 @@ class Succession:
 
     def after_fork(self) -> None:
         """Count anew in a forked child: what the parent's pipelines hold is the parent's to deliver."""
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
+        self._lock = RLock()
+        self._ends = SimpleQueue()
         self._threads = []
         self._past.clear()
         self._past_drops.clear()
@@ -112,12 +113,19 @@ class Succession:
     def _see_out(self, pipeline: Pipeline) -> None:
         self._suppress()
         pause = _FIRST_LOOK
-        while not self._ended.wait(pause):
+        while not self._is_over(pause):
             pause = min(pause * 2, _LAST_LOOK)
             status = pipeline.status()
             if not status["queued"] and not status["spooled"]:
                 self._close(pipeline)
                 return
+
+    def _is_over(self, pause: float) -> bool:
+        try:
+            self._ends.get(timeout=pause)
+        except Empty:
+            return False
+        return True
 
     def _close(self, pipeline: Pipeline) -> None:
         pipeline.close(_CLOSE)

@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-import base64
+import copy
 import http.client
-import io
 import os
 import re
+import socket
 import ssl
 import time
 import urllib.parse
-import urllib.request
-import zlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
+from tracing_proxies.delivery.connecting import Connector, ProxyRefusal, find_proxy
+from tracing_proxies.delivery.deadline import DeadlineSocket, TooMuch
 from tracing_proxies.delivery.reply import REFUSED_PAUSE, Reply, Verdict, judge
 
 CONNECT_TIMEOUT = 3.0
 READ_TIMEOUT = 10.0
 MAX_REPLY_BYTES = 64 * 1024
+_MOST_RECEIVED = 2 * MAX_REPLY_BYTES  # with the headers
 _USER_AGENT = "tracing-proxies"
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-
-
-def compress(body: bytes) -> bytes:
-    """Return ``body`` as gzip of the lowest level, without a time stamp: the same bytes each time."""
-    return _gzip()(body)
 
 
 class Transport:
     """One server and the credentials for it.
 
-    A connection is opened at the first ``post`` of each process, TLS certificates are always verified, and redirects
-    are never followed, so the credentials go to this server only. The proxies of the environment are used as
-    ``urllib.request`` reads them. Used by one thread at a time.
+    A connection is opened at the first ``post`` of each process, TLS certificates are always verified (against the
+    system's authorities, or those of ``SSL_CERT_FILE``), and redirects are never followed, so the credentials go to
+    this server only. The proxies of the environment are used as ``urllib.request`` reads them. Used by one thread at a
+    time.
 
     Args:
         url: ``http://`` or ``https://``, host, and perhaps port and path.
         headers: credentials and the like; their values appear in no text that this class makes.
-        connect_timeout: seconds, for connecting, the proxy and the TLS handshake.
+        connect_timeout: seconds, for the name, the connection, the proxy and the TLS handshake together.
         read_timeout: seconds from the request's first byte to the reply's last.
         tls: verification settings, for a private certificate authority; None for the system's.
 
@@ -60,7 +56,7 @@ class Transport:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("the server's address must begin with http:// or https:// and name a host")
         self._https = parts.scheme == "https"
-        self._host = parts.hostname
+        self._host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode("ascii")
         self._port = parts.port or (443 if self._https else 80)
         self._base_path = parts.path.rstrip("/")
         for header, value in headers.items():
@@ -76,13 +72,22 @@ class Transport:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._tls = tls
+        self._own_tls: ssl.SSLContext | None = None
         self._deadline: float | None = None
+        self._most: float | None = None
+        self._connector = Connector(self._host, self._port)
         self._connection: http.client.HTTPConnection | None = None
         self._path_prefix = ""
+        self._proxy_headers: dict[str, str] = {}
         self._pid = 0
 
     def __repr__(self) -> str:
         return f"Transport({self.origin})"
+
+    @property
+    def address(self) -> str:
+        """The server's address as it may be shown; a path in it may be a secret, and is only hinted at."""
+        return self.origin + ("/…" if self._base_path else "")
 
     @property
     def origin(self) -> str:
@@ -90,9 +95,19 @@ class Transport:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'https' if self._https else 'http'}://{host}:{self._port}"
 
+    def twin(self) -> Transport:
+        """Return another one to the same server with the same settings, for another thread."""
+        twin = copy.copy(self)
+        twin._connector, twin._connection, twin._deadline = Connector(self._host, self._port), None, None
+        return twin
+
     def limit(self, deadline: float | None) -> None:
         """Let nothing last longer than until ``deadline``, in seconds of the monotonic clock; None lifts that."""
         self._deadline = deadline
+
+    def hasten(self, patience: float | None) -> None:
+        """Let neither connecting nor an exchange last longer than so many seconds; None lifts that."""
+        self._most = patience
 
     def post(self, path: str, payload: bytes) -> Reply:
         """Send a body, and read the reply.
@@ -106,6 +121,7 @@ class Transport:
         if self._pid != os.getpid():
             # The parent's connection is the parent's: closing our copy of the descriptor sends nothing.
             self.close()
+            self._connector = Connector(self._host, self._port)
             self._pid = os.getpid()
         reused = self._connection is not None
         try:
@@ -137,9 +153,13 @@ class Transport:
             self._connection = connection
         patience = self._patience(self._read_timeout)
         sock = connection.sock
-        if isinstance(sock, _DeadlineSocket):
-            sock.deadline = time.monotonic() + patience
-        connection.request("POST", self._path_prefix + self._base_path + path, body=payload, headers=self._headers)
+        if isinstance(sock, DeadlineSocket):
+            sock.begin(time.monotonic() + patience)
+        headers = {**self._headers, **self._proxy_headers} if self._proxy_headers else self._headers
+        try:
+            connection.request("POST", self._path_prefix + self._base_path + path, body=payload, headers=headers)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # a server that refuses a body may say so and hang up before it has read it: there may be a reply
         response = connection.getresponse()
         try:
             body = response.read(MAX_REPLY_BYTES)
@@ -147,142 +167,66 @@ class Transport:
                 self.close()  # the rest of an endless reply is not read
         finally:
             response.close()
-        return judge(response.status, response.headers, body)  # type: ignore[arg-type]  # Message has get()
+        reply = judge(response.status, response.headers, body)  # type: ignore[arg-type]  # Message has get()
+        if reply.verdict is Verdict.UNAUTHORISED:
+            self.close()  # the next attempt is minutes away, and the environment may name another proxy by then
+        return reply
 
     def _connect(self) -> http.client.HTTPConnection:
-        timeout = self._patience(self._connect_timeout)
-        host, port, proxy = self._host, self._port, self._proxy()
+        proxy = find_proxy("https" if self._https else "http", self._host, self._port)
+        self._path_prefix, self._proxy_headers = "", {}
+        if proxy is not None and not self._https:
+            self._path_prefix = self.origin
+            if proxy.authorization is not None:
+                self._proxy_headers = {"Proxy-Authorization": proxy.authorization}
+        tls = self._verification()
+        sock = self._connector.connect(proxy, tls, self._patience(self._connect_timeout))
         connection: http.client.HTTPConnection
-        if proxy is not None:
-            host, port = proxy[0], proxy[1]
-        if self._https:
-            if self._tls is None:
-                self._tls = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=self._tls)
-        else:
-            connection = http.client.HTTPConnection(host, port, timeout=timeout)
-        self._path_prefix = ""
-        if proxy is not None:
-            if self._https:
-                connection.set_tunnel(self._host, self._port, headers=proxy[2])
-            else:
-                self._path_prefix = self.origin
-        connection.connect()
-        connection.sock = _DeadlineSocket(connection.sock)
+        if tls is None:
+            connection = http.client.HTTPConnection(self._host, self._port)
+        else:  # the class is what tells http.client the default port, and with it the header `Host`
+            connection = http.client.HTTPSConnection(self._host, self._port, context=tls)
+        connection.auto_open = 0
+        connection.sock = DeadlineSocket(sock, _MOST_RECEIVED)
         return connection
 
-    def _proxy(self) -> tuple[str, int, dict[str, str]] | None:
-        if urllib.request.proxy_bypass(self._host):
+    def _verification(self) -> ssl.SSLContext | None:
+        if not self._https:
             return None
-        address = urllib.request.getproxies().get("https" if self._https else "http")
-        if not address:
-            return None
-        parts = urllib.parse.urlsplit(address if "//" in address else "//" + address)
-        if not parts.hostname:
-            return None
-        headers = {}
-        if parts.username is not None and self._https:
-            user = urllib.parse.unquote(parts.username)
-            password = urllib.parse.unquote(parts.password or "")
-            token = base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
-            headers["Proxy-Authorization"] = f"Basic {token}"
-        return parts.hostname, parts.port or 8080, headers
+        if self._tls is not None:
+            return self._tls
+        if self._own_tls is None:
+            self._own_tls = ssl.create_default_context()
+            self._own_tls.set_alpn_protocols(["http/1.1"])
+        return self._own_tls
 
     def _patience(self, seconds: float) -> float:
+        if self._most is not None:
+            seconds = min(seconds, self._most)
         if self._deadline is None:
             return seconds
         return max(0.01, min(seconds, self._deadline - time.monotonic()))
 
     def _trouble(self, exc: BaseException) -> Reply:
         # Only the error's type and a system message are told: http.client's own texts quote headers and replies.
+        where = self.origin
         if isinstance(exc, ssl.SSLCertVerificationError):
-            return Reply(
-                Verdict.RETRY,
-                f"{self.origin}: its TLS certificate is not valid ({exc.verify_message})",
-                retry_after=REFUSED_PAUSE,
-                reachable=False,
-            )
+            self._own_tls = None  # the authorities may be other ones the next time
+            text = f"{where}: its TLS certificate is not valid ({exc.verify_message})"
+            return Reply(Verdict.RETRY, text, retry_after=REFUSED_PAUSE, reachable=False)
+        if isinstance(exc, ProxyRefusal):
+            pause = REFUSED_PAUSE if exc.lasting else None
+            return Reply(Verdict.RETRY, f"{where}: {exc}", retry_after=pause, reachable=False)
         if isinstance(exc, TimeoutError):
-            return Reply(Verdict.RETRY, f"{self.origin} did not answer in time", reachable=False)
+            return Reply(Verdict.RETRY, f"{where} did not answer in time", reachable=False)
+        if isinstance(exc, TooMuch):
+            return Reply(Verdict.RETRY, f"{where} gives a reply without an end")
         if isinstance(exc, (ConnectionResetError, BrokenPipeError, http.client.HTTPException)):
-            return Reply(Verdict.RETRY, f"{self.origin} broke the connection off ({type(exc).__name__})")
+            return Reply(Verdict.RETRY, f"{where} broke the connection off ({type(exc).__name__})")
+        if isinstance(exc, socket.gaierror):
+            return Reply(Verdict.RETRY, f"{where} cannot be reached (its name cannot be resolved)", reachable=False)
+        if isinstance(exc, ssl.SSLError):
+            return Reply(Verdict.RETRY, f"{where}: no TLS handshake ({exc.reason or 'broken off'})", reachable=False)
         number = exc.errno if isinstance(exc, OSError) else None
         text = os.strerror(number) if number is not None and number > 0 else type(exc).__name__
-        return Reply(Verdict.RETRY, f"{self.origin} cannot be reached ({text})", reachable=False)
-
-
-class _DeadlineSocket:
-    """A socket whose deadline holds for a whole exchange, so that a server cannot stretch it byte by byte."""
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-        self._readers = 0
-        self._closed = False
-        self.deadline = 0.0
-
-    def sendall(self, data: Any) -> None:
-        self._sock.settimeout(self._left())
-        self._sock.sendall(data)
-
-    def makefile(self, mode: str, *args: Any, **kwargs: Any) -> io.BufferedReader:
-        self._readers += 1
-        return io.BufferedReader(_DeadlineReader(self))
-
-    def receive_into(self, buffer: Any) -> int:
-        self._sock.settimeout(self._left())
-        return int(self._sock.recv_into(buffer))
-
-    def close(self) -> None:
-        # As with a real socket, a reader that is still open keeps the connection: http.client closes the socket of a
-        # server that says `Connection: close` before it reads the reply.
-        self._closed = True
-        if not self._readers:
-            self._sock.close()
-
-    def release(self) -> None:
-        self._readers -= 1
-        if self._closed:
-            self.close()
-
-    def _left(self) -> float:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the deadline of the exchange has passed")
-        return left
-
-
-class _DeadlineReader(io.RawIOBase):
-    def __init__(self, sock: _DeadlineSocket) -> None:
-        self._deadline_socket = sock
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._deadline_socket.release()
-
-    def readinto(self, buffer: Any) -> int:
-        return self._deadline_socket.receive_into(buffer)
-
-
-_chosen: Callable[[bytes], bytes] | None = None
-
-
-def _gzip() -> Callable[[bytes], bytes]:
-    # igzip takes a third of zlib's time at its lowest level, and compresses about as well.
-    global _chosen
-    if _chosen is None:
-        try:
-            from isal import igzip
-        except ImportError:
-            _chosen = _zlib_gzip
-        else:
-            _chosen = lambda body: bytes(igzip.compress(body, 1, mtime=0))  # noqa: E731 - one of two
-    return _chosen
-
-
-def _zlib_gzip(body: bytes) -> bytes:
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
+        return Reply(Verdict.RETRY, f"{where} cannot be reached ({text})", reachable=False)

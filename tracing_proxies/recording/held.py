@@ -63,14 +63,18 @@ class Held:
         """Take an ended span."""
         self.spans.append(span)
         if self.verdict is not None:
-            self.release()
+            self.release(late=True)
 
-    def release(self) -> None:
-        """Hand on, under the verdict, whatever is held; each span once, in however many threads."""
+    def release(self, *, late: bool = False) -> None:
+        """Hand on, under the verdict, whatever is held; each span once, in however many threads.
+
+        Args:
+            late: whether it has come after the verdict.
+        """
         spans, route = self.spans, self.tail.route
         try:
             while True:
-                route(self, spans.popleft())
+                route(self, spans.popleft(), late)
         except IndexError:
             pass
 

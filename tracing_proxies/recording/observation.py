@@ -21,6 +21,7 @@ class Observation(NamedTuple):
         input: JSON text, or None where nothing was captured.
         output: JSON text, or None where nothing was captured.
         sampling_weight: how many calls this span stands for, 1.0 where everything is kept.
+        trace_state: what all services are told of the trace, W3C ``tracestate``: ``ot=th:…;rv:…`` where it was sampled.
         app_root: whether no recorded span of this process stands above it.
     """
 
@@ -48,3 +49,4 @@ class Observation(NamedTuple):
     sampling_weight: float
     app_root: bool
     service_name: str
+    trace_state: str | None = None

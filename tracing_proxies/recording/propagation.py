@@ -12,8 +12,9 @@ from opentelemetry.trace import SpanContext, TraceFlags, TraceState
 from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSION_KEYS
 from tracing_proxies.recording.ids import span_hex, trace_hex
 from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.state import shortened, told_state
 from tracing_proxies.recording.unrecorded import Unrecorded, root_of
-from tracing_proxies.sampling.rule import threshold, write_state
+from tracing_proxies.sampling.rule import threshold
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
@@ -24,8 +25,6 @@ _FORBIDDEN_VERSION = "ff"
 _NAME = r"[a-z][_0-9a-z\-*/]{0,255}|[a-z0-9][_0-9a-z\-*/]{0,240}@[a-z][_0-9a-z\-*/]{0,13}"
 _MEMBER = re.compile(rf"({_NAME})=([\x20-\x2b\x2d-\x3c\x3e-\x7e]{{0,255}}[\x21-\x2b\x2d-\x3c\x3e-\x7e])")
 _MOST_MEMBERS = 32
-_LONGEST_STATE = 512
-_LARGE_MEMBER = 128
 
 
 def read_headers(parents: Sequence[str], states: Sequence[str] = ()) -> SpanContext | None:
@@ -77,7 +76,7 @@ def read_state(states: Sequence[str]) -> TraceState:
         if found is None or found[1] in members or len(members) == _MOST_MEMBERS:
             return TraceState()
         members[found[1]] = found[2]
-    return TraceState(_shortened(list(members.items())))
+    return TraceState(shortened(list(members.items())))
 
 
 def write_headers(context: Context) -> dict[str, str]:
@@ -128,24 +127,5 @@ def told_to_others(span: Any, context: Context) -> SpanContext:
         least = threshold(held.recorded) if kept else None
     else:
         return told
-    state = told.trace_state or TraceState()
-    others = [(name, value) for name, value in state.items() if name != "ot"]
-    written = write_state(state.get("ot"), random, least)
     flags = TraceFlags(TraceFlags.SAMPLED if kept else TraceFlags.DEFAULT)
-    return SpanContext(told.trace_id, told.span_id, False, flags, TraceState(_shortened([("ot", written), *others])))
-
-
-def _shortened(members: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    def length(name: str, value: str) -> int:
-        return len(name) + len(value) + 2
-
-    excess = sum(length(*member) for member in members) - 1 - _LONGEST_STATE
-    for large in (True, False):
-        for index in range(len(members) - 1, -1, -1):
-            if excess <= 0:
-                return members
-            size = length(*members[index])
-            if not large or size - 1 > _LARGE_MEMBER:
-                excess -= size
-                del members[index]
-    return members
+    return SpanContext(told.trace_id, told.span_id, False, flags, told_state(told.trace_state, random, least))

@@ -14,11 +14,12 @@ from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value, paths_of
 from tracing_proxies.sampling.rate import Rate
 
+_PAYLOAD = ("capture_input", "capture_output", "metadata", "late_metadata", "outcome")
 _LATE = frozenset({"result", "error"})
 
 
 class Recipe:
-    """What advice does for each call of one join point; immutable once made, and swapped as a whole on reload.
+    """What advice does for each call of one join point; swapped as a whole on reload.
 
     Args:
         tally: counts its calls, also those of recipes before and after this one.
@@ -155,6 +156,18 @@ class Recipe:
         self.reads_unrecorded = self.needs_scope
         self.never = self.sample <= 0.0 and self.rate is None and self.error_when is None and self.condition is None
         self.counts_alone = self.error_when is None and self.condition is None and not self.root
+
+    def step_down(self) -> Callable[[], None]:
+        """Record no more than a call's name, times and error from now on; returns what takes that back."""
+        before = {name: getattr(self, name) for name in _PAYLOAD}
+        self.capture_input = self.capture_output = False
+        self.metadata = self.late_metadata = self.outcome = ()
+
+        def restore() -> None:
+            for name, value in before.items():
+                setattr(self, name, value)
+
+        return restore
 
 
 def is_late(value: Value) -> bool:

@@ -21,7 +21,7 @@ from tracing_proxies.recording.ids import random_bits as _bits
 from tracing_proxies.recording.nesting import joins
 from tracing_proxies.recording.placement import Placement
 from tracing_proxies.recording.recipe import Recipe
-from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.span import RELEASED, Span
 from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.tally import LOOK_AT, Tally
 from tracing_proxies.recording.trace import Trace
@@ -50,6 +50,10 @@ class Recorder:
 
     Args:
         emit: takes each ended span, on the application's thread; it must be quick and never raise.
+
+    Attributes:
+        patience: how long recording may hold a call up, in nanoseconds.
+        impatient: takes the recipe of a call that was held up for longer, and for how long.
     """
 
     def __init__(self, emit: Callable[[Span], None]) -> None:
@@ -60,6 +64,8 @@ class Recorder:
         self.traces: dict[int, Trace] = {}
         self.tail: Tail | None = None
         self.tallies: dict[str, Tally] = {}
+        self.patience = 1 << 62
+        self.impatient: Callable[[Recipe, int], None] = lambda recipe, taken: None
         self.skipped = itertools.count()
         self.placement = Placement(self)
         _recorders.add(self)
@@ -121,7 +127,11 @@ class Recorder:
             if not recipe.is_plain or (
                 parent is not None and (type(parent) is not Span or parent.waiting_for is not None)
             ):
-                return self.placement.begin(recipe, function, instance, args, kwargs, context)
+                before = _clock()
+                placed = self.placement.begin(recipe, function, instance, args, kwargs, context)
+                if (taken := _clock() - before) > self.patience:
+                    self.impatient(recipe, taken)
+                return placed
             # What nearly every call needs and no more, in one function: spans and traces are made without `__init__`
             # (0.4 us each), and argument names are left to the worker (0.2 us).
             name = recipe.constant_name or ""
@@ -174,6 +184,7 @@ class Recorder:
                 copied_context = context.copy()
                 copied_context[SPAN_KEY] = span
                 span.context = Context(copied_context)  # as `with_span` does
+            before = 0
             if recipe.capture_input and trace.payload:
                 copied = flat_copy(args, recipe.limits)
                 if copied is not None and (not kwargs or is_flat(kwargs, recipe.limits)):
@@ -181,9 +192,12 @@ class Recorder:
                     if kwargs:
                         span.keywords = kwargs
                 else:
+                    before = _clock()
                     span.input = snapshot(recipe.bind(args, kwargs), recipe.limits)
             self.open[span_id] = span
             span.start = start = _clock()
+            if before and start - before > self.patience:
+                self.impatient(recipe, start - before)
             if parent is None:
                 trace.offset = _wall_clock() - start
                 if trace.held is not None:
@@ -203,8 +217,11 @@ class Recorder:
             if not recipe.is_plain:
                 if not span.settled:
                     outcome.end_record(span, recipe, span.scope, result)
+                self._mind(recipe, span)
             elif recipe.capture_output and result is not None and trace.payload:
                 span.output = snapshot(result, recipe.limits)
+                if _clock() - span.stop > self.patience:  # type: ignore[operator]
+                    self._mind(recipe, span)
         except Exception as exc:
             contain("finish", exc)
         if self.observers or not recipe.is_plain or span.dropped is not None:
@@ -217,11 +234,14 @@ class Recorder:
         if not taken & LOOK_AT:
             recipe.tally.relieve()
         parent = span.parent
-        span.release()
+        span.parent = span.function = None  # as `release` does: a plain span has no more to let go of
+        span.context = RELEASED
         if parent is not None:
             parent.kept_child = True
-        else:
+        elif self.traces or trace.crowd is not None:
             self._end_trace(span)
+        else:
+            trace.ended = True
         try:
             if trace.held is None:
                 self.emit(span)
@@ -370,6 +390,12 @@ class Recorder:
         """Do as `begin` does in what is current now."""
         context = current()
         return self.begin(recipe, function, instance, args, kwargs, context, context.get(SPAN_KEY))
+
+    def _mind(self, recipe: Recipe, span: Span) -> None:
+        """Say so if recording a result has taken longer than it may."""
+        taken = _clock() - (span.stop or 0)
+        if taken > self.patience and span.stop is not None:
+            self.impatient(recipe, taken)
 
     def _begin_timed(self, trace: Trace, *call: Any) -> Recording | None:
         """Measure what beginning a span takes."""

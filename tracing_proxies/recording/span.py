@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tracing_proxies.recording.scope import CallScope
 
 _clock = time.perf_counter_ns
-_RELEASED = Context()
+RELEASED = Context()
 _MAX_EVENTS = 32
 _MAX_ATTRIBUTES = 128
 
@@ -120,7 +120,7 @@ class Span(api.Span):
     def release(self) -> None:
         """Let go of everything that only an open span needs; its context holds the span itself, which is a cycle."""
         self.parent = self.function = self.scope = self.waiting_for = None
-        self.context = _RELEASED
+        self.context = RELEASED
 
     def finish(self, result: Any) -> None:
         """End the span with what its call returned; a second end changes nothing."""

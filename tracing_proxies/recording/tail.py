@@ -18,6 +18,7 @@ from tracing_proxies.recording.ids import new_span_id, new_trace_id
 from tracing_proxies.recording.ids import random_bits as _bits
 from tracing_proxies.recording.overflow import is_long, relieve
 from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.state import told_state
 from tracing_proxies.recording.trace import Trace
 from tracing_proxies.recording.unrecorded import ROOT_KEY, Unrecorded
 from tracing_proxies.registry.paths import CapturePath
@@ -105,9 +106,13 @@ class Tail:
         return sum(len(held.spans) for held in list(self.undecided.values()))
 
     def forget(self) -> None:
-        """Begin anew in a forked child: the parent's traces are the parent's to decide on."""
-        self.undecided = {}
+        """Begin anew in a forked child: what the parent holds is the parent's, and what comes here follows one rule."""
         self._lock = threading.Lock()
+        for held in list(self.undecided.values()):
+            held.spans.clear()
+            if held.verdict is None:
+                self.conclude(held, self._early(held))
+        self.undecided = {}
         self._left_out, self._begun, self._skipped = itertools.count(), itertools.count(), itertools.count()
         self.roots = {}
         self._due = 0
@@ -252,6 +257,8 @@ class Tail:
         """Put a verdict into effect."""
         self.undecided.pop(id(held), None)
         held.trace.weight = verdict.inner if verdict.whole else verdict.weight
+        if verdict.weight > 1.0:
+            held.trace.state = told_state(held.trace.state, held.random, threshold(1.0 / verdict.weight))
         held.verdict = verdict
         held.release()
 
@@ -294,7 +301,7 @@ class Tail:
             root.refused = True
             return False
         root.trace = trace = Trace(root.trace_id, verdict.weight)
-        trace.state = root.state
+        trace.state = told_state(root.state, root.random, threshold(1.0 / verdict.weight))
         trace.name = root.recipe.constant_name or ""
         return True
 
@@ -329,7 +336,6 @@ class Tail:
                 outcome.describe_returned_error(span, recipe, scope)
         span.metadata["sampling.detail"] = "stub"
         span.metadata["sampling.reason"] = "error" if failed else "slow" if not root.stubs > 1 else "above"
-        span.metadata["sampling.weight"] = round(trace.weight, 4)
         span.release()
         self.controller.left_stub()
         self.emit(span)
@@ -380,8 +386,8 @@ class Tail:
         if trace.spent:
             self.controller.measured(trace.spent / 1e9, spans, captured=trace.payload)
 
-    def route(self, held: Held, span: Span) -> None:
-        """Hand a span on, or leave it out."""
+    def route(self, held: Held, span: Span, late: bool) -> None:
+        """Hand a span on, or leave it out; an error that comes after the verdict may still leave a trace of itself."""
         verdict = held.verdict
         assert verdict is not None
         trace = held.trace
@@ -392,12 +398,17 @@ class Tail:
             if not verdict.whole and not root:
                 span.parent_id = held.root_id
             if root and (verdict.weight != 1.0 or verdict.reason != "share"):
-                span.metadata["sampling.weight"] = round(span.weight, 4)
                 span.metadata["sampling.reason"] = verdict.reason
                 span.metadata["sampling.detail"] = (
                     "errors" if not verdict.whole else "full" if trace.payload else "skeleton"
                 )
             if held.partial and root:
+                span.metadata["sampling.partial"] = True
+            self.emit(span)
+        elif late and error and self._errors and held.random >= threshold(plan := self.controller.plan.error):
+            span.weight /= plan
+            span.metadata["sampling.reason"], span.metadata["sampling.detail"] = "error", "late"
+            if held.partial:
                 span.metadata["sampling.partial"] = True
             self.emit(span)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,15 @@ from typing import Any
 
 import attrs
 
+from tracing_proxies.delivery.sinks.local_schema import APPLICATION_ID
+from tracing_proxies.errors import TracingProxiesError
 from tracing_proxies.recording.observation import Observation
+
+_MOST_TRACES_TOLD = 500
+
+
+class StoreUnreadable(TracingProxiesError):
+    """Says why a file cannot be read as a local store."""
 
 
 @attrs.frozen
@@ -31,15 +40,47 @@ def open_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
 
     Raises:
         FileNotFoundError: there is no such file.
+        StoreUnreadable: it is no local store, or not for this user to read.
     """
     if not path.is_file():
         raise FileNotFoundError(path)
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{_mode(path)}", uri=True, timeout=5.0)
     connection.row_factory = sqlite3.Row
     try:
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+        except sqlite3.Error as error:
+            raise StoreUnreadable(f"{path}: {error}") from None
+        if not ours:
+            raise StoreUnreadable(f"{path} is not a store of traces")
         yield connection
     finally:
         connection.close()
+
+
+def _mode(path: Path) -> str:
+    # Reading a database in WAL mode needs its -shm file, which nobody can make in a folder that is not writable; where
+    # no -wal file stands beside the database nobody writes to it either.
+    still = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+    return "mode=ro&immutable=1" if still else "mode=ro"
+
+
+def newest_row(connection: sqlite3.Connection) -> int:
+    """Return the number of the row that was written last, 0 in an empty store."""
+    return int(connection.execute("SELECT coalesce(max(rowid), 0) FROM spans").fetchone()[0])
+
+
+def traces_after(connection: sqlite3.Connection, row: int) -> list[str]:
+    """List the traces that spans were written of after a row, at most 500."""
+    found = connection.execute(f"SELECT DISTINCT trace_id FROM spans WHERE rowid > ? LIMIT {_MOST_TRACES_TOLD}", (row,))
+    return [str(row[0]) for row in found]
+
+
+def tops_after(connection: sqlite3.Connection, row: int) -> list[str]:
+    """List the traces whose top span was written after a row, in the order of that."""
+    found = connection.execute("SELECT trace_id FROM spans WHERE rowid > ? AND +app_root = 1 ORDER BY rowid", (row,))
+    return list(dict.fromkeys(str(row[0]) for row in found))
 
 
 def summarise(connection: sqlite3.Connection) -> Summary:

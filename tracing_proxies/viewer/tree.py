@@ -45,9 +45,16 @@ def draw_trace(observations: Sequence[dict[str, Any]]) -> Tree | None:
     return tree
 
 
+def plain(text: str) -> str:
+    """Take what would steer a terminal out of a text that somebody else has written."""
+    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
+
+
 def _grow(tree: Tree, parent: str, below: dict[str | None, list[dict[str, Any]]]) -> None:
-    for row in below.get(parent, ()):
-        _grow(tree.add(_label(row)), row["id"], below)
+    grown = [(tree, parent)]
+    while grown:  # not by recursion: a trace may be as deep as it likes
+        branch, identity = grown.pop()
+        grown += [(branch.add(_label(row)), row["id"]) for row in below.pop(identity, ())]
 
 
 def _label(row: dict[str, Any]) -> Text:
@@ -55,21 +62,25 @@ def _label(row: dict[str, Any]) -> Text:
     text = Text()
     if mark:
         text.append(mark + " ", style)
-    text.append(row["type"], "dim")
+    text.append(_line(row["type"]), "dim")
     text.append(" ")
-    text.append(row["name"], _COLOURS.get(row["type"], ""))
+    text.append(_line(row["name"]), _COLOURS.get(row["type"], ""))
     text.append(f"  {(row['end_time'] - row['start_time']) / 1e6:,.1f} ms", "dim")
     if row["model"]:
         usage = row["usage_details"] or {}
-        text.append(f"  {row['model']}, {usage.get('input', 0)} + {usage.get('output', 0)} tokens", "dim")
+        text.append(f"  {_line(row['model'])}, {usage.get('input', 0)} + {usage.get('output', 0)} tokens", "dim")
     metadata = row["metadata"] or {}
     told = metadata.get("outcome.decision") or metadata.get("outcome.recovery_action")
     if told:
-        text.append(f"  → {told}", "green")
+        text.append(f"  → {_line(str(told))}", "green")
     confidence = metadata.get("outcome.confidence")
     if isinstance(confidence, (int, float)):
         text.append(f" ({confidence:.2f})", "green")
     if row["status_message"]:
-        message = row["status_message"]
-        text.append("  " + (message if len(message) <= _LONGEST else message[:_LONGEST] + "…"), style or "dim")
+        text.append("  " + _line(row["status_message"]), style or "dim")
     return text
+
+
+def _line(text: str) -> str:
+    told = plain(text).replace("\n", " ")
+    return told if len(told) <= _LONGEST else told[:_LONGEST] + "…"

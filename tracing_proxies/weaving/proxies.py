@@ -26,6 +26,7 @@ import wrapt
 from opentelemetry.context import Context
 
 from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach, reset, with_span
+from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.tally import LOOK_AT
 from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, UNSAMPLED, Unrecorded
 from tracing_proxies.registry.fields import mro_of, namespace_of
@@ -200,7 +201,10 @@ def advise(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     if proceed is not None:
         instance, rest = (args[0], args[1:]) if point.bound and args else (None, args)
         return go_on(proceed, point, recipe, recording, result, instance, rest, kwargs)
-    if recording is not None:
+    if type(recording) is Span and recording.stop is None:  # `Span.finish` without the call
+        recording.stop = _clock()
+        recording.recorder.finish(recording, result)
+    elif recording is not None:
         recording.finish(result)
     return result
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tracing_proxies.errors import Problem
 from tracing_proxies.failures import contain
+from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.fields import qualname_of
@@ -71,6 +72,10 @@ class Weaver:
     def targets(self) -> list[Target]:
         """List what is traced."""
         return self.points.targets()
+
+    def recipes(self) -> list[Recipe]:
+        """List what is done for the calls of all that is traced."""
+        return [point.standing for point in self.points if point.standing is not None]
 
     def listen(self, name: str, listener: Callable[[ModuleType], None]) -> None:
         """Call ``listener`` with a module once it is loaded, at once if it is already."""

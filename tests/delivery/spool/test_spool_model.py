@@ -8,8 +8,9 @@ import attrs
 import pytest
 
 from tests.delivery.spool.simulated import Medium, SimulatedDisk
+from tracing_proxies.delivery.spool.reading import Items
 from tracing_proxies.delivery.spool.record import Record
-from tracing_proxies.delivery.spool.spool import Items, Spool
+from tracing_proxies.delivery.spool.spool import Spool
 
 
 @attrs.define

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tracing_proxies.delivery.spool.disk import PosixDisk
+from tracing_proxies.delivery.spool.files import PROBE_PAUSE
 from tracing_proxies.delivery.spool.record import Record
-from tracing_proxies.delivery.spool.spool import PROBE_PAUSE, SCAN_PAUSE, Spool
+from tracing_proxies.delivery.spool.spool import SCAN_PAUSE, Spool
 
 
 class Clock:
@@ -191,7 +192,7 @@ def test_a_file_system_that_is_full_half_way_through_a_write_keeps_nothing_of_it
         resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, resource.RLIM_INFINITY))
         print(spool.append(Record(b"b" * 5_000, 1, 2)), spool.trouble != "", spool.append(Record(b"c", 1, 3)))
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        spool._failed_until = 0.0
+        spool._files.failed_until = 0.0
         print(spool.append(Record(b"d" * 9_000, 1, 4)), spool.trouble == "")
         os._exit(0)
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 from tracing_proxies.errors import TracingProxiesError
 
 APPLICATION_ID = 0x54505258  # "TPRX": tells our files from other SQLite files
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 COLUMNS = (
     "trace_id",
     "id",
@@ -37,7 +37,7 @@ COLUMNS = (
 )
 """The public columns of the view ``observations``; metadata, usage_details and tags hold JSON text."""
 
-_SCHEMA = f"""
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS spans (
     trace_id TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -67,6 +67,10 @@ CREATE TABLE IF NOT EXISTS spans (
 CREATE UNIQUE INDEX IF NOT EXISTS spans_by_trace ON spans (trace_id, id, start_time);
 CREATE INDEX IF NOT EXISTS spans_by_start ON spans (start_time);
 CREATE INDEX IF NOT EXISTS spans_by_name ON spans (name, start_time);
+CREATE INDEX IF NOT EXISTS spans_at_the_top ON spans (start_time) WHERE app_root = 1;
+CREATE INDEX IF NOT EXISTS spans_failed ON spans (trace_id) WHERE level = 'ERROR';
+CREATE INDEX IF NOT EXISTS spans_of_agents ON spans (start_time) WHERE type = 'agent';
+CREATE INDEX IF NOT EXISTS spans_of_tools ON spans (start_time) WHERE type = 'tool';
 CREATE VIEW IF NOT EXISTS observations AS SELECT {", ".join(COLUMNS)} FROM spans;
 """
 
@@ -135,6 +139,6 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     if application_id != APPLICATION_ID or version < SCHEMA_VERSION:
         connection.executescript(
-            f"BEGIN IMMEDIATE; {_SCHEMA}"
+            f"BEGIN IMMEDIATE; {SCHEMA}"
             f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
         )

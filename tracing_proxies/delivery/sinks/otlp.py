@@ -8,44 +8,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import attrs
-
-from tracing_proxies.delivery.encoder import (
-    encode_request,
-    encode_resource,
-    encode_scope,
-    encode_span,
-    framed_size,
-    split_request,
-)
-from tracing_proxies.delivery.reply import REFUSED_PAUSE, Reply, Verdict
+from tracing_proxies.delivery.encoder import encode_resource, encode_scope, encode_span, framed_size, split_request
+from tracing_proxies.delivery.reply import Reply, Verdict
+from tracing_proxies.delivery.sinks.dissecting import Dissector, Part
 from tracing_proxies.delivery.sinks.protocol import Health, Outcome, Parcel, Shipped, Storage
-from tracing_proxies.delivery.transport import Transport, compress
+from tracing_proxies.delivery.slices import Slices
+from tracing_proxies.delivery.spool.dead import DeadLetters
+from tracing_proxies.delivery.transport import Transport
 from tracing_proxies.recording.observation import Observation
 
 TRACES_PATH = "/v1/traces"
 MAX_BATCH_BYTES = 4_000_000
 MAX_BATCH_SPANS = 512
 _ENVELOPE_BYTES = 512
-_POISON_LIMIT = 16
 _MOST_UNPACKED = 64 * 2**20
-
-
-@attrs.frozen
-class _Part:
-    """The spans of one request, each with what it was made of."""
-
-    resource: bytes
-    scope: bytes
-    spans: list[tuple[Any, bytes]]
-
-    @property
-    def request(self) -> bytes:
-        return compress(encode_request([span for _, span in self.spans], self.resource, self.scope))
-
-    def halves(self) -> tuple[_Part, _Part]:
-        middle = len(self.spans) // 2
-        return attrs.evolve(self, spans=self.spans[:middle]), attrs.evolve(self, spans=self.spans[middle:])
 
 
 class OtlpSink:
@@ -94,6 +70,10 @@ class OtlpSink:
         self._scope = encode_scope(scope_version)
         self._health = Health()
         self._transport = Transport(url, headers, connect_timeout=connect_timeout, read_timeout=read_timeout, tls=tls)
+        self._next_transport: Transport | None = None
+        self._patience: float | None = None
+        self.dead = None if storage is None else DeadLetters(storage.folder)
+        self._dissector = Dissector(lambda request: self._transport.post(self._path, request), self.dead)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._transport.origin})"
@@ -106,21 +86,32 @@ class OtlpSink:
         """Let no exchange last longer than until ``deadline`` (seconds, monotonic); None lifts that."""
         self._transport.limit(deadline)
 
+    def hasten(self, patience: float | None) -> None:
+        """Let no exchange last longer than so many seconds; None lifts that."""
+        self._patience = patience
+
+    def follow(self, heir: OtlpSink) -> None:
+        """Use the address and the credentials of another sink to the same destination from the next request on."""
+        self._next_transport = heir._transport.twin()
+
+    def details(self) -> Mapping[str, Any]:
+        """Return the address, and what became of spans that the server did not take as they were."""
+        found: dict[str, Any] = {"address": self._address, "shortened": self._dissector.shortened}
+        return found if self.dead is None else {**found, "dead": self.dead.status()}
+
     def write(self, batch: Sequence[Observation]) -> Outcome:
         """Send the batch once, in as many requests as its size needs.
 
         The first request that has to be repeated ends the attempt; it and all after it remain.
         """
+        self._begin()
         dropped: Counter[str] = Counter()
-        parts = list(self._parts(batch, dropped))
-        delivered, rest, reply = self._deliver(parts, dropped)
-        if reply is None:
-            return Outcome(delivered=delivered, dropped=dict(dropped))
+        told = self._dissector.deliver(list(self._parts(batch, dropped)), dropped)
         return Outcome(
-            delivered=delivered,
+            delivered=told.delivered,
             dropped=dict(dropped),
-            remaining=[observation for part in rest for observation, _ in part.spans],
-            **self._postponed(reply),
+            remaining=[observation for part in told.rest for observation, _ in part.spans] if told.rest else (),
+            **self._conclude(told.trouble),
         )
 
     def pack(self, batch: Sequence[Observation]) -> tuple[list[Parcel], Mapping[str, int]]:
@@ -134,83 +125,64 @@ class OtlpSink:
 
     def ship(self, parcel: Parcel, *, whole: bool) -> Shipped:
         """Send a request that was packed earlier, perhaps by another process."""
+        self._begin()
         reply = self._transport.post(self._path, parcel.payload)
         if reply.verdict is Verdict.DELIVERED:
-            self._health = Health()
             refused = min(reply.rejected, parcel.spans)
+            self._health = Health()
+            self._dissector.accept()
             return Shipped(delivered=parcel.spans - refused, dropped={"rejected": refused} if refused else {})
         if reply.verdict in (Verdict.RETRY, Verdict.UNAUTHORISED):
-            return Shipped(rest=(parcel,), **self._postponed(reply))
+            return Shipped(rest=(parcel,), **self._conclude(reply))
         if whole:
             return Shipped(rest=(parcel,), refused=True, reason=reply.reason)
-        try:
-            request = zlib.decompressobj(31).decompress(parcel.payload, _MOST_UNPACKED)
-            resource, scope, spans = split_request(request)
-        except (ValueError, zlib.error):
-            return Shipped(dropped={"rejected": parcel.spans}, reason=reply.reason)
-        part = _Part(resource, scope, [(None, span) for span in spans])
         dropped: Counter[str] = Counter()
-        if len(spans) != parcel.spans or len(spans) < 2:
-            dropped["too_large" if reply.verdict is Verdict.TOO_LARGE else "rejected"] = parcel.spans
+        part = _unpack(parcel)
+        if part is None:
+            self._dissector.give_up(parcel.payload, parcel.spans, reply, dropped)
             return Shipped(dropped=dropped, reason=reply.reason)
-        delivered, rest, trouble = self._deliver(list(part.halves()), dropped)
-        if trouble is None:
-            return Shipped(delivered=delivered, dropped=dict(dropped))
-        parcels = [Parcel(part.request, len(part.spans), parcel.errors) for part in rest]
-        return Shipped(delivered=delivered, dropped=dict(dropped), rest=parcels, **self._postponed(trouble))
+        told = self._dissector.deliver([part], dropped, known=reply)
+        parcels = [Parcel(part.request, len(part.spans), parcel.errors) for part in told.rest]
+        return Shipped(told.delivered, dict(dropped), parcels, **self._conclude(told.trouble))
 
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
 
-    def _deliver(self, parts: list[_Part], dropped: Counter[str]) -> tuple[int, list[_Part], Reply | None]:
-        """Send parts one by one, and halve what the server refuses until the span that it cannot take stands alone.
+    def _begin(self) -> None:
+        heirs, self._next_transport = self._next_transport, None
+        if heirs is not None:
+            self._transport.close()
+            self._transport = heirs
+        self._transport.hasten(self._patience)
 
-        Returns:
-            How many spans it has taken, the parts that have to wait, and the reply for which they do.
-        """
-        delivered = refused_alone = 0
-        waiting = list(reversed(parts))
-        while waiting:
-            part = waiting.pop()
-            reply = self._transport.post(self._path, part.request)
-            if reply.verdict is Verdict.DELIVERED:
-                refused = min(reply.rejected, len(part.spans))
-                delivered += len(part.spans) - refused
-                if refused:
-                    dropped["rejected"] += refused
-            elif reply.verdict in (Verdict.RETRY, Verdict.UNAUTHORISED):
-                return delivered, [part, *reversed(waiting)], reply
-            elif len(part.spans) > 1:
-                waiting += reversed(part.halves())
-            elif reply.verdict is Verdict.TOO_LARGE:
-                dropped["too_large"] += 1
-            else:
-                dropped["rejected"] += 1
-                refused_alone += 1
-                if refused_alone >= _POISON_LIMIT and not delivered and waiting:
-                    # Not one poisoned span but a server that takes none of ours: do not ask it a thousand times.
-                    trouble = Reply(Verdict.UNAUTHORISED, f"{reply.reason} for every span", REFUSED_PAUSE)
-                    return delivered, list(reversed(waiting)), trouble
-        self._health = Health()
-        return delivered, [], None
+    @property
+    def _address(self) -> str:
+        return self._transport.address + self._path
 
-    def _postponed(self, reply: Reply) -> dict[str, Any]:
-        reason = reply.reason
-        if reply.verdict is Verdict.UNAUTHORISED:
-            reason = f"{reason} from {self._transport.origin}{self._path}: check the address and the keys"
+    def _conclude(self, trouble: Reply | None) -> dict[str, Any]:
+        if trouble is None:
+            self._health = Health()
+            return {}
+        reason = trouble.reason
+        if trouble.verdict is Verdict.UNAUTHORISED:
+            reason = f"{reason} from {self._address}: check the address and the keys"
+        elif reason.startswith("HTTP"):
+            reason = f"{reason} ({self._address})"
         self._health = Health(ok=False, reason=reason)
         return {
-            "retry_after": reply.retry_after,
-            "reachable": reply.reachable and reply.verdict is not Verdict.UNAUTHORISED,
+            "retry_after": trouble.retry_after,
+            "reachable": trouble.reachable and trouble.verdict is not Verdict.UNAUTHORISED,
             "reason": reason,
         }
 
-    def _parts(self, batch: Sequence[Observation], dropped: Counter[str]) -> Iterator[_Part]:
+    def _parts(self, batch: Sequence[Observation], dropped: Counter[str]) -> Iterator[Part]:
         spans: list[tuple[Any, bytes]] = []
         service = ""
         size = 0
+        slices = Slices()
         for observation in batch:
+            slices.between()
             try:
                 span = encode_span(observation)
             except ValueError:
@@ -220,10 +192,19 @@ class OtlpSink:
             if spans and (
                 size + length > self._max_bytes or len(spans) >= self._max_spans or observation.service_name != service
             ):
-                yield _Part(encode_resource(service), self._scope, spans)
+                yield Part(encode_resource(service), self._scope, spans)
                 spans, size = [], 0
             service = observation.service_name
             spans.append((observation, span))
             size += length
         if spans:
-            yield _Part(encode_resource(service), self._scope, spans)
+            yield Part(encode_resource(service), self._scope, spans)
+
+
+def _unpack(parcel: Parcel) -> Part | None:
+    try:
+        request = zlib.decompressobj(31).decompress(parcel.payload, _MOST_UNPACKED)
+        resource, scope, spans = split_request(request)
+    except (ValueError, zlib.error):
+        return None
+    return Part(resource, scope, [(None, span) for span in spans]) if len(spans) == parcel.spans else None

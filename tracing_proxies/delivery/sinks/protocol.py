@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
@@ -20,7 +20,8 @@ class Outcome:
         dropped: spans that it will never accept, by reason.
         remaining: spans to be offered again, in order; the pipeline offers the same sequence again, so that a sink that
             encodes deterministically resends identical bytes.
-        retry_after: seconds that the destination asked to be left alone, None to leave it to the pipeline's backoff.
+        retry_after: seconds that the destination is to be left alone, though nothing may remain of this batch; None to
+            leave it to the pipeline's backoff.
         reachable: False when the destination does not answer or does not let us in, so that waiting for it is vain.
         reason: why something remains, for people; holds no data and no secrets.
     """
@@ -113,8 +114,9 @@ class Sink(Protocol):
     """A destination of observations.
 
     ``write`` and ``close`` are called by one thread at a time. A sink that is used in a forked child opens its
-    connection anew there. Two things are optional: ``linger``, the seconds that spans may be collected before they are
-    written (0.0 where absent), and ``health()``.
+    connection anew there. Four things are optional: ``linger``, the seconds that spans may be collected before they
+    are written (0.0 where absent), ``health()``, ``details()``, what else there is to say of it in plain values, and
+    ``hasten(seconds)``, for how long an exchange may last from now on (None: as long as it does otherwise).
     """
 
     name: str
@@ -136,3 +138,17 @@ def health_of(sink: Sink) -> Health:
     probe = getattr(sink, "health", None)
     answer = probe() if callable(probe) else None
     return answer if isinstance(answer, Health) else Health()
+
+
+def details_of(sink: Sink) -> Mapping[str, Any]:
+    """Return what a sink has to say of itself beside its health."""
+    tell = getattr(sink, "details", None)
+    answer = tell() if callable(tell) else None
+    return answer if isinstance(answer, Mapping) else {}
+
+
+def hasten(sink: Sink, patience: float | None) -> None:
+    """Tell a sink for how many seconds an exchange may last, if it can be told; None for its own deadlines."""
+    tell = getattr(sink, "hasten", None)
+    if callable(tell):
+        tell(patience)

@@ -193,7 +193,8 @@ class PosixDisk:
         flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self._path(fresh), flags, 0o600)
         try:
-            os.write(descriptor, data)
+            if os.write(descriptor, data) < len(data):
+                raise OSError(errno.ENOSPC, "a small file was not written whole", name)
         finally:
             os.close(descriptor)
         self.rename(fresh, name)

@@ -38,8 +38,10 @@ class Segment:
         sealed: whether nothing is written to it any more.
         size: bytes that are good.
         entries: what is not delivered yet, in order; None where the file has not been read yet.
+        gone: spans of the first entries that have met their end, where the others of those are still to be sent.
         damaged: bytes that hold no record.
         dirty: whether something in it may not be on the medium yet.
+        removed: whether it has been found that somebody has taken its name away.
         retry_at: when it may be read again after the disk refused to, in seconds of the monotonic clock.
     """
 
@@ -49,8 +51,10 @@ class Segment:
     sealed: bool = False
     size: int = 0
     entries: deque[Entry] | None = None
+    gone: int = 0
     damaged: int = 0
     dirty: bool = False
+    removed: bool = False
     retry_at: float = float("-inf")
 
     @property
@@ -66,7 +70,7 @@ class Segment:
     @property
     def spans(self) -> int:
         """How many spans in it are not delivered yet, as far as is known."""
-        return sum(entry.spans for entry in self.entries or ())
+        return sum(entry.spans for entry in self.entries or ()) - self.gone
 
     @property
     def errors(self) -> bool:

@@ -1,4 +1,4 @@
-"""Helpers for the tests of applications that are traced."""
+"""Collects the spans of a piece of code, and reads a registry from text."""
 
 from __future__ import annotations
 

@@ -1,0 +1,169 @@
+"""What each agent did over a time: how fast, how well, how often, with which tools, how sure of itself."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+
+from tracing_proxies.viewer.selection import Selection
+
+_MOST_CALLS: Final = 4_000
+_BUCKETS: Final = 24
+_CONFIDENCE: Final = "CASE WHEN json_valid(s.metadata) THEN json_extract(s.metadata, '$.\"outcome.confidence\"') END"
+# An agent's own loop is often an agent of the same name: the outer call stands for both.
+_CALLS: Final = f"""
+SELECT s.name, s.start_time, s.end_time, s.level, s.sampling_weight, {_CONFIDENCE} AS confidence
+FROM spans s LEFT JOIN spans p ON p.trace_id = s.trace_id AND p.id = s.parent_observation_id
+WHERE s.type = 'agent' AND s.start_time >= ? AND s.start_time < ?
+AND (p.type IS NULL OR p.type <> 'agent' OR p.name <> s.name)
+ORDER BY s.start_time DESC LIMIT {_MOST_CALLS}
+"""
+_TOOLS: Final = f"""
+SELECT t.name, t.start_time, t.end_time, t.level, t.sampling_weight, p.name AS agent
+FROM spans t JOIN spans p ON p.trace_id = t.trace_id AND p.id = t.parent_observation_id
+WHERE t.type = 'tool' AND t.start_time >= ? AND t.start_time < ? AND p.type = 'agent'
+ORDER BY t.start_time DESC LIMIT {_MOST_CALLS}
+"""
+
+
+@attrs.define
+class _Calls:
+    """Calls of one name; durations in nanoseconds, each with its weight."""
+
+    durations: list[tuple[int, float]] = attrs.field(factory=list)
+    weight: float = 0.0
+    failed: float = 0.0
+    confidences: list[tuple[int, float]] = attrs.field(factory=list)
+
+    def add(self, row: sqlite3.Row) -> None:
+        weight = row["sampling_weight"]
+        self.durations.append((row["end_time"] - row["start_time"], weight))
+        self.weight += weight
+        if row["level"] == "ERROR":
+            self.failed += weight
+
+    def plain(self) -> dict[str, Any]:
+        self.durations.sort()
+        return {
+            "seen": len(self.durations),
+            "calls": self.weight,
+            "failed": self.failed,
+            **{f"p{q}": _weighted(self.durations, q / 100) / 1e6 for q in (50, 95, 99)},
+        }
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Return the value of the nearest rank in ascending values, 0 where there are none."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0
+
+
+def read_agents(
+    connection: sqlite3.Connection, selection: Selection, now: int, *, compare: bool = True
+) -> dict[str, Any]:
+    """Read what the agents of a time did, beside the time of the same length before it.
+
+    Each call counts with its sampling weight: one that stands for ten others counts ten times.
+
+    Args:
+        selection: its times.
+        now: nanoseconds since the epoch, the end where the selection has none.
+        compare: whether there is a time before; otherwise the times are cut to those of what is there.
+
+    Returns:
+        In plain values, times in milliseconds: ``agents`` by name; ``weighted``, whether any call stands for others;
+        ``complete``, whether all calls of the time were looked at or only the newest 4,000.
+    """
+    since, until = selection.since or 0, now if selection.until is None else selection.until
+    first = since
+    if not compare or not since:
+        compare, (first, until) = False, _extent(connection, since, until)
+    calls, weighted, complete, begins = _read_calls(connection, first, until)
+    before = _read_calls(connection, first - (until - first), first)[0] if compare else {}
+    tools = _read_tools(connection, begins, until)
+    minutes = max((until - begins) / 60e9, 1.0)  # of a shorter time no rate is told
+    agents = []
+    for name, found in sorted(calls.items()):
+        figures = found.plain()
+        agents.append(
+            {
+                "name": name,
+                **figures,
+                "per_minute": figures["calls"] / minutes,
+                "before": before[name].plain() if name in before else None,
+                "tools": tools.get(name, []),
+                "confidence": _spread(found.confidences, begins, until),
+            }
+        )
+    return {
+        "agents": agents,
+        "since": begins / 1e6,
+        "until": until / 1e6,
+        "compared": compare,
+        "weighted": weighted,
+        "complete": complete,
+    }
+
+
+def _extent(connection: sqlite3.Connection, since: int, until: int) -> tuple[int, int]:
+    bounds = (since, until)
+    first = connection.execute("SELECT min(start_time) FROM spans WHERE start_time BETWEEN ? AND ?", bounds).fetchone()[
+        0
+    ]
+    last = connection.execute("SELECT max(start_time) FROM spans WHERE start_time BETWEEN ? AND ?", bounds).fetchone()[
+        0
+    ]
+    return (since, until) if first is None else (first, last + 1)
+
+
+def _read_calls(connection: sqlite3.Connection, since: int, until: int) -> tuple[dict[str, _Calls], bool, bool, int]:
+    rows = connection.execute(_CALLS, (since, until)).fetchall()
+    calls: dict[str, _Calls] = defaultdict(_Calls)
+    for row in rows:
+        calls[row["name"]].add(row)
+        confidence = row["confidence"]
+        if isinstance(confidence, (int, float)) and 0 <= confidence <= 1:
+            calls[row["name"]].confidences.append((row["start_time"], float(confidence)))
+    complete = len(rows) < _MOST_CALLS
+    begins = since if complete else rows[-1]["start_time"]
+    return calls, any(row["sampling_weight"] != 1 for row in rows), complete, begins
+
+
+def _read_tools(connection: sqlite3.Connection, since: int, until: int) -> dict[str, list[dict[str, Any]]]:
+    tools: dict[tuple[str, str], _Calls] = defaultdict(_Calls)
+    for row in connection.execute(_TOOLS, (since, until)):
+        tools[row["agent"], row["name"]].add(row)
+    by_agent: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for (agent, tool), found in tools.items():
+        by_agent[agent].append({"name": tool, **found.plain()})
+    for found_tools in by_agent.values():
+        found_tools.sort(key=lambda tool: (-tool["calls"], tool["name"]))
+    return by_agent
+
+
+def _weighted(ordered: Sequence[tuple[int, float]], share: float) -> float:
+    goal = share * sum(weight for _, weight in ordered)
+    reached = 0.0
+    for duration, weight in ordered:
+        reached += weight
+        if reached >= goal:
+            return duration
+    return ordered[-1][0] if ordered else 0
+
+
+def _spread(confidences: Sequence[tuple[int, float]], since: int, until: int) -> list[dict[str, float] | None]:
+    """Return the quartiles of confidence in each of equally long parts of the time; None where there was none."""
+    buckets: list[list[float]] = [[] for _ in range(_BUCKETS)]
+    width = max(1, until - since)
+    for moment, confidence in confidences:
+        buckets[min(_BUCKETS - 1, (moment - since) * _BUCKETS // width)].append(confidence)
+    return [
+        {"low": percentile(found, 0.25), "middle": percentile(found, 0.5), "high": percentile(found, 0.75)}
+        if (found := sorted(bucket))
+        else None
+        for bucket in buckets
+    ]

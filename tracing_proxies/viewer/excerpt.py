@@ -1,0 +1,26 @@
+"""Copies some traces out of a store, so that every view of them can be made as of a store of their own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Final
+
+from tracing_proxies.delivery.sinks.local_schema import SCHEMA
+from tracing_proxies.recording.observation import Observation
+
+_COLUMNS: Final = ", ".join(Observation._fields)
+_INSERT: Final = f"INSERT OR REPLACE INTO spans ({_COLUMNS}) VALUES ({', '.join('?' * len(Observation._fields))})"
+
+
+@contextmanager
+def excerpt(connection: sqlite3.Connection, trace_ids: Iterable[str]) -> Iterator[sqlite3.Connection]:
+    """Open a store in memory that holds only these traces."""
+    with closing(sqlite3.connect(":memory:")) as copy:
+        copy.row_factory = sqlite3.Row
+        copy.executescript(SCHEMA)
+        for trace_id in trace_ids:
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM spans WHERE trace_id = ?", (trace_id,))
+            copy.executemany(_INSERT, (tuple(row) for row in rows))
+        yield copy

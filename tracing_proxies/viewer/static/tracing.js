@@ -1,0 +1,94 @@
+/* What tracing itself is doing: the store, the processes with their accounts, the rules and what they match. */
+
+const KNOWN = ["active", "tracing", "pid", "program", "service", "control", "registry", "stale", "presets", "skipped_presets", "woven", "aliases", "out_of_reach", "targets", "rules", "refused", "unmatched", "open", "delivery", "failures"];
+const ACCOUNTS = [["delivered", "good"], ["queued", "waiting"], ["spooled", "waiting"], ["sampled_out", "left"]];
+
+async function showTracing(main, parameters, page) {
+  const found = await page.source.get("tracing");
+  main.append(el("div", { class: "head" }, el("h1", {}, "Tracing itself"), el("p", { class: "found" }, page.source.live ? "as it is now" : "as it was when the report was made")));
+  main.append(storeCard(found), ...found.processes.map(processCard));
+  if (!found.processes.length) main.append(el("section", { class: "card" }, el("h2", {}, "Processes"), el("p", {}, "No traced process of yours ", page.source.live ? "is running. Start one with " : "was running.", page.source.live ? el("code", {}, "tracing-proxies run -- python app.py") : "")));
+  const woven = found.processes.some((process) => process.status && process.status.rules);
+  if (found.registry && !woven) main.append(ruleCard("Registry " + (found.registry.path || ""), found.registry.rules));
+  return {};
+}
+
+function storeCard(found) {
+  const store = found.store;
+  return el("section", { class: "card" }, el("h2", {}, "Store"), store ? facts([
+    ["File", el("code", {}, store.path)],
+    ["Size", bytes(store.size)],
+    ["Holds", plural(store.traces, "trace") + ", " + plural(store.spans, "span")],
+    ["From", moment(store.oldest, true)],
+    ["To", moment(store.newest, true)],
+    ["Kept for", found.retention === null ? "what is in it is shown, however old" : duration(found.retention)],
+  ]) : el("p", {}, "There is no store yet."));
+}
+
+function processCard(process) {
+  const status = process.status;
+  if (!status || !status.active) return el("section", { class: "card" }, el("h2", {}, "Process " + process.pid), el("p", {}, status ? "Tracing has been deactivated in it." : "It gives no answer."));
+  const more = Object.entries(status).filter(([key, value]) => !KNOWN.includes(key) && value !== null && JSON.stringify(value) !== "{}");
+  const failures = Object.entries(status.failures || {});
+  return el(
+    "section",
+    { class: "card" },
+    el("h2", {}, "Process " + process.pid + " ", el("span", { class: "sub" }, status.program)),
+    facts([
+      ["Tracing", el("span", { class: status.tracing === "on" ? "good" : "bad" }, status.tracing)],
+      ["Service", status.service],
+      ["Registry", status.registry && el("code", {}, status.registry)],
+      ["Stale", status.stale && el("span", { class: "bad" }, String(status.stale))],
+      ["Presets", (status.presets || []).join(", ")],
+      ["Woven", plural(status.woven, "callable") + ", " + plural(status.aliases, "other name") + ", " + count(status.out_of_reach) + " out of reach"],
+      ["Open", plural(status.open, "span")],
+      ["Own failures", failures.length ? el("span", { class: "bad" }, failures.map(([reason, times]) => times + " in " + reason).join(", ")) : "none"],
+      ...more.filter(([, value]) => typeof value !== "object").map(([key, value]) => [key[0].toUpperCase() + key.slice(1).replaceAll("_", " "), String(value)]),
+    ]),
+    status.delivery && ledger(status.delivery),
+    more.filter(([, value]) => typeof value === "object").map(([key, value]) => section(key.replaceAll("_", " "), el("pre", { tabindex: "0" }, coloured(JSON.stringify(value, null, 2))))),
+    status.rules && [el("h3", {}, "Rules"), ruleTable(status.rules)],
+    (status.refused || []).length ? section("Not traced", el("ul", {}, status.refused.map((one) => el("li", {}, one.target + ": " + one.reason)))) : null,
+    (status.unmatched || []).length ? section("Without a match", el("ul", {}, status.unmatched.map((one) => el("li", {}, one)))) : null,
+  );
+}
+
+/* Everything produced, by what became of it. */
+function ledger(delivery) {
+  const dropped = Object.entries(delivery.dropped || {});
+  const lost = dropped.reduce((sum, [, spans]) => sum + spans, 0);
+  const parts = [...ACCOUNTS.map(([key, name]) => [key.replace("_", " "), delivery[key] || 0, name]), ["dropped", lost, "lost"]];
+  const sinks = Object.entries(delivery.sinks || {});
+  return section("Ledger", [
+    el("p", { class: "sub" }, plural(delivery.produced, "span") + " produced = " + parts.map(([key, spans]) => count(spans) + " " + key).join(" + ")),
+    el("div", { class: "stack", "aria-hidden": "true" }, parts.filter(([, spans]) => spans).map(([, spans, name]) => el("i", { class: name, style: { "flex-grow": String(spans) } }))),
+    dropped.length ? facts(dropped.map(([reason, spans]) => ["dropped: " + reason, plural(spans, "span")])) : null,
+    sinks.length ? el("div", { class: "wide-table", tabindex: "0", role: "region", "aria-label": "Destinations" }, el("table", { class: "plain" }, el("thead", {}, el("tr", {}, ["Destination", "Delivered", "Queued", "Spooled", "Health"].map((text, at) => el("th", { scope: "col", class: at && at < 4 ? "number" : "" }, text)))), el("tbody", {}, sinks.map(([name, sink]) => el("tr", {}, el("td", {}, name), el("td", { class: "number" }, count(sink.delivered)), el("td", { class: "number" }, count(sink.queued || 0)), el("td", { class: "number" }, count(sink.spooled || 0)), el("td", {}, sink.healthy ? el("span", { class: "good" }, "healthy") : el("span", { class: "bad" }, sink.reason || "not healthy"))))))) : null,
+  ]);
+}
+
+function ruleCard(title, rules) {
+  return el("section", { class: "card" }, el("h2", {}, title), el("p", { class: "sub" }, "What each rule matches is known in a running process; `tracing-proxies check --import` says it without one."), ruleTable(rules));
+}
+
+function ruleTable(rules) {
+  const shown = rules.filter((rule) => rule.preset === null || (rule.targets || []).length);
+  const folded = rules.length - shown.length;
+  return el(
+    "div",
+    { class: "wide-table", tabindex: "0", role: "region", "aria-label": "Rules" },
+    el(
+      "table",
+      { class: "plain" },
+      el("thead", {}, el("tr", {}, ["Place", "Rule", "Matches"].map((text) => el("th", { scope: "col" }, text)))),
+      el("tbody", {}, shown.map((rule) => el("tr", {}, el("td", {}, rule.preset ? rule.preset + ", " + rule.place : rule.place), el("td", {}, el("code", {}, rule.match.join("\n"))), el("td", {}, rule.targets ? matches(rule) : "–")))),
+    ),
+    folded ? el("p", { class: "sub" }, plural(folded, "rule") + " of presets without a match here") : null,
+  );
+}
+
+function matches(rule) {
+  const pending = rule.pending || [];
+  if (!rule.targets.length) return el("span", { class: pending.length ? "sub" : "bad" }, pending.length ? "waits for an import" : "nothing");
+  return el("details", {}, el("summary", {}, plural(rule.targets.length, "target")), el("ul", {}, rule.targets.map((target) => el("li", {}, el("code", {}, target)))));
+}
