@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test browser screenshots test-weaving bench bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
+.PHONY: demo test browser screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -36,11 +36,14 @@ downstream: $(VENV)/.ready  ## run other libraries' own tests, untraced and with
 downstream-part: $(VENV)/.ready  ## run a small part of them, as the continuous integration does
 	$(BIN)/python -m tests.downstream --part --plain-runs 1 --no-reference --work build/part$(subst .venv,,$(VENV)) $(LIBRARIES)
 
-docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the declared keys
+docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the declared keys, docs/performance.md from perf/
 	$(BIN)/python -m docs
 
 bench: $(VENV)/.ready  ## measure what a call costs, and write perf/report.md and perf/report.json
 	$(BIN)/python -m perf
+
+bench-peers: $(VENV)/.ready  ## measure the same call under other tools, installed below build/peers, and write perf/peers.md
+	$(BIN)/python -m perf.peers
 
 outage: $(VENV)/.ready  ## measure what outages of a server cost, beside Langfuse's own SDK, and write perf/outage.md
 	$(BIN)/python -m perf.outage

@@ -1,4 +1,4 @@
-"""Write what follows from the declared keys: the reference docs/registry.md, and the JSON schemas."""
+"""Write what follows from the declared keys, the registry's reference and the JSON schemas, and from measurements."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from docs.performance import Page
 from tracing_proxies.registry.codes import CODES
 from tracing_proxies.registry.forms import FORMS
 from tracing_proxies.registry.keys import LATER, Key, choices_of, sections
@@ -34,7 +35,10 @@ def generate() -> dict[Path, str]:
     """Return every file that is generated, with what is to stand in it."""
     registry = _as_json(schema_of_registry(summarise(shipped_names())))
     preset = _as_json(schema_of_preset())
+    page = Page()
     return {
+        ROOT / "README.md": page.readme((ROOT / "README.md").read_text("utf-8")),
+        ROOT / "docs" / "performance.md": page.text(),
         ROOT / "docs" / "registry.md": _NOTE + Reference(TEMPLATE.read_text("utf-8")).text(),
         ROOT / "registry.schema.json": registry,
         ROOT / "preset.schema.json": preset,

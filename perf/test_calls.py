@@ -1,31 +1,16 @@
-"""Cost of one method call: plain, through a bare wrapt proxy, woven in each detail, and under Langfuse's `@observe`.
-
-Calls come in bursts of 100 with a flush between, so that the worker's time is not taken for the caller's.
-"""
+"""Cost of one method call: plain, through a bare wrapt proxy, woven at each level of detail, and under `@observe`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import wrapt
 
 import tracing_proxies
-from tracing_proxies.testing import registry_from
-
-BURST = 100
-ROUNDS = 300
-
-REGISTRY = """
-version: 1
-export: { discard: {} }
-sampling: { budget: unlimited }
-trace:
-  - { match: "perf.test_calls:Target.sampled_out", sample: never }
-  - { match: "perf.test_calls:Target.skeleton", capture: none }
-  - { match: "perf.test_calls:Target.captured" }
-"""
+from perf.bursts import ARGUMENTS, measure
+from perf.woven import EVERYTHING, STUBS_OF_ERRORS, flush, switch, woven
 
 
 class Target:
@@ -37,17 +22,18 @@ class Target:
     def proxied(self, product: str, quantity: int) -> dict[str, Any]:
         return {"product": product, "quantity": quantity, "status": "ok"}
 
-    def sampled_out(self, product: str, quantity: int) -> dict[str, Any]:
-        return {"product": product, "quantity": quantity, "status": "ok"}
-
-    def skeleton(self, product: str, quantity: int) -> dict[str, Any]:
-        return {"product": product, "quantity": quantity, "status": "ok"}
-
-    def captured(self, product: str, quantity: int) -> dict[str, Any]:
+    def sell(self, product: str, quantity: int) -> dict[str, Any]:
         return {"product": product, "quantity": quantity, "status": "ok"}
 
     def observed(self, product: str, quantity: int) -> dict[str, Any]:
         return {"product": product, "quantity": quantity, "status": "ok"}
+
+    def within(self, work: Callable[[], None]) -> None:
+        work()
+
+
+SELL = "match: 'perf.test_calls:Target.sell'"
+WITHIN = "match: 'perf.test_calls:Target.within', capture: none"
 
 
 def _pass_through(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -57,46 +43,97 @@ def _pass_through(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, .
 Target.proxied = wrapt.FunctionWrapper(Target.proxied, _pass_through)  # type: ignore[method-assign]
 
 
-@pytest.fixture
-def woven() -> Iterator[None]:
-    tracing_proxies.activate(registry_from(REGISTRY))
-    yield
-    tracing_proxies.deactivate()
+def _measure(
+    benchmark: Any, case: str, title: str, method: str = "sell", settle: Callable[[], Any] | None = flush, **more: Any
+) -> None:
+    call = f"target.{method}{ARGUMENTS}"
+    measure(benchmark, call, {"target": Target()}, case=case, group="calls", settle=settle, title=title, **more)
 
 
-def _measure(benchmark: Any, method: str, rounds: int = ROUNDS, settle: Callable[[], Any] | None = None) -> None:
-    target = Target()
-
-    def burst() -> None:
-        for _ in range(BURST):
-            getattr_free(target)
-
-    getattr_free = eval(f"lambda target: target.{method}('olive-oil-1l', 12)")
-    benchmark.pedantic(burst, setup=settle, rounds=rounds, warmup_rounds=5)
+def _calls() -> int:
+    counted: int = tracing_proxies.status()["calls"]["count"]
+    return counted
 
 
-def _flush() -> None:
-    tracing_proxies.flush(10)
+def _delivered() -> int:
+    delivered: int = tracing_proxies.status()["delivery"]["delivered"]
+    return delivered
+
+
+@pytest.fixture(autouse=True)
+def no_variables_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TRACING_PROXIES", "TRACING_PROXIES__SAMPLING__BUDGET"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_plain_call(benchmark: Any) -> None:
-    _measure(benchmark, "plain")
+    _measure(benchmark, "plain_call", "plain call", "plain", settle=None)
 
 
 def test_bare_wrapt_proxy(benchmark: Any) -> None:
-    _measure(benchmark, "proxied")
+    _measure(benchmark, "bare_wrapt_proxy", "through a bare wrapt proxy", "proxied", settle=None)
 
 
-def test_woven_sampled_out(benchmark: Any, woven: None) -> None:
-    _measure(benchmark, "sampled_out", settle=_flush)
+def test_nothing_patched(benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = vars(Target)["sell"]
+    monkeypatch.setenv("TRACING_PROXIES", "off")
+    with woven(SELL):
+        assert vars(Target)["sell"] is raw
+        _measure(benchmark, "nothing_patched", "`TRACING_PROXIES=off`", settle=None)
 
 
-def test_woven_skeleton(benchmark: Any, woven: None) -> None:
-    _measure(benchmark, "skeleton", settle=_flush)
+def test_woven_switched_off(benchmark: Any) -> None:
+    with woven(SELL):
+        switch(False)
+        _measure(benchmark, "woven_switched_off", "after `tracing-proxies off`")
+        assert _calls() == 0
 
 
-def test_woven_captured(benchmark: Any, woven: None) -> None:
-    _measure(benchmark, "captured", settle=_flush)
+def test_woven_sampled_out(benchmark: Any) -> None:
+    with woven(f"{SELL}, sample: never"):
+        _measure(benchmark, "woven_sampled_out", "woven, `sample: never`; counted")
+        assert _calls() >= 100
+        assert _delivered() == 0
+
+
+def test_woven_unrecorded_root(benchmark: Any) -> None:
+    with woven(SELL, budget="1%", plan=STUBS_OF_ERRORS):
+        _measure(benchmark, "woven_unrecorded_root", "woven, left out by the budget, first of its trace; counted")
+        assert _calls() >= 100
+        assert _delivered() < 0.1 * _calls()  # a slow one leaves its stub
+
+
+def test_woven_counted_child(benchmark: Any) -> None:
+    with woven(SELL, WITHIN, budget="1%", plan=STUBS_OF_ERRORS):
+        title = "woven, left out by the budget, within a trace; counted"
+        Target().within(lambda: _measure(benchmark, "woven_counted_child", title))
+        assert _calls() >= 101
+        assert _delivered() <= 1  # the call around them may be slow
+
+
+def test_woven_skeleton(benchmark: Any) -> None:
+    with woven(f"{SELL}, capture: none"):
+        _measure(benchmark, "woven_skeleton", "woven, `capture: none`: a span without payload")
+        assert _delivered() == _calls()
+
+
+def test_woven_captured(benchmark: Any) -> None:
+    with woven(SELL):
+        _measure(benchmark, "woven_captured", "woven, arguments and result captured")
+        assert _delivered() == _calls()
+
+
+def test_woven_captured_child(benchmark: Any) -> None:
+    with woven(SELL, WITHIN):
+        Target().within(lambda: _measure(benchmark, "woven_captured_child", "the same, within a trace"))
+        flush()
+        assert _delivered() == _calls()
+
+
+def test_woven_captured_within_budget(benchmark: Any) -> None:
+    with woven(SELL, budget="1%", plan=EVERYTHING):
+        _measure(benchmark, "woven_captured_within_budget", "the same, first of its trace, where a budget is kept to")
+        assert _delivered() >= 0.99 * _calls()  # what is under way may wait for its verdict
 
 
 def test_langfuse_observe(benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,6 +160,7 @@ def test_langfuse_observe(benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> No
     provider._active_span_processor._span_processors = (Nowhere(),)
     monkeypatch.setattr(Target, "observed", observe(Target.observed))
     try:
-        _measure(benchmark, "observed", rounds=30)
+        title = "Langfuse `@observe`, no mask, no export"
+        _measure(benchmark, "langfuse_observe", title, "observed", settle=None, part=10)
     finally:
         client.shutdown()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 
 from tracing_proxies import failures
-from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, make_thread
+from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, make_thread, take
 
 _MAX_RESTARTS = 5
 _RESTART_WINDOW = 60.0
@@ -150,7 +150,7 @@ class Loop:
     def _sleep(self, pause: float | None) -> None:
         tokens = self._tokens
         try:
-            tokens.get(timeout=pause)
+            take(tokens, pause)
             while True:
                 tokens.get_nowait()
         except Empty:

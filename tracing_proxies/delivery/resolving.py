@@ -8,7 +8,7 @@ import contextvars
 import socket
 from typing import Any
 
-from tracing_proxies.delivery.native import Empty, SimpleQueue, make_thread, replaced_by
+from tracing_proxies.delivery.native import Empty, SimpleQueue, make_thread, replaced_by, take
 from tracing_proxies.delivery.process import importing
 
 Address = tuple[Any, ...]
@@ -57,7 +57,7 @@ class Resolver:
                 self._look_up(answers)
             self._answers = answers
         try:
-            answer = answers.get(timeout=max(0.0, timeout))
+            answer = take(answers, max(0.0, timeout))
         except Empty:
             raise TimeoutError("the name was not resolved in time") from None
         self._answers = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tracing_proxies.delivery.native import Empty, SimpleQueue
+from tracing_proxies.delivery.native import Empty, SimpleQueue, take
 
 SLICE = 0.0005
 _PAUSE = 0.000_001
@@ -45,6 +45,6 @@ class Slices:
     def _wait_for_nothing(self, seconds: float) -> None:
         # `time.sleep` may be a hub's, and this thread is none of the hub's.
         try:
-            self._nothing.get(timeout=seconds)
+            take(self._nothing, seconds)
         except Empty:
             return

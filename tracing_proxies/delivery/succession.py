@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracing_proxies.delivery import process
-from tracing_proxies.delivery.native import Empty, RLock, SimpleQueue, Thread, make_thread
+from tracing_proxies.delivery.native import Empty, RLock, SimpleQueue, Thread, make_thread, take
 from tracing_proxies.delivery.pipeline import Pipeline
 
 _FIRST_LOOK = 0.05
@@ -122,7 +122,7 @@ class Succession:
 
     def _is_over(self, pause: float) -> bool:
         try:
-            self._ends.get(timeout=pause)
+            take(self._ends, pause)
         except Empty:
             return False
         return True
