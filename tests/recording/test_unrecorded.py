@@ -160,7 +160,7 @@ def active(monkeypatch: pytest.MonkeyPatch) -> Iterator[Active]:
         assert tail is not None
         controller.plan = plan
         monkeypatch.setattr(controller, "step", lambda: None)
-        tail._rare_after = 1 << 62  # else the first call of each target is kept for being rare
+        tail._rare_after = 1 << 64  # else the first call of each target is kept for being rare
         return module
 
     monkeypatch.setenv("TRACING_PROXIES_STRICT", "1")  # what fails within is raised
