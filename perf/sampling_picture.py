@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,10 +26,16 @@ _COLOURS = {"budget": "#0b6e4f", "fixed rate": "#7a7a7a", "rate per name": "#c85
 _WIDTH, _HEIGHT, _GAP, _LEFT, _TOP = 250, 86, 26, 96, 64
 _PART = _HEIGHT + _GAP
 Row = tuple[str, float, Callable[[Second, float], float], bool]
+
+
+def _errors_kept(second: Second, budget: float) -> float:
+    return 100 * second.errors_kept / second.errors if second.errors else math.nan  # there was none to keep
+
+
 _ROWS: list[Row] = [
     ("CPU, % of a core", 4.0, lambda second, budget: 100 * second.cpu, True),
     ("kept traces, %", 100.0, lambda second, budget: 100 * second.kept / max(1, second.traces), True),
-    ("errors kept, %", 100.0, lambda second, budget: 100 * second.errors_kept / max(1, second.errors), True),
+    ("errors kept, %", 100.0, _errors_kept, True),
     ("greatest weight, log10", 5.0, lambda second, budget: len(str(int(second.heaviest))) - 1, True),
     ("step of the ladder", 4.0, lambda second, budget: float(second.step), False),
 ]
@@ -89,6 +96,7 @@ def _line(values: Sequence[float], most: float, x: int, y: int, colour: str, wid
     points = " ".join(
         f"{x + index * step:.1f},{y + _HEIGHT * (1 - min(value, most) / most):.1f}"
         for index, value in enumerate(values)
+        if not math.isnan(value)
     )
     return f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
 

@@ -23,11 +23,9 @@ def work(task):
 """
 
 
-def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environ = inherited()
-    return subprocess.run(
-        [PROGRAM, *arguments], cwd=folder, env={**environ, **variables}, capture_output=True, text=True, timeout=60
-    )
+def run(folder: Path, *arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in {**inherited(), **variables}.items() if value is not None}
+    return subprocess.run([PROGRAM, *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.test_commands import run
+from tests.environment import BUDGET
 from tracing_proxies.registry.keys import sections
 
 REGISTRY = """\
@@ -37,7 +38,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def show(folder: Path, **variables: str) -> dict[str, list[tuple[Any, str, list[str]]]]:
-    done = run(folder, "config", "show", "--json", **{"APP_NAME": "shop", "DB_PASSWORD": "hunter2", **variables})
+    done = run(
+        folder, "config", "show", "--json", **{BUDGET: None, "APP_NAME": "shop", "DB_PASSWORD": "hunter2", **variables}
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "hunter2" not in done.stdout
     found: dict[str, list[tuple[Any, str, list[str]]]] = {}

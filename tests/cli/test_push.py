@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.server import PUBLIC_KEY, SECRET_KEY, ContractServer, start_server
+from tests.environment import inherited
 
 PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
 APPLICATION = """
@@ -43,9 +43,7 @@ def server() -> Iterator[ContractServer]:
 
 
 def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environ = {
-        key: value for key, value in os.environ.items() if not key.startswith(("LANGFUSE_", "TRACING_", "OTEL_"))
-    }
+    environ = inherited("OTEL_")
     return subprocess.run(
         [PROGRAM, *arguments], cwd=folder, env={**environ, **variables}, capture_output=True, text=True, timeout=120
     )
@@ -143,11 +141,10 @@ def refused(folder: Path, server: ContractServer, tmp_path: Path) -> dict[str, s
     """The environment of an application of whose spans the server has refused three."""
     server.rules(poison=["Agent.run"])
     environ = {**keys(server), "XDG_STATE_HOME": str(tmp_path)}
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("LANGFUSE_", "TRACING_"))}
     done = subprocess.run(
         [sys.executable, "-c", REFUSED],
         cwd=folder,
-        env={**inherited, **environ},
+        env={**inherited(), **environ},
         capture_output=True,
         text=True,
         timeout=60,

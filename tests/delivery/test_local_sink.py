@@ -58,11 +58,12 @@ def test_the_public_columns_are_exactly_these(path: Path) -> None:
     sink.close()
 
 
-def test_a_store_of_the_first_version_gets_the_indexes_that_it_lacks(path: Path) -> None:
+def test_a_store_of_the_first_version_gets_the_indexes_and_the_column_that_it_lacks(path: Path) -> None:
     sink_at(path).write([observation()])
     connection = sqlite3.connect(path)
     for index in ("spans_at_the_top", "spans_failed", "spans_of_agents", "spans_of_tools"):
         connection.execute(f"DROP INDEX {index}")
+    connection.execute("ALTER TABLE spans DROP COLUMN trace_state")
     connection.execute("PRAGMA user_version=1")
     connection.close()
     assert sink_at(path).write([observation()]).delivered == 1

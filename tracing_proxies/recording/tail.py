@@ -240,14 +240,12 @@ class Tail:
         if held is None:
             return
         if held.verdict is not None:  # it was decided early, or dropped
-            with self._lock:
-                self._ended[trace.trace_id] = held
+            self._remember(held)
             return
         taken = (root.stop or root.start) - root.start
         self._report(held, taken)
         self.conclude(held, self._judge(held, root, taken))
-        with self._lock:
-            self._ended[trace.trace_id] = held
+        self._remember(held)
 
     def sweep(self) -> None:
         """Decide early on traces that are long, and make room where those that are undecided hold too much."""
@@ -292,9 +290,21 @@ class Tail:
 
     def follow(self, trace_id: int) -> Trace | None:
         """Return a trace that has ended here, for spans of it that begin later; None if it is not known any more."""
-        with self._lock:
+        if not self._lock.acquire(blocking=False):
+            return None  # a signal's handler, within what it has interrupted, must not wait; R decides again
+        try:
             held: Held | None = self._ended.get(trace_id)
+        finally:
+            self._lock.release()
         return None if held is None else held.trace
+
+    def _remember(self, held: Held) -> None:
+        """Keep the verdict on a trace for spans that come late."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._ended[held.trace.trace_id] = held
+            finally:
+                self._lock.release()
 
     def end_unrecorded(
         self, call: Unrecorded, taken: int, failed: bool, scope: CallScope | None, exc: BaseException | None

@@ -25,8 +25,8 @@ _SIZE_CHECK_EVERY = 1.0
 _REPROBE_AFTER = 30.0
 _MAX_INTEGER = 2**63 - 1
 _INSERT = (
-    f"INSERT OR REPLACE INTO spans ({', '.join(COLUMNS)}, app_root, service_name) "
-    f"VALUES ({', '.join('?' * (len(COLUMNS) + 2))})"
+    f"INSERT OR REPLACE INTO spans ({', '.join(COLUMNS)}, app_root, service_name, trace_state) "
+    f"VALUES ({', '.join('?' * (len(COLUMNS) + 3))})"
 )
 
 _BAD_ROW = (
@@ -229,6 +229,7 @@ def _row(observation: Observation, *, repair: bool = False) -> tuple[Any, ...]:
         o.sampling_weight,
         o.app_root,
         o.service_name,
+        o.trace_state,
     )
     if repair:  # sqlite3 raises for lone surrogates; looking for them in every text would double the cost of a row
         return tuple(clean(value) if type(value) is str else value for value in row)

@@ -62,7 +62,8 @@ CREATE TABLE IF NOT EXISTS spans (
     version TEXT,
     sampling_weight REAL NOT NULL,
     app_root INTEGER NOT NULL,
-    service_name TEXT NOT NULL
+    service_name TEXT NOT NULL,
+    trace_state TEXT
 );
 CREATE UNIQUE INDEX IF NOT EXISTS spans_by_trace ON spans (trace_id, id, start_time);
 CREATE INDEX IF NOT EXISTS spans_by_start ON spans (start_time);
@@ -139,7 +140,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA secure_delete=ON")  # what has been kept long enough is overwritten, not only let go
     if application_id != APPLICATION_ID or version < SCHEMA_VERSION:
+        # The first version had no trace state; a column that is added at the end costs nothing.
+        known = {row[1] for row in connection.execute("PRAGMA table_info(spans)")}
+        older = "ALTER TABLE spans ADD COLUMN trace_state TEXT; " if known and "trace_state" not in known else ""
         connection.executescript(
-            f"BEGIN IMMEDIATE; {SCHEMA}"
+            f"BEGIN IMMEDIATE; {older}{SCHEMA}"
             f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
         )
