@@ -1,4 +1,4 @@
-"""The lock under which a process activates, reloads and deactivates: a fork waits for it, a child has its own."""
+"""Locks that a fork waits for, of which a child has its own: one for changes of what is active, one for our imports."""
 
 from __future__ import annotations
 
@@ -56,3 +56,7 @@ class Exclusion:
         """Begin anew: another thread of the parent may be inside for ever."""
         self._held.clear()
         self._lock = threading.RLock()
+
+
+importing = Exclusion()
+"""Held while a thread of ours imports: a child that is forked in the midst of an import waits for its end for ever."""

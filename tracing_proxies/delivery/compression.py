@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
-from tracing_proxies.delivery.process import importing
+from tracing_proxies.exclusion import importing
 
 
 def compress(body: bytes) -> bytes:

@@ -11,13 +11,10 @@ from typing import Any, Protocol
 
 from tracing_proxies import failures
 from tracing_proxies.delivery.native import RLock
-from tracing_proxies.exclusion import Exclusion
+from tracing_proxies.exclusion import importing
 
 EXIT_TIMEOUT = 1.2  # of two seconds: what is under way has half of one, and the interpreter has to end as well
 _AFTER_ALL_OTHERS = -1_000_000
-
-importing = Exclusion()
-"""Held while a thread of ours imports: a child that is forked in the midst of an import waits for its end for ever."""
 
 _lock = RLock()
 _living: weakref.WeakSet[_Inhabitant] = weakref.WeakSet()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from tracing_proxies.delivery.process import importing
+from tracing_proxies.exclusion import importing
 
 RETRY_AFTER_DEFAULT = 5.0
 RETRY_AFTER_MIN = 1.0

@@ -9,7 +9,7 @@ import socket
 from typing import Any
 
 from tracing_proxies.delivery.native import Empty, SimpleQueue, make_thread, replaced_by, take
-from tracing_proxies.delivery.process import importing
+from tracing_proxies.exclusion import importing
 
 Address = tuple[Any, ...]
 """What ``socket.getaddrinfo`` returns: family, type, protocol, canonical name, address."""

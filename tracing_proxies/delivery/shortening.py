@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tracing_proxies.delivery.process import importing
 from tracing_proxies.delivery.text import to_json
+from tracing_proxies.exclusion import importing
 
 LIMITS: Final = (65_536, 8_192, 1_024)
 """Characters that a text may keep, one limit after another."""

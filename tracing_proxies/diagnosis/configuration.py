@@ -37,7 +37,7 @@ _SWITCHES: Final = ("TRACING_PROXIES", "TRACING_PROXIES_STRICT", "TRACING_PROXIE
 _KEYS: Final = (LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY, MASKING_KEY)
 _HOSTS: Final = ("LANGFUSE_BASE_URL", "LANGFUSE_HOST")
 _ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
-_LEAVES: Final = SCALARS | {"texts", "choices", "files", "patterns"}
+_LEAVES: Final = SCALARS | {"texts", "choices", "files", "patterns", "keeps"}
 _OPTIONAL: Final = frozenset({"masking.presidio"})
 """Sections that say nothing of themselves where they are left out."""
 _CREDENTIALS: Final = re.compile(r"(?<=//)[^/@\s]*@")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TypeAlias
 
+from tracing_proxies.exclusion import importing
 from tracing_proxies.masking import markers
 from tracing_proxies.masking.detectors import DETECTORS, Detector, Family, Span
 from tracing_proxies.masking.detectors.anchors import Anchors
@@ -193,8 +194,9 @@ def _arrange(names: frozenset[str]) -> _Arranged:
 
     The automaton of all literals takes 5 ms to build.
     """
-    from tracing_proxies.masking.detectors import forms
-    from tracing_proxies.masking.detectors.parts import PARTS
+    with importing:
+        from tracing_proxies.masking.detectors import forms
+        from tracing_proxies.masking.detectors.parts import PARTS
 
     parts = [part for part in PARTS if not names.isdisjoint(part.names)]
     reading = [part for part in parts if part.read is not None]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tracing_proxies.exclusion import importing
+
 _FULL_BELOW = 0.70
 _LEAST_ABOVE = 0.95
 _LEAST = 0.1
@@ -56,7 +58,8 @@ def host_load() -> Callable[[], float | None]:
 
     def read() -> float | None:
         nonlocal before
-        import psutil  # 20 ms, which an activation without a budget need not pay
+        with importing:
+            import psutil  # 20 ms, which an activation without a budget need not pay
 
         times = psutil.cpu_times()
         whole = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
