@@ -122,7 +122,8 @@ class Lane:
         self._settle(batch, outcome)
         self._tell()
         with self._ledger.lock:
-            return self._pause()
+            pause = self._pause()
+        return self._tend() if pause is None else pause
 
     def _tend(self) -> float | None:
         """Let the sink see to what it holds, while there is nothing to send."""

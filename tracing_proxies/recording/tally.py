@@ -30,7 +30,18 @@ class Tally:
         has_namesakes: whether other targets have methods of the same name, which may be reached through ``super()``.
     """
 
-    __slots__ = ("_errors", "_lock", "_pending", "_sketch", "count", "has_namesakes", "seen", "slow", "target")
+    __slots__ = (
+        "_errors",
+        "_folding",
+        "_lock",
+        "_pending",
+        "_sketch",
+        "count",
+        "has_namesakes",
+        "seen",
+        "slow",
+        "target",
+    )
 
     def __init__(self, target: str = "") -> None:
         self.target = target
@@ -43,7 +54,8 @@ class Tally:
 
     def forget(self) -> None:
         """Begin anew: in a forked child the parent's calls are the parent's to count."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._folding = False
         self._pending.clear()  # the same list: those who append to it hold it
         self._errors = 0
         self._sketch = Sketch()
@@ -76,6 +88,15 @@ class Tally:
             return self._sketch.count, self._errors, copied
 
     def _fold(self) -> None:
+        if self._folding:  # a signal's handler, or a finaliser, within what it has interrupted
+            return
+        self._folding = True
+        try:
+            self._take()
+        finally:
+            self._folding = False
+
+    def _take(self) -> None:
         pending = self._pending
         taken = pending[:]
         del pending[: len(taken)]  # what is appended meanwhile stands behind
