@@ -57,7 +57,7 @@ def traced_by_us(spool: str, size: int, spool_size: str) -> Callable[[int], obje
     """Trace the shop with this project, its spool in a folder of its own."""
     tracing_proxies.activate(
         registry_from(
-            "version: 1\nexport: { langfuse: {} }\n"
+            "version: 1\nexport: { langfuse: {} }\nsampling: { budget: unlimited }\n"
             f"spool: {{ path: {json.dumps(spool)}, max_size: {spool_size} }}\n"
             "trace: [{ match: ['perf.producer:Shop.sell', 'perf.producer:Shop.answer'], sample: always }]\n"
         )
