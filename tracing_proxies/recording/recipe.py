@@ -60,7 +60,6 @@ class Recipe:
         "output",
         "policy",
         "rate",
-        "reads_unrecorded",
         "room",
         "root",
         "sample",
@@ -152,8 +151,7 @@ class Recipe:
             or self.level != "DEFAULT"
             or self.observation == "generation"
         )
-        # Of calls that are only counted: whether their arguments may be needed, and whether there is nothing to judge.
-        self.reads_unrecorded = self.needs_scope
+        # Of calls that are only counted: whether there is nothing to judge.
         self.never = self.sample <= 0.0 and self.rate is None and self.error_when is None and self.condition is None
         self.counts_alone = self.error_when is None and self.condition is None and not self.root
 

@@ -22,7 +22,7 @@ from tracing_proxies.recording.nesting import joins
 from tracing_proxies.recording.placement import Placement
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import RELEASED, Span
-from tracing_proxies.recording.tail import Tail
+from tracing_proxies.recording.tail import Tail, read_count
 from tracing_proxies.recording.tally import LOOK_AT, Tally
 from tracing_proxies.recording.trace import Trace
 from tracing_proxies.recording.unrecorded import ROOT_KEY, UNSAMPLED, Unrecorded, make_unrecorded, root_of
@@ -97,8 +97,7 @@ class Recorder:
     @property
     def left_out(self) -> int:
         """How many calls their own rule has left out without a span; what is below them is not among these."""
-        # `next` counts without a lock, and the text is the only way to read a count without counting.
-        return int(repr(self.skipped)[len("count(") : -1])
+        return read_count(self.skipped)
 
     def begin(
         self,

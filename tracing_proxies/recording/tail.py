@@ -99,17 +99,17 @@ class Tail:
     @property
     def left_out(self) -> int:
         """How many recorded spans sampling has left out."""
-        return _read(self._left_out)
+        return read_count(self._left_out)
 
     @property
     def unrecorded(self) -> int:
         """How many traces were only counted from the start."""
-        return _read(self._skipped)
+        return read_count(self._skipped)
 
     @property
     def arrived(self) -> int:
         """How many traces have begun."""
-        return _read(self._begun) + _read(self._skipped)
+        return read_count(self._begun) + read_count(self._skipped)
 
     @property
     def holding(self) -> int:
@@ -463,7 +463,8 @@ class Tail:
             next(self._left_out)
 
 
-def _read(count: Any) -> int:
+def read_count(count: Any) -> int:
+    """Return how often ``next`` was called on an ``itertools.count``."""
     # `next` counts without a lock, and the text is the only way to read a count without counting.
     return int(repr(count)[len("count(") : -1])
 

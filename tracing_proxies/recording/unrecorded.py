@@ -58,7 +58,6 @@ class Unrecorded(api.NonRecordingSpan):
     refused = False
     shared = False
     stubs = 0
-    weight = 1.0
     function: Any = None
     instance: Any = None
     instance_id = 0
@@ -167,7 +166,7 @@ def make_unrecorded(
         made.root = made
     else:
         made.root, made.parent = root_of(parent, context), parent
-    if recipe.reads_unrecorded:
+    if recipe.needs_scope:
         made.instance, made.args, made.kwargs = instance, args, kwargs
     made.context = with_span(context, made)
     made.start = _clock()
