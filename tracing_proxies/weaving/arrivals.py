@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from typing import Any, Protocol
 
+from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.finder import Finder, release
 from tracing_proxies.weaving.main_module import MainWatch
 from tracing_proxies.weaving.modules import entries_of, is_loading, is_module, loaded_modules, main_name, spec_of
@@ -48,7 +49,7 @@ class Arrivals:
     def begin(self) -> None:
         """Tell of what is there, and listen for the rest; again to have another look."""
         self._finder.install()
-        for name, module in list(sys.modules.items()):
+        for name, module in items_of(sys.modules):
             if type(name) is str and name != "__main__" and module is not None and self._listener.is_wanted(name):
                 self.approach(name, module)
         self.look_at_main()

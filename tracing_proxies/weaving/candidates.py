@@ -14,6 +14,7 @@ import attrs
 
 from tracing_proxies.registry.fields import module_of, mro_of, namespace_of, qualname_of
 from tracing_proxies.registry.pointcut import ClassRef, Target
+from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.modules import main_name, public_name
 
 
@@ -27,7 +28,7 @@ def class_targets(cls: type) -> Iterator[tuple[str, Any, Target]]:
     """Yield the entries of a class with the targets that they are: name, raw entry, target."""
     ancestry = ancestry_of(cls)
     module, path = module_of_class(cls), qualname_of(cls)
-    for name, raw in list(namespace_of(cls).items()):
+    for name, raw in items_of(namespace_of(cls)):
         if is_method(raw):
             yield name, raw, Target(module, path, name, ancestry)
 
@@ -52,7 +53,7 @@ def ancestry_of(cls: type) -> tuple[ClassRef, ...]:
 def module_targets(entries: dict[str, Any]) -> Iterator[tuple[str, Any, Target]]:
     """Yield the functions that a module defines itself, not those that it imports, from its namespace."""
     home = entries.get("__name__")
-    for name, raw in list(entries.items()):
+    for name, raw in items_of(entries):
         if is_callable(raw) and home_of(raw) == home and type(name) is str:
             yield name, raw, Target(public_name(str(home)), None, name)
 

@@ -12,6 +12,7 @@ from types import FunctionType, WrapperDescriptorType
 from typing import Any
 
 from tracing_proxies.registry.fields import mro_of, namespace_of
+from tracing_proxies.weaving.contents import items_of
 
 MAPPINGS = (dict, defaultdict, OrderedDict)
 
@@ -66,7 +67,7 @@ def _is_plain(kind: type, name: str) -> bool:
 
 def _swap_values(holder: Any, before: Any, after: Any) -> bool:
     found = False
-    for key, value in list(holder.items()):
+    for key, value in items_of(holder):
         if value is before and is_plain_key(key):
             holder[key] = after
             found = True

@@ -10,6 +10,7 @@ from typing import Any
 
 from tracing_proxies.failures import contain
 from tracing_proxies.registry.fields import namespace_of
+from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.holders import swap
 from tracing_proxies.weaving.modules import entries_of, is_module
 
@@ -115,9 +116,7 @@ class Ledger:
         Args:
             chosen: tells which of the changes are meant.
         """
-        found = [
-            (serial, keeper) for keeper in keepers for serial, mutation in list(keeper.items()) if chosen(mutation)
-        ]
+        found = [(serial, keeper) for keeper in keepers for serial, mutation in items_of(keeper) if chosen(mutation)]
         for serial, keeper in sorted(found, key=lambda pair: pair[0], reverse=True):
             try:
                 if keeper[serial].take_back():

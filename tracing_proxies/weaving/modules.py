@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from tracing_proxies.registry.fields import mro_of
+from tracing_proxies.weaving.contents import items_of
 
 _entries_of: Any = vars(ModuleType)["__dict__"].__get__
 MAIN = ("__main__", "__mp_main__")  # the latter is what multiprocessing calls it in a spawned process
@@ -36,7 +37,7 @@ def is_loading(module: Any) -> bool:
 
 def loaded_modules() -> list[tuple[str, Any]]:
     """List the modules that are there, with the names that they are imported by."""
-    return [(name, module) for name, module in list(sys.modules.items()) if type(name) is str and is_module(module)]
+    return [(name, module) for name, module in items_of(sys.modules) if type(name) is str and is_module(module)]
 
 
 def main_name() -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.weaving.advice import JoinPoint
+from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.kinds import proxy_of
 from tracing_proxies.weaving.ledger import Keeper
 from tracing_proxies.weaving.proxies import raw_of
@@ -74,7 +75,7 @@ class Points:
         ids = {id(point) for point in gone}
         for known in (self.raws, self._entries):
             known.clear()
-        for number, reference in list(self._all.items()):
+        for number, reference in items_of(self._all):
             point = reference()
             if point is None:
                 continue
@@ -92,7 +93,7 @@ class Points:
 
     def leave(self, left: Callable[[JoinPoint, Place], bool]) -> None:
         """Forget that join points stand where ``left`` says so."""
-        for place, (reference, _) in list(self._places.items()):
+        for place, (reference, _) in items_of(self._places):
             point = reference()
             if point is not None and left(point, place):
                 del self._places[place]

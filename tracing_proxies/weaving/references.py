@@ -14,6 +14,7 @@ from typing import Any
 
 from tracing_proxies.registry.fields import namespace_of, qualname_of
 from tracing_proxies.weaving.candidates import is_class
+from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.holders import is_plain_key, swap
 from tracing_proxies.weaving.kinds import proxy_of
 from tracing_proxies.weaving.ledger import Keeper, Ledger, put
@@ -59,7 +60,7 @@ class Search:
         """
         known, touched = self._known, False
         self.looked += len(entries)
-        for key, value in list(entries.items()):
+        for key, value in items_of(entries):
             if id(value) in known:
                 pair = self._pair_of(value)
                 if pair is not None:
@@ -96,7 +97,7 @@ class Search:
         self._seen.add(id(cls))
         place = self._at
         self.looked += len(namespace_of(cls))
-        for key, raw in list(namespace_of(cls).items()):
+        for key, raw in items_of(namespace_of(cls)):
             self._at = f"{place}.{key}"
             pair = self._entry(raw)
             if pair is None and not _is_special(key):
@@ -204,7 +205,7 @@ class Search:
     def _values(self, holder: Any, depth: int) -> None:
         if self._is_large(holder):
             return
-        for key, value in list(holder.items()):
+        for key, value in items_of(holder):
             pair = self._find(value, depth - 1)
             if pair is None:
                 continue
@@ -265,14 +266,14 @@ def holding_keys(entries: dict[str, Any]) -> list[str]:
     """List the names of a module that are containers, and its classes that have some: what others register with."""
     home = entries.get("__name__")
     found = []
-    for key, value in list(entries.items()):
+    for key, value in items_of(entries):
         if _is_special(key):
             continue
         if is_class(value):
             body = namespace_of(value)
             if body.get("__module__") != home:
                 continue
-            held = [raw for name, raw in list(body.items()) if not _is_special(name)]
+            held = [raw for name, raw in items_of(body) if not _is_special(name)]
         else:
             held = [value]
         if any(id(type(raw)) in _CONTAINERS for raw in held):

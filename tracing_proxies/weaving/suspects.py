@@ -8,6 +8,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from tracing_proxies.registry.fields import mro_of, namespace_of
+from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.frame_code import names_in, own_need
 from tracing_proxies.weaving.modules import is_loading
 
@@ -44,7 +45,7 @@ class Suspects:
     def _find(self, library: str) -> frozenset[str]:
         functions = self._functions.setdefault(library, [])
         looking = self._looking.setdefault(library, set())
-        for name, module in list(sys.modules.items()):
+        for name, module in items_of(sys.modules):
             if library_of(name) == library and type(module) is ModuleType and id(module) not in self._seen:
                 if is_loading(module) and name not in self._arrived:
                     continue
@@ -68,11 +69,11 @@ def library_of(module: Any) -> str:
 
 
 def _functions_of(module: ModuleType) -> Iterator[tuple[str, CodeType]]:
-    for name, raw in list(vars(module).items()):
+    for name, raw in items_of(vars(module)):
         if type(raw) is FunctionType:
             yield name, raw.__code__
         elif any(base is type for base in mro_of(type(raw))) and namespace_of(raw).get("__module__") == module.__name__:
-            for key, entry in list(namespace_of(raw).items()):
+            for key, entry in items_of(namespace_of(raw)):
                 inner = entry.__func__ if type(entry) in (classmethod, staticmethod) else entry
                 if type(inner) is FunctionType:
                     # A class is called by its own name.

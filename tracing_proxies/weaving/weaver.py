@@ -21,6 +21,7 @@ from tracing_proxies.registry.policy import Policy, resolve_policy
 from tracing_proxies.weaving import candidates, literals, unmatched
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.arrivals import Arrivals
+from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.hooks import Hooks
 from tracing_proxies.weaving.loom import Loom
 from tracing_proxies.weaving.misnamed import find_misnamed
@@ -289,7 +290,7 @@ class Weaver:
     def _as_defined(self, entries: dict[str, Any]) -> dict[str, Any]:
         """Copy a namespace with the raw objects in the place of ours, which do not tell where they are defined."""
         ours = self.points.entries
-        return {key: raw_of(raw) if id(raw) in ours and is_woven(raw) else raw for key, raw in list(entries.items())}
+        return {key: raw_of(raw) if id(raw) in ours and is_woven(raw) else raw for key, raw in items_of(entries)}
 
     def _names(self, pointcut: Pointcut, module: str) -> bool:
         return pointcut.names_module(module) or (pointcut.module in MAIN and module == main_name())
