@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test browser screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
-$(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
+$(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wildcard tracing_proxies/hot/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=23.2"
 	$(BIN)/pip install --quiet -e ".[test,lint]" -e examples

@@ -82,7 +82,7 @@ def snapshot(value: Any, limits: Limits = DEFAULT_LIMITS) -> Any:
         return value if kind is not int else _integer(value)
     if kind is dict and is_flat(value, limits):
         return value.copy()
-    known = _known.get(id(kind))
+    known = learned.get(id(kind))
     if known is not None and known[0]() is kind and type(known[1]) is str:
         return known[1]
     try:
@@ -109,7 +109,7 @@ def flat_copy(values: tuple[Any, ...], limits: Limits) -> tuple[Any, ...] | None
             if not -_INT64 <= item < _INT64:
                 return None
         elif kind is not float and kind is not bool and item is not None:
-            known = _known.get(id(kind))
+            known = learned.get(id(kind))
             if known is None or type(known[1]) is not str or known[0]() is not kind:
                 return None
             if replaced is None:
@@ -249,7 +249,7 @@ class _Copy:
         return copied
 
     def model(self, value: Any, kind: type, depth: int) -> Any:
-        known = _known.get(id(kind))
+        known = learned.get(id(kind))
         how = known[1] if known is not None and known[0]() is kind else _learn(kind)
         if type(how) is str:
             return how
@@ -270,7 +270,7 @@ class _Copy:
 # How a type is recorded: its marker, its fields, or one of the signs below. By id, since hashing a class may run its
 # metaclass's code; the reference tells a class from a later one at the same address. Reading a class's namespaces anew
 # for each value would cost 20 us, not 0.1.
-_known: dict[int, tuple[weakref.ref[type], Any]] = {}
+learned: dict[int, tuple[weakref.ref[type], Any]] = {}
 _MOST_KNOWN = 4_096
 _ENUM, _ARRAY, _PYDANTIC = object(), object(), object()
 
@@ -288,9 +288,9 @@ def _learn(kind: type) -> Any:
     else:
         fields = model_fields(kind)
         how = f"<{type_name(kind)}>" if fields is None else fields
-    if len(_known) >= _MOST_KNOWN:
-        _known.clear()
-    _known[id(kind)] = (weakref.ref(kind), how)
+    if len(learned) >= _MOST_KNOWN:
+        learned.clear()
+    learned[id(kind)] = (weakref.ref(kind), how)
     return how
 
 

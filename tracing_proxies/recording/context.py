@@ -21,12 +21,15 @@ SUPPRESSION_KEYS = (api._SUPPRESS_INSTRUMENTATION_KEY, api._SUPPRESS_HTTP_INSTRU
 """What stands in the context of exporters, whose own requests are no part of any trace."""
 _runtime = api._RUNTIME_CONTEXT
 
+variable: Any = None
+"""Holds what is current, where it is held as OpenTelemetry holds it if nothing else was configured."""
+
 if type(_runtime) is ContextVarsRuntimeContext:
     # Past the public functions: 340 ns for attach and detach against 590 ns.
-    _variable = _runtime._current_context
-    current: Callable[[], Context] = _variable.get
-    attach: Callable[[Context], Any] = _variable.set
-    reset: Any = _variable.reset
+    variable = _runtime._current_context
+    current: Callable[[], Context] = variable.get
+    attach: Callable[[Context], Any] = variable.set
+    reset: Any = variable.reset
 else:  # another runtime context was configured in OTEL_PYTHON_CONTEXT
     current = api.get_current
     attach = api.attach

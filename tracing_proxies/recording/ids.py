@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 
-_generator = random.Random(os.urandom(32))
-random_bits = _generator.getrandbits
+from tracing_proxies.compiled import hot
+
+_generator = random.Random() if hot is None else hot
+random_bits: Callable[[int], int] = _generator.getrandbits
+"""Draws 64 or 128 bits."""
 
 
 def _reseed() -> None:
     _generator.seed(os.urandom(32))
 
 
+_reseed()
 # A forked child would otherwise repeat its parent's ids.
 os.register_at_fork(after_in_child=_reseed)
 

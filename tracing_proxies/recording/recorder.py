@@ -15,6 +15,7 @@ from tracing_proxies.failures import contain
 from tracing_proxies.recording import outcome
 from tracing_proxies.recording.capture import flat_copy, is_flat, snapshot
 from tracing_proxies.recording.context import SPAN_KEY, current, with_own_span
+from tracing_proxies.recording.fields import new_span, new_trace
 from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.ids import new_span_id, new_trace_id
 from tracing_proxies.recording.ids import random_bits as _bits
@@ -27,7 +28,6 @@ from tracing_proxies.recording.tally import LOOK_AT, Tally
 from tracing_proxies.recording.trace import Trace
 from tracing_proxies.recording.unrecorded import ROOT_KEY, UNSAMPLED, Unrecorded, make_unrecorded, root_of
 
-_new: Any = object.__new__
 _clock = time.perf_counter_ns
 _wall_clock = time.time_ns
 _cpu_clock = time.thread_time_ns
@@ -55,6 +55,11 @@ class Recorder:
         patience: how long recording may hold a call up, in nanoseconds.
         impatient: takes the recipe of a call that was held up for longer, and for how long.
     """
+
+    __slots__ = (
+        "__weakref__", "emit", "forced", "impatient", "observers", "open", "patience", "placement", "skipped", "tail",
+        "tallies", "traces",
+    )  # fmt: skip
 
     def __init__(self, emit: Callable[[Span], None]) -> None:
         self.emit = emit
@@ -145,7 +150,7 @@ class Recorder:
                         return self.placement.crowd(trace, parent, recipe, context)
                     trace.room -= 1
             elif self.tail is None or self.forced:
-                trace = _new(Trace)
+                trace = new_trace(Trace)
                 trace.trace_id = _bits(128) or new_trace_id()
                 trace.name = name
                 if recipe.room is not None:
@@ -159,7 +164,7 @@ class Recorder:
                     )
                 trace = begun
                 trace.name, trace.room = name, recipe.room
-            span: Span = _new(Span)
+            span = new_span(Span)
             span.recorder = self
             span.recipe = recipe
             span.trace = trace

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as api
@@ -11,13 +11,12 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, Status, StatusCode, TraceFlags
 
 from tracing_proxies.recording.capture import snapshot
+from tracing_proxies.recording.fields import SpanFields
 from tracing_proxies.recording.native import asks_for_itself
 from tracing_proxies.recording.trace import Trace
 
 if TYPE_CHECKING:
-    from tracing_proxies.recording.recipe import Recipe
     from tracing_proxies.recording.recorder import Recorder
-    from tracing_proxies.recording.scope import CallScope
 
 _clock = time.perf_counter_ns
 RELEASED = Context()
@@ -25,7 +24,7 @@ _MAX_EVENTS = 32
 _MAX_ATTRIBUTES = 128
 
 
-class Span(api.Span):
+class Span(SpanFields, api.Span):
     """One call on its way to becoming an observation.
 
     It is what `opentelemetry.trace.get_current_span()` returns inside of a traced call, so `set_attribute`,
@@ -40,43 +39,6 @@ class Span(api.Span):
         arguments, keywords: what was passed, where it needed no copy; the worker gives it its names.
         settled: whether its result has been recorded by the call that took it over.
     """
-
-    # Class attributes instead of slots: the base class gives every instance a __dict__ anyway, and what most spans
-    # never set need not be set in __init__ (0.7 us a span).
-    context: Context
-    recipe: Recipe
-    recorder: Recorder
-    trace: Trace
-    span_id: int
-    start: int
-    scope: CallScope | None = None
-    parent: Span | None = None
-    parent_id: int | None = None
-    app_root = True
-    weight = 1.0
-    arguments: tuple[Any, ...] | None = None
-    keywords: Mapping[str, Any] | None = None
-    _input: Any = None
-    _metadata: dict[str, Any] | None = None
-    name = ""
-    type = "span"
-    level = "DEFAULT"
-    status_message: Any = None
-    output: Any = None
-    model: Any = None
-    usage: dict[str, Any] | None = None
-    stop: int | None = None
-    dropped: str | None = None
-    kept_child = False
-    settled = False
-    waiting_for: Any = None
-    function: Any = None
-    instance_id = 0
-    prepared: Any = None
-    events: Sequence[dict[str, Any]] = ()
-    outer: Context | None = None
-    foreign: SpanContext | None = None
-    library = ""
 
     def __init__(
         self, recorder: Recorder, trace: Trace, span_id: int, parent: Span | None, parent_id: int | None

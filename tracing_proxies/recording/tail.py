@@ -63,6 +63,12 @@ class Tail:
         roots: the first calls of traces that are not recorded, by trace id, where something below has asked for them.
     """
 
+    __slots__ = (
+        "_alarm", "_begun", "_below", "_clock", "_conditions", "_cpu_clock", "_due", "_ended", "_errors", "_least",
+        "_least_capture", "_left_out", "_lock", "_plan", "_rare", "_rare_after", "_rouse", "_skipped", "_slow",
+        "controller", "emit", "recorder", "roots", "undecided",
+    )  # fmt: skip
+
     def __init__(
         self,
         controller: Controller,

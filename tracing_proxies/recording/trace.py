@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
 
-from opentelemetry.trace import TraceState
-
-from tracing_proxies.recording.room import Crowd
-
-if TYPE_CHECKING:
-    from tracing_proxies.recording.held import Held
+from tracing_proxies.recording.fields import TraceFields
 
 
-class Trace:
+class Trace(TraceFields):
     """One trace in this process: its id, whether it is kept, and what stands on every one of its spans.
 
     Attributes:
@@ -32,24 +26,6 @@ class Trace:
         timed: whether it is measured what recording it takes.
         spent: how much that was, in nanoseconds of CPU.
     """
-
-    # Class attributes instead of slots: what most traces never set need not be set for each (15 ns apiece).
-    trace_id: int
-    offset: int
-    weight = 1.0
-    name = ""
-    ended = False
-    session: Any = None
-    user: Any = None
-    tags: tuple[str, ...] = ()
-    state: TraceState | None = None
-    room: int | None = None
-    crowd: Crowd | None = None
-    payload = True
-    held: Held | None = None
-    sampled: bool | None = None
-    timed = False
-    spent = 0
 
     def __init__(self, trace_id: int, weight: float = 1.0) -> None:
         self.trace_id = trace_id

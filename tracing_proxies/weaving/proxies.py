@@ -20,15 +20,23 @@ import time
 import weakref
 from operator import attrgetter
 from types import FunctionType, MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 from opentelemetry.context import Context
 
-from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach, reset, with_span
-from tracing_proxies.recording.span import Span
-from tracing_proxies.recording.tally import LOOK_AT
-from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, UNSAMPLED, Unrecorded
+from tracing_proxies.compiled import hot
+from tracing_proxies.failures import contain
+from tracing_proxies.recording import capture
+from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach, reset, variable, with_span
+from tracing_proxies.recording.held import Held
+from tracing_proxies.recording.recipe import Recipe
+from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.recording.span import RELEASED, Span
+from tracing_proxies.recording.tail import Tail
+from tracing_proxies.recording.tally import LOOK_AT, Tally
+from tracing_proxies.recording.trace import Trace
+from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded
 from tracing_proxies.registry.fields import mro_of, namespace_of
 from tracing_proxies.weaving.advice import JoinPoint, go_on, wrap
 from tracing_proxies.weaving.candidates import is_bound_by
@@ -37,6 +45,7 @@ from tracing_proxies.weaving.stream_objects import proceed_with
 from tracing_proxies.weaving.streams import CONTINUES
 
 _clock = time.perf_counter_ns
+compiled_advice: Any = None if hot is None or variable is None else hot.Advised
 _continues = CONTINUES.get
 _name_of = type.__dict__["__name__"].__get__
 
@@ -249,7 +258,18 @@ class _AsRaw:
         return repr(raw_of(self))
 
 
-class WovenFunction(_AsRaw, wrapt.FunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
+if not TYPE_CHECKING and compiled_advice is not None:
+    Advised = compiled_advice
+else:
+
+    class Advised:
+        """Runs the advice around each call of what inherits from it."""
+
+        __slots__ = ()
+        __call__ = advise
+
+
+class WovenFunction(_AsRaw, Advised, wrapt.FunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
     """Stands for one woven function, or for another callable that binds as functions do.
 
     Args:
@@ -263,14 +283,44 @@ class WovenFunction(_AsRaw, wrapt.FunctionWrapper):  # type: ignore[misc,type-ar
         super().__init__(raw, _never_called)
         self._self_tp = point
 
-    __call__ = advise
-
     @internal
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 
 
 _point_of: Any = vars(WovenFunction)["_self_tp"].__get__
+
+if compiled_advice is not None:
+    hot.bind(
+        {
+            "WovenFunction": WovenFunction,
+            "JoinPoint": JoinPoint,
+            "Recipe": Recipe,
+            "Recorder": Recorder,
+            "Tally": Tally,
+            "Tail": Tail,
+            "Held": Held,
+            "Limits": capture.Limits,
+            "Span": Span,
+            "Trace": Trace,
+            "Context": Context,
+            "Unrecorded": Unrecorded,
+            "UNSAMPLED": UNSAMPLED,
+            "LEFT_OUT_CONTEXT": LEFT_OUT_CONTEXT,
+            "RELEASED": RELEASED,
+            "SPAN_KEY": SPAN_KEY,
+            "ROOT_KEY": ROOT_KEY,
+            "variable": variable,
+            "continues": CONTINUES,
+            "proceed_with": proceed_with,
+            "go_on": go_on,
+            "snapshot": capture.snapshot,
+            "known": capture.learned,
+            "contain": contain,
+            "clock": _clock,
+            "wall_clock": time.time_ns,
+        }
+    )
 
 
 class WovenObject(WovenFunction):
@@ -343,7 +393,9 @@ def _function_class(module: str) -> Any:
     """Return the class for the functions of one module, in which the advice's frame is one of that module's."""
     made = _classes.get(module)
     if made is None:
-        namespace = {**_ANNOTATIONS, "__slots__": (), "__call__": as_of(advise, module)}
+        namespace: dict[str, Any] = {**_ANNOTATIONS, "__slots__": ()}
+        if compiled_advice is None:
+            namespace["__call__"] = as_of(advise, module)
         made = _classes[module] = type("function", (WovenFunction,), namespace)
     return made
 

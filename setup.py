@@ -1,0 +1,19 @@
+"""Builds the compiled hot path, which is optional: without a compiler its Python original runs."""
+
+from __future__ import annotations
+
+from setuptools import Extension, setup
+
+PARTS = ("module", "clock", "fields", "contexts", "capture", "begin", "finish", "advice")
+
+setup(
+    ext_modules=[
+        Extension(
+            "tracing_proxies._hot",
+            [f"tracing_proxies/hot/{part}.c" for part in PARTS],
+            depends=["tracing_proxies/hot/parts.h"],
+            extra_compile_args=["-O2", "-fvisibility=hidden"],
+            optional=True,
+        )
+    ]
+)

@@ -1,0 +1,345 @@
+/* The advice around each call of a woven function, as `advise` of weaving/proxies.py.
+
+   No frame of ours stands between the caller and the target, so that what reads its caller's frame finds it, and no
+   traceback has an entry of ours. */
+#include "parts.h"
+
+typedef struct {
+    PyObject *type, *value, *traceback;
+} Raised;
+
+static void
+catch(Raised *raised)
+{
+    PyErr_Fetch(&raised->type, &raised->value, &raised->traceback);
+    PyErr_NormalizeException(&raised->type, &raised->value, &raised->traceback);
+    if (raised->traceback != NULL)
+        PyException_SetTraceback(raised->value, raised->traceback);
+}
+
+static void
+drop(Raised *raised)
+{
+    Py_XDECREF(raised->type);
+    Py_XDECREF(raised->value);
+    Py_XDECREF(raised->traceback);
+}
+
+/* Raise what was caught again, unless what came of telling it is to be raised in its place. */
+static PyObject *
+raise_again(Raised *raised, PyObject *told)
+{
+    if (told == NULL)
+        drop(raised);
+    else {
+        Py_DECREF(told);
+        PyErr_Restore(raised->type, raised->value, raised->traceback);
+    }
+    return NULL;
+}
+
+/* Whether a result is of a kind whose work may be done later; answers how it goes on, None if it does not: borrowed. */
+static PyObject *
+look_up(PyObject *result)
+{
+    if (result == Py_None || PyUnicode_CheckExact(result) || PyDict_CheckExact(result) || PyLong_CheckExact(result) ||
+        PyBool_Check(result) || PyFloat_CheckExact(result) || PyList_CheckExact(result) || PyTuple_CheckExact(result))
+        return Py_None;
+    PyObject *key = PyLong_FromVoidPtr(Py_TYPE(result)), *found;
+    if (key == NULL)
+        return NULL;
+    found = PyDict_GetItemWithError(hot.continues, key);
+    Py_DECREF(key);
+    return found == NULL && !PyErr_Occurred() ? Py_None : found;
+}
+
+/* Let a coroutine or stream go on under its span; takes the result. */
+static PyObject *
+go_on(Call *call, PyObject *proceed, PyObject *recording, PyObject *result)
+{
+    PyObject *rest = hot_rest(call), *keywords = hot_keywords(call), *stands = NULL;
+    if (rest != NULL && keywords != NULL)
+        stands = PyObject_CallFunctionObjArgs(hot.go_on, proceed, call->point, call->recipe, recording, result,
+                                              hot_instance(call), rest, keywords, NULL);
+    Py_XDECREF(rest);
+    Py_XDECREF(keywords);
+    Py_DECREF(result);
+    return stands;
+}
+
+/* Tell the recorder the end of a call that was counted here. */
+static PyObject *
+end_counted(Call *call, PyObject *inside, long long start, long long stop, PyObject *raised)
+{
+    PyObject *keywords = hot_keywords(call), *begun = PyLong_FromLongLong(start), *ended = PyLong_FromLongLong(stop);
+    PyObject *told = NULL;
+    if (keywords != NULL && begun != NULL && ended != NULL)
+        told = PyObject_CallMethodObjArgs(call->point, hot.end_counted, call->recipe, call->args, keywords,
+                                          inside == NULL ? Py_None : inside, begun, ended,
+                                          raised == NULL ? Py_None : raised, NULL);
+    Py_XDECREF(keywords);
+    Py_XDECREF(begun);
+    Py_XDECREF(ended);
+    return told;
+}
+
+/* What goes on after a call whose recording is known; takes the result. */
+static PyObject *
+end(Call *call, PyObject *recording, PyObject *result)
+{
+    PyObject *proceed = look_up(result);
+    if (proceed == Py_None && SLOT(call->recipe, Recipe, fold) != Py_None) {
+        proceed = PyObject_CallOneArg(hot.proceed_with, (PyObject *)Py_TYPE(result));
+        Py_XDECREF(proceed); /* a function of a module */
+    }
+    if (proceed == NULL) {
+        Py_DECREF(result);
+        return NULL;
+    }
+    if (proceed != Py_None)
+        return go_on(call, proceed, recording, result);
+    if (recording == Py_None)
+        return result;
+    int done;
+    if (Py_TYPE(recording) == hot.type.Span && ((Span *)recording)->stop == Py_None)
+        done = hot_finish((Span *)recording, result);
+    else {
+        PyObject *told = PyObject_CallMethodOneArg(recording, hot.finish, result);
+        done = told == NULL ? -1 : 0;
+        Py_XDECREF(told);
+    }
+    if (done < 0)
+        Py_CLEAR(result);
+    return result;
+}
+
+static PyObject *
+context_of(PyObject *recording)
+{
+    if (Py_TYPE(recording) == hot.type.Span)
+        return Py_NewRef(((Span *)recording)->context);
+    return PyObject_GetAttr(recording, hot.context);
+}
+
+/* Call the target under a recording. */
+static PyObject *
+record(Call *call, PyObject *recording)
+{
+    PyObject *context = context_of(recording), *token;
+    if (context == NULL)
+        return NULL;
+    token = PyContextVar_Set(hot.variable, context);
+    Py_DECREF(context);
+    if (token == NULL)
+        return NULL;
+    PyObject *result = PyObject_Call(SLOT(call->point, JoinPoint, call), call->args, call->kwargs);
+    if (result != NULL) {
+        if (hot_detach(token) == 0)
+            return end(call, recording, result);
+        Py_DECREF(result);
+        return NULL;
+    }
+    Raised raised;
+    catch (&raised);
+    if (hot_detach(token) < 0)
+        PyErr_Clear();
+    PyObject *told = PyObject_CallMethodOneArg(recording, hot.fail, raised.value);
+    if (told == NULL && PyErr_ExceptionMatches(PyExc_RecursionError)) {
+        /* The stack is full: no room to record it, nor for one more call. */
+        PyErr_Clear();
+        told = Py_NewRef(Py_None);
+        if (Py_TYPE(recording) == hot.type.Span &&
+            PyDict_DelItem(SLOT(call->recorder, Recorder, open), ((Span *)recording)->span_id) < 0)
+            PyErr_Clear();
+    }
+    return raise_again(&raised, told);
+}
+
+/* Call a target that is only counted.
+
+   inside: what is to be current below it; NULL for what is.
+   tail: the sampler that has left it out, NULL where a rule or a call above has. */
+static PyObject *
+count(Call *call, PyObject *inside, PyObject *tail)
+{
+    PyObject *token = NULL, *result, *tally = SLOT(call->point, JoinPoint, tally);
+    if (inside != NULL && (token = PyContextVar_Set(hot.variable, inside)) == NULL)
+        return NULL;
+    long long start = hot_now(), stop;
+    result = PyObject_Call(SLOT(call->point, JoinPoint, call), call->args, call->kwargs);
+    stop = hot_now();
+    if (result == NULL) {
+        Raised raised;
+        catch (&raised);
+        if (token != NULL && hot_detach(token) < 0)
+            PyErr_Clear();
+        return raise_again(&raised, end_counted(call, inside, start, stop, raised.value));
+    }
+    if (token != NULL && hot_detach(token) < 0)
+        goto fail;
+    PyObject *proceed = look_up(result);
+    if (proceed == NULL)
+        goto fail;
+    if (proceed != Py_None || SLOT(call->recipe, Recipe, fold) != Py_None) {
+        /* What its call has only made goes on, under a recording that lasts as long. */
+        PyObject *rest = hot_rest(call), *keywords = hot_keywords(call), *recording = NULL;
+        if (rest != NULL && keywords != NULL)
+            recording = PyObject_CallFunctionObjArgs(SLOT(call->point, JoinPoint, begin_later), call->recipe,
+                                                     SLOT(call->point, JoinPoint, function), hot_instance(call), rest,
+                                                     keywords, NULL);
+        Py_XDECREF(rest);
+        Py_XDECREF(keywords);
+        if (recording == NULL)
+            goto fail;
+        result = end(call, recording, result);
+        Py_DECREF(recording);
+        return result;
+    }
+    if (hot_count(tally, stop - start, 0) < 0 && hot_contain("finish") < 0)
+        goto fail;
+    if (tail != NULL &&
+        (stop - start > PyLong_AsLongLong(SLOT(tally, Tally, slow)) || PyDict_GET_SIZE(SLOT(tail, Tail, roots)))) {
+        PyObject *told = end_counted(call, inside, start, stop, NULL);
+        if (told == NULL)
+            goto fail;
+        Py_DECREF(told);
+    }
+    return result;
+fail:
+    Py_DECREF(result);
+    return NULL;
+}
+
+/* Decide at once on most traces that are not recorded, as `Tail.leave_out`: what is to be current below, or an id. */
+static PyObject *
+leave_out(Call *call, PyObject *tail)
+{
+    PyObject *tally = SLOT(call->recipe, Recipe, tally), *drawn = NULL, *note = NULL, *inside = NULL;
+    int over;
+    long long now = hot_now(), rare_after = PyLong_AsLongLongAndOverflow(SLOT(tail, Tail, _rare_after), &over);
+    PyObject *trace_id = hot_random_bits(128);
+    if (trace_id == NULL)
+        return NULL;
+    if (now >= PyLong_AsLongLong(SLOT(tail, Tail, _due)) ||
+        (hot_low_bits(trace_id) & ((1ULL << 56) - 1)) >= hot_low_bits(SLOT(tail, Tail, _least)) ||
+        (!over && now - PyLong_AsLongLong(SLOT(tally, Tally, seen)) > rare_after))
+        return trace_id;
+    PyObject *seen = PyLong_FromLongLong(now);
+    if (seen == NULL)
+        goto end;
+    Py_SETREF(SLOT(tally, Tally, seen), seen);
+    drawn = Py_TYPE(SLOT(tail, Tail, _skipped))->tp_iternext(SLOT(tail, Tail, _skipped));
+    note = PyTuple_Pack(2, trace_id, call->recipe);
+    if (drawn != NULL && note != NULL)
+        inside = hot_with(call->context, hot.SPAN_KEY, SLOT(tail, Tail, _below), hot.ROOT_KEY, note);
+end:
+    Py_DECREF(trace_id);
+    Py_XDECREF(drawn);
+    Py_XDECREF(note);
+    return inside;
+}
+
+/* Make what is current below a call whose rule says that nothing is recorded. */
+static PyObject *
+exclude(Call *call)
+{
+    PyObject *skipped = PyObject_CallNoArgs(SLOT(call->point, JoinPoint, skip));
+    if (skipped == NULL)
+        return NULL;
+    Py_DECREF(skipped);
+    if (!PyDict_GET_SIZE(call->context))
+        return Py_NewRef(hot.LEFT_OUT_CONTEXT);
+    return hot_with(call->context, hot.SPAN_KEY, hot.UNSAMPLED, NULL, NULL);
+}
+
+/* Place a call, and call the target as that asks. */
+static PyObject *
+advise(Call *call)
+{
+    PyObject *recipe = call->recipe, *inside = NULL, *tail = NULL, *recording, *result;
+    if (call->above == NULL) {
+        if (IS_SET(recipe, Recipe, never))
+            inside = exclude(call);
+        else if (IS_SET(recipe, Recipe, is_plain) && SLOT(call->recorder, Recorder, forced) == hot.zero &&
+                 (tail = SLOT(call->recorder, Recorder, tail)) != Py_None) {
+            Py_INCREF(tail);
+            if (Py_TYPE(tail) == hot.type.Tail && SLOT(tail, Tail, _clock) == hot.clock)
+                inside = leave_out(call, tail);
+            else
+                inside = PyObject_CallMethodObjArgs(tail, hot.leave_out, recipe, call->context, NULL);
+        }
+        else
+            tail = NULL;
+        if (inside == NULL && PyErr_Occurred()) {
+            Py_XDECREF(tail);
+            if (hot_contain("begin") < 0)
+                return NULL;
+            return PyObject_Call(SLOT(call->point, JoinPoint, call), call->args, call->kwargs);
+        }
+        if (inside != NULL && (PyObject *)Py_TYPE(inside) == hot.Context) {
+            result = count(call, inside, tail);
+            Py_DECREF(inside);
+            Py_XDECREF(tail);
+            return result;
+        }
+        Py_XDECREF(tail);
+    }
+    else if ((PyObject *)Py_TYPE(call->above) == hot.Unrecorded && IS_SET(recipe, Recipe, counts_alone) &&
+             SLOT(SLOT(call->point, JoinPoint, tally), Tally, has_namesakes) == Py_False)
+        return count(call, NULL, NULL);
+    recording = hot_begin(call, inside);
+    Py_XDECREF(inside);
+    if (recording == NULL)
+        return NULL;
+    if (recording == Py_None)
+        result = PyObject_Call(SLOT(call->point, JoinPoint, call), call->args, call->kwargs);
+    else
+        result = record(call, recording);
+    Py_DECREF(recording);
+    return result;
+}
+
+static PyObject *
+advised_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    PyObject *result = NULL;
+    Call call = {.args = args, .kwargs = kwargs, .nargs = PyTuple_GET_SIZE(args)};
+    call.point = hot.bound ? SLOT(self, WovenFunction, _self_tp) : NULL;
+    if (call.point == NULL || Py_TYPE(call.point) != hot.type.JoinPoint) {
+        PyErr_SetString(PyExc_AssertionError, "a proxy without a join point");
+        return NULL;
+    }
+    Py_INCREF(call.point);
+    call.recipe = Py_NewRef(SLOT(call.point, JoinPoint, recipe));
+    if (call.recipe == Py_None) {
+        result = PyObject_Call(SLOT(call.point, JoinPoint, call), args, kwargs);
+        goto end;
+    }
+    call.bound = IS_SET(call.point, JoinPoint, bound);
+    if (IS_SET(call.point, JoinPoint, lazy)) {
+        result = PyObject_Call(SLOT(call.point, JoinPoint, call), args, kwargs);
+        if (result != NULL)
+            result = end(&call, Py_None, result);
+        goto end;
+    }
+    call.recorder = SLOT(call.point, JoinPoint, recorder); /* for as long as the join point lives */
+    if (PyContextVar_Get(hot.variable, NULL, &call.context) < 0)
+        goto end;
+    call.above = PyDict_GetItemWithError(call.context, hot.SPAN_KEY);
+    if (call.above == Py_None)
+        call.above = NULL;
+    if (call.above != NULL || !PyErr_Occurred())
+        result = advise(&call);
+end:
+    Py_XDECREF(call.context);
+    Py_DECREF(call.recipe);
+    Py_DECREF(call.point);
+    return result;
+}
+
+PyTypeObject Advised = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.Advised",
+    .tp_basicsize = sizeof(PyObject),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_call = advised_call,
+};

@@ -1,0 +1,223 @@
+/* Copies what most calls have: texts, numbers, and plain dicts and lists of them. Everything else is for
+   recording/capture.py, which this follows exactly; nothing here runs the application's code. */
+#include "parts.h"
+
+typedef struct {
+    Py_ssize_t left, nodes, items, depth;
+} Room;
+
+static inline Py_ssize_t
+limit(PyObject *value)
+{
+    Py_ssize_t found = PyLong_AsSsize_t(value);
+    if (found == -1 && PyErr_Occurred()) { /* larger than any memory */
+        PyErr_Clear();
+        return PY_SSIZE_T_MAX;
+    }
+    return found;
+}
+
+/* Whether a value is kept as it is, but for texts: a number of at most 64 bits, a truth value, None. */
+static inline int
+is_atom(PyObject *value, int widest)
+{
+    int over;
+    if (value == Py_None || PyFloat_CheckExact(value) || PyBool_Check(value))
+        return 1;
+    if (!PyLong_CheckExact(value))
+        return 0;
+    long long number = PyLong_AsLongLongAndOverflow(value, &over);
+    return !over && (widest || number != LLONG_MIN);
+}
+
+/* The marker that stands for every object of a type, where that is known: borrowed, NULL if it is not. */
+static PyObject *
+marker_of(PyTypeObject *kind)
+{
+    PyObject *key = PyLong_FromVoidPtr(kind), *entry, *referent, *marker = NULL;
+    if (key == NULL)
+        return NULL;
+    entry = PyDict_GetItemWithError(hot.known, key);
+    Py_DECREF(key);
+    if (entry == NULL || !PyTuple_CheckExact(entry) || PyTuple_GET_SIZE(entry) != 2)
+        return NULL;
+#if PY_VERSION_HEX >= 0x030D0000
+    if (PyWeakref_GetRef(PyTuple_GET_ITEM(entry, 0), &referent) < 0)
+        return NULL;
+#else
+    referent = Py_XNewRef(PyWeakref_GetObject(PyTuple_GET_ITEM(entry, 0)));
+#endif
+    if (referent == (PyObject *)kind && PyUnicode_CheckExact(PyTuple_GET_ITEM(entry, 1)))
+        marker = PyTuple_GET_ITEM(entry, 1);
+    Py_XDECREF(referent);
+    return marker;
+}
+
+/* As `flat_copy`: the very tuple, one with markers in it, or None where something has to be copied item by item. */
+PyObject *
+hot_flat_copy(PyObject *items, PyObject *limits)
+{
+    Py_ssize_t size = PyTuple_GET_SIZE(items), left = limit(SLOT(limits, Limits, max_bytes));
+    PyObject *copied = NULL;
+    if (size > limit(SLOT(limits, Limits, max_items)))
+        Py_RETURN_NONE;
+    for (Py_ssize_t at = 0; at < size; at++) {
+        PyObject *item = PyTuple_GET_ITEM(items, at);
+        if (PyUnicode_CheckExact(item)) {
+            left -= PyUnicode_GET_LENGTH(item);
+            continue;
+        }
+        if (is_atom(item, 1))
+            continue;
+        PyObject *marker = PyLong_CheckExact(item) ? NULL : marker_of(Py_TYPE(item));
+        if (marker == NULL) {
+            Py_XDECREF(copied);
+            if (PyErr_Occurred())
+                return NULL;
+            Py_RETURN_NONE;
+        }
+        if (copied == NULL) {
+            copied = PyTuple_New(size);
+            if (copied == NULL)
+                return NULL;
+            for (Py_ssize_t each = 0; each < size; each++)
+                PyTuple_SET_ITEM(copied, each, Py_NewRef(PyTuple_GET_ITEM(items, each)));
+        }
+        PyObject *was = PyTuple_GET_ITEM(copied, at);
+        PyTuple_SET_ITEM(copied, at, Py_NewRef(marker));
+        Py_DECREF(was);
+    }
+    if (left < 0) {
+        Py_XDECREF(copied);
+        Py_RETURN_NONE;
+    }
+    return copied != NULL ? copied : Py_NewRef(items);
+}
+
+/* As `is_flat`. */
+int
+hot_is_flat(PyObject *dict, PyObject *limits)
+{
+    Py_ssize_t at = 0, left = limit(SLOT(limits, Limits, max_bytes));
+    PyObject *key, *item;
+    if (PyDict_GET_SIZE(dict) > limit(SLOT(limits, Limits, max_items)))
+        return 0;
+    while (PyDict_Next(dict, &at, &key, &item)) {
+        if (!PyUnicode_CheckExact(key))
+            return 0;
+        if (PyUnicode_CheckExact(item))
+            left -= PyUnicode_GET_LENGTH(item);
+        else if (!is_atom(item, 1))
+            return 0;
+    }
+    return left >= 0;
+}
+
+static PyObject *copy(PyObject *value, Py_ssize_t depth, Room *room);
+
+/* Copy one entry of a container; NULL without an exception where it is not for here. */
+static inline PyObject *
+copy_entry(PyObject *item, Py_ssize_t depth, Room *room)
+{
+    if (room->nodes <= 0)
+        return NULL;
+    return copy(item, depth + 1, room);
+}
+
+static PyObject *
+copy_dict(PyObject *value, Py_ssize_t depth, Room *room)
+{
+    PyObject *copied = PyDict_New(), *key, *item;
+    Py_ssize_t at = 0, size = PyDict_GET_SIZE(value);
+    if (copied == NULL)
+        return NULL;
+    while (PyDict_Next(value, &at, &key, &item)) {
+        if (!PyUnicode_CheckExact(key) || PyUnicode_GET_LENGTH(key) > room->left)
+            goto elsewhere;
+        room->left -= PyUnicode_GET_LENGTH(key);
+        /* Whatever is made may run the collector, and with it another thread, which changes the dict. */
+        Py_INCREF(key);
+        Py_INCREF(item);
+        PyObject *entry = copy_entry(item, depth, room);
+        int failed = entry == NULL || PyDict_SetItem(copied, key, entry) < 0;
+        Py_XDECREF(entry);
+        Py_DECREF(key);
+        Py_DECREF(item);
+        if (failed || PyDict_GET_SIZE(value) != size)
+            goto elsewhere;
+    }
+    return copied;
+elsewhere:
+    Py_DECREF(copied);
+    return NULL;
+}
+
+static PyObject *
+copy_sequence(PyObject *value, Py_ssize_t size, Py_ssize_t depth, Room *room)
+{
+    PyObject *copied = PyList_New(0);
+    if (copied == NULL)
+        return NULL;
+    for (Py_ssize_t at = 0; at < size; at++) {
+        if (PySequence_Fast_GET_SIZE(value) != size)
+            goto elsewhere;
+        PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(value, at));
+        PyObject *entry = copy_entry(item, depth, room);
+        int failed = entry == NULL || PyList_Append(copied, entry) < 0;
+        Py_XDECREF(entry);
+        Py_DECREF(item);
+        if (failed)
+            goto elsewhere;
+    }
+    return copied;
+elsewhere:
+    Py_DECREF(copied);
+    return NULL;
+}
+
+static PyObject *
+copy(PyObject *value, Py_ssize_t depth, Room *room)
+{
+    if (--room->nodes < 0)
+        return NULL;
+    if (PyUnicode_CheckExact(value)) {
+        if (PyUnicode_GET_LENGTH(value) > room->left)
+            return NULL;
+        room->left -= PyUnicode_GET_LENGTH(value);
+        return Py_NewRef(value);
+    }
+    if (is_atom(value, depth > 0))
+        return Py_NewRef(value);
+    if (depth >= room->depth)
+        return NULL;
+    if (PyDict_CheckExact(value))
+        return PyDict_GET_SIZE(value) > room->items ? NULL : copy_dict(value, depth, room);
+    if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
+        Py_ssize_t size = PySequence_Fast_GET_SIZE(value);
+        return size > room->items ? NULL : copy_sequence(value, size, depth, room);
+    }
+    return NULL;
+}
+
+/* As `snapshot`. */
+PyObject *
+hot_snapshot(PyObject *value, PyObject *limits)
+{
+    Room room = {
+        limit(SLOT(limits, Limits, max_bytes)),
+        0,
+        limit(SLOT(limits, Limits, max_items)),
+        limit(SLOT(limits, Limits, max_depth)),
+    };
+    if (PyUnicode_CheckExact(value) && PyUnicode_GET_LENGTH(value) <= room.left)
+        return Py_NewRef(value);
+    if (is_atom(value, 0))
+        return Py_NewRef(value);
+    if (PyDict_CheckExact(value) && hot_is_flat(value, limits))
+        return PyDict_Copy(value);
+    room.nodes = room.items > PY_SSIZE_T_MAX / 40 ? PY_SSIZE_T_MAX : room.items * 40;
+    PyObject *copied = copy(value, 0, &room);
+    if (copied != NULL || PyErr_Occurred())
+        return copied;
+    return PyObject_CallFunctionObjArgs(hot.snapshot, value, limits, NULL);
+}

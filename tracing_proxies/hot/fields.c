@@ -1,0 +1,123 @@
+/* The fields of spans and traces, in slots that hold a value from the start: cheaper to make, to read and to free than a
+   dict for each. */
+#include "parts.h"
+
+#define NAME_OF(name, value) {#name, T_OBJECT_EX, offsetof(STRUCT, name), 0, NULL},
+#define FILL(name, value) self->name = Py_XNewRef(value);
+#define VISIT(name, value) Py_VISIT(self->name);
+#define CLEAR(name, value) Py_CLEAR(self->name);
+
+#define STRUCT Span
+static PyMemberDef span_members[] = {SPAN_FIELDS(NAME_OF){NULL}};
+#undef STRUCT
+#define STRUCT Trace
+static PyMemberDef trace_members[] = {TRACE_FIELDS(NAME_OF){NULL}};
+#undef STRUCT
+
+static inline void
+fill_span(Span *self)
+{
+    SPAN_FIELDS(FILL)
+}
+
+static inline void
+fill_trace(Trace *self)
+{
+    TRACE_FIELDS(FILL)
+}
+
+static PyObject *
+span_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    Span *self = (Span *)type->tp_alloc(type, 0);
+    if (self != NULL)
+        fill_span(self);
+    return (PyObject *)self;
+}
+
+static PyObject *
+trace_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    Trace *self = (Trace *)type->tp_alloc(type, 0);
+    if (self != NULL)
+        fill_trace(self);
+    return (PyObject *)self;
+}
+
+Span *
+hot_new_span(void)
+{
+    return (Span *)span_new(hot.type.Span, NULL, NULL);
+}
+
+Trace *
+hot_new_trace(void)
+{
+    return (Trace *)trace_new(hot.type.Trace, NULL, NULL);
+}
+
+static int
+span_traverse(Span *self, visitproc visit, void *arg)
+{
+    SPAN_FIELDS(VISIT)
+    return 0;
+}
+
+static int
+span_clear(Span *self)
+{
+    SPAN_FIELDS(CLEAR)
+    return 0;
+}
+
+static void
+span_dealloc(Span *self)
+{
+    PyObject_GC_UnTrack(self);
+    span_clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static int
+trace_traverse(Trace *self, visitproc visit, void *arg)
+{
+    TRACE_FIELDS(VISIT)
+    return 0;
+}
+
+static int
+trace_clear(Trace *self)
+{
+    TRACE_FIELDS(CLEAR)
+    return 0;
+}
+
+static void
+trace_dealloc(Trace *self)
+{
+    PyObject_GC_UnTrack(self);
+    trace_clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+
+PyTypeObject SpanFields = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.SpanFields",
+    .tp_basicsize = sizeof(Span),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_new = span_new,
+    .tp_dealloc = (destructor)span_dealloc,
+    .tp_traverse = (traverseproc)span_traverse,
+    .tp_clear = (inquiry)span_clear,
+    .tp_members = span_members,
+};
+
+PyTypeObject TraceFields = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.TraceFields",
+    .tp_basicsize = sizeof(Trace),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_new = trace_new,
+    .tp_dealloc = (destructor)trace_dealloc,
+    .tp_traverse = (traverseproc)trace_traverse,
+    .tp_clear = (inquiry)trace_clear,
+    .tp_members = trace_members,
+};

@@ -1,0 +1,136 @@
+/* The module, and what the Python side lends it. */
+#include "parts.h"
+
+Hot hot;
+
+/* Hand the current exception to `contain`; -1 if it is to pass on: none of ours, or in strict mode. */
+int
+hot_contain(const char *reason)
+{
+    PyObject *type, *value, *traceback, *contained;
+    if (!PyErr_ExceptionMatches(PyExc_Exception))
+        return -1;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(value, traceback);
+    contained = PyObject_CallFunction(hot.contain, "sO", reason, value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    Py_XDECREF(contained);
+    return contained == NULL ? -1 : 0;
+}
+
+static PyObject *
+lent(PyObject *parts, const char *name)
+{
+    PyObject *found = PyDict_GetItemString(parts, name);
+    if (found == NULL)
+        PyErr_Format(PyExc_KeyError, "%s", name);
+    return Py_XNewRef(found);
+}
+
+static Py_ssize_t
+offset_of(PyTypeObject *class, const char *name)
+{
+    PyObject *found = PyObject_GetAttrString((PyObject *)class, name);
+    Py_ssize_t offset = 0;
+    if (found != NULL && PyObject_TypeCheck(found, &PyMemberDescr_Type) &&
+        ((PyMemberDescrObject *)found)->d_member->type == T_OBJECT_EX)
+        offset = ((PyMemberDescrObject *)found)->d_member->offset;
+    else if (!PyErr_Occurred())
+        PyErr_Format(PyExc_TypeError, "%s.%s is no slot", class->tp_name, name);
+    Py_XDECREF(found);
+    return offset;
+}
+
+#define TAKE_CLASS(name)                                                                                               \
+    if ((hot.type.name = (PyTypeObject *)lent(parts, #name)) == NULL)                                                  \
+        return NULL;
+#define TAKE(name)                                                                                                     \
+    if ((hot.name = lent(parts, #name)) == NULL)                                                                       \
+        return NULL;
+#define LOCATE(class, name)                                                                                            \
+    if ((hot.at.class##_##name = offset_of(hot.type.class, #name)) == 0)                                               \
+        return NULL;
+
+static PyObject *
+bind(PyObject *module, PyObject *parts)
+{
+    if (!PyDict_Check(parts)) {
+        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+        return NULL;
+    }
+    CLASSES(TAKE_CLASS)
+    LENT(TAKE)
+    SLOTS(LOCATE)
+    hot.bound = 1;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+random_bits(PyObject *module, PyObject *bits)
+{
+    long number = PyLong_AsLong(bits);
+    if (number != 64 && number != 128) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "64 or 128 bits");
+        return NULL;
+    }
+    return hot_random_bits((int)number);
+}
+
+static PyObject *
+seed(PyObject *module, PyObject *entropy)
+{
+    if (hot_seed(entropy) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"bind", bind, METH_O, "Take what the Python side lends: classes, contexts and functions by name."},
+    {"getrandbits", random_bits, METH_O, "Draw 64 or 128 random bits, never 0."},
+    {"seed", seed, METH_O, "Begin the random bits anew from 32 bytes."},
+    {NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_hot", "The hot path of a call, compiled.", -1, methods,
+};
+
+static int
+name_texts(void)
+{
+    struct { PyObject **at; const char *text; } texts[] = {
+        {&hot.empty, ""}, {&hot.span, "span"}, {&hot.default_level, "DEFAULT"}, {&hot.error_level, "ERROR"},
+        {&hot.child, "child"}, {&hot.merge, "merge"}, {&hot.end_counted, "end_counted"}, {&hot.finish, "finish"},
+        {&hot.fail, "fail"}, {&hot.relieve, "relieve"}, {&hot.decide, "_decide"}, {&hot.end_trace, "_end_trace"},
+        {&hot.add, "add"}, {&hot.append, "append"}, {&hot.leave_out, "leave_out"}, {&hot.impatient, "impatient"},
+        {&hot.close, "_close"}, {&hot.context, "context"},
+    };
+    for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
+        if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)
+            return -1;
+    hot.one = PyFloat_FromDouble(1.0);
+    hot.zero = PyLong_FromLong(0);
+    hot.nothing = PyTuple_New(0);
+    return hot.one != NULL && hot.zero != NULL && hot.nothing != NULL ? 0 : -1;
+}
+
+PyMODINIT_FUNC
+PyInit__hot(void)
+{
+    PyObject *module;
+    if (name_texts() < 0 || PyType_Ready(&SpanFields) < 0 || PyType_Ready(&TraceFields) < 0 ||
+        PyType_Ready(&Advised) < 0 || (module = PyModule_Create(&definition)) == NULL)
+        return NULL;
+    if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
+        PyModule_AddObjectRef(module, "TraceFields", (PyObject *)&TraceFields) < 0 ||
+        PyModule_AddObjectRef(module, "Advised", (PyObject *)&Advised) < 0) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
+}

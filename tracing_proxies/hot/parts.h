@@ -1,0 +1,116 @@
+/* What the parts of the compiled hot path share. */
+#ifndef TRACING_PROXIES_HOT
+#define TRACING_PROXIES_HOT
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+/* What a span carries: name, and the value that it has as long as nobody sets it (NULL: none). */
+#define SPAN_FIELDS(F)                                                                                                 \
+    F(context, NULL) F(recipe, NULL) F(recorder, NULL) F(trace, NULL) F(span_id, NULL) F(start, NULL)                  \
+    F(scope, Py_None) F(parent, Py_None) F(parent_id, Py_None) F(app_root, Py_True) F(weight, hot.one)                 \
+    F(arguments, Py_None) F(keywords, Py_None) F(_input, Py_None) F(_metadata, Py_None) F(name, hot.empty)             \
+    F(type, hot.span) F(level, hot.default_level) F(status_message, Py_None) F(output, Py_None) F(model, Py_None)      \
+    F(usage, Py_None) F(stop, Py_None) F(dropped, Py_None) F(kept_child, Py_False) F(settled, Py_False)                \
+    F(waiting_for, Py_None) F(function, Py_None) F(instance_id, hot.zero) F(prepared, Py_None)                         \
+    F(events, hot.nothing) F(outer, Py_None) F(foreign, Py_None) F(library, hot.empty)
+
+#define TRACE_FIELDS(F)                                                                                                \
+    F(trace_id, NULL) F(offset, NULL) F(weight, hot.one) F(name, hot.empty) F(ended, Py_False) F(session, Py_None)     \
+    F(user, Py_None) F(tags, hot.nothing) F(state, Py_None) F(room, Py_None) F(crowd, Py_None) F(payload, Py_True)     \
+    F(held, Py_None) F(sampled, Py_None) F(timed, Py_False) F(spent, hot.zero)
+
+#define AS_MEMBER(name, value) PyObject *name;
+typedef struct {
+    PyObject_HEAD
+    SPAN_FIELDS(AS_MEMBER)
+} Span;
+
+typedef struct {
+    PyObject_HEAD
+    TRACE_FIELDS(AS_MEMBER)
+} Trace;
+
+/* The slots of classes that are written in Python, read past their descriptors. */
+#define SLOTS(S)                                                                                                       \
+    S(WovenFunction, _self_tp)                                                                                         \
+    S(JoinPoint, function) S(JoinPoint, recorder) S(JoinPoint, skip) S(JoinPoint, tally) S(JoinPoint, lazy)            \
+    S(JoinPoint, bound) S(JoinPoint, call) S(JoinPoint, recipe) S(JoinPoint, begin) S(JoinPoint, begin_later)          \
+    S(Recipe, never) S(Recipe, is_plain) S(Recipe, counts_alone) S(Recipe, fold) S(Recipe, nested) S(Recipe, library)  \
+    S(Recipe, constant_name) S(Recipe, observation) S(Recipe, capture_input) S(Recipe, capture_output)                 \
+    S(Recipe, limits) S(Recipe, tally) S(Recipe, bind) S(Recipe, room) S(Recipe, function)                             \
+    S(Recorder, tail) S(Recorder, forced) S(Recorder, observers) S(Recorder, traces) S(Recorder, open)                 \
+    S(Recorder, patience) S(Recorder, emit)                                                                            \
+    S(Tally, _pending) S(Tally, slow) S(Tally, seen) S(Tally, has_namesakes)                                           \
+    S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after) S(Tail, _skipped) S(Tail, _below)                \
+    S(Held, spans) S(Held, verdict) S(Held, root_id)                                                                   \
+    S(Limits, max_bytes) S(Limits, max_items) S(Limits, max_depth)
+
+/* What the Python side lends. */
+#define LENT(L)                                                                                                        \
+    L(Context) L(Unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(ROOT_KEY) L(variable)          \
+    L(continues) L(proceed_with) L(go_on) L(snapshot) L(known) L(contain) L(clock) L(wall_clock)
+
+#define AS_OFFSET(class, name) Py_ssize_t class##_##name;
+#define AS_CLASS(name) PyTypeObject *name;
+#define CLASSES(C) C(WovenFunction) C(JoinPoint) C(Recipe) C(Recorder) C(Tally) C(Tail) C(Held) C(Limits) C(Span) C(Trace)
+#define AS_LENT(name) PyObject *name;
+typedef struct {
+    PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
+    PyObject *end_counted, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context;
+    struct { SLOTS(AS_OFFSET) } at;
+    struct { CLASSES(AS_CLASS) } type;
+    LENT(AS_LENT)
+    int bound;
+} Hot;
+
+extern Hot hot;
+extern PyTypeObject SpanFields, TraceFields, Advised;
+
+#define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
+
+/* Whether a slot that holds True or False holds True. */
+#define IS_SET(object, class, name) (SLOT(object, class, name) == Py_True)
+
+/* One call of a woven function. */
+typedef struct {
+    PyObject *point, *recipe, *recorder, *args, *kwargs;
+    PyObject *context, *above; /* what is current, and the span in it: borrowed from the context */
+    Py_ssize_t nargs;
+    int bound;
+} Call;
+
+/* clock.c */
+long long hot_now(void);
+PyObject *hot_random_bits(int bits);
+int hot_seed(PyObject *entropy);
+unsigned long long hot_low_bits(PyObject *id);
+
+/* fields.c */
+Span *hot_new_span(void);
+Trace *hot_new_trace(void);
+
+/* capture.c */
+PyObject *hot_flat_copy(PyObject *items, PyObject *limits);
+int hot_is_flat(PyObject *dict, PyObject *limits);
+PyObject *hot_snapshot(PyObject *value, PyObject *limits);
+
+/* contexts.c */
+PyObject *hot_with(PyObject *context, PyObject *key, PyObject *value, PyObject *key2, PyObject *value2);
+int hot_detach(PyObject *token);
+
+/* begin.c */
+PyObject *hot_begin(Call *call, PyObject *trace_id);
+PyObject *hot_instance(Call *call);
+PyObject *hot_rest(Call *call);
+PyObject *hot_keywords(Call *call);
+
+/* finish.c */
+int hot_finish(Span *span, PyObject *result);
+int hot_count(PyObject *tally, long long taken, int failed);
+
+/* module.c */
+int hot_contain(const char *reason);
+
+#endif
