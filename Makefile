@@ -27,8 +27,8 @@ browser:
 screenshots: $(VENV)/.ready browser  ## take the pictures of the README anew, from a run of the demo
 	$(BIN)/python -m docs.screenshots
 
-test-weaving: $(VENV)/.ready  ## run the tests of weaving only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
-	$(BIN)/python -m pytest tests/weaving -k "not thousand" -n auto --dist loadfile
+test-weaving: $(VENV)/.ready  ## run the tests of weaving and recording only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
+	$(BIN)/python -m pytest tests/weaving tests/recording -k "not thousand" -n auto --dist loadfile
 
 downstream: $(VENV)/.ready  ## run other libraries' own tests, untraced and with all of their public callables woven
 	$(BIN)/python -m tests.downstream $(LIBRARIES)

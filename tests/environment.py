@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from tracing_proxies.compiled import SWITCH
+
 BUDGET = "TRACING_PROXIES__SAMPLING__BUDGET"
 
 
@@ -16,5 +18,5 @@ def inherited(*dropped: str) -> dict[str, str]:
         dropped: prefixes of further names that are left out.
     """
     prefixes = ("LANGFUSE_", "TRACING_PROXIES", *dropped)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes) or name == SWITCH}
     return {**kept, BUDGET: "unlimited"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -13,10 +14,9 @@ def _find() -> Any:
     if os.environ.get(SWITCH) == "0":
         return None
     try:
-        from tracing_proxies import _hot  # type: ignore[attr-defined]
+        return importlib.import_module("tracing_proxies._hot")
     except ImportError:
         return None
-    return _hot
 
 
 hot: Any = _find()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tracing_proxies.delivery.slices import SLICE, Slices
+import threading
+import time
+
+from tracing_proxies.delivery import neighbours
+from tracing_proxies.delivery.slices import PATIENCE, SLICE, Slices
 
 
 def rests(pieces: int, *, each: float) -> int:
@@ -30,3 +34,82 @@ def test_longer_work_rests_once_a_slice() -> None:
 
 def test_pieces_that_are_longer_than_a_slice_rest_after_each() -> None:
     assert rests(7, each=3 * SLICE) == 7
+
+
+class Machine:
+    """A clock, and an application that computes for a share of all time until it stops."""
+
+    def __init__(self, share: float, *, until: float = 1e9) -> None:
+        self.now = 0.0
+        self.share, self.until = share, until
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def others(self) -> float:
+        return self.share * min(self.now, self.until)
+
+    def work(self, pieces: int, *, hurried: bool = False) -> None:
+        slices = Slices(lambda: self.now, self.sleep, self.others, lambda: hurried)
+        for _ in range(pieces):
+            self.now += SLICE
+            slices.between()
+
+
+def test_work_goes_on_at_once_where_the_application_waits() -> None:
+    machine = Machine(0.05)
+    machine.work(100)
+    assert len(machine.slept) == 100
+    assert machine.now < 0.06
+
+
+def test_work_stands_back_until_the_application_waits() -> None:
+    machine = Machine(1.0, until=0.1)
+    machine.work(100)
+    assert 0.1 < machine.now < 0.1 + 2 * 0.016 + 100 * SLICE
+    assert max(machine.slept) <= 0.016
+
+
+def test_work_does_not_stand_back_for_ever() -> None:
+    machine = Machine(1.0)
+    machine.work(1_000)
+    assert PATIENCE <= machine.now - 1_000 * SLICE <= PATIENCE + 0.02
+
+
+def test_work_that_is_waited_for_does_not_stand_back() -> None:
+    machine = Machine(1.0)
+    machine.work(100, hurried=True)
+    assert machine.now < 0.06
+
+
+def test_what_the_application_computes_is_told_from_what_our_threads_do() -> None:
+    def burn(seconds: float) -> None:
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            pass
+
+    def ours() -> None:
+        neighbours.move_in()
+        burn(0.2)
+        done.set()
+        go.wait(10)
+        neighbours.move_out()
+
+    done, go = threading.Event(), threading.Event()
+    thread = threading.Thread(target=ours)
+    before = neighbours.spent()
+    thread.start()
+    done.wait(10)
+    try:
+        if hasattr(time, "pthread_getcpuclockid"):
+            assert neighbours.spent() - before < 0.1
+        theirs = threading.Thread(target=burn, args=(0.2,))
+        theirs.start()
+        theirs.join()
+        assert neighbours.spent() - before > 0.18
+    finally:
+        go.set()
+        thread.join()
+    assert neighbours.spent() - before > 0.3  # what has ended is nobody's of ours

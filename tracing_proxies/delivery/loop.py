@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 
 from tracing_proxies import failures
+from tracing_proxies.delivery import neighbours
 from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, make_thread, take
 
 _MAX_RESTARTS = 5
@@ -131,6 +132,7 @@ class Loop:
 
     def _run(self, life: object) -> None:
         self._ident = get_ident()
+        neighbours.move_in()
         try:
             if self._suppress is not None:
                 self._suppress()
@@ -141,6 +143,7 @@ class Loop:
         except BaseException as exc:
             failures.contain(f"delivery.thread.{self._name}", exc)
         finally:
+            neighbours.move_out()
             if self._life is life:
                 # Before `ended` lets others start a new one: this one is still alive for a moment.
                 self._thread, self._ident = None, 0

@@ -27,6 +27,8 @@ MAX_PENDING_SPANS = 100_000
 _POLL = 0.1
 _POLL_FOR = 1.0
 _CROWDED_POLL = 0.005
+_URGENT = 0.1
+"""The share of the queue from which on the worker stands back for nobody."""
 _LAST_PATIENCE = 0.5  # for a request that is under way when all that could be flushed is
 
 
@@ -308,7 +310,7 @@ class Pipeline:
         spans.reverse()
         finished: list[Observation] = []
         size = 0
-        slices = Slices()
+        slices = Slices(hurried=self._is_urgent)
         try:
             while spans:
                 slices.between()
@@ -332,6 +334,9 @@ class Pipeline:
             for loop in self._lane_loops:
                 if loop.start():
                     loop.wake()
+
+    def _is_urgent(self) -> bool:
+        return self._hurried or self._closed or len(self._queue) > self._max_spans * _URGENT
 
     def _keep(self, lane: Lane) -> None:
         try:

@@ -2,7 +2,8 @@
 
 A thread that wants CPython's global lock asks for it only after ``sys.getswitchinterval()``, 5 ms, and our worker may
 have that much to do with every batch. So it gives the lock up by itself, and often. The interval is the application's
-to set, not ours.
+to set, not ours. And while the application computes it stands back for a while, since an application that waits, for a
+model's answer or the next request, leaves gaps enough to do the work in.
 """
 
 from __future__ import annotations
@@ -10,11 +11,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from tracing_proxies.delivery import neighbours
 from tracing_proxies.delivery.native import Empty, SimpleQueue, take
 
 SLICE = 0.0005
+PATIENCE = 0.25
+"""How long one stretch of work stands back in all, in seconds."""
 _PAUSE = 0.000_001
 """The shortest wait there is (some 50 us on Linux); of 0 s, this thread often has the lock back before others wake."""
+_NAP, _LONGEST_NAP = 0.001, 0.016
+_BUSY = 0.25
+"""The share of a core from which on the application is taken to compute."""
 
 
 class Slices:
@@ -23,15 +30,22 @@ class Slices:
     Args:
         clock: seconds.
         sleep: gives the lock up for so many seconds.
+        others: the application's seconds of CPU so far.
+        hurried: tells whether there is no time to stand back.
     """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] | None = None,
+        others: Callable[[], float] = neighbours.spent,
+        hurried: Callable[[], bool] = lambda: True,
     ) -> None:
         self._clock = clock
         self._sleep = sleep or self._wait_for_nothing
+        self._others = others
+        self._hurried = hurried
+        self._patience = PATIENCE
         # Each stretch of work has its own: of one that all share, a forked child might inherit the state of a wait.
         self._nothing: SimpleQueue[None] = SimpleQueue()
         self._until = clock() + SLICE
@@ -39,8 +53,20 @@ class Slices:
     def between(self) -> None:
         """Let other threads go first, if the work has lasted for a slice; called between two pieces of it: 0.1 us."""
         if self._clock() >= self._until:
-            self._sleep(_PAUSE)
+            self._stand_back()
             self._until = self._clock() + SLICE
+
+    def _stand_back(self) -> None:
+        nap = _PAUSE
+        while True:
+            start, before = self._clock(), self._others()
+            self._sleep(nap)
+            slept = self._clock() - start
+            if self._others() - before < _BUSY * slept or self._patience <= 0.0 or self._hurried():
+                return
+            if nap > _PAUSE:
+                self._patience -= slept
+            nap = min(max(_NAP, 2 * nap), _LONGEST_NAP, max(_PAUSE, self._patience))
 
     def _wait_for_nothing(self, seconds: float) -> None:
         # `time.sleep` may be a hub's, and this thread is none of the hub's.

@@ -30,14 +30,14 @@ is_atom(PyObject *value, int widest)
     return !over && (widest || number != LLONG_MIN);
 }
 
-/* The marker that stands for every object of a type, where that is known: borrowed, NULL if it is not. */
+/* How objects of a type are recorded, where that is known: borrowed, NULL if it is not. */
 static PyObject *
-marker_of(PyTypeObject *kind)
+learned(PyTypeObject *kind)
 {
-    PyObject *key = PyLong_FromVoidPtr(kind), *entry, *referent, *marker = NULL;
+    PyObject *key = PyLong_FromVoidPtr(kind), *entry, *referent, *how = NULL;
     if (key == NULL)
         return NULL;
-    entry = PyDict_GetItemWithError(hot.known, key);
+    entry = PyDict_GetItemWithError(hot.learned, key);
     Py_DECREF(key);
     if (entry == NULL || !PyTuple_CheckExact(entry) || PyTuple_GET_SIZE(entry) != 2)
         return NULL;
@@ -47,10 +47,18 @@ marker_of(PyTypeObject *kind)
 #else
     referent = Py_XNewRef(PyWeakref_GetObject(PyTuple_GET_ITEM(entry, 0)));
 #endif
-    if (referent == (PyObject *)kind && PyUnicode_CheckExact(PyTuple_GET_ITEM(entry, 1)))
-        marker = PyTuple_GET_ITEM(entry, 1);
+    if (referent == (PyObject *)kind)
+        how = PyTuple_GET_ITEM(entry, 1);
     Py_XDECREF(referent);
-    return marker;
+    return how;
+}
+
+/* The marker that stands for every object of a type, where that is known: borrowed, NULL if it is not. */
+static PyObject *
+marker_of(PyTypeObject *kind)
+{
+    PyObject *how = learned(kind);
+    return how != NULL && PyUnicode_CheckExact(how) ? how : NULL;
 }
 
 /* As `flat_copy`: the very tuple, one with markers in it, or None where something has to be copied item by item. */
@@ -176,27 +184,103 @@ elsewhere:
 }
 
 static PyObject *
+copy_text(PyObject *text, Room *room)
+{
+    if (PyUnicode_GET_LENGTH(text) > room->left)
+        return NULL;
+    room->left -= PyUnicode_GET_LENGTH(text);
+    return Py_NewRef(text);
+}
+
+/* Copy the fields of an object that keeps them in its dict: a dataclass, or one of attrs. */
+static PyObject *
+copy_fields(PyObject *value, PyObject *names, Py_ssize_t depth, Room *room)
+{
+    PyObject *copied, *fields;
+    if (depth >= room->depth || PyTuple_GET_SIZE(names) > room->items || PyTuple_Check(value) ||
+        Py_TYPE(value)->tp_dictoffset == 0)
+        return NULL;
+    fields = PyObject_GenericGetDict(value, NULL);
+    if (fields == NULL || !PyDict_CheckExact(fields) || (copied = PyDict_New()) == NULL) {
+        Py_XDECREF(fields);
+        return NULL;
+    }
+    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(names); at++) {
+        PyObject *name = PyTuple_GET_ITEM(names, at), *entry;
+        PyObject *item = Py_XNewRef(PyDict_GetItemWithError(fields, name));
+        if (item == NULL || PyUnicode_GET_LENGTH(name) > room->left) {
+            Py_XDECREF(item);
+            goto elsewhere;
+        }
+        room->left -= PyUnicode_GET_LENGTH(name);
+        entry = copy_entry(item, depth, room);
+        int failed = entry == NULL || PyDict_SetItem(copied, name, entry) < 0;
+        Py_XDECREF(entry);
+        Py_DECREF(item);
+        if (failed)
+            goto elsewhere;
+    }
+    Py_DECREF(fields);
+    return copied;
+elsewhere:
+    Py_DECREF(fields);
+    Py_DECREF(copied);
+    return NULL;
+}
+
+/* Copy an object of a type whose text runs no code of the application: a moment, a decimal, a path. */
+static PyObject *
+copy_textual(PyObject *value, Room *room)
+{
+    PyObject *key = PyLong_FromVoidPtr(Py_TYPE(value)), *write, *text, *copied = NULL;
+    if (key == NULL)
+        return NULL;
+    write = PyDict_GetItemWithError(hot.textual, key);
+    Py_DECREF(key);
+    if (write == NULL || (text = PyObject_CallOneArg(write, value)) == NULL)
+        return NULL;
+    if (PyUnicode_CheckExact(text))
+        copied = copy_text(text, room);
+    Py_DECREF(text);
+    return copied;
+}
+
+/* Copy an object of the application's. */
+static PyObject *
+copy_model(PyObject *value, Py_ssize_t depth, Room *room)
+{
+    PyObject *how = learned(Py_TYPE(value)), *fields, *within, *copied;
+    if (how == NULL)
+        return PyErr_Occurred() ? NULL : copy_textual(value, room);
+    if (PyUnicode_CheckExact(how))
+        return Py_NewRef(how);
+    if (PyTuple_CheckExact(how))
+        return copy_fields(value, how, depth, room);
+    if (how != hot.enumeration || (fields = PyObject_GenericGetDict(value, NULL)) == NULL)
+        return NULL;
+    within = Py_XNewRef(PyDict_GetItemWithError(fields, hot.value));
+    Py_DECREF(fields);
+    copied = within == NULL ? NULL : copy(within, depth, room);
+    Py_XDECREF(within);
+    return copied;
+}
+
+static PyObject *
 copy(PyObject *value, Py_ssize_t depth, Room *room)
 {
     if (--room->nodes < 0)
         return NULL;
-    if (PyUnicode_CheckExact(value)) {
-        if (PyUnicode_GET_LENGTH(value) > room->left)
-            return NULL;
-        room->left -= PyUnicode_GET_LENGTH(value);
-        return Py_NewRef(value);
-    }
+    if (PyUnicode_CheckExact(value))
+        return copy_text(value, room);
     if (is_atom(value, depth > 0))
         return Py_NewRef(value);
-    if (depth >= room->depth)
-        return NULL;
     if (PyDict_CheckExact(value))
-        return PyDict_GET_SIZE(value) > room->items ? NULL : copy_dict(value, depth, room);
+        return depth >= room->depth || PyDict_GET_SIZE(value) > room->items ? NULL : copy_dict(value, depth, room);
     if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
         Py_ssize_t size = PySequence_Fast_GET_SIZE(value);
-        return size > room->items ? NULL : copy_sequence(value, size, depth, room);
+        return depth >= room->depth || size > room->items ? NULL : copy_sequence(value, size, depth, room);
     }
-    return NULL;
+    return PyLong_CheckExact(value) ? NULL : copy_model(value, depth, room);
 }
 
 /* As `snapshot`. */
@@ -219,5 +303,5 @@ hot_snapshot(PyObject *value, PyObject *limits)
     PyObject *copied = copy(value, 0, &room);
     if (copied != NULL || PyErr_Occurred())
         return copied;
-    return PyObject_CallFunctionObjArgs(hot.snapshot, value, limits, NULL);
+    return PyObject_CallFunctionObjArgs(hot.take_snapshot, value, limits, NULL);
 }

@@ -70,6 +70,50 @@ bind(PyObject *module, PyObject *parts)
 }
 
 static PyObject *
+bind_capture(PyObject *module, PyObject *parts)
+{
+    if (!PyDict_Check(parts)) {
+        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+        return NULL;
+    }
+    TAKE_CLASS(Limits)
+    LENT_TO_CAPTURE(TAKE)
+    SLOTS_OF_LIMITS(LOCATE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+snapshot(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *limits = nargs == 2 ? args[1] : hot.default_limits;
+    if (nargs < 1 || nargs > 2 || Py_TYPE(limits) != hot.type.Limits) {
+        PyErr_SetString(PyExc_TypeError, "a value is needed, and limits if they are not the default's");
+        return NULL;
+    }
+    return hot_snapshot(args[0], limits);
+}
+
+static PyObject *
+flat_copy(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 2 || !PyTuple_CheckExact(args[0]) || Py_TYPE(args[1]) != hot.type.Limits) {
+        PyErr_SetString(PyExc_TypeError, "a tuple and limits are needed");
+        return NULL;
+    }
+    return hot_flat_copy(args[0], args[1]);
+}
+
+static PyObject *
+is_flat(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 2 || !PyDict_Check(args[0]) || Py_TYPE(args[1]) != hot.type.Limits) {
+        PyErr_SetString(PyExc_TypeError, "a dict and limits are needed");
+        return NULL;
+    }
+    return PyBool_FromLong(hot_is_flat(args[0], args[1]));
+}
+
+static PyObject *
 random_bits(PyObject *module, PyObject *bits)
 {
     long number = PyLong_AsLong(bits);
@@ -91,6 +135,10 @@ seed(PyObject *module, PyObject *entropy)
 
 static PyMethodDef methods[] = {
     {"bind", bind, METH_O, "Take what the Python side lends: classes, contexts and functions by name."},
+    {"bind_capture", bind_capture, METH_O, "Take what captures need."},
+    {"snapshot", (PyCFunction)(void (*)(void))snapshot, METH_FASTCALL, "As `take_snapshot`."},
+    {"flat_copy", (PyCFunction)(void (*)(void))flat_copy, METH_FASTCALL, "As `flat_copy`."},
+    {"is_flat", (PyCFunction)(void (*)(void))is_flat, METH_FASTCALL, "As `is_flat`."},
     {"getrandbits", random_bits, METH_O, "Draw 64 or 128 random bits, never 0."},
     {"seed", seed, METH_O, "Begin the random bits anew from 32 bytes."},
     {NULL},
@@ -108,7 +156,7 @@ name_texts(void)
         {&hot.child, "child"}, {&hot.merge, "merge"}, {&hot.end_counted, "end_counted"}, {&hot.finish, "finish"},
         {&hot.fail, "fail"}, {&hot.relieve, "relieve"}, {&hot.decide, "_decide"}, {&hot.end_trace, "_end_trace"},
         {&hot.add, "add"}, {&hot.append, "append"}, {&hot.leave_out, "leave_out"}, {&hot.impatient, "impatient"},
-        {&hot.close, "_close"}, {&hot.context, "context"},
+        {&hot.value, "_value_"}, {&hot.close, "_close"}, {&hot.context, "context"},
     };
     for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
         if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)

@@ -44,24 +44,28 @@ typedef struct {
     S(Recorder, patience) S(Recorder, emit)                                                                            \
     S(Tally, _pending) S(Tally, slow) S(Tally, seen) S(Tally, has_namesakes)                                           \
     S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after) S(Tail, _skipped) S(Tail, _below)                \
-    S(Held, spans) S(Held, verdict) S(Held, root_id)                                                                   \
-    S(Limits, max_bytes) S(Limits, max_items) S(Limits, max_depth)
+    S(Held, spans) S(Held, verdict) S(Held, root_id)
+
+#define SLOTS_OF_LIMITS(S) S(Limits, max_bytes) S(Limits, max_items) S(Limits, max_depth)
 
 /* What the Python side lends. */
 #define LENT(L)                                                                                                        \
     L(Context) L(Unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(ROOT_KEY) L(variable)          \
-    L(continues) L(proceed_with) L(go_on) L(snapshot) L(known) L(contain) L(clock) L(wall_clock)
+    L(continues) L(proceed_with) L(go_on) L(contain) L(clock) L(wall_clock)
+
+#define LENT_TO_CAPTURE(L) L(learned) L(textual) L(enumeration) L(take_snapshot) L(default_limits)
 
 #define AS_OFFSET(class, name) Py_ssize_t class##_##name;
 #define AS_CLASS(name) PyTypeObject *name;
-#define CLASSES(C) C(WovenFunction) C(JoinPoint) C(Recipe) C(Recorder) C(Tally) C(Tail) C(Held) C(Limits) C(Span) C(Trace)
+#define CLASSES(C) C(WovenFunction) C(JoinPoint) C(Recipe) C(Recorder) C(Tally) C(Tail) C(Held) C(Span) C(Trace)
 #define AS_LENT(name) PyObject *name;
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
-    PyObject *end_counted, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context;
-    struct { SLOTS(AS_OFFSET) } at;
-    struct { CLASSES(AS_CLASS) } type;
+    PyObject *end_counted, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
+    struct { SLOTS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET) } at;
+    struct { CLASSES(AS_CLASS) AS_CLASS(Limits) } type;
     LENT(AS_LENT)
+    LENT_TO_CAPTURE(AS_LENT)
     int bound;
 } Hot;
 

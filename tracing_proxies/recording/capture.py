@@ -21,6 +21,7 @@ from typing import Any
 
 import attrs
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.failures import contain
 from tracing_proxies.registry.fields import model_fields, module_of, mro_of, namespace_of, qualname_of, type_name
 
@@ -64,7 +65,7 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-def snapshot(value: Any, limits: Limits = DEFAULT_LIMITS) -> Any:
+def take_snapshot(value: Any, limits: Limits = DEFAULT_LIMITS) -> Any:
     """Copy a value into bounded, plain builtins.
 
     Args:
@@ -80,7 +81,7 @@ def snapshot(value: Any, limits: Limits = DEFAULT_LIMITS) -> Any:
         return value
     if kind is int or kind is bool or value is None or kind is float:
         return value if kind is not int else _integer(value)
-    if kind is dict and is_flat(value, limits):
+    if kind is dict and look_flat(value, limits):
         return value.copy()
     known = learned.get(id(kind))
     if known is not None and known[0]() is kind and type(known[1]) is str:
@@ -92,7 +93,7 @@ def snapshot(value: Any, limits: Limits = DEFAULT_LIMITS) -> Any:
         return f"<{type_name(kind)}>"
 
 
-def flat_copy(values: tuple[Any, ...], limits: Limits) -> tuple[Any, ...] | None:
+def copy_flatly(values: tuple[Any, ...], limits: Limits) -> tuple[Any, ...] | None:
     """Copy arguments that are short texts, small numbers and objects of unknown types: most calls have no others.
 
     Returns:
@@ -121,7 +122,7 @@ def flat_copy(values: tuple[Any, ...], limits: Limits) -> tuple[Any, ...] | None
     return values if replaced is None else tuple(replaced)
 
 
-def is_flat(value: Mapping[Any, Any], limits: Limits) -> bool:
+def look_flat(value: Mapping[Any, Any], limits: Limits) -> bool:
     """Tell whether a dict holds only short texts and small numbers: most do, and are copied at once (0.3 us, not 3)."""
     if len(value) > limits.max_items:
         return False
@@ -343,3 +344,19 @@ def _key(key: Any) -> str:
         if type(named) is str:
             return named
     return f"<{type_name(kind)}>"
+
+
+snapshot, flat_copy, is_flat = take_snapshot, copy_flatly, look_flat
+
+if hot is not None:
+    snapshot, flat_copy, is_flat = hot.snapshot, hot.flat_copy, hot.is_flat
+    hot.bind_capture(
+        {
+            "Limits": Limits,
+            "default_limits": DEFAULT_LIMITS,
+            "learned": learned,
+            "textual": _TEXTUAL,
+            "enumeration": _ENUM,
+            "take_snapshot": take_snapshot,
+        }
+    )

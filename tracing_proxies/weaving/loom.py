@@ -20,6 +20,7 @@ from tracing_proxies.weaving.frames import FrameSearch
 from tracing_proxies.weaving.kinds import Container, Shape, proxy_of, shape_of, unwoven
 from tracing_proxies.weaving.ledger import Ledger, put
 from tracing_proxies.weaving.points import Points
+from tracing_proxies.weaving.proxies import stands_between
 from tracing_proxies.weaving.reach import Reach
 from tracing_proxies.weaving.rounds import Round, is_within, take_out
 
@@ -245,8 +246,11 @@ class Loom:
             contain("undo", exc)
 
     def _weave_one(self, owner: Owner, name: str, raw: Any, shape: Shape, target: Target, policy: Policy) -> None:
-        if shape.install is None and self.frames.frames_above(
-            shape.function, owner if isinstance(owner, type) else None
+        called = shape.function if shape.call is None else shape.call
+        if (
+            shape.install is None
+            and (shape.lazy or stands_between(called))
+            and self.frames.frames_above(shape.function, owner if isinstance(owner, type) else None)
         ):
             reason = self._frameless.refusal(shape.function)
             if reason is not None:

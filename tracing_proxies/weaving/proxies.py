@@ -27,7 +27,6 @@ from opentelemetry.context import Context
 
 from tracing_proxies.compiled import hot
 from tracing_proxies.failures import contain
-from tracing_proxies.recording import capture
 from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach, reset, variable, with_span
 from tracing_proxies.recording.held import Held
 from tracing_proxies.recording.recipe import Recipe
@@ -89,6 +88,11 @@ def point_of(proxy: Any) -> JoinPoint:
 def is_woven(raw: Any) -> bool:
     """Tell whether an object is one of our proxies, whatever it says of itself."""
     return any(base is _AsRaw for base in mro_of(type(raw)))
+
+
+def stands_between(raw: Any) -> bool:
+    """Tell whether a frame of ours stands between a callable and its caller when its proxy is called."""
+    return compiled_advice is None or type(raw) is not FunctionType
 
 
 def weave_callable(raw: Any, point: JoinPoint) -> Any:
@@ -300,7 +304,6 @@ if compiled_advice is not None:
             "Tally": Tally,
             "Tail": Tail,
             "Held": Held,
-            "Limits": capture.Limits,
             "Span": Span,
             "Trace": Trace,
             "Context": Context,
@@ -314,8 +317,6 @@ if compiled_advice is not None:
             "continues": CONTINUES,
             "proceed_with": proceed_with,
             "go_on": go_on,
-            "snapshot": capture.snapshot,
-            "known": capture.learned,
             "contain": contain,
             "clock": _clock,
             "wall_clock": time.time_ns,

@@ -1,0 +1,168 @@
+"""What is compiled copies exactly what its Python original copies."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+from collections import OrderedDict, namedtuple
+from dataclasses import dataclass, field
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracing_proxies.compiled import hot
+from tracing_proxies.recording.capture import Limits, copy_flatly, look_flat, take_snapshot
+
+pytestmark = pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    DEEP = ("deep", [1, 2])
+
+
+@dataclass
+class Order:
+    product: Any
+    quantity: Any = 1
+    notes: list[Any] = field(default_factory=list)
+
+
+@attrs.define
+class Slotted:
+    inner: Any
+
+
+@attrs.define(slots=False)
+class Open:
+    inner: Any
+
+
+Pair = namedtuple("Pair", "left right")
+
+
+class Unknown:
+    pass
+
+
+class Hidden(dict[str, Any]):
+    """No plain dict, whatever it is like."""
+
+
+ATOMS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=-(2**70), max_value=2**70)
+    | st.floats()
+    | st.text(max_size=12)
+    | st.binary(max_size=4)
+    | st.sampled_from([*Colour, Unknown(), datetime.date(2026, 1, 2), decimal.Decimal("1.50"), 2**63, -(2**63)])
+)
+KEYS = st.text(max_size=8) | st.integers() | st.sampled_from(list(Colour))
+VALUES = st.recursive(
+    ATOMS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(KEYS, inner, max_size=4)
+        | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3).map(OrderedDict)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3).map(Hidden)
+        | inner.map(Slotted)
+        | inner.map(Open)
+        | st.builds(Order, inner, inner, st.lists(inner, max_size=2))
+        | st.builds(Pair, inner, inner)
+    ),
+    max_leaves=20,
+)
+LIMITS = st.builds(
+    Limits,
+    max_bytes=st.integers(0, 60) | st.just(8192),
+    max_items=st.integers(1, 5) | st.just(50),
+    max_depth=st.integers(1, 6),
+)
+
+
+def alike(left: Any, right: Any) -> bool:
+    """Compare with types and the order of keys, and with NaN equal to itself."""
+    return repr(left) == repr(right)
+
+
+@given(VALUES, LIMITS)
+def test_a_snapshot_is_the_same(value: Any, limits: Limits) -> None:
+    for _ in range(2):  # the second time the types are known
+        assert alike(hot.snapshot(value, limits), take_snapshot(value, limits))
+
+
+@given(st.lists(VALUES, max_size=4).map(tuple), LIMITS)
+def test_arguments_are_copied_flatly_in_the_same_way(values: tuple[Any, ...], limits: Limits) -> None:
+    expected = copy_flatly(values, limits)
+    copied = hot.flat_copy(values, limits)
+    assert alike(copied, expected)
+    assert (copied is values) is (expected is values)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=6), LIMITS)
+def test_a_dict_is_flat_in_the_same_way(value: dict[Any, Any], limits: Limits) -> None:
+    assert hot.is_flat(value, limits) is look_flat(value, limits)
+
+
+def test_a_cycle_is_marked_in_the_same_way() -> None:
+    within: dict[str, Any] = {"name": "x"}
+    within["self"] = [within]
+    assert hot.snapshot(within) == take_snapshot(within)
+    order = Order("oil")
+    order.notes.append(order)
+    assert hot.snapshot(order) == take_snapshot(order) == hot.snapshot(order)
+
+
+def test_a_snapshot_does_not_change_with_its_original() -> None:
+    order = Order({"name": "oil"}, notes=[["a"]])
+    take_snapshot(order)
+    copied = hot.snapshot(order)
+    order.product["name"], order.notes[0][0] = "salt", "b"
+    assert copied == {"product": {"name": "oil"}, "quantity": 1, "notes": [["a"]]}
+
+
+def test_no_code_of_the_application_runs() -> None:
+    class Loud:
+        def __getattribute__(self, name: str) -> Any:
+            raise AssertionError(name)
+
+        def __hash__(self) -> int:
+            raise AssertionError
+
+        def __eq__(self, other: object) -> bool:
+            raise AssertionError
+
+    @dataclass
+    class Guarded:
+        inner: Any
+
+        def __getattribute__(self, name: str) -> Any:
+            raise AssertionError(name)
+
+    for value in (Loud(), [Loud()], {"loud": Loud()}, Guarded(Loud())):
+        assert alike(hot.snapshot(value), take_snapshot(value))
+        assert alike(hot.snapshot(value), take_snapshot(value))
+
+
+def test_what_is_no_limit_is_refused() -> None:
+    with pytest.raises(TypeError):
+        hot.snapshot(1, 2)
+    with pytest.raises(TypeError):
+        hot.flat_copy([1], Limits())
+
+
+def test_ids_are_random_and_of_their_width() -> None:
+    drawn = [hot.getrandbits(64) for _ in range(2_000)] + [hot.getrandbits(128) >> 64 for _ in range(2_000)]
+    assert len(set(drawn)) == len(drawn)
+    for bit in range(64):
+        assert 1_700 < sum(number >> bit & 1 for number in drawn) < 2_300
+    with pytest.raises(ValueError):
+        hot.getrandbits(63)
