@@ -26,6 +26,7 @@ ORDER = {
     "brake": 4,
     "budgeting": 5,
     "exclusion": 0,
+    "compiled": 0,
     "signals": 5,
     "watching": 5,
     "reloading": 5,
