@@ -17,6 +17,7 @@ import attrs
 from opentelemetry.context import Context
 
 from tracing_proxies.errors import Place
+from tracing_proxies.recording.fields import new_span
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
@@ -346,7 +347,7 @@ class Ours(World):
         if trace.timed:
             trace.spent = round(cost * self.dear * call.spans * self.random.lognormvariate(0, 0.3) * 1e9)
         for number in range(call.spans, 0, -1):
-            span: Any = object.__new__(Span)
+            span: Any = new_span(Span)
             span.trace, span.span_id, span.recipe, span.app_root = trace, number, self.recipe(call.name), number == 1
             span.start, span.stop = round(call.begun * 1e9), round(call.ends * 1e9)
             if call.fails and number <= 2:

@@ -181,8 +181,7 @@ def test_a_forked_child_delivers_its_own_spans(tmp_path: Path) -> None:
 
 
 def test_our_own_failure_never_reaches_the_application(monkeypatch: Any) -> None:
-    from tracing_proxies import failures
-    from tracing_proxies.recording import recorder
+    from tracing_proxies import failures, runtime
 
     monkeypatch.delenv("TRACING_PROXIES_STRICT", raising=False)
     tracing_proxies.activate(registry_from(PLAIN))
@@ -191,9 +190,12 @@ def test_our_own_failure_never_reaches_the_application(monkeypatch: Any) -> None
         raise RuntimeError("ours")
 
     failures.reset()
-    monkeypatch.setattr(recorder, "snapshot", broken)
+    active = runtime._runtime
+    assert active is not None
+    active.recorder.emit = broken
     assert sample.plain(1, 2) == 3
-    monkeypatch.setattr(recorder, "Context", broken)
-    assert sample.plain(1, 2) == 3
-    assert failures.counts() == {"finish": 1, "begin": 1}
+    [recipe] = active.weaver.recipes()
+    recipe.bind = broken
+    assert sample.plain([1], [2]) == [1, 2]
+    assert failures.counts() == {"emit": 1, "begin": 1}
     assert tracing_proxies.status()["failures"] == {"finish": 1, "begin": 1}

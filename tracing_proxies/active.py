@@ -75,7 +75,7 @@ class Runtime:
 
     def _make_pipeline(self, registry: Registry, prepare: Preparer) -> Pipeline:
         sinks = destinations.open_sinks(registry, self._environ)
-        return Pipeline(sinks, prepare, ledger=Ledger(), suppress=suppress)
+        return Pipeline(sinks, prepare, ledger=Ledger(), suppress=suppress, get_ready=prepare.get_ready)
 
     def _emit(self, span: Span) -> None:
         if listeners.active:

@@ -202,7 +202,9 @@ def test_what_changes_while_it_is_copied_is_copied_or_said_to_have_changed(spans
         stop.set()
         thread.join()
     assert len(spans) == 2_000
-    assert {type(span.output) for span in spans} <= {dict, str}
+    # None: this thread was held up while it copied, so long that the brake stepped in.
+    assert {type(span.output) for span in spans} <= {dict, str, type(None)}
+    assert type(spans[0].output) is dict
 
 
 def test_what_is_changed_after_the_call_was_recorded_as_it_was(spans: list[CapturedSpan]) -> None:

@@ -28,6 +28,7 @@ class Loop:
         step: does what there is to do; returns the seconds until it wants to be called again, None for "until woken".
         suppress: called once at the thread's start; switches tracing off for the thread.
         ended: called when the thread ends, however it ends.
+        get_ready: does what has to be done once, at the thread's start; no part of `cpu`, as activation is none.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Loop:
         *,
         suppress: Callable[[], None] | None = None,
         ended: Callable[[], None] = lambda: None,
+        get_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._step = step
         self._suppress = suppress
         self._ended = ended
+        self._get_ready = get_ready
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -60,7 +63,7 @@ class Loop:
 
     @property
     def cpu(self) -> float:
-        """The seconds of CPU that its threads have taken in this process, up to the end of the last step."""
+        """The seconds of CPU that the steps of its threads have taken in this process, up to the end of the last."""
         return self._cpu + self._cpu_now
 
     @property
@@ -133,12 +136,15 @@ class Loop:
     def _run(self, life: object) -> None:
         self._ident = get_ident()
         neighbours.move_in()
+        start = 0.0
         try:
             if self._suppress is not None:
                 self._suppress()
+            self._get_ready()
+            start = time.thread_time()
             while not self._stopping:
                 pause = self._step()
-                self._cpu_now = time.thread_time()
+                self._cpu_now = time.thread_time() - start
                 self._sleep(pause)
         except BaseException as exc:
             failures.contain(f"delivery.thread.{self._name}", exc)
@@ -147,7 +153,7 @@ class Loop:
             if self._life is life:
                 # Before `ended` lets others start a new one: this one is still alive for a moment.
                 self._thread, self._ident = None, 0
-                self._cpu, self._cpu_now = self._cpu + time.thread_time(), 0.0
+                self._cpu, self._cpu_now = self._cpu + time.thread_time() - start, 0.0
             self._ended()
 
     def _sleep(self, pause: float | None) -> None:

@@ -46,6 +46,7 @@ class Pipeline:
         max_pending_spans: unfinished spans in the queue; above it the oldest are dropped, counted as ``overflow``.
         suppress: switches tracing off for the thread that calls it; called once in each of the pipeline's threads.
         clock: seconds, monotonic: what the waits between attempts go by.
+        get_ready: does what finishing spans needs once, on the worker's thread.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Pipeline:
         max_pending_spans: int = MAX_PENDING_SPANS,
         suppress: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        get_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self._prepare = prepare
         self.ledger = ledger
@@ -73,7 +75,7 @@ class Pipeline:
             for sink in sinks
         ]
         self._lane_loops = [Loop(f"tracing-{lane.name}", lane.step, suppress=suppress) for lane in self._lanes]
-        self._loop = Loop("tracing-worker", self._work, suppress=suppress, ended=self._fall_asleep)
+        self._loop = Loop("tracing-worker", self._work, suppress=suppress, ended=self._fall_asleep, get_ready=get_ready)
         self._reset()
         ledger.watch(self._waiting)
         process.move_in(self)

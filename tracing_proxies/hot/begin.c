@@ -103,7 +103,7 @@ place(Call *call, Span *parent, PyObject *name)
         return trace;
     }
     trace = (Trace *)parent->trace;
-    if (Py_TYPE(trace) != hot.type.Trace || trace->timed != Py_False)
+    if (Py_TYPE(trace) != hot.type.Trace)
         return NULL;
     if (trace->room != Py_None) {
         Py_ssize_t room = PyLong_AsSsize_t(trace->room);
@@ -207,6 +207,16 @@ begin_here(Call *call)
     return make(call, parent);
 }
 
+/* The trace of a span, if it is measured what recording it takes: borrowed. */
+static Trace *
+timed_trace(PyObject *above)
+{
+    if (above == NULL || Py_TYPE(above) != hot.type.Span || ((Span *)above)->trace == NULL)
+        return NULL;
+    Trace *trace = (Trace *)((Span *)above)->trace;
+    return Py_TYPE(trace) == hot.type.Trace && trace->timed == Py_True ? trace : NULL;
+}
+
 /* Start the span of a call, or what only counts it.
 
    trace_id: of the trace that begins, where it has been drawn already; else NULL.
@@ -214,9 +224,14 @@ begin_here(Call *call)
 PyObject *
 hot_begin(Call *call, PyObject *trace_id)
 {
+    Trace *timed = timed_trace(call->above);
+    long long before = timed == NULL ? 0 : hot_cpu_now();
     PyObject *begun = begin_here(call), *rest, *keywords;
-    if (begun != NULL)
+    if (begun != NULL) {
+        if (timed != NULL && hot_spend(timed, before) < 0 && hot_contain("begin") < 0)
+            Py_CLEAR(begun);
         return begun;
+    }
     if (PyErr_Occurred())
         return hot_contain("begin") < 0 ? NULL : Py_NewRef(Py_None);
     rest = hot_rest(call);

@@ -2,6 +2,7 @@
 #include "parts.h"
 
 #include <string.h>
+#include <time.h>
 
 long long
 hot_now(void)
@@ -12,6 +13,16 @@ hot_now(void)
 #else
     return (long long)_PyTime_GetPerfCounter();
 #endif
+}
+
+/* The CPU that the calling thread has taken, in nanoseconds. */
+long long
+hot_cpu_now(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) < 0)
+        return 0;
+    return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static unsigned long long state[4] = {1, 2, 3, 4};

@@ -87,18 +87,15 @@ emit(Span *span, Trace *trace, int is_first)
     return is_first ? told(PyObject_CallMethodOneArg(span->recorder, hot.decide, (PyObject *)span)) : 0;
 }
 
-/* End a span with what its call returned. The span is one of ours that has not ended; -1 with an exception that is to
-   pass on. */
-int
-hot_finish(Span *span, PyObject *result)
+static int
+finish(Span *span, Trace *trace, PyObject *result)
 {
     long long stop = hot_now();
-    Trace *trace = (Trace *)span->trace;
     PyObject *recorder = span->recorder, *recipe = span->recipe, *ended = PyLong_FromLongLong(stop);
     if (ended == NULL)
         return hot_contain("finish");
     Py_SETREF(span->stop, ended);
-    if (trace->timed != Py_False || !IS_SET(recipe, Recipe, is_plain) || Py_TYPE(recorder) != hot.type.Recorder)
+    if (!IS_SET(recipe, Recipe, is_plain) || Py_TYPE(recorder) != hot.type.Recorder)
         return told(PyObject_CallMethodObjArgs(recorder, hot.finish, (PyObject *)span, result, NULL));
     if (record(span, trace, result, stop) < 0 && hot_contain("finish") < 0)
         return -1;
@@ -126,4 +123,32 @@ hot_finish(Span *span, PyObject *result)
             let_go(&trace->ended, Py_True);
     }
     return emit(span, trace, is_first) < 0 ? hot_contain("emit") : 0;
+}
+
+/* Add what recording has taken since a moment to what it has taken of a trace. */
+int
+hot_spend(Trace *trace, long long before)
+{
+    PyObject *spent = PyLong_FromLongLong(PyLong_AsLongLong(trace->spent) + hot_cpu_now() - before);
+    if (spent == NULL)
+        return -1;
+    Py_SETREF(trace->spent, spent);
+    return 0;
+}
+
+/* End a span with what its call returned. The span is one of ours that has not ended; -1 with an exception that is to
+   pass on. */
+int
+hot_finish(Span *span, PyObject *result)
+{
+    Trace *trace = (Trace *)span->trace;
+    if (trace->timed == Py_False || !IS_SET(span->recipe, Recipe, is_plain))
+        return finish(span, trace, result); /* what is not plain is measured there */
+    Py_INCREF(trace);
+    long long before = hot_cpu_now();
+    int done = finish(span, trace, result);
+    if (done == 0 && hot_spend(trace, before) < 0)
+        done = hot_contain("finish");
+    Py_DECREF(trace);
+    return done;
 }

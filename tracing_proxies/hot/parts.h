@@ -87,6 +87,7 @@ typedef struct {
 
 /* clock.c */
 long long hot_now(void);
+long long hot_cpu_now(void);
 PyObject *hot_random_bits(int bits);
 int hot_seed(PyObject *entropy);
 unsigned long long hot_low_bits(PyObject *id);
@@ -112,6 +113,7 @@ PyObject *hot_keywords(Call *call);
 
 /* finish.c */
 int hot_finish(Span *span, PyObject *result);
+int hot_spend(Trace *trace, long long before);
 int hot_count(PyObject *tally, long long taken, int failed);
 
 /* module.c */

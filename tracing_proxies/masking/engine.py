@@ -22,6 +22,9 @@ from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightenin
 _USUAL = MaskingSettings()
 
 
+_TELLING = "somebody@example.com"
+
+
 class Masker:
     """Masks texts and values; threads may share one.
 
@@ -59,6 +62,10 @@ class Masker:
         self._known = Known()
         self._keys_decide = self.rules.keys_decide
         self._lists_tags = bool(self.rules.listed("tags", ".tags"))
+
+    def get_ready(self) -> None:
+        """Load the detectors, which are loaded else with the first text that may hold something: some 50 ms."""
+        self.text(_TELLING)
 
     def under(self, tightening: Tightening) -> Masker:
         """Return what masks by the same rules and hides more: this one if it is nothing more.

@@ -248,10 +248,11 @@ class Tail:
         if held.verdict is not None:  # it was decided early, or dropped
             self._remember(held)
             return
-        taken = (root.stop or root.start) - root.start
-        self._report(held, taken)
+        before = self._clock() if trace.timed else 0
+        taken, spans = (root.stop or root.start) - root.start, len(held.spans)
         self.conclude(held, self._judge(held, root, taken))
         self._remember(held)
+        self._report(trace, spans, self._clock() - before if trace.timed else 0)
 
     def sweep(self) -> None:
         """Decide early on traces that are long, and make room where those that are undecided hold too much."""
@@ -434,11 +435,10 @@ class Tail:
             controller.let_in(inverse(verdict.inner) / press, len(held.spans))
         return verdict._replace(reason="told") if held.fixed and not important else verdict
 
-    def _report(self, held: Held, taken: int) -> None:
-        trace, spans = held.trace, len(held.spans)
+    def _report(self, trace: Trace, spans: int, deciding: int) -> None:
         self.controller.recorded(spans, captured=trace.payload)
         if trace.spent:
-            self.controller.measured(trace.spent / 1e9, spans, captured=trace.payload)
+            self.controller.measured((trace.spent + deciding) / 1e9, spans, captured=trace.payload)
 
     def route(self, held: Held, span: Span, late: bool) -> None:
         """Hand a span on, or leave it out; an error that comes after the verdict may still leave a trace of itself."""

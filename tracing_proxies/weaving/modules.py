@@ -16,7 +16,8 @@ MAIN = ("__main__", "__mp_main__")  # the latter is what multiprocessing calls i
 
 def is_module(found: Any) -> bool:
     """Tell whether an object is a module, whatever it says of itself."""
-    return any(base is ModuleType for base in mro_of(type(found)))
+    kind = type(found)
+    return kind is ModuleType or any(base is ModuleType for base in mro_of(kind))
 
 
 def entries_of(module: Any) -> dict[str, Any]:
