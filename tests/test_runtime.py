@@ -198,4 +198,4 @@ def test_our_own_failure_never_reaches_the_application(monkeypatch: Any) -> None
     recipe.bind = broken
     assert sample.plain([1], [2]) == [1, 2]
     assert failures.counts() == {"emit": 1, "begin": 1}
-    assert tracing_proxies.status()["failures"] == {"finish": 1, "begin": 1}
+    assert tracing_proxies.status()["failures"] == {"emit": 1, "begin": 1}

@@ -16,6 +16,7 @@ from tracing_proxies.recording.context import attach, current, detach, suppress,
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.tail import Tail
+from tracing_proxies.recording.tally import count_calls
 from tracing_proxies.recording.unrecorded import UNSAMPLED
 from tracing_proxies.registry.model import Registry, Rule, SamplingSettings, Settings
 from tracing_proxies.registry.pointcut import Target
@@ -156,7 +157,7 @@ class Budgeting:
         # Asking thousands of targets ten times a second would cost more than what it is asked for.
         if len(tallies) > _MANY and 0 <= now - then < 1.0:
             return known + int(rate * (now - then))
-        found = sum([tally.calls for tally in list(tallies.values())])
+        found = count_calls(list(tallies.values()))
         self._counted = (now, found, max(0.0, (found - known) / (now - then)) if now > then > 0 else 0.0)
         return found
 

@@ -133,8 +133,12 @@ class Ledger:
 
     def settled(self) -> int:
         """Return how many spans have left the worker's hand, one way or another."""
+        return self.work()[0]
+
+    def work(self) -> tuple[int, int]:
+        """Return how many spans have left the worker's hand, one way or another, and how many have not yet."""
         with self.lock:
-            return self._taken - self._in_hand
+            return self._taken - self._in_hand, self._in_hand + self._waiting()
 
     def produced(self) -> int:
         """Return how many spans there have been."""

@@ -176,9 +176,9 @@ class Pipeline:
                 loop.wake()
 
     def work(self) -> tuple[float, int, int]:
-        """Return the threads' seconds of CPU so far, the spans that they have finished, and those that wait."""
+        """Return the threads' seconds of CPU so far, the spans that they have finished, and the rest."""
         loops = (self._loop, *self._lane_loops)
-        return sum(loop.cpu for loop in loops), self.ledger.settled(), len(self._queue)
+        return sum([loop.cpu for loop in loops]), *self.ledger.work()
 
     def status(self) -> dict[str, Any]:
         """Return queue sizes, accounts and the state of every sink in plain values."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tracing_proxies.sampling.sketch import Sketch
@@ -104,3 +104,8 @@ class Tally:
             self._errors += sum([duration < 0 for duration in taken])
             taken = [duration if duration >= 0 else ~duration for duration in taken]
         self._sketch.add(taken)
+
+
+def count_calls(tallies: Sequence[Tally]) -> int:
+    """Return how many calls of all targets have ended."""
+    return sum([tally._sketch.count + len(tally._pending) for tally in tallies])

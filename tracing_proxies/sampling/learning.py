@@ -22,7 +22,7 @@ class Work(NamedTuple):
     Args:
         cpu: seconds of CPU that they have taken.
         finished: spans that they have finished.
-        waiting: spans that they have not begun with.
+        waiting: spans that they have not finished.
     """
 
     cpu: float

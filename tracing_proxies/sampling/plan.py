@@ -24,9 +24,9 @@ class Costs:
     """
 
     count: float = 1.2e-6
-    skeleton: float = 3e-6
-    payload: float = 3e-6
-    export: float = 300e-6
+    skeleton: float = 4e-6
+    payload: float = 10e-6
+    export: float = 600e-6
     stub: float = 15e-6
 
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from typing import NamedTuple
+from bisect import bisect_right
 
 WINDOW = 10.0
 """The budget holds over any time of this length, in seconds."""
 _AHEAD = (1.0, 2.0, 5.0)
-_MOST = 1.25
-_AT_ONCE = 5.0
+_SURPLUS = 1.25
+_AT_ONCE = 3.0
 _AIM = 0.95  # the rest is for what has begun when there is suddenly no room for it
 _OVERRUN = 1.5
 _GRAIN = 0.09
-
-
-class _Slice(NamedTuple):
-    at: float
-    spent: float
-    share: float  # of the budget that held then, so that a budget that falls does not condemn what was right before
-    avoidable: float
+_MOST = 400
+_SPENT, _SHARE, _AVOIDABLE = range(3)
+_NOTHING = (0.0, 0.0, 0.0)
+_Sums = tuple[float, float, float]
 
 
 class Spending:
@@ -32,12 +28,15 @@ class Spending:
     two and five seconds: the first two alone would repeat every burst ten seconds later, the last alone would let it
     pass the budget meanwhile.
 
-    When a process begins it may spend the budget of five seconds at once, so that what a short program does is traced
+    When a process begins it may spend the budget of three seconds at once, so that what a short program does is traced
     whole.
     """
 
     def __init__(self) -> None:
-        self._slices: deque[_Slice] = deque()
+        # Sums up to each moment, so that the sum since any is one subtraction: this is asked for ten times a second,
+        # and adding up a hundred figures each time took more than the rest of the loop.
+        self._at: list[float] = []
+        self._sums: list[_Sums] = [_NOTHING]
         self._begun: float | None = None
 
     def add(self, now: float, spent: float, budget: float, avoidable: float = 0.0) -> None:
@@ -53,24 +52,32 @@ class Spending:
             self._begun = now
         elif now < self._begun:
             self._begun = -math.inf  # a clock that went back: no second beginning
-        part = _Slice(now, spent, spent / budget, avoidable)
-        if self._slices and 0 <= now - self._slices[-1].at < _GRAIN:
-            last = self._slices.pop()
-            part = _Slice(last.at, part.spent + last.spent, part.share + last.share, part.avoidable + last.avoidable)
-        self._slices.append(part)
-        while self._slices[0].at <= now - WINDOW or self._slices[0].at > now:
-            self._slices.popleft()
+        sums = self._sums
+        if self._at and 0 <= now - self._at[-1] < _GRAIN:
+            sums[-1] = _added(sums[-1], spent, spent / budget, avoidable)
+        else:
+            if self._at and now < self._at[-1]:
+                self._forget(bisect_right(self._at, now))
+            self._at.append(now)
+            sums.append(_added(sums[-1], spent, spent / budget, avoidable))
+        if len(self._at) >= _MOST:
+            old = bisect_right(self._at, now - WINDOW)
+            del self._at[:old], sums[:old]
+
+    def _forget(self, since: int) -> None:
+        """Forget what a clock that went back now says is still to come."""
+        del self._at[since:], self._sums[since + 1 :]
 
     def within(self, now: float, seconds: float) -> float:
         """Return the seconds of CPU that were spent in the last so many seconds."""
-        return sum([part.spent for part in self._slices if part.at > now - seconds])
+        return self._since(now - seconds)[_SPENT]
 
     def overran(self, now: float) -> bool:
         """Tell whether half as much again was spent as the budget allows, counting left aside.
 
         That happens where thinning out changes nothing: where all traces carry the same R, say.
         """
-        return sum([part.avoidable for part in self._slices if part.at > now - WINDOW]) > _OVERRUN * WINDOW
+        return self._since(now - WINDOW)[_AVOIDABLE] > _OVERRUN * WINDOW
 
     def room(self, now: float, budget: float, committed: float = 0.0) -> float:
         """Return how much may be spent in the next seconds, per second; never below 0.
@@ -79,7 +86,7 @@ class Spending:
             budget: seconds of CPU per second.
             committed: what has been let in but not been paid yet, in seconds of CPU.
         """
-        room = min(_MOST * budget, *[self._left(now, budget, ahead) - committed / ahead for ahead in _AHEAD])
+        room = min(_SURPLUS * budget, *[self._left(now, budget, ahead) - committed / ahead for ahead in _AHEAD])
         if self._begun is None or now - self._begun < WINDOW:
             room = max(room, (_AT_ONCE - self._spent(now, WINDOW)) * budget - committed)
         return max(0.0, room)
@@ -88,4 +95,13 @@ class Spending:
         return (_AIM * WINDOW - self._spent(now, WINDOW - ahead)) * budget / ahead
 
     def _spent(self, now: float, seconds: float) -> float:
-        return sum([part.share for part in self._slices if part.at > now - seconds])
+        return self._since(now - seconds)[_SHARE]
+
+    def _since(self, moment: float) -> _Sums:
+        before, after = self._sums[bisect_right(self._at, moment)], self._sums[-1]
+        return after[0] - before[0], after[1] - before[1], after[2] - before[2]
+
+
+def _added(sums: tuple[float, float, float], spent: float, share: float, avoidable: float) -> _Sums:
+    # The share is of the budget that held then, so that a budget that falls does not condemn what was right before.
+    return sums[_SPENT] + spent, sums[_SHARE] + share, sums[_AVOIDABLE] + avoidable
