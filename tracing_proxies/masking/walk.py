@@ -18,7 +18,7 @@ from tracing_proxies.masking.known import Known
 from tracing_proxies.masking.policy import MaskingRules
 from tracing_proxies.masking.replacing import Replacer, TextMasker
 from tracing_proxies.masking.strategies import Strategy, disguise, label_of, shape_of
-from tracing_proxies.registry.fields import MISSING, model_fields, mro_of, read_field
+from tracing_proxies.registry.fields import MISSING, is_subtype, model_fields, read_field
 
 MAX_DEPTH = 32
 MAX_NODES = 100_000
@@ -269,7 +269,7 @@ class Walk:
             return self._number(int.__index__(obj), label, mode)
         if isinstance(obj, float):
             return self._number(float.__float__(obj), label, mode)
-        if any(base is Enum for base in mro_of(type(obj))):
+        if is_subtype(Enum, type(obj)):
             return self._value(read_field(obj, "value"), depth + 1, label, path, mode)
         fields = model_fields(type(obj))
         if fields is not None:

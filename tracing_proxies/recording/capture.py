@@ -23,7 +23,15 @@ import attrs
 
 from tracing_proxies.compiled import hot
 from tracing_proxies.failures import contain
-from tracing_proxies.registry.fields import model_fields, module_of, mro_of, namespace_of, qualname_of, type_name
+from tracing_proxies.registry.fields import (
+    is_subtype,
+    model_fields,
+    module_of,
+    mro_of,
+    namespace_of,
+    qualname_of,
+    type_name,
+)
 
 # Everything is looked up by the id of its type: hashing a class may run its metaclass's code.
 _ATOMS = frozenset(map(id, (int, float, bool, type(None), complex)))
@@ -296,7 +304,7 @@ def _learn(kind: type) -> Any:
 
 
 def _field_values(value: Any, kind: type, fields: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
-    if any(base is tuple for base in mro_of(kind)):
+    if is_subtype(tuple, kind):
         yield from zip(fields, tuple.__iter__(value), strict=False)
         return
     try:
@@ -339,7 +347,7 @@ def _key(key: Any) -> str:
         return str(_integer(key)) if kind is int else str(key)
     if id(kind) in _TEXTUAL:
         return _TEXTUAL[id(kind)](key)
-    if any(base is Enum for base in mro_of(kind)):
+    if is_subtype(Enum, kind):
         named = object.__getattribute__(key, "_value_")
         if type(named) is str:
             return named

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from tracing_proxies.registry.fields import module_of, mro_of, namespace_of, qualname_of
+from tracing_proxies.registry.fields import is_subtype, module_of, mro_of, namespace_of, qualname_of
 from tracing_proxies.registry.pointcut import ClassRef, Target
 from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.modules import main_name, public_name
@@ -104,7 +104,7 @@ def defining_class(cls: type, name: str) -> type | None:
 
 def is_class(raw: Any) -> bool:
     """Tell whether an object is a class, whatever it says of itself."""
-    return any(base is type for base in mro_of(type(raw)))
+    return is_subtype(type, type(raw))
 
 
 def is_callable(raw: Any) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from tracing_proxies.registry.fields import mro_of, namespace_of
+from tracing_proxies.registry.fields import is_subtype, mro_of, namespace_of
 from tracing_proxies.weaving.frame_code import FAR, names_in, own_need
 from tracing_proxies.weaving.suspects import Suspects, library_of
 
@@ -89,6 +89,6 @@ def _functions(found: Any, library: str) -> Iterator[FunctionType]:
             yield found
     elif kind in (classmethod, staticmethod):
         yield from _functions(found.__func__, library)
-    elif any(base is type for base in mro_of(kind)) and library_of(namespace_of(found).get("__module__")) == library:
+    elif is_subtype(type, kind) and library_of(namespace_of(found).get("__module__")) == library:
         for name in ("__init__", "__new__"):
             yield from _functions(namespace_of(found).get(name), library)

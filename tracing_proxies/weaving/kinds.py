@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from tracing_proxies.recording.scope import starts_lazily
-from tracing_proxies.registry.fields import mro_of
+from tracing_proxies.registry.fields import is_subtype
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.candidates import is_bound_by, is_callable, is_class, is_method
 from tracing_proxies.weaving.proxies import PROXY, is_woven, point_of, raw_of, weave_callable
@@ -180,7 +180,7 @@ def _fields_of(raw: Any) -> dict[str, Any]:
 
 
 def _is_a(kind: type, base: type) -> bool:
-    return any(known is base for known in mro_of(kind))
+    return is_subtype(base, kind)
 
 
 def proxy_of(raw: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
-from tracing_proxies.registry.fields import mro_of
+from tracing_proxies.registry.fields import is_subtype
 from tracing_proxies.weaving.contents import items_of
 
 _entries_of: Any = vars(ModuleType)["__dict__"].__get__
@@ -17,7 +17,7 @@ MAIN = ("__main__", "__mp_main__")  # the latter is what multiprocessing calls i
 def is_module(found: Any) -> bool:
     """Tell whether an object is a module, whatever it says of itself."""
     kind = type(found)
-    return kind is ModuleType or any(base is ModuleType for base in mro_of(kind))
+    return kind is ModuleType or is_subtype(ModuleType, kind)
 
 
 def entries_of(module: Any) -> dict[str, Any]:

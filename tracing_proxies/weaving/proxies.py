@@ -36,7 +36,7 @@ from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.tally import LOOK_AT, Tally
 from tracing_proxies.recording.trace import Trace
 from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded
-from tracing_proxies.registry.fields import mro_of, namespace_of
+from tracing_proxies.registry.fields import is_subtype, mro_of, namespace_of
 from tracing_proxies.weaving.advice import JoinPoint, go_on, wrap
 from tracing_proxies.weaving.candidates import is_bound_by
 from tracing_proxies.weaving.internal import as_of, cut_frame, internal
@@ -87,7 +87,7 @@ def point_of(proxy: Any) -> JoinPoint:
 
 def is_woven(raw: Any) -> bool:
     """Tell whether an object is one of our proxies, whatever it says of itself."""
-    return any(base is _AsRaw for base in mro_of(type(raw)))
+    return is_subtype(_AsRaw, type(raw))
 
 
 def stands_between(raw: Any) -> bool:

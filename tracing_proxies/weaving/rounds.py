@@ -8,7 +8,7 @@ from itertools import islice
 from types import FunctionType, MethodType
 from typing import Any
 
-from tracing_proxies.registry.fields import mro_of
+from tracing_proxies.registry.fields import is_subtype
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.kinds import proxy_of
 from tracing_proxies.weaving.ledger import Ledger, Mutation
@@ -121,7 +121,7 @@ def _parts(value: Any) -> Iterator[Any]:
         yield from (value.fget, value.fset, value.fdel)
     elif kind is functools.partial or kind is functools.partialmethod:
         yield from (value.func, *value.args)
-    elif any(base is PROXY for base in mro_of(kind)):
+    elif is_subtype(PROXY, kind):
         yield raw_of(value)  # another library's proxy
     try:
         fields = object.__getattribute__(value, "__dict__")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from tracing_proxies.registry.fields import mro_of, namespace_of
+from tracing_proxies.registry.fields import is_subtype, namespace_of
 from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.frame_code import names_in, own_need
 from tracing_proxies.weaving.modules import is_loading
@@ -72,7 +72,7 @@ def _functions_of(module: ModuleType) -> Iterator[tuple[str, CodeType]]:
     for name, raw in items_of(vars(module)):
         if type(raw) is FunctionType:
             yield name, raw.__code__
-        elif any(base is type for base in mro_of(type(raw))) and namespace_of(raw).get("__module__") == module.__name__:
+        elif is_subtype(type, type(raw)) and namespace_of(raw).get("__module__") == module.__name__:
             for key, entry in items_of(namespace_of(raw)):
                 inner = entry.__func__ if type(entry) in (classmethod, staticmethod) else entry
                 if type(inner) is FunctionType:
