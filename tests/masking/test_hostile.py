@@ -45,6 +45,12 @@ PIECES += [
 PIECES += ["-----BEGIN RSA PRIVATE KEY-----", "-u ", "[email]", "(", "İ1@", '="', "_-", "\\n", "{", "["]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def detectors() -> None:
+    """Load them before any work is counted."""
+    mask_text("somebody@example.com")
+
+
 def calls_of(function: Callable[[str], Any], text: str) -> int:
     """Count the calls, in Python and in C, that a function makes."""
     count = 0
