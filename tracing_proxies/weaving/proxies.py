@@ -16,36 +16,21 @@ import functools
 import inspect
 import pkgutil
 import sys
-import time
 import weakref
 from operator import attrgetter
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import wrapt
-from opentelemetry.context import Context
 
-from tracing_proxies.compiled import hot
-from tracing_proxies.failures import contain
-from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach, reset, variable, with_span
-from tracing_proxies.recording.held import Held
-from tracing_proxies.recording.recipe import Recipe
-from tracing_proxies.recording.recorder import Recorder
-from tracing_proxies.recording.span import RELEASED, Span
-from tracing_proxies.recording.tail import Tail
-from tracing_proxies.recording.tally import LOOK_AT, Tally
-from tracing_proxies.recording.trace import Trace
-from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded
 from tracing_proxies.registry.fields import is_subtype, mro_of, namespace_of
-from tracing_proxies.weaving.advice import JoinPoint, go_on, wrap
+from tracing_proxies.weaving import compiled
+from tracing_proxies.weaving.advice import JoinPoint, wrap
+from tracing_proxies.weaving.around import make_advice
 from tracing_proxies.weaving.candidates import is_bound_by
-from tracing_proxies.weaving.internal import as_of, cut_frame, internal
-from tracing_proxies.weaving.stream_objects import proceed_with
-from tracing_proxies.weaving.streams import CONTINUES
+from tracing_proxies.weaving.internal import as_of, internal
 
-_clock = time.perf_counter_ns
-compiled_advice: Any = None if hot is None or variable is None else hot.Advised
-_continues = CONTINUES.get
+_advised: Any = () if compiled.advised is None else (compiled.advised,)
 _name_of = type.__dict__["__name__"].__get__
 
 PROXY: Any = next(base for base in mro_of(wrapt.FunctionWrapper) if _name_of(base) == "ObjectProxy")
@@ -92,7 +77,7 @@ def is_woven(raw: Any) -> bool:
 
 def stands_between(raw: Any) -> bool:
     """Tell whether a frame of ours stands between a callable and its caller when its proxy is called."""
-    return compiled_advice is None or type(raw) is not FunctionType
+    return compiled.advised is None or type(raw) is not FunctionType
 
 
 def weave_callable(raw: Any, point: JoinPoint) -> Any:
@@ -122,104 +107,6 @@ def _iterate(proxy: Any) -> Any:
 
 def _has(kind: type, name: str) -> bool:
     return any(name in namespace_of(base) for base in mro_of(kind))
-
-
-@internal
-def advise(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """Run around each call of a woven function, as the ``__call__`` of what stands for it.
-
-    The target is called exactly once whatever happens in between; its result, or what it raises, passes unchanged, and
-    without an entry of this frame in the traceback.
-    """
-    __tracebackhide__ = True
-    point = _point_of(self)  # past `__getattribute__`
-    recipe = point.recipe
-    recording: Any = None
-    counted = False
-    if recipe is not None and not point.lazy:
-        # What is not recorded is counted here, before anything is made for it.
-        context = current()
-        above = context.get(SPAN_KEY)
-        inside = tail = None
-        if above is None:
-            if recipe.never:
-                inside = with_span(context, UNSAMPLED) if context else LEFT_OUT_CONTEXT
-                point.skip()
-            elif recipe.is_plain and not point.recorder.forced:
-                tail = point.recorder.tail
-                if tail is not None:
-                    inside = tail.leave_out(recipe, context)
-        if type(inside) is Context or (
-            above is not None and type(above) is Unrecorded and recipe.counts_alone and not point.tally.has_namesakes
-        ):
-            counted = True
-            token = None if inside is None else attach(inside)
-            start = _clock()
-            try:
-                result = point.call(*args, **kwargs)
-            except BaseException as exc:
-                stop = _clock()
-                if token is not None:
-                    detach(token)
-                point.end_counted(recipe, args, kwargs, inside, start, stop, exc)
-                cut_frame(exc)
-                raise
-            taken = _clock() - start
-            if token is not None:
-                try:
-                    reset(token)
-                except ValueError:
-                    pass
-            if recipe.fold is None and _continues(id(type(result))) is None:
-                recipe.count(taken)
-                if not taken & LOOK_AT:
-                    point.tally.relieve()
-                if tail is not None and (taken > point.tally.slow or tail.roots):
-                    point.end_counted(recipe, args, kwargs, inside, start, start + taken, None)
-                return result
-            if point.bound and args:  # what its call has only made goes on, under a recording that lasts as long
-                recording = point.begin_later(recipe, point.function, args[0], args[1:], kwargs)
-            else:
-                recording = point.begin_later(recipe, point.function, None, args, kwargs)
-        elif point.bound and args:
-            recording = point.begin(recipe, point.function, args[0], args[1:], kwargs, context, above, inside or 0)
-        else:
-            recording = point.begin(recipe, point.function, None, args, kwargs, context, above, inside or 0)
-    if counted:
-        pass
-    elif recording is None:
-        try:
-            result = point.call(*args, **kwargs)
-        except BaseException as exc:
-            cut_frame(exc)
-            raise
-        if recipe is None or not point.lazy:
-            return result
-    else:
-        token = attach(recording.context)
-        try:
-            result = point.call(*args, **kwargs)
-        except BaseException as exc:
-            detach(token)
-            recording.fail(exc)
-            cut_frame(exc)
-            raise
-        try:  # `detach` without the call
-            reset(token)
-        except ValueError:
-            pass
-    proceed = _continues(id(type(result)))
-    if proceed is None and recipe.fold is not None:
-        proceed = proceed_with(type(result))
-    if proceed is not None:
-        instance, rest = (args[0], args[1:]) if point.bound and args else (None, args)
-        return go_on(proceed, point, recipe, recording, result, instance, rest, kwargs)
-    if type(recording) is Span and recording.stop is None:  # `Span.finish` without the call
-        recording.stop = _clock()
-        recording.recorder.finish(recording, result)
-    elif recording is not None:
-        recording.finish(result)
-    return result
 
 
 class _AsRaw:
@@ -262,18 +149,7 @@ class _AsRaw:
         return repr(raw_of(self))
 
 
-if not TYPE_CHECKING and compiled_advice is not None:
-    Advised = compiled_advice
-else:
-
-    class Advised:
-        """Runs the advice around each call of what inherits from it."""
-
-        __slots__ = ()
-        __call__ = advise
-
-
-class WovenFunction(_AsRaw, Advised, wrapt.FunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
+class WovenFunction(_AsRaw, *_advised, wrapt.FunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
     """Stands for one woven function, or for another callable that binds as functions do.
 
     Args:
@@ -292,36 +168,11 @@ class WovenFunction(_AsRaw, Advised, wrapt.FunctionWrapper):  # type: ignore[mis
         return self if instance is None else MethodType(self, instance)
 
 
-_point_of: Any = vars(WovenFunction)["_self_tp"].__get__
-
-if compiled_advice is not None:
-    hot.bind(
-        {
-            "WovenFunction": WovenFunction,
-            "JoinPoint": JoinPoint,
-            "Recipe": Recipe,
-            "Recorder": Recorder,
-            "Tally": Tally,
-            "Tail": Tail,
-            "Held": Held,
-            "Span": Span,
-            "Trace": Trace,
-            "Context": Context,
-            "Unrecorded": Unrecorded,
-            "UNSAMPLED": UNSAMPLED,
-            "LEFT_OUT_CONTEXT": LEFT_OUT_CONTEXT,
-            "RELEASED": RELEASED,
-            "SPAN_KEY": SPAN_KEY,
-            "ROOT_KEY": ROOT_KEY,
-            "variable": variable,
-            "continues": CONTINUES,
-            "proceed_with": proceed_with,
-            "go_on": go_on,
-            "contain": contain,
-            "clock": _clock,
-            "wall_clock": time.time_ns,
-        }
-    )
+if compiled.advised is None:
+    _advise = make_advice(vars(WovenFunction)["_self_tp"].__get__)
+    WovenFunction.__call__ = _advise  # type: ignore[method-assign]
+else:
+    compiled.bind(WovenFunction)
 
 
 class WovenObject(WovenFunction):
@@ -395,8 +246,8 @@ def _function_class(module: str) -> Any:
     made = _classes.get(module)
     if made is None:
         namespace: dict[str, Any] = {**_ANNOTATIONS, "__slots__": ()}
-        if compiled_advice is None:
-            namespace["__call__"] = as_of(advise, module)
+        if compiled.advised is None:
+            namespace["__call__"] = as_of(_advise, module)
         made = _classes[module] = type("function", (WovenFunction,), namespace)
     return made
 

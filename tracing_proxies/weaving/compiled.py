@@ -1,0 +1,53 @@
+"""The advice around each call of a woven function, compiled: what it has to know of the classes beside it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from opentelemetry.context import Context
+
+from tracing_proxies.compiled import hot
+from tracing_proxies.failures import contain
+from tracing_proxies.recording.context import SPAN_KEY, variable
+from tracing_proxies.recording.held import Held
+from tracing_proxies.recording.recipe import Recipe
+from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.recording.span import RELEASED, Span
+from tracing_proxies.recording.tail import Tail
+from tracing_proxies.recording.tally import Tally
+from tracing_proxies.recording.trace import Trace
+from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded
+from tracing_proxies.weaving.advice import JoinPoint, go_on
+from tracing_proxies.weaving.stream_objects import proceed_with
+from tracing_proxies.weaving.streams import CONTINUES
+
+advised: Any = None if hot is None or variable is None else hot.Advised
+"""The base whose ``__call__`` is the advice; None where nothing is compiled, or contexts are kept otherwise."""
+
+
+def bind(woven: type) -> None:
+    """Let the compiled advice know whom it deals with; it reads their slots by place.
+
+    Args:
+        woven: the class of the proxies, whose slot ``_self_tp`` holds the join point.
+    """
+    classes = (JoinPoint, Recipe, Recorder, Tally, Tail, Held, Span, Trace, Context, Unrecorded)
+    hot.bind(
+        {
+            **{cls.__name__: cls for cls in classes},
+            "WovenFunction": woven,
+            "UNSAMPLED": UNSAMPLED,
+            "LEFT_OUT_CONTEXT": LEFT_OUT_CONTEXT,
+            "RELEASED": RELEASED,
+            "SPAN_KEY": SPAN_KEY,
+            "ROOT_KEY": ROOT_KEY,
+            "variable": variable,
+            "continues": CONTINUES,
+            "proceed_with": proceed_with,
+            "go_on": go_on,
+            "contain": contain,
+            "clock": time.perf_counter_ns,
+            "wall_clock": time.time_ns,
+        }
+    )
