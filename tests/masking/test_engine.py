@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tracing_proxies import failures
 from tracing_proxies.masking import Masker
 from tracing_proxies.masking.scan import Scanner
-from tracing_proxies.recording.capture import Limits, snapshot
+from tracing_proxies.recording.capture import snapshot
+from tracing_proxies.recording.copying import Limits
 from tracing_proxies.registry.masking import MaskingSettings, Tightening
 
 

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
-from tracing_proxies.recording.capture import Limits, snapshot
+from tracing_proxies.recording.capture import snapshot
+from tracing_proxies.recording.copying import Limits
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracing_proxies.compiled import hot
-from tracing_proxies.recording.capture import Limits, copy_flatly, look_flat, take_snapshot
+from tracing_proxies.recording.capture import copy_flatly, look_flat, take_snapshot
+from tracing_proxies.recording.copying import Limits
 
 pytestmark = pytest.mark.skipif(hot is None, reason="nothing is compiled here")
 

@@ -21,7 +21,8 @@ from pydantic import BaseModel, SecretStr
 
 import tracing_proxies
 from tests.recording import given
-from tracing_proxies.recording.capture import DEFAULT_LIMITS, snapshot
+from tracing_proxies.recording.capture import snapshot
+from tracing_proxies.recording.copying import DEFAULT_LIMITS
 from tracing_proxies.testing import CapturedSpan, capture_spans, registry_from
 
 NAMES = ["__repr__", "__str__", "__eq__", "__len__", "__hash__", "__bool__", "__iter__", "__getattr__", "__class__"]

@@ -55,7 +55,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
         controller.plan = Plan(record, record, error, whole, 1.0)
         monkeypatch.setattr(controller, "step", lambda: None)
         controller.keys.others.share = share
-        tail._rare, tail._rare_after = False, 1 << 64
+        tail.keeps_rare, tail._rare_after = False, 1 << 64
         spans: list[Any] = []
         monkeypatch.setattr(active.recorder, "emit", spans.append)
         return module, spans

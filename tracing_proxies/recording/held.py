@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from tracing_proxies.recording.routing import route
 from tracing_proxies.sampling.rule import MASK, probability_of
 from tracing_proxies.sampling.verdict import Verdict
 
@@ -81,7 +82,7 @@ class Held:
         Args:
             late: whether it has come after the verdict.
         """
-        spans, route = self.spans, self.tail.route
+        spans = self.spans
         try:
             while True:
                 route(self, spans.popleft(), late)

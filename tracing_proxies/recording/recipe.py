@@ -6,7 +6,8 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tracing_proxies.recording.capture import Limits, flat_copy
+from tracing_proxies.recording.capture import flat_copy
+from tracing_proxies.recording.copying import Limits
 from tracing_proxies.recording.scope import Binder, defaults_of, make_binder, positional_names
 from tracing_proxies.recording.tally import Tally
 from tracing_proxies.registry.policy import Policy

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from cachetools import LRUCache
 from opentelemetry.context import Context
 
-from tracing_proxies.recording import outcome
 from tracing_proxies.recording.context import SPAN_KEY
 from tracing_proxies.recording.held import Held
-from tracing_proxies.recording.ids import new_span_id, new_trace_id
+from tracing_proxies.recording.ids import new_trace_id
 from tracing_proxies.recording.ids import random_bits as _bits
+from tracing_proxies.recording.judging import judge, judge_early
 from tracing_proxies.recording.overflow import is_long, relieve
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.state import told_state
@@ -24,25 +24,19 @@ from tracing_proxies.recording.trace import Trace
 from tracing_proxies.recording.unrecorded import ROOT_KEY, Unrecorded
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.sampling.controller import Controller
-from tracing_proxies.sampling.keys import Key
-from tracing_proxies.sampling.rule import MASK, keeps, probability_of, threshold
-from tracing_proxies.sampling.verdict import Verdict, decide, inverse, with_error
+from tracing_proxies.sampling.rule import MASK, probability_of, threshold
+from tracing_proxies.sampling.verdict import Verdict, with_error
 
 if TYPE_CHECKING:
     from tracing_proxies.recording.recipe import Recipe
-    from tracing_proxies.recording.scope import CallScope
 
 _RARE_AFTER = 30 * 10**9
 _EVERY = 10**8
-_MOST_STUBS = 50
 _SUDDEN = 50
 _MOST_ROOTS = 10_000
 _WEIGHED_FROM = 1_000
 _MOST_ENDED = 10_000
-_TIMED_STUB = 0x7  # of their number: one in 8 is measured
 _TIMED = 0xF  # of the bits of an id above R: one trace in 16 is measured
-_ALL = Verdict(True, True, 1.0, 1.0, "critical")
-_LEFT_OUT = Verdict(False, False, 0.0, 0.0, "share")
 _DROPPED = Verdict(False, False, 0.0, 0.0, "memory")
 
 
@@ -61,12 +55,14 @@ class Tail:
         recorder: whose traces these are.
         undecided: the traces that are recorded and not decided yet, by the id of what holds their spans.
         roots: the first calls of traces that are not recorded, by trace id, where something below has asked for them.
+        keeps_errors, keeps_slow, keeps_rare: whether those are kept before others.
+        conditions: on a trace, by which it is kept before others.
     """
 
     __slots__ = (
-        "_alarm", "_begun", "_below", "_clock", "_conditions", "_cpu_clock", "_due", "_ended", "_errors", "_least",
-        "_least_capture", "_left_out", "_lock", "_plan", "_rare", "_rare_after", "_rouse", "_skipped", "_slow",
-        "controller", "emit", "recorder", "roots", "undecided",
+        "_alarm", "_begun", "_below", "_clock", "_due", "_ended", "_least", "_least_capture", "_left_out", "_lock",
+        "_plan", "_rare_after", "_rouse", "_skipped", "conditions", "controller", "cpu_clock", "emit", "keeps_errors",
+        "keeps_rare", "keeps_slow", "recorder", "roots", "undecided",
     )  # fmt: skip
 
     def __init__(
@@ -85,16 +81,16 @@ class Tail:
         self.roots: dict[int, Unrecorded] = {}
         self._rouse = rouse
         self._clock = clock
-        self._cpu_clock = cpu_clock
+        self.cpu_clock = cpu_clock
         self._below = Unrecorded.stand_in(0, 0, 0.0)
         self._below.tail, self._below.shared = self, True
         self._due = 0
         self._alarm = math.inf
         self._plan: Any = None
         self._least = self._least_capture = 0
-        self._errors, self._slow, self._rare = ("error" in keep), ("slow" in keep), ("rare" in keep)
-        self._rare_after = _RARE_AFTER if self._rare else 1 << 64  # more than since never
-        self._conditions = tuple(condition for condition in keep if not isinstance(condition, str))
+        self.keeps_errors, self.keeps_slow, self.keeps_rare = ("error" in keep), ("slow" in keep), ("rare" in keep)
+        self._rare_after = _RARE_AFTER if self.keeps_rare else 1 << 64  # more than since never
+        self.conditions = tuple(condition for condition in keep if not isinstance(condition, str))
         self._left_out = itertools.count()
         self._begun = itertools.count()
         self._skipped = itertools.count()
@@ -106,6 +102,10 @@ class Tail:
     def left_out(self) -> int:
         """How many recorded spans sampling has left out."""
         return read_count(self._left_out)
+
+    def leave_out_span(self) -> None:
+        """Count a recorded span that is not kept."""
+        next(self._left_out)
 
     @property
     def unrecorded(self) -> int:
@@ -128,7 +128,7 @@ class Tail:
         for held in list(self.undecided.values()):
             held.spans.clear()
             if held.verdict is None:
-                self.conclude(held, self._early(held))
+                self.conclude(held, judge_early(self, held))
         self.undecided = {}
         self._left_out, self._begun, self._skipped = itertools.count(), itertools.count(), itertools.count()
         self.roots = {}
@@ -250,7 +250,7 @@ class Tail:
             return
         before = self._clock() if trace.timed else 0
         taken, spans = (root.stop or root.start) - root.start, len(held.spans)
-        self.conclude(held, self._judge(held, root, taken))
+        self.conclude(held, judge(self, held, root, taken))
         self._remember(held)
         self._report(trace, spans, self._clock() - before if trace.timed else 0)
 
@@ -260,7 +260,7 @@ class Tail:
         waiting = list(self.undecided.values())
         for held in waiting:
             if held.verdict is None and is_long(held, now):
-                self.conclude(held, self._early(held))
+                self.conclude(held, judge_early(self, held))
         if sum(len(held.spans) for held in waiting) > _WEIGHED_FROM:
             for held in relieve([held for held in waiting if held.verdict is None]):
                 self.conclude(held, _DROPPED)
@@ -269,7 +269,7 @@ class Tail:
         """Decide on all traces as far as they have come."""
         for held in list(self.undecided.values()):
             if held.verdict is None:
-                self.conclude(held, self._early(held))
+                self.conclude(held, judge_early(self, held))
 
     def conclude(self, held: Held, verdict: Verdict) -> None:
         """Put a verdict into effect."""
@@ -285,7 +285,7 @@ class Tail:
         Args:
             span: what failed; it has not been added yet.
         """
-        if not self._errors:
+        if not self.keeps_errors:
             return
         verdict, held.error = held.verdict, self.controller.plan.error
         if verdict is None:
@@ -313,180 +313,13 @@ class Tail:
             finally:
                 self._lock.release()
 
-    def end_unrecorded(
-        self, call: Unrecorded, taken: int, failed: bool, scope: CallScope | None, exc: BaseException | None
-    ) -> None:
-        """Leave a stub of a call that was only counted, if it failed, was slow, or is above such a one.
-
-        Args:
-            scope: the call with its result, where an error was returned.
-            exc: what it raised, if that is an error.
-        """
-        root = call.root
-        is_root = call is root
-        slow = is_root and self._slow and taken > call.recipe.tally.slow
-        if failed and not root.refused and root.trace is None:
-            self.controller.errors += 1
-        if not ((failed and self._errors) or slow or (is_root and root.stubs)):
-            return
-        if root.trace is None and not self._grant(root):
-            return
-        if root.trace is None or (root.stubs >= _MOST_STUBS and not is_root):
-            return
-        root.stubs += 1
-        first = root.stubs == 1
-        if self.controller.stubs & _TIMED_STUB:
-            self._leave_stub(call, root, taken, failed, scope, exc)
-            self.controller.left_stub(first=first)
-        else:
-            start = self._cpu_clock()
-            self._leave_stub(call, root, taken, failed, scope, exc)
-            self.controller.left_stub((self._cpu_clock() - start) / 1e9, first=first)
-
-    def _grant(self, root: Unrecorded) -> bool:
-        """Decide once for all stubs of a trace."""
-        if root.refused:
-            return False
-        error = self.controller.plan.error
-        if not keeps(root.random, error):
-            root.refused = True
-            return False
-        root.trace = trace = Trace(root.trace_id, inverse(error))
-        trace.state = told_state(root.state, root.random, threshold(error))
-        trace.name = root.recipe.constant_name or ""
-        return True
-
-    def _leave_stub(
-        self,
-        call: Unrecorded,
-        root: Unrecorded,
-        taken: int,
-        failed: bool,
-        scope: CallScope | None,
-        exc: BaseException | None,
-    ) -> None:
-        trace, recipe = root.trace, call.recipe
-        assert trace is not None
-        is_root = call is root
-        span = Span(self.recorder, trace, root.stub_id if is_root else new_span_id(), None, None)
-        span.recipe, span.app_root = recipe, is_root
-        span.parent_id = None if is_root else root.stub_id
-        span.start, span.stop = call.start, call.start + taken
-        trace.payload = False
-        if scope is None and recipe.needs_scope:
-            scope = call.scope()
-        span.scope = scope
-        outcome.begin_record(span, recipe, scope, None)
-        if is_root:
-            trace.name = span.name
-        if failed:
-            if exc is not None:
-                outcome.error_record(span, recipe, scope, exc)
-                span.metadata.pop("error.stack", None)
-            elif scope is not None:
-                outcome.describe_returned_error(span, recipe, scope)
-        span.metadata["sampling.detail"] = "stub"
-        span.metadata["sampling.reason"] = "error" if failed else "slow" if not root.stubs > 1 else "above"
-        span.release()
-        self.emit(span)
-
-    def _judge(self, held: Held, root: Span, taken: int) -> Verdict:
-        controller, trace, tally = self.controller, held.trace, root.recipe.tally
-        key = controller.keys.find(trace.name)
-        # What would have left a stub if it had not been recorded must be known by the same test.
-        slow_stub = self._slow and taken > tally.slow
-        slow = slow_stub or (self._slow and taken > key.slow * 1e9)
-        rare = (controller.ended(key, taken / 1e9, len(held.spans), held.recorded) and self._rare) or held.rare
-        tally.slow = int(min(key.slow * 1e9, 1 << 62))
-        error = held.error or 0.0
-        important = ""
-        if held.error is not None:
-            important = "error"
-            controller.errors += 1
-        elif slow:
-            important = "slow"
-            error = controller.plan.error if slow_stub else 0.0
-        elif self._conditions and any(condition.holds(_Whole(root, taken)) for condition in self._conditions):
-            important = "keep"
-        if important:
-            controller.notable += 1
-        elif rare:
-            controller.rare += 1
-        return self._decide(held, key, important, rare, error)
-
-    def _early(self, held: Held) -> Verdict:
-        """Decide by what is known of a trace that has not ended."""
-        key = self.controller.keys.find(held.trace.name)
-        self.controller.errors += held.error is not None
-        self.controller.notable += held.error is not None
-        return self._decide(held, key, "error" if held.error is not None else "", held.rare, held.error or 0.0)
-
-    def _decide(self, held: Held, key: Key, important: str, rare: bool, error: float) -> Verdict:
-        if held.critical:
-            return _ALL
-        if held.partial and not important:
-            return _LEFT_OUT
-        controller, press = self.controller, self.controller.press
-        verdict = decide(
-            held.random, controller.plan, key, held.recorded, important=important, rare=rare, error=error,
-            survived=held.survived, fixed=held.fixed, press=press,
-        )  # fmt: skip
-        if not held.fixed:
-            controller.let_in(inverse(verdict.inner) / press, len(held.spans))
-        return verdict._replace(reason="told") if held.fixed and not important else verdict
-
     def _report(self, trace: Trace, spans: int, deciding: int) -> None:
         self.controller.recorded(spans, captured=trace.payload)
         if trace.spent:
             self.controller.measured((trace.spent + deciding) / 1e9, spans, captured=trace.payload)
-
-    def route(self, held: Held, span: Span, late: bool) -> None:
-        """Hand a span on, or leave it out; an error that comes after the verdict may still leave a trace of itself."""
-        verdict = held.verdict
-        assert verdict is not None
-        trace = held.trace
-        root = span.span_id == held.root_id
-        error = span.level == "ERROR"
-        if verdict.whole or (verdict.stub and (root or error)):
-            span.weight *= verdict.weight if root or error else verdict.inner
-            if not verdict.whole and not root:
-                span.parent_id = held.root_id
-            if root and (verdict.weight != 1.0 or verdict.reason != "share"):
-                span.metadata["sampling.reason"] = verdict.reason
-                span.metadata["sampling.detail"] = (
-                    "errors" if not verdict.whole else "full" if trace.payload else "skeleton"
-                )
-            if held.partial and root:
-                span.metadata["sampling.partial"] = True
-            self.emit(span)
-        elif late and error and self._errors and held.random >= threshold(plan := self.controller.plan.error):
-            span.weight /= plan
-            span.metadata["sampling.reason"], span.metadata["sampling.detail"] = "error", "late"
-            if held.partial:
-                span.metadata["sampling.partial"] = True
-            self.emit(span)
-        else:
-            next(self._left_out)
 
 
 def read_count(count: Any) -> int:
     """Return how often ``next`` was called on an ``itertools.count``."""
     # `next` counts without a lock, and the text is the only way to read a count without counting.
     return int(repr(count)[len("count(") : -1])
-
-
-class _Whole:
-    """A trace as the conditions of ``keep:`` see it, by its first span."""
-
-    __slots__ = ("duration", "error", "level", "metadata", "name", "session", "tags", "user")
-
-    def __init__(self, root: Span, taken: int) -> None:
-        trace = root.trace
-        self.duration = taken
-        self.metadata = root.metadata
-        self.name = root.name
-        self.level = root.level
-        self.error = root.status_message if root.level == "ERROR" else None
-        self.tags = list(trace.tags)
-        self.session = trace.session
-        self.user = trace.user

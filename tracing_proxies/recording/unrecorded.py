@@ -14,6 +14,7 @@ from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import SPAN_KEY, with_span
 from tracing_proxies.recording.failure import is_failure
 from tracing_proxies.recording.scope import CallScope
+from tracing_proxies.recording.stubs import end_unrecorded
 from tracing_proxies.recording.tally import LOOK_AT
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Unrecorded(api.NonRecordingSpan):
         """Leave the stub of a call that has been counted, if it is to have one."""
         tail = self.root.tail
         if tail is not None:
-            tail.end_unrecorded(self, (self.stop or _clock()) - self.start, False, None, None)
+            end_unrecorded(tail, self, (self.stop or _clock()) - self.start, False, None, None)
 
     def scope(self) -> CallScope:
         """Return the call as capture paths see it."""
@@ -137,7 +138,7 @@ class Unrecorded(api.NonRecordingSpan):
         tail = self.root.tail
         if tail is not None and (failed or self.root is self):
             try:
-                tail.end_unrecorded(self, taken, failed, scope, exc)
+                end_unrecorded(tail, self, taken, failed, scope, exc)
             except Exception as error:
                 contain("stub", error)
         # Its context holds it, which is a cycle; and the arguments are the application's.
