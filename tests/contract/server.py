@@ -60,6 +60,18 @@ class ContractServer:
         """Return a note of each upload: status, spans, sha256 of the body, headers."""
         return self.received()["requests"]  # type: ignore[no-any-return]
 
+    def scores(self) -> list[dict[str, Any]]:
+        """Return the scores that were kept, in the order in which their ids first came."""
+        return self._call("GET", "/_test/scores")["scores"]  # type: ignore[no-any-return]
+
+    def score_requests(self) -> list[dict[str, Any]]:
+        """Return a note of each score that was posted: the status that was answered, and when."""
+        return self._call("GET", "/_test/scores")["requests"]  # type: ignore[no-any-return]
+
+    def script_scores(self, faults: list[dict[str, Any]]) -> None:
+        """Have the next scores meet these faults, one each."""
+        self._call("POST", "/_test/score_script", faults)
+
     def script(self, faults: list[dict[str, Any]]) -> None:
         """Have the next uploads meet these faults, one each."""
         self._call("POST", "/_test/script", faults)
