@@ -1,0 +1,1 @@
+"""Langfuse beyond the upload of spans: scores."""
