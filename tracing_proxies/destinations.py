@@ -93,6 +93,15 @@ def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
     return sinks
 
 
+def langfuse_projects(registry: Registry, environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the public keys of the Langfuse projects that spans go to."""
+    export, host = registry.export, langfuse_host(environ)
+    keys = langfuse_keys(environ)
+    address = (export.langfuse.host if export.langfuse is not None else None) or host
+    to_server = export.langfuse is not None or not export.explicit
+    return frozenset(keys[:1]) if to_server and address and keys is not None else frozenset()
+
+
 def open_score_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
     """Make the sinks that take scores: those of Langfuse.
 
