@@ -22,6 +22,7 @@ from tracing_proxies.delivery.sinks.local import LocalSink
 from tracing_proxies.delivery.sinks.otlp import TRACES_PATH, OtlpSink
 from tracing_proxies.delivery.sinks.protocol import Sink, Storage
 from tracing_proxies.errors import ActivationError
+from tracing_proxies.langfuse.scores_sink import ScoreSink
 from tracing_proxies.registry.model import Export, LangfuseExport, LocalExport, OtlpExport, Registry, SpoolSettings
 
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -90,6 +91,23 @@ def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
     if export.discard:
         sinks.append(DiscardSink())
     return sinks
+
+
+def open_score_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
+    """Make the sinks that take scores: those of Langfuse.
+
+    Raises:
+        ActivationError: as `open_sinks` does.
+    """
+    export, host = registry.export, langfuse_host(environ)
+    if export.langfuse is None and (export.explicit or not host):
+        return []
+    langfuse, keys = export.langfuse or LangfuseExport(), langfuse_keys(environ)
+    address = langfuse.host or host
+    if not address or keys is None:
+        return []
+    storage = _storage(langfuse.durability, registry.spool, environ, f"{address.rstrip('/')}\n{keys[0]}\nscores")
+    return [ScoreSink(address, *keys, renew=lambda: langfuse_keys(environ), storage=storage)]
 
 
 def spool_folder(spool: SpoolSettings, environ: Mapping[str, str], destination: str) -> Path:

@@ -1,1 +1,1 @@
-"""What Langfuse can do beyond taking spans: reads, metrics and dashboards of its public API."""
+"""Langfuse beyond the upload of spans: scores, and what its public API lets one read and make."""

@@ -25,6 +25,7 @@ from tracing_proxies.registry.model import (
     ReloadSettings,
     Rule,
     SamplingSettings,
+    ScoreSettings,
     Service,
     Settings,
     SpoolSettings,
@@ -98,6 +99,7 @@ def assemble(
         masking=masking,
         spool=_spool(values),
         reload=_reload(values),
+        scores=ScoreSettings(**values.get("scores", {})),
         sources=sources,
         stated=values,
     )
