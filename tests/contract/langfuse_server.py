@@ -12,7 +12,7 @@ prints its port. ``POST /api/public/otel/v1/traces`` and what `tests.contract.ro
     POST /_test/script      a list of faults, one for each of the next trace uploads
     POST /_test/score_script  the same for the next scores; ``accept`` keeps the score all the same
     POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "max_length": n, "always": fault,
-                             "scores_always": fault}
+                             "scores_always": fault, "lacks": ["unstable", "v2"]}
     POST /_test/reset       forgets everything
 
 A fault is an object with one of ``status`` (and ``headers`` and ``body``), ``hang`` (seconds before going on),
@@ -43,6 +43,7 @@ from typing import Any
 
 from tests.contract import scores
 from tests.contract.faults import misbehave, reset, send
+from tests.contract.models import price
 from tests.contract.otlp import BadRequest, decode_json, decode_protobuf
 from tests.contract.routes import answer
 from tests.contract.state import MAX_BODY, State
@@ -154,6 +155,8 @@ class Handler(BaseHTTPRequestHandler):
         status, answer, observations = self._judge(raw)
         if status == 200 and (not fault or fault.get("hang") or fault.get("accept") or fault.get("partial")):
             rejected = int(fault.get("partial", 0))
+            for row in observations[rejected:]:
+                price(row, self.state.models)
             self.state.keep(observations[rejected:])
             if rejected:
                 answer = {"partialSuccess": {"rejectedSpans": str(rejected), "errorMessage": "injected"}}

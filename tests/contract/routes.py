@@ -1,16 +1,25 @@
-"""Leads a request of Langfuse's public API to the part of the contract server that answers it."""
+"""Leads a request of Langfuse's public API to the part of the contract server that answers it.
+
+A rule ``lacks`` names what the server does not have: ``unstable``, the dashboards of newer servers, or ``v2``, what a
+server in legacy mode leaves out.
+"""
 
 from __future__ import annotations
 
 import urllib.parse
 from typing import Any
 
-from tests.contract import scores
+from tests.contract import boards, models, scores, widgets
+from tests.contract.metrics import answer_metrics
+from tests.contract.observations import list_observations
 from tests.contract.requests import Answer, Refused, Request, parse_json
 from tests.contract.state import State
 
 VERSION = "4.16.0"
 _TRACES = "/api/public/otel/v1/traces"
+_METRICS = "/api/public/v2/metrics"
+_OBSERVATIONS = "/api/public/v2/observations"
+_UNSTABLE = "/api/public/unstable/"
 
 
 def answer(state: State, method: str, target: str, raw: bytes, problem: str) -> Answer:
@@ -53,6 +62,20 @@ def _lead(state: State, request: Request) -> Answer:
         return scores.list_scores(state, request) if method == "GET" else _not_allowed()
     if path.startswith(scores.PATH + "/") and method == "DELETE":
         return scores.delete_score(state, path.rpartition("/")[2])
+    if path == models.PATH:
+        return models.answer_models(state, request)
+    with state.lock:
+        lacks = state.rules.get("lacks", [])
+    if path in (_METRICS, _OBSERVATIONS) and "v2" not in lacks:
+        if method != "GET":
+            return _not_allowed()
+        if path == _METRICS:
+            return answer_metrics(state, request.query.get("query"))
+        return list_observations(state, request)
+    if path.startswith(_UNSTABLE) and "unstable" not in lacks:
+        for part, lead in ((widgets.PATH, widgets.answer_widgets), (boards.PATH, boards.answer_boards)):
+            if path == part or path.startswith(part + "/"):
+                return lead(state, request)
     return 404, {"message": "Not found"}
 
 

@@ -20,6 +20,9 @@ class State:
     def reset(self) -> None:
         self.rows: dict[tuple[int, str, str, int], dict[str, Any]] = {}
         self.scores: dict[str, dict[str, Any]] = {}
+        self.models: list[dict[str, Any]] = []
+        self.widgets: dict[str, dict[str, Any]] = {}
+        self.dashboards: dict[str, dict[str, Any]] = {}
         self.requests: list[dict[str, Any]] = []
         self.score_requests: list[dict[str, Any]] = []
         self.repeated = 0

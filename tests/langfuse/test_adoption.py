@@ -16,6 +16,7 @@ import tracing_proxies
 from tests.contract.server import PUBLIC_KEY, SECRET_KEY, ContractServer
 from tests.langfuse import sdk_app, work
 from tracing_proxies import runtime
+from tracing_proxies.testing import registry_from
 
 M = "tests.langfuse.work"
 RULES = f"trace:\n  - match: {M}:*\n    observation: tool\n"
@@ -130,7 +131,17 @@ def test_an_exception_is_an_error_with_its_message(server: ContractServer, sdk: 
     row = found["failing"]
     assert row["level"] == "ERROR"
     assert row["status_message"].startswith("no stock for ")
-    assert row["metadata"]["error.type"] == "ValueError"
+
+
+def test_an_exception_event_of_a_third_party_is_an_error_too(server: ContractServer, sdk: Sdk) -> None:
+    with (
+        pytest.raises(KeyError),
+        sdk.third_party().start_as_current_span("chat", attributes={"gen_ai.operation.name": "chat"}),
+    ):
+        raise KeyError("anna@example.org")
+    row = rows(server)["chat"]
+    assert (row["level"], row["metadata"]["error.type"]) == ("ERROR", "KeyError")
+    assert "anna" not in json.dumps(row)
 
 
 def test_user_session_and_tags_of_the_sdk_stand_on_all_that_follows(server: ContractServer, sdk: Sdk) -> None:
@@ -214,8 +225,22 @@ def test_below_a_call_that_is_left_out_theirs_are_left_out_as_well(server: Contr
 
 
 def test_a_budget_decides_on_whole_traces_of_both(server: ContractServer, activate: Activate) -> None:
-    tracing_proxies.deactivate()
-    activate("sampling: { budget: 50%, keep: [error] }\n" + RULES.replace("observation: tool", "critical: 'true'"))
+    tracing_proxies.activate(registry_from(f"version: 1\nsampling: {{ budget: 1% }}\n{RULES}"))
+    sdk = Sdk(server.url)
+    for number in range(300):
+        if number % 2:
+            work.agent(sdk_app.observed, "why", work.tool)
+        else:
+            with sdk.client.start_as_current_observation(name="outer"):
+                work.agent(work.tool)
+    assert tracing_proxies.flush(10)
+    found = server.observations()
+    ids = {row["id"] for row in found} | {None}
+    assert {row["parent_observation_id"] for row in found} <= ids
+    traces = {row["trace_id"] for row in found}
+    assert sum(row["is_root"] for row in found) == len(traces)
+    told = tracing_proxies.status()["delivery"]
+    assert told["produced"] == told["delivered"] + told["sampled_out"] + sum(told["dropped"].values())
 
 
 def test_a_client_of_another_project_is_left_alone(server: ContractServer, activate: Activate) -> None:
@@ -284,7 +309,9 @@ def test_an_observation_that_is_open_at_activation_is_adopted_as_it_ends(
     with sdk.client.start_as_current_observation(name="open"):
         activate(RULES)
         work.agent()
-    assert_chain(rows(server), "open", "agent")
+    found = rows(server)
+    assert found["agent"]["parent_observation_id"] == found["open"]["id"]
+    assert found["agent"]["trace_id"] == found["open"]["trace_id"]
     LangfuseResourceManager.reset()
 
 

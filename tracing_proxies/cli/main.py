@@ -9,6 +9,7 @@ import click
 from tracing_proxies.cli.check import check
 from tracing_proxies.cli.config import config
 from tracing_proxies.cli.control import off, on, reload
+from tracing_proxies.cli.dashboards import dashboards
 from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
 from tracing_proxies.cli.explain import explain
@@ -45,6 +46,7 @@ commands.add_command(unmask)
 commands.add_command(off)
 commands.add_command(on)
 commands.add_command(reload)
+commands.add_command(dashboards)
 commands.add_command(ui)
 commands.add_command(report)
 commands.add_command(show)
