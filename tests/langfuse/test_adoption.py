@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,11 +24,18 @@ RULES = f"trace:\n  - match: {M}:*\n    observation: tool\n"
 Activate = Callable[..., None]
 
 
+@pytest.fixture(autouse=True)
+def _no_clients() -> Iterator[None]:
+    """Forget the clients of other tests: there is one for each project of a process."""
+    LangfuseResourceManager.reset()
+    yield
+    LangfuseResourceManager.reset()
+
+
 class Sdk:
     """A client on a provider of its own."""
 
     def __init__(self, url: str, **options: Any) -> None:
-        LangfuseResourceManager.reset()
         self.provider = TracerProvider()
         self.client = Langfuse(
             public_key=PUBLIC_KEY, secret_key=SECRET_KEY, base_url=url, tracer_provider=self.provider, **options
@@ -43,7 +51,6 @@ def sdk(server: ContractServer, activate: Activate) -> Iterator[Sdk]:
     made = Sdk(server.url)
     yield made
     made.client.flush()
-    LangfuseResourceManager.reset()
     active = runtime._runtime
     if active is not None:
         assert (active.recorder.open, active.recorder.traces) == ({}, {})
@@ -61,7 +68,7 @@ def assert_chain(found: dict[str, dict[str, Any]], *names: str) -> None:
     """Assert that observations stand below one another, in one trace with one root."""
     chain = [found[name] for name in names]
     assert len({row["trace_id"] for row in chain}) == 1
-    for above, below in zip(chain, chain[1:], strict=False):
+    for above, below in itertools.pairwise(chain):
         assert below["parent_observation_id"] == above["id"], (above["name"], below["name"])
     assert [row["name"] for row in found.values() if row["is_root"]] == [names[0]]
 
@@ -102,7 +109,7 @@ def test_a_generation_keeps_model_parameters_usage_costs_and_version(server: Con
     sdk_app.generation(sdk.client)
     row = rows(server)["model"]
     assert (row["type"], row["model"], row["version"]) == ("GENERATION", "m-1", "v9")
-    assert row["usage_details"] == {"input": 10, "output": 5}
+    assert row["usage_details"] == {"input": 10, "output": 5, "total": 15}
     assert json.loads(row["attributes"]["langfuse.observation.cost_details"]) == {"total": 0.25}
     assert json.loads(row["attributes"]["langfuse.observation.model.parameters"]) == {"temperature": 0.5}
     assert json.loads(row["output"])["content"] == "done"
@@ -113,7 +120,9 @@ def test_what_the_sdk_records_is_masked_as_all_else_is(server: ContractServer, s
     sdk_app.generation(sdk.client)
     with pytest.raises(ValueError, match="no stock"):
         sdk_app.failing()
-    with sdk.client.start_as_current_observation(name="details", metadata={"password": "hunter2", "note": mail}) as made:
+    with sdk.client.start_as_current_observation(
+        name="details", metadata={"password": "hunter2", "note": mail}
+    ) as made:
         made.update(status_message=f"asked {mail}", version=mail, model_parameters=None)
     with sdk.client.start_as_current_observation(name=f"mail {mail}"):
         pass
@@ -168,7 +177,11 @@ def test_spans_of_third_parties_on_the_sdks_provider_are_adopted(server: Contrac
     found = rows(server)
     assert_chain(found, "chat", "tool")
     row = found["chat"]
-    assert (row["type"], row["model"], row["usage_details"]) == ("GENERATION", "m-2", {"input": 7, "output": 3})
+    assert (row["type"], row["model"], row["usage_details"]) == (
+        "GENERATION",
+        "m-2",
+        {"input": 7, "output": 3, "total": 10},
+    )
     assert "anna" not in row["input"]
     assert row["metadata"]["acme.flag"] == "true"
 
@@ -221,7 +234,6 @@ def test_below_a_call_that_is_left_out_theirs_are_left_out_as_well(server: Contr
     sdk_app.observed("aloud")
     assert json.loads(rows(server)["observed"]["output"]) == {"answer": "ALOUD"}
     assert tracing_proxies.status()["langfuse"]["left_out"] == 1
-    LangfuseResourceManager.reset()
 
 
 def test_a_budget_decides_on_whole_traces_of_both(server: ContractServer, activate: Activate) -> None:
@@ -245,7 +257,6 @@ def test_a_budget_decides_on_whole_traces_of_both(server: ContractServer, activa
 
 def test_a_client_of_another_project_is_left_alone(server: ContractServer, activate: Activate) -> None:
     activate(RULES)
-    LangfuseResourceManager.reset()
     client = Langfuse(
         public_key="pk-lf-other", secret_key=SECRET_KEY, base_url=server.url, tracer_provider=TracerProvider()
     )
@@ -256,7 +267,6 @@ def test_a_client_of_another_project_is_left_alone(server: ContractServer, activ
     assert "another project" in told["reason"]
     assert list(rows(server)) == ["agent"]
     client.shutdown()
-    LangfuseResourceManager.reset()
 
 
 @pytest.mark.parametrize(("native", "expected"), [("keep", {"agent", "observed"}), ("mute", {"agent"})])
@@ -268,7 +278,6 @@ def test_a_registry_may_leave_theirs_alone_or_drop_them(
     work.agent(sdk_app.observed, "why")
     sdk.client.flush()
     assert set(rows(server)) == expected
-    LangfuseResourceManager.reset()
 
 
 def test_a_local_store_takes_theirs_where_the_registry_says_so(
@@ -284,13 +293,12 @@ def test_a_local_store_takes_theirs_where_the_registry_says_so(
         [batch] = read_observations(connection, 0, 100)
     assert {one.name for one in batch} == {"agent", "observed"}
     assert server.observations() == []
-    LangfuseResourceManager.reset()
 
 
 def test_a_client_that_was_made_before_activation_is_adopted_and_reported(
     server: ContractServer, activate: Activate, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sdk = Sdk(server.url)
+    Sdk(server.url)
     activate(RULES)
     [told] = tracing_proxies.status()["langfuse"]["clients"]
     assert (told["project"], told["adopted"], told["early"]) == (PUBLIC_KEY, True, True)
@@ -299,7 +307,6 @@ def test_a_client_that_was_made_before_activation_is_adopted_and_reported(
     ]
     work.agent(sdk_app.observed, "why")
     assert_chain(rows(server), "agent", "observed")
-    LangfuseResourceManager.reset()
 
 
 def test_an_observation_that_is_open_at_activation_is_adopted_as_it_ends(
@@ -312,7 +319,6 @@ def test_an_observation_that_is_open_at_activation_is_adopted_as_it_ends(
     found = rows(server)
     assert found["agent"]["parent_observation_id"] == found["open"]["id"]
     assert found["agent"]["trace_id"] == found["open"]["trace_id"]
-    LangfuseResourceManager.reset()
 
 
 def test_what_the_client_masks_as_it_sends_is_masked_here_too(server: ContractServer, activate: Activate) -> None:
@@ -330,7 +336,6 @@ def test_what_the_client_masks_as_it_sends_is_masked_here_too(server: ContractSe
     Sdk(server.url, mask_otel_spans=mask)
     sdk_app.observed("why")
     assert json.loads(rows(server)["observed"]["input"]) == "gone"
-    LangfuseResourceManager.reset()
 
 
 def test_a_client_with_an_exporter_of_its_own_is_left_alone(server: ContractServer, activate: Activate) -> None:
@@ -346,7 +351,6 @@ def test_a_client_with_an_exporter_of_its_own_is_left_alone(server: ContractServ
     sdk.client.flush()
     assert [span.name for span in exporter.get_finished_spans()] == ["observed"]
     assert rows(server) == {}
-    LangfuseResourceManager.reset()
 
 
 def test_scores_of_the_sdk_arrive_though_version_5_sends_them_in_arrays(server: ContractServer, sdk: Sdk) -> None:
@@ -382,4 +386,3 @@ def test_deactivation_leaves_the_sdk_as_it_was(server: ContractServer, activate:
     sdk_app.observed("why")
     sdk.client.flush()
     assert [row["name"] for row in server.wait_for(1)] == ["observed"]
-    LangfuseResourceManager.reset()
