@@ -27,11 +27,13 @@ def score_of(task: Any) -> Score | None:
     def read(name: str) -> Any:
         if isinstance(body, dict):
             return body.get(_camel(name))
-        return getattr(body, name, None)
+        found = getattr(body, name, None)
+        return getattr(body, _camel(name), None) if found is None else found  # models of SDK 4 keep either name
 
     fields = {name: read(name) for name in _FIELDS}
     value = fields["value"]
     kind = fields["data_type"] or (CATEGORICAL if type(value) is str else NUMERIC)
+    kind = getattr(kind, "value", kind)  # an enumeration in SDK 3 and 4
     if kind not in TYPES or not fields["name"] or type(value) not in (str, int, float, bool):
         return None
     details = {theirs: read(ours) for ours, theirs in _DETAILS.items()}
