@@ -22,7 +22,6 @@ ORDER = {
     "listeners": 5,
     "control": 5,
     "destinations": 5,
-    "langfuse": 5,
     "plugins": 5,
     "finishing": 5,
     "brake": 4,
