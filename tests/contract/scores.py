@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.contract.requests import Answer, Refused, Request, page_of, whole_number
 from tests.contract.state import State
+from tests.contract.times import nanoseconds
 
 PATH = "/api/public/scores"
 _TYPES = ("NUMERIC", "BOOLEAN", "CATEGORICAL", "TEXT")
@@ -70,7 +71,7 @@ def read_score(body: Any) -> dict[str, Any]:
         "source": "API",
         "environment": body.get("environment") or "default",
         "metadata": body.get("metadata"),
-        "timestamp": now,
+        "timestamp": _time(body, now),
         "createdAt": now,
         "updatedAt": now,
     }
@@ -117,6 +118,16 @@ def _kind_of(body: dict[str, Any]) -> str:
     if kind == "TEXT" and not 1 <= len(str(value)) <= _LONGEST_TEXT:
         raise _wrong("value", f"1 to {_LONGEST_TEXT} characters")
     return str(kind)
+
+
+def _time(body: dict[str, Any], now: str) -> str:
+    if body.get("timestamp") is None:
+        return now
+    try:
+        nanoseconds(body["timestamp"])
+    except (ValueError, AttributeError):
+        raise _wrong("timestamp", "Invalid datetime") from None
+    return str(body["timestamp"])
 
 
 def _is_asked_for(row: dict[str, Any], query: dict[str, str]) -> bool:

@@ -49,6 +49,7 @@ def test_a_score_without_an_id_or_a_type_gets_them(server: ContractServer) -> No
         {**SCORE, "dataType": "STAR"},
         {**SCORE, "dataType": "TEXT", "value": "x" * 501},
         {**SCORE, "comment": 7},
+        {**SCORE, "timestamp": "yesterday"},
         b"{",
     ],
 )

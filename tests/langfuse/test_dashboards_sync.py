@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract.asking import call
-from tests.contract.server import ContractServer, start_server
+from tests.contract.server import ContractServer
 from tests.langfuse.commands import run
 from tracing_proxies.langfuse.client import LangfuseClient
 from tracing_proxies.langfuse.dashboards.plan import plan
@@ -39,19 +38,6 @@ ERRORS = """
     chartType: HORIZONTAL_BAR
     chartConfig: { row_limit: 5 }
 """
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ContractServer]:
-    server = start_server()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def server(running: ContractServer) -> ContractServer:
-    running.reset()
-    return running
 
 
 @pytest.fixture
