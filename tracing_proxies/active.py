@@ -20,6 +20,7 @@ from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.succession import Succession
 from tracing_proxies.langfuse.adoption import ADOPT, Adoption, Wish
 from tracing_proxies.langfuse.scores_flow import Scoring
+from tracing_proxies.langfuse.variables import wants_debug
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.recorder import Recorder
@@ -53,6 +54,8 @@ class Runtime:
         self.on = True
         self.control = ControlServer(commands, suppress)
         self._environ = environ
+        if wants_debug(environ):
+            _log.setLevel(logging.DEBUG)
         self._way = self._describe(registry)
         self.prepare = finishing.make_preparer(registry, environ)
         sinks = destinations.open_sinks(registry, environ)

@@ -278,9 +278,13 @@ class Lane:
     def _tell(self) -> None:
         """Log what only people can mend; called without the lock, which a handler's own thread may wait for."""
         reason, self._alert = self._alert, ""
-        if reason:
+        debug = _log.isEnabledFor(logging.DEBUG)
+        if reason or debug:
             try:
-                _log.warning("spans for %s have to wait: %s", self.name, reason)
+                if debug:
+                    _log.debug("request %d to %s: %s", self.attempts, self.name, self.reason or "accepted")
+                if reason:
+                    _log.warning("spans for %s have to wait: %s", self.name, reason)
             except Exception as exc:  # a handler of the application's own
                 self._contain("log", exc)
 
