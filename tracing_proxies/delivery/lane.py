@@ -149,6 +149,10 @@ class Lane:
 
     def follow(self, heir: Lane) -> None:
         """Try again at once, since the configuration has changed; ``heir`` is the lane that takes this one's place."""
+        self.retry()
+
+    def retry(self) -> None:
+        """Try again at once."""
         with self._ledger.lock:
             self.breaker.retry()
 

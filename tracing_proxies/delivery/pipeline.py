@@ -172,6 +172,12 @@ class Pipeline:
                 lane.follow(heirs[lane.name])
                 loop.wake()
 
+    def retry(self) -> None:
+        """Try what waits again at once, since the keys have changed."""
+        for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
+            lane.retry()
+            loop.wake()
+
     def work(self) -> tuple[float, int, int]:
         """Return the threads' seconds of CPU so far, the spans that they have finished, and those that wait."""
         loops = (self._loop, *self._lane_loops)

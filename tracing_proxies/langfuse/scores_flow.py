@@ -87,6 +87,10 @@ class Scoring:
         """Begin to deliver what dead processes have left on disk, if there is anything."""
         self._pipelines.current.adopt()
 
+    def retry(self) -> None:
+        """Try what waits again at once, since the keys have changed."""
+        self._pipelines.current.retry()
+
     def cpu(self) -> float:
         """Return the seconds of CPU that the threads have taken."""
         return self._pipelines.work()[0]
