@@ -12,7 +12,7 @@ prints its port. ``POST /api/public/otel/v1/traces`` and what `tests.contract.ro
     POST /_test/script      a list of faults, one for each of the next trace uploads
     POST /_test/score_script  the same for the next scores; ``accept`` keeps the score all the same
     POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "max_length": n, "always": fault,
-                             "scores_always": fault, "lacks": ["unstable", "v2"]}
+                             "scores_always": fault, "lacks": ["unstable", "v2"], "version": text}
     POST /_test/reset       forgets everything
 
 A fault is an object with one of ``status`` (and ``headers`` and ``body``), ``hang`` (seconds before going on),
