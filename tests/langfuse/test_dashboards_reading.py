@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,13 @@ def test_a_mistake_ends_the_command_before_the_server_is_asked(server: ContractS
     done = run(server, "dashboards", "sync", "--from", tmp_path)
     assert done.exit_code == 1
     assert "sales.yaml" in str(done.exception)
+
+
+def test_what_the_documentation_shows_is_a_dashboard() -> None:
+    text = (ROOT / "docs" / "dashboards.md").read_text("utf-8")
+    shown = re.findall(r"^```yaml dashboard\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(shown) == 1
+    assert read_files("own", [("checkout.yaml", shown[0])]).dashboards[0].name == "Checkout"
 
 
 def test_the_distribution_carries_the_shipped_dashboards() -> None:
