@@ -12,7 +12,7 @@ prints its port. ``POST /api/public/otel/v1/traces`` and what `tests.contract.ro
     POST /_test/script      a list of faults, one for each of the next trace uploads
     POST /_test/score_script  the same for the next scores; ``accept`` keeps the score all the same
     POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "max_length": n, "always": fault,
-                             "scores_always": fault, "lacks": ["unstable", "v2"]}
+                             "scores_always": fault, "lacks": ["unstable", "v2"], "version": text}
     POST /_test/reset       forgets everything
 
 A fault is an object with one of ``status`` (and ``headers`` and ``body``), ``hang`` (seconds before going on),
@@ -23,7 +23,8 @@ bytes), ``endless_headers``, ``cut`` (half a reply), ``nonsense`` (a text that i
 and perhaps ``accept`` (the spans are kept all the same). ``{}`` is no fault. An ``always`` rule holds for uploads that
 the script has nothing for.
 
-With ``--certificate`` (a file with key and chain) it speaks TLS.
+With ``--certificate`` (a file with key and chain) it speaks TLS. The project's keys are those of ``LANGFUSE_INIT_*``,
+if the environment has them.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import ssl
 import sys
 import time
@@ -59,6 +61,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = 60
+    keys = (PUBLIC_KEY, SECRET_KEY)
     disable_nagle_algorithm = True  # else each reply's body waits 40 ms for the acknowledgement of its headers
     state: State
 
@@ -203,7 +206,8 @@ class Handler(BaseHTTPRequestHandler):
         return 200, ({"id": "job", "name": "otel-ingestion-job"} if observations else {}), observations
 
     def _unauthorised(self) -> str:
-        expected = base64.b64encode(f"{PUBLIC_KEY}:{SECRET_KEY}".encode()).decode()
+        public, secret = self.keys
+        expected = base64.b64encode(f"{public}:{secret}".encode()).decode()
         return "" if self.headers.get("Authorization") == f"Basic {expected}" else "Invalid credentials"
 
     def _note(self, status: int | None, raw: bytes, spans: int) -> dict[str, Any]:
@@ -244,6 +248,8 @@ def main() -> None:
     parser.add_argument("--certificate")
     arguments = parser.parse_args()
     Handler.state = State()
+    if "LANGFUSE_INIT_PROJECT_PUBLIC_KEY" in os.environ:
+        Handler.keys = tuple(os.environ[f"LANGFUSE_INIT_PROJECT_{kind}_KEY"] for kind in ("PUBLIC", "SECRET"))
     server = Server(("127.0.0.1", arguments.port), Handler)
     if arguments.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

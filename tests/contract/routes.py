@@ -1,7 +1,7 @@
 """Leads a request of Langfuse's public API to the part of the contract server that answers it.
 
 A rule ``lacks`` names what the server does not have: ``unstable``, the dashboards of newer servers, or ``v2``, what a
-server in legacy mode leaves out.
+server in legacy mode leaves out. A rule ``version`` is what the health check says.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def answer(state: State, method: str, target: str, raw: bytes, problem: str) -> 
     """
     parts = urllib.parse.urlsplit(target)
     if parts.path == "/api/public/health":
-        return (200, {"status": "OK", "version": VERSION}) if method == "GET" else _not_allowed()
+        version = state.rules.get("version", VERSION)
+        return (200, {"status": "OK", "version": version}) if method == "GET" else _not_allowed()
     if parts.path == _TRACES:
         return _not_allowed()
     if not parts.path.startswith("/api/public/"):

@@ -134,7 +134,8 @@ def _plain_step(step: Step) -> dict[str, str | None]:
 
 
 def _shown(result: Checked) -> str:
-    told = result.reason or f"{len(result.rows)} row{'' if len(result.rows) == 1 else 's'}"
+    rows = sum(any(row.get(name) for name in result.metrics) for row in result.rows)
+    told = result.reason or f"{rows} row{'' if rows == 1 else 's'}"
     if result.verdict is Verdict.EMPTY:
         told = "nothing"
     return f"{_MARKS[result.verdict]} {result.key:<28} {result.name}: {told}"

@@ -25,7 +25,7 @@ def open_server(registry: Path | None) -> LangfuseClient:
     Raises:
         ActivationError: an address or a key is missing, or cannot be read.
     """
-    return connect(os.environ, _host_of(registry))
+    return connect(os.environ, find_host(registry))
 
 
 def read_period(since: str) -> Period:
@@ -43,11 +43,17 @@ def read_period(since: str) -> Period:
     return period_until(datetime.now(timezone.utc), length)
 
 
-def _host_of(registry: Path | None) -> str | None:
+def find_host(registry: Path | None) -> str | None:
+    """Return the server's address: that of the registry, if it names one, else that of the environment, else None.
+
+    Args:
+        registry: a file, None for the next one upwards, which need not be there or be right.
+    """
+    named = os.environ.get("LANGFUSE_BASE_URL") or os.environ.get("LANGFUSE_HOST") or None
     try:
         export = load_registry(find_registry(registry, os.environ, Path.cwd())).export
     except (RegistryError, ActivationError, FileNotFoundError):
         if registry is not None:
             raise
-        return None
-    return export.langfuse.host if export.langfuse is not None else None
+        return named
+    return (export.langfuse.host if export.langfuse is not None else None) or named
