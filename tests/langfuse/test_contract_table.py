@@ -1,7 +1,7 @@
 """What Langfuse's server takes and gives, line by line, each with the tests that hold us to it.
 
-The lines are those of the contract that was verified against server 4.16. Whoever adds one adds its test: a line without
-one fails, and so does a test that is named here and is no more.
+The lines are those of the contract that was verified against server 4.16. Whoever adds one adds its test: a line
+without one fails, and so does a test that is named here and is no more.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ SYNC = "tests/langfuse/test_dashboards_sync.py"
 SERVICE = "tests/langfuse/test_service.py"
 BOARDS = "tests/contract/test_boards.py"
 READS = "tests/contract/test_reads.py"
+ATTRIBUTE = f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it"
+META = {"test_every_line_of_the_contract_has_a_test", "test_every_test_of_this_file_is_of_a_line"}
 Activate = Callable[..., None]
 
 TABLE: dict[str, tuple[str, ...]] = {
@@ -88,29 +90,25 @@ TABLE: dict[str, tuple[str, ...]] = {
         f"{HERE}::test_every_type_arrives_as_itself",
     ),
     "unknown types become SPAN": ("tests/contract/test_langfuse_server.py::test_unknown_types_become_spans",),
-    "langfuse.observation.input and output are JSON text": (
-        f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",
-    ),
+    "langfuse.observation.input and output are JSON text": (ATTRIBUTE,),
     "langfuse.observation.level is one of four": (f"{HERE}::test_every_level_arrives_as_itself",),
-    "langfuse.observation.status_message": (f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",),
-    "langfuse.observation.model.name": (f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",),
-    "langfuse.observation.model.parameters is JSON": (f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",),
-    "langfuse.observation.usage_details is a JSON object of integers": (
-        f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",
-    ),
-    "langfuse.observation.cost_details is JSON": (f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",),
-    "langfuse.observation.completion_start_time": (f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",),
+    "langfuse.observation.status_message": (ATTRIBUTE,),
+    "langfuse.observation.model.name": (ATTRIBUTE,),
+    "langfuse.observation.model.parameters is JSON": (ATTRIBUTE,),
+    "langfuse.observation.usage_details is a JSON object of integers": (ATTRIBUTE,),
+    "langfuse.observation.cost_details is JSON": (ATTRIBUTE,),
+    "langfuse.observation.completion_start_time": (ATTRIBUTE,),
     "langfuse.observation.metadata.<key>: strings raw": (
-        f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",
+        ATTRIBUTE,
         "tests/langfuse/test_adoption.py::test_an_observation_says_what_the_sdk_would_have_said",
     ),
     "user.id and session.id have at most 200 characters": (f"{HERE}::test_user_and_session_are_cut_at_200_characters",),
-    "langfuse.trace.name": (f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",),
-    "langfuse.trace.tags is an array": (f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",),
+    "langfuse.trace.name": (ATTRIBUTE,),
+    "langfuse.trace.tags is an array": (ATTRIBUTE,),
     "langfuse.environment in small letters, at most 40, [a-z0-9-_]": (f"{HERE}::test_an_environment_is_made_to_fit",),
-    "langfuse.release": (f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",),
-    "langfuse.version": (f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",),
-    "langfuse.trace.public": (f"{HERE}::test_an_attribute_is_written_as_the_server_wants_it",),
+    "langfuse.release": (ATTRIBUTE,),
+    "langfuse.version": (ATTRIBUTE,),
+    "langfuse.trace.public": (ATTRIBUTE,),
     "user, session, tags, trace name, environment, release and version stand on every span": (
         f"{HERE}::test_what_is_of_the_trace_stands_on_every_span",
         "tests/langfuse/test_adoption.py::test_user_session_and_tags_of_the_sdk_stand_on_all_that_follows",
@@ -186,7 +184,7 @@ TABLE: dict[str, tuple[str, ...]] = {
 
 
 @lru_cache
-def tests_in(file: str) -> set[str]:
+def names_in(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
@@ -196,15 +194,12 @@ def test_every_line_of_the_contract_has_a_test(line: str) -> None:
     assert TABLE[line], "no test is named"
     for proof in TABLE[line]:
         file, _, name = proof.partition("::")
-        assert name in tests_in(file), proof
+        assert name in names_in(file), proof
 
 
 def test_every_test_of_this_file_is_of_a_line() -> None:
     named = {proof.partition("::")[2] for proofs in TABLE.values() for proof in proofs}
-    assert tests_in(HERE) - named == {
-        "test_every_line_of_the_contract_has_a_test",
-        "test_every_test_of_this_file_is_of_a_line",
-    }
+    assert names_in(HERE) - named == META
 
 
 REGISTRY = """
