@@ -337,6 +337,80 @@ def test_a_client_that_was_made_before_activation_is_adopted_and_reported(
     assert_chain(rows(server), "agent", "observed")
 
 
+def test_a_client_does_not_thin_traces_before_we_do(
+    server: ContractServer, activate: Activate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from opentelemetry import trace as otel
+
+    monkeypatch.setattr(otel, "get_tracer_provider", otel.ProxyTracerProvider)  # as where no other one is set
+    monkeypatch.setattr(otel, "set_tracer_provider", lambda provider: None)
+    monkeypatch.setenv("LANGFUSE_SAMPLE_RATE", "0.01")
+    activate(RULES)
+    client = Langfuse(public_key=PUBLIC_KEY, secret_key=SECRET_KEY, base_url=server.url)
+    for _ in range(20):
+        with client.start_as_current_observation(name="kept"):
+            pass
+    assert tracing_proxies.flush(10)
+    assert len(server.observations()) == 20
+
+
+def test_a_client_that_thins_traces_already_is_reported(server: ContractServer, activate: Activate) -> None:
+    early = Sdk(server.url, sample_rate=0.5)
+    activate(RULES)
+    [told] = tracing_proxies.status()["langfuse"]["clients"]
+    assert "sample_rate=0.5" in told["reason"]
+    assert early.client is not None
+
+
+def test_two_clients_on_one_provider_keep_to_their_projects(server: ContractServer, sdk: Sdk) -> None:
+    other = Langfuse(public_key="pk-lf-other", secret_key=SECRET_KEY, base_url=server.url, tracer_provider=sdk.provider)
+    with sdk.client.start_as_current_observation(name="mine"), other.start_as_current_observation(name="theirs"):
+        work.tool()
+    found = rows(server)
+    assert_chain(found, "mine", "tool")
+    assert len(found) == 2
+    told = {client["project"]: client["adopted"] for client in tracing_proxies.status()["langfuse"]["clients"]}
+    assert told == {PUBLIC_KEY: True, "pk-lf-other": False}
+
+
+def test_observed_coroutines_in_tasks_and_threads_keep_their_places(server: ContractServer, sdk: Sdk) -> None:
+    import asyncio
+
+    from langfuse import observe
+
+    @observe(name="step")
+    async def step(number: int) -> int:
+        await asyncio.sleep(0)
+        await asyncio.to_thread(work.tool, str(number))
+        return number
+
+    async def below() -> None:
+        await asyncio.gather(*(step(number) for number in range(8)))
+
+    work.agent(lambda: asyncio.run(below()))
+    assert tracing_proxies.flush(10)
+    found = server.observations()
+    [top] = [row for row in found if row["name"] == "agent"]
+    steps = {row["id"]: row for row in found if row["name"] == "step"}
+    tools = [row for row in found if row["name"] == "tool"]
+    assert {row["parent_observation_id"] for row in steps.values()} == {top["id"]}
+    assert {row["parent_observation_id"] for row in tools} == set(steps)
+    assert {row["trace_id"] for row in found} == {top["trace_id"]}
+
+
+def test_while_tracing_is_switched_off_theirs_goes_its_own_way(server: ContractServer, sdk: Sdk) -> None:
+    active = runtime._runtime
+    assert active is not None
+    active.switch(False)
+    sdk_app.observed("why")
+    sdk.client.flush()
+    assert [row["name"] for row in server.wait_for(1)] == ["observed"]
+    active.switch(True)
+    sdk_app.observed("again")
+    assert tracing_proxies.flush(10)
+    assert tracing_proxies.status()["langfuse"]["adopted"] == 1
+
+
 def test_an_observation_that_is_open_at_activation_is_adopted_as_it_ends(
     server: ContractServer, activate: Activate
 ) -> None:

@@ -138,12 +138,19 @@ class Adoption:
 
     def _reach_manager(self, hooks: Hooks, module: ModuleType) -> None:
         managers = module.LangfuseResourceManager
-        add = vars(managers)["add_score_task"]
+        add, begin = vars(managers)["add_score_task"], vars(managers)["_initialize_instance"]
+
+        def initialize(manager: Any, **options: Any) -> None:
+            # Who samples already thins nothing a second time: of a tenth, a tenth would be left.
+            if self._on and self._wish.native == ADOPT and self._takes(options.get("public_key")):
+                options["sample_rate"] = None
+            begin(manager, **options)
 
         def add_score_task(manager: Any, score: Any, **options: Any) -> None:
             if not self._take_score(manager, score):
                 add(manager, score, **options)
 
+        hooks.replace(managers, "_initialize_instance", initialize)
         hooks.replace(managers, "add_score_task", add_score_task)
         for project, manager in list(managers._instances.items()):
             self._note_early(project, manager)
@@ -152,7 +159,11 @@ class Adoption:
         if not self._takes(project):
             return
         for processor in _processors_of(manager):
-            self._client(processor).early = True
+            client = self._client(processor)
+            client.early = True
+            rate = getattr(manager, "sample_rate", None)
+            if client.adopted and rate is not None and rate < 1:
+                client.reason = f"it thins its traces itself (sample_rate={rate:g}), before this layer does"
         _log.warning(
             "Langfuse's SDK has made a client for the project %s before tracing was activated: what it has recorded "
             "until now goes its own way, past this layer's masking; activate tracing first",
@@ -179,9 +190,14 @@ class Adoption:
 
     def _begin(self, processor: Any, span: Any, parent_context: Any) -> None:
         try:
-            if self._on and self._client(processor).adopted and _is_of(span, processor):
+            if not self._on or not self._client(processor).adopted:
+                return
+            project = _project_of(span)
+            if project in (None, processor.public_key):
                 expected = getattr(processor, "_is_expected_exported_at_start", None)
                 self._nesting.begin(span, parent_context, sent=expected is None or bool(expected(span)))
+            elif not self._takes(project):  # on the same provider; what is below is not to be orphaned in our project
+                self._nesting.begin(span, parent_context, sent=False)
         except Exception as exc:
             contain("adoption", exc)
 
@@ -212,11 +228,10 @@ class Adoption:
         return True
 
 
-def _is_of(span: Any, processor: Any) -> bool:
-    """Tell whether a span is not one that another project's client has made on the same provider."""
+def _project_of(span: Any) -> Any:
+    """Return the public key of the client that has made a span, None for a span of another library's."""
     scope = span.instrumentation_scope
-    project = scope.attributes.get("public_key") if scope is not None and scope.attributes else None
-    return project is None or project == processor.public_key
+    return scope.attributes.get("public_key") if scope is not None and scope.attributes else None
 
 
 def _processors_of(manager: Any) -> list[Any]:
