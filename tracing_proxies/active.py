@@ -90,7 +90,8 @@ class Runtime:
         """Say what is to become of the spans of Langfuse's SDK."""
         stated = next((preset.native for preset in self.registry.presets if preset.name == "langfuse"), None)
         projects = destinations.langfuse_projects(self.registry, self._environ)
-        return Wish(stated or ADOPT, projects, elsewhere=stated == ADOPT and not projects)
+        room = self.registry.defaults.spans_per_trace
+        return Wish(stated or ADOPT, projects, elsewhere=stated == ADOPT and not projects, room=room)
 
     def _make_pipeline(self, sinks: Sequence[Sink], prepare: Preparer) -> Pipeline:
         return Pipeline(sinks, self.scoring.watch(prepare), ledger=Ledger(), suppress=suppress)

@@ -283,6 +283,25 @@ def test_a_budget_decides_on_whole_traces_of_both(server: ContractServer, activa
     assert told["produced"] == told["delivered"] + told["sampled_out"] + sum(told["dropped"].values())
 
 
+def test_a_trace_has_a_greatest_size_however_it_begins(server: ContractServer, activate: Activate) -> None:
+    activate(f"defaults: {{ budget: {{ spans_per_trace: 4 }} }}\n{RULES}")
+    sdk = Sdk(server.url)
+
+    def below() -> None:
+        for _ in range(5):
+            sdk_app.observed("why")
+
+    work.agent(below)
+    with sdk.client.start_as_current_observation(name="outer"):
+        below()
+    assert tracing_proxies.flush(10)
+    names = [row["name"] for row in server.observations()]
+    assert names.count("observed") == 6
+    summaries = [row for row in server.observations() if row["name"] == "2 more calls"]
+    assert [json.loads(row["output"]) for row in summaries] == [{"observed": 2}, {"observed": 2}]
+    assert len({row["trace_id"] for row in server.observations()}) == 2
+
+
 def test_a_client_of_another_project_is_left_alone(server: ContractServer, activate: Activate) -> None:
     activate(RULES)
     client = Langfuse(

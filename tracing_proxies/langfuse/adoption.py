@@ -56,11 +56,13 @@ class Wish:
         native: adopt, keep or mute.
         projects: the public keys of our own destinations.
         elsewhere: whether spans of any project are taken, since none of our destinations is a Langfuse project.
+        room: how many spans a trace may have; None for any number.
     """
 
     native: str = KEEP
     projects: frozenset[str] = frozenset()
     elsewhere: bool = False
+    room: int | None = None
 
 
 class Adoption:
@@ -87,6 +89,7 @@ class Adoption:
             return
         self._wish = wish
         self._clients.clear()
+        self._nesting.room = wish.room
         if wish.native == KEEP or (wish.native == ADOPT and not (wish.projects or wish.elsewhere)):
             self.close()
         elif self._hooks is None:

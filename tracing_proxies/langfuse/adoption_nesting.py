@@ -7,6 +7,7 @@ it there. One that its SDK will not send stands for the span above it: what is b
 from __future__ import annotations
 
 import copy
+import time
 import weakref
 from collections import OrderedDict
 from typing import Any, Final, cast
@@ -17,6 +18,7 @@ from tracing_proxies.langfuse.adoption_span import SDK_SCOPE, AdoptedSpan
 from tracing_proxies.recording.context import SPAN_KEY, current
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.recording.room import Crowd
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.tally import Tally
 from tracing_proxies.recording.trace import Trace
@@ -35,6 +37,7 @@ class Nesting:
         recorder: which they become part of.
 
     Attributes:
+        room: how many spans a trace may have that begins with one of these; None for any number.
         adopted: how many spans have been taken over.
         left_out: how many were part of traces that are not recorded.
     """
@@ -47,6 +50,7 @@ class Nesting:
         self._open: dict[int, Span | None] = {}
         self._native: dict[int, weakref.ref[Any]] = {}
         self._taken: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self.room: int | None = None
         self.adopted = 0
         self.left_out = 0
 
@@ -135,7 +139,10 @@ class Nesting:
             trace = parent.trace
             if trace.room is not None:
                 if trace.room <= 0:
-                    recorder.placement.crowd(trace, parent, self._recipe, current())
+                    next(recorder.skipped)
+                    if trace.crowd is None:
+                        trace.crowd = Crowd(time.perf_counter_ns())
+                    trace.crowd.add(native.name)
                     return None
                 trace.room -= 1
             return AdoptedSpan(recorder, trace, ids.span_id, parent, parent.span_id, self._recipe)
@@ -163,6 +170,7 @@ class Nesting:
                 if found is None:
                     return None
             found.name, found.state = native.name, state
+            found.room = None if self.room is None else max(0, self.room - 1)
             if found.held is not None:
                 found.held.root_id = ids.span_id
             recorder.traces[ids.trace_id] = found
