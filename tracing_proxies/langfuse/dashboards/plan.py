@@ -56,13 +56,16 @@ def _by_key(collection: str, things: Sequence[Thing], placed: Set[str] = frozens
 
 
 def _adopt(dashboard: Dashboard, board: Thing | None, widgets: dict[str, Thing], things: Sequence[Thing]) -> None:
-    """Find the widgets again whose description, and the mark with it, was rewritten by hand: by their placements."""
+    """Find the widgets again whose description, and the mark with it, was rewritten by hand: by their placements.
+
+    They come before any copy that still carries the mark.
+    """
     by_id = {thing["id"]: thing for thing in things}
     known = {widget.key for widget in dashboard.widgets}
     for place in places_of(board) if board is not None else ():
         thing = by_id.get(place.get("widgetId"))
         if thing is not None and mark_of(thing) is None and place.get("id") in known:
-            widgets.setdefault(f"{dashboard.key}/{place['id']}", thing)
+            widgets[f"{dashboard.key}/{place['id']}"] = thing
 
 
 def _keys_on(dashboard: Dashboard, widgets: Mapping[str, Thing]) -> dict[str, str]:
