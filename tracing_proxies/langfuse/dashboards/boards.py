@@ -25,7 +25,7 @@ def board_step(
 
     Args:
         board: the server's, None where there is none yet.
-        keys: of our widgets on it, by the server's ids.
+        keys: of our widgets on it, also of those that are declared no longer, by the server's ids.
         gone: the ids of widgets that are about to be deleted.
         force: whether what was edited by hand is overwritten.
     """
@@ -37,14 +37,16 @@ def board_step(
         return attrs.evolve(step, action=Action.CREATE, body=head, layout=lay_out(wanted, [], {}))
     step = attrs.evolve(step, thing_id=str(board["id"]))
     places = [place for place in places_of(board) if place.get("widgetId") not in gone]
-    ours = {keys[place["widgetId"]]: place for place in places if place.get("widgetId") in keys}
-    others = [_renamed(place, wanted) for place in places if place.get("widgetId") not in keys]
-    there = content_of_board(board, keys)
+    declared = {thing_id: key for thing_id, key in keys.items() if key in wanted}
+    ours = {declared[place["widgetId"]]: place for place in places if place.get("widgetId") in declared}
+    others = [_renamed(place, wanted) for place in places if place.get("widgetId") not in declared]
+    there = content_of_board(board, declared)
     mark = mark_of(board)
     complete = set(ours) == set(wanted) and len(places) == len(places_of(board))
     if there == content and complete and mark is not None and mark.digest == digest_of(content):
         return step
-    edited = there != content and (mark is None or mark.digest != digest_of(there))
+    written = (digest_of(there), digest_of(content_of_board(board, keys)))
+    edited = there != content and (mark is None or mark.digest not in written)
     if not edited or force:
         return attrs.evolve(step, action=Action.UPDATE, body=head, layout=lay_out(wanted, others, {}))
     step = attrs.evolve(step, name=name_of(board), reason=EDITED)
