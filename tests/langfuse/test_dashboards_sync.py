@@ -197,6 +197,16 @@ def test_a_layout_arranged_by_hand_is_kept_and_new_widgets_are_added_below(serve
     assert places(server)["calls"] == (0, 0, 6, 4)
 
 
+def test_declaring_one_widget_no_longer_and_moving_another_is_no_edit_by_hand(
+    server: ContractServer, shop: Path
+) -> None:
+    sync(server, shop)
+    declare(shop, CALLS.replace("[0, 0, 6, 4]", "[0, 0, 12, 2]"))
+    assert sync(server, shop)[:2] == (0, Counter(unchanged=1, update=1))
+    assert places(server) == {"calls": (0, 0, 12, 2), "errors": (6, 2, 6, 4)}
+    assert sync(server, shop)[:2] == (0, Counter(unchanged=2))
+
+
 def test_what_was_deleted_by_hand_is_made_again(server: ContractServer, shop: Path) -> None:
     sync(server, shop)
     board, widget = boards(server)["Sales"], widgets(server)["Calls"]

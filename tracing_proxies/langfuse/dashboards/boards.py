@@ -5,7 +5,7 @@ Tiles that are not ours are nobody's business here: they are kept, and moved dow
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Container, Mapping, Set
 from typing import Any
 
 import attrs
@@ -25,7 +25,7 @@ def board_step(
 
     Args:
         board: the server's, None where there is none yet.
-        keys: of our widgets on it, by the server's ids.
+        keys: of our widgets on it, also of those that are declared no longer, by the server's ids.
         gone: the ids of widgets that are about to be deleted.
         force: whether what was edited by hand is overwritten.
     """
@@ -37,21 +37,25 @@ def board_step(
         return attrs.evolve(step, action=Action.CREATE, body=head, layout=lay_out(wanted, [], {}))
     step = attrs.evolve(step, thing_id=str(board["id"]))
     places = [place for place in places_of(board) if place.get("widgetId") not in gone]
-    ours = {keys[place["widgetId"]]: place for place in places if place.get("widgetId") in keys}
-    others = [place for place in places if place.get("widgetId") not in keys]
-    there = content_of_board(board, keys)
+    declared = {thing_id: key for thing_id, key in keys.items() if key in wanted}
+    ours = {declared[place["widgetId"]]: place for place in places if place.get("widgetId") in declared}
+    others = [_renamed(place, wanted) for place in places if place.get("widgetId") not in declared]
+    there = content_of_board(board, declared)
     mark = mark_of(board)
     complete = set(ours) == set(wanted) and len(places) == len(places_of(board))
     if there == content and complete and mark is not None and mark.digest == digest_of(content):
         return step
-    edited = there != content and (mark is None or mark.digest != digest_of(there))
+    written = (digest_of(there), digest_of(content_of_board(board, keys)))
+    edited = there != content and (mark is None or mark.digest not in written)
     if not edited or force:
         return attrs.evolve(step, action=Action.UPDATE, body=head, layout=lay_out(wanted, others, {}))
     step = attrs.evolve(step, name=name_of(board), reason=EDITED)
     if complete:
         return attrs.evolve(step, action=Action.LEAVE)
     # What is new or gone among the widgets is put right; name, description and places stay as somebody wants them.
-    return attrs.evolve(step, action=Action.UPDATE, body={}, layout=lay_out(wanted, others, ours))
+    layout = lay_out(wanted, others, ours)
+    as_declared = _content(there["name"], there["description"], layout.ours) == content
+    return attrs.evolve(step, action=Action.UPDATE, body=head if as_declared else {}, layout=layout)
 
 
 def content_of_board(board: Thing, keys: Mapping[str, str]) -> dict[str, Any]:
@@ -63,6 +67,11 @@ def content_of_board(board: Thing, keys: Mapping[str, str]) -> dict[str, Any]:
     places = {keys[place["widgetId"]]: place for place in places_of(board) if place.get("widgetId") in keys}
     found = {key: Place(place["x"], place["y"], place["width"], place["height"]) for key, place in places.items()}
     return _content(name_of(board), split(str(board.get("description") or ""))[0], found)
+
+
+def _renamed(place: Mapping[str, Any], taken: Container[str]) -> Mapping[str, Any]:
+    """Return a placement under an id that none of ours has."""
+    return {**place, "id": f"other-{place.get('widgetId')}"} if place.get("id") in taken else place
 
 
 def _content(name: str, description: str, places: Mapping[str, Place]) -> dict[str, Any]:

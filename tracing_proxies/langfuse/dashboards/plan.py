@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 
 from tracing_proxies.langfuse.dashboards.boards import EDITED, board_step
 from tracing_proxies.langfuse.dashboards.marks import content_of, digest_of, signed
 from tracing_proxies.langfuse.dashboards.model import Collection, Dashboard, Widget
 from tracing_proxies.langfuse.dashboards.pruning import prune
-from tracing_proxies.langfuse.dashboards.steps import Action, Found, Step, Thing, mark_of, name_of, places_of
+from tracing_proxies.langfuse.dashboards.steps import Action, Found, Step, Thing, keys_on, mark_of, name_of, places_of
 
 
 def plan(collection: Collection, found: Found, *, pruning: bool, force: bool) -> list[Step]:
@@ -33,7 +33,7 @@ def plan(collection: Collection, found: Found, *, pruning: bool, force: bool) ->
         for widget in dashboard.widgets
     ]
     for dashboard in collection.dashboards:
-        keys = _keys_on(dashboard, widgets)
+        keys = keys_on(dashboard.key, widgets)
         steps.append(board_step(collection.key, dashboard, boards.get(dashboard.key), keys, gone, force))
     return steps + doomed
 
@@ -56,18 +56,16 @@ def _by_key(collection: str, things: Sequence[Thing], placed: Set[str] = frozens
 
 
 def _adopt(dashboard: Dashboard, board: Thing | None, widgets: dict[str, Thing], things: Sequence[Thing]) -> None:
-    """Find the widgets again whose description, and the mark with it, was rewritten by hand: by their placements."""
+    """Find the widgets again whose description, and the mark with it, was rewritten by hand: by their placements.
+
+    They come before any copy that still carries the mark.
+    """
     by_id = {thing["id"]: thing for thing in things}
     known = {widget.key for widget in dashboard.widgets}
     for place in places_of(board) if board is not None else ():
         thing = by_id.get(place.get("widgetId"))
         if thing is not None and mark_of(thing) is None and place.get("id") in known:
-            widgets.setdefault(f"{dashboard.key}/{place['id']}", thing)
-
-
-def _keys_on(dashboard: Dashboard, widgets: Mapping[str, Thing]) -> dict[str, str]:
-    keys = {widget.key: f"{dashboard.key}/{widget.key}" for widget in dashboard.widgets}
-    return {str(widgets[long]["id"]): key for key, long in keys.items() if long in widgets}
+            widgets[f"{dashboard.key}/{place['id']}"] = thing
 
 
 def _widget_step(collection: str, dashboard: Dashboard, widget: Widget, thing: Thing | None, force: bool) -> Step:

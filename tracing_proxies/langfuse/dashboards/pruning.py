@@ -8,7 +8,7 @@ import attrs
 
 from tracing_proxies.langfuse.dashboards.boards import EDITED, content_of_board
 from tracing_proxies.langfuse.dashboards.marks import content_of, digest_of
-from tracing_proxies.langfuse.dashboards.steps import Action, Found, Step, Thing, mark_of, name_of, places_of
+from tracing_proxies.langfuse.dashboards.steps import Action, Found, Step, Thing, keys_on, mark_of, name_of, places_of
 
 
 def prune(
@@ -53,11 +53,7 @@ def prune(
 
 def _is_edited(key: str, board: Thing, widgets: Mapping[str, Thing]) -> bool:
     mark = mark_of(board)
-    keys = {
-        str(widget["id"]): name.removeprefix(f"{key}/")
-        for name, widget in widgets.items()
-        if name.startswith(f"{key}/")
-    }
+    keys = keys_on(key, widgets)
     strange = any(place.get("widgetId") not in keys for place in places_of(board))
     return strange or mark is None or mark.digest != digest_of(content_of_board(board, keys))
 

@@ -68,3 +68,13 @@ def places_of(board: Thing) -> list[Mapping[str, Any]]:
     """Return the placements of a dashboard."""
     places = (board.get("definition") or {}).get("widgets") or []
     return [place for place in places if isinstance(place, Mapping)]
+
+
+def keys_on(dashboard: str, widgets: Mapping[str, Thing]) -> dict[str, str]:
+    """Return the keys of a dashboard's widgets, by the server's ids.
+
+    Args:
+        widgets: those of a collection, by the keys of their declarations.
+    """
+    prefix = f"{dashboard}/"
+    return {str(thing["id"]): key[len(prefix) :] for key, thing in widgets.items() if key.startswith(prefix)}
