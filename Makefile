@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 
 # The majors of Langfuse's SDK exclude one another, and need other versions of wrapt: an environment for each.
 LANGFUSE_VENVS := .venv-langfuse-3.15 .venv-langfuse-4 .venv-langfuse-5
-LANGFUSE_TESTS := tests/langfuse/test_adoption.py tests/context/test_langfuse_observe.py
+LANGFUSE_TESTS := tests/langfuse/test_adoption.py tests/langfuse/test_diagnosis.py tests/context/test_langfuse_observe.py \
+	tests/langfuse/test_variables.py::test_every_variable_of_the_installed_sdk_is_known
 
 .PHONY: test-langfuse demo test browser screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test

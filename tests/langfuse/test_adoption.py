@@ -381,9 +381,19 @@ def test_a_client_that_thins_traces_already_is_reported(server: ContractServer, 
     assert early.client is not None
 
 
-def test_two_clients_on_one_provider_keep_to_their_projects(server: ContractServer, sdk: Sdk) -> None:
-    other = Langfuse(public_key="pk-lf-other", secret_key=SECRET_KEY, base_url=server.url, tracer_provider=sdk.provider)
-    with sdk.client.start_as_current_observation(name="mine"), other.start_as_current_observation(name="theirs"):
+@pytest.mark.parametrize("first", ["mine", "theirs"])
+def test_two_clients_on_one_provider_keep_to_their_projects(
+    server: ContractServer, activate: Activate, first: str
+) -> None:
+    activate(RULES)
+    provider = TracerProvider(shutdown_on_exit=False)
+    keys = {"mine": PUBLIC_KEY, "theirs": "pk-lf-other"}
+    clients = {
+        name: Langfuse(public_key=keys[name], secret_key=SECRET_KEY, base_url=server.url, tracer_provider=provider)
+        for name in sorted(keys, key=lambda name: name != first)
+    }
+    mine, theirs = (clients[name].start_as_current_observation(name=name) for name in keys)
+    with mine, theirs:
         work.tool()
     found = rows(server)
     assert_chain(found, "mine", "tool")

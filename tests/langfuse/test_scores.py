@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from tests.langfuse import work
 from tracing_proxies.langfuse.scores import make_score, score_id, scores_of
 from tracing_proxies.registry.model import ScoreSettings
 
+ROOT = Path(__file__).resolve().parents[2]
 M = "tests.langfuse.work"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 AGENT = f"trace:\n  - match: {M}:agent\n    observation: agent\n"
@@ -197,3 +201,36 @@ def test_a_reload_switches_scores_off(server: ContractServer, activate: Activate
     work.agent()
     flush()
     assert (len(server.observations()), server.scores()) == (1, [])
+
+
+def test_a_process_that_ends_leaves_no_score_behind(server: ContractServer, environ: None) -> None:
+    program = (
+        "import tracing_proxies\n"
+        "from tests.langfuse import work\n"
+        "from tracing_proxies.testing import registry_from\n"
+        f"tracing_proxies.activate(registry_from({'version: 1' + chr(10) + AGENT!r}))\n"
+        "for _ in range(50): work.agent()\n"
+        f"tracing_proxies.score(trace_id={TRACE!r}, name='last', value=1)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, cwd=ROOT)
+    names = [score["name"] for score in server.scores()]
+    assert (names.count("success"), names.count("last")) == (50, 1)
+
+
+def test_children_that_fork_send_their_own_scores_only(server: ContractServer, environ: None) -> None:
+    program = (
+        "import os, tracing_proxies\n"
+        "from tests.langfuse import work\n"
+        "from tracing_proxies.testing import registry_from\n"
+        f"tracing_proxies.activate(registry_from({'version: 1' + chr(10) + AGENT!r}))\n"
+        "work.agent()\n"
+        "child = os.fork()\n"
+        "work.agent()\n"
+        "assert tracing_proxies.flush(10)\n"
+        "if child: os.waitpid(child, 0)\n"
+        "else: os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, cwd=ROOT)
+    scores = server.scores()
+    assert len({score["observationId"] for score in scores}) == len(scores) == 3
+    assert len(server.score_requests()) == 3

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable
+from importlib import metadata
 from types import ModuleType
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ KEEP: Final = "keep"
 MUTE: Final = "mute"
 _PROCESSOR: Final = "langfuse._client.span_processor"
 _MANAGER: Final = "langfuse._client.resource_manager"
+_FIRST_QUOTED: Final = 5
 _log = logging.getLogger("tracing_proxies")
 
 
@@ -118,6 +120,7 @@ class Adoption:
         }
 
     def _reach_processor(self, hooks: Hooks, module: ModuleType) -> None:
+        self._nesting.quoted = _major(metadata.version("langfuse")) >= _FIRST_QUOTED
         processors, batches = module.LangfuseSpanProcessor, module.BatchSpanProcessor
         start, end, send = vars(processors)["on_start"], vars(processors)["on_end"], vars(batches)["on_end"]
 
@@ -129,7 +132,7 @@ class Adoption:
             try:
                 end(processor, span)
             finally:
-                self._nesting.forget(span)
+                self._forget(processor, span)
 
         def take(processor: Any, span: Any) -> None:
             if not (isinstance(processor, processors) and self._take(processor, span)):
@@ -213,6 +216,14 @@ class Adoption:
             contain("adoption", exc)
         return True  # also where we have failed: what its own way would send is not masked by us
 
+    def _forget(self, processor: Any, span: Any) -> None:
+        """Let go of what the SDK has not sent; another client's processor may be asked before the right one."""
+        try:
+            if self._client(processor).adopted:
+                self._nesting.forget(span)
+        except Exception as exc:
+            contain("adoption", exc)
+
     def _take_score(self, manager: Any, score: Any) -> bool:
         try:
             if (
@@ -235,6 +246,11 @@ def _project_of(span: Any) -> Any:
     """Return the public key of the client that has made a span, None for a span of another library's."""
     scope = span.instrumentation_scope
     return scope.attributes.get("public_key") if scope is not None and scope.attributes else None
+
+
+def _major(version: str) -> int:
+    found = version.partition(".")[0]
+    return int(found) if found.isdigit() else 0
 
 
 def _processors_of(manager: Any) -> list[Any]:

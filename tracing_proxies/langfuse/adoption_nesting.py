@@ -26,7 +26,6 @@ from tracing_proxies.recording.unrecorded import Unrecorded
 from tracing_proxies.registry.policy import Policy
 from tracing_proxies.sampling.rule import read_state
 
-_FIRST_QUOTED: Final = 5
 _MOST_TAKEN: Final = 4_096
 
 
@@ -37,6 +36,7 @@ class Nesting:
         recorder: which they become part of.
 
     Attributes:
+        quoted: whether the SDK writes each value of metadata as JSON text.
         room: how many spans a trace may have that begins with one of these; None for any number.
         adopted: how many spans have been taken over.
         left_out: how many were part of traces that are not recorded.
@@ -50,6 +50,7 @@ class Nesting:
         self._open: dict[int, Span | None] = {}
         self._native: dict[int, weakref.ref[Any]] = {}
         self._taken: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self.quoted = False
         self.room: int | None = None
         self.adopted = 0
         self.left_out = 0
@@ -97,21 +98,18 @@ class Nesting:
         self._taken[ids.trace_id, ids.span_id] = None
         if len(self._taken) > _MOST_TAKEN:
             self._taken.popitem(last=False)
-        if known and begun is None:
+        if not known or (begun is not None and begun.span_id != ids.span_id):
+            # It had begun before we were there, or is sent against expectation.
+            begun = self._place(native, begun or self._find(None, native))
+        if not isinstance(begun, AdoptedSpan):
             self.left_out += 1
             next(self._recorder.skipped)
             return
-        if not isinstance(begun, AdoptedSpan) or begun.span_id != ids.span_id:
-            # It is sent against expectation, or had begun before we were there.
-            begun = self._place(native, begun or self._find(None, native))
-            if begun is None:
-                return
         told = _as_exported(native, exporter)
         if told is None:
             self._drop(begun)
             return
-        version = native.instrumentation_scope.version if native.instrumentation_scope is not None else None
-        begun.take(native, told, quoted=_major(version) >= _FIRST_QUOTED)
+        begun.take(native, told, quoted=self.quoted)
         self.adopted += 1
         self._recorder._close(begun)
 
@@ -139,7 +137,6 @@ class Nesting:
             trace = parent.trace
             if trace.room is not None:
                 if trace.room <= 0:
-                    next(recorder.skipped)
                     if trace.crowd is None:
                         trace.crowd = Crowd(time.perf_counter_ns())
                     trace.crowd.add(native.name)
@@ -223,11 +220,6 @@ def _as_exported(native: Any, exporter: Any) -> Any:
     twin._exporter = collector
     twin.export([native])
     return (collector.spans[0].attributes or {}) if collector.spans else None
-
-
-def _major(version: str | None) -> int:
-    found = (version or "").partition(".")[0]
-    return int(found) if found.isdigit() else 0
 
 
 def _adopted() -> None:

@@ -57,7 +57,6 @@ class AdoptedSpan(Span):
     _own = True
     _quoted = False
     _payload = True
-    native: Any = None
 
     def __init__(
         self, recorder: Recorder, trace: Trace, span_id: int, parent: Span | None, parent_id: int | None, recipe: Recipe
@@ -158,7 +157,7 @@ class AdoptedSpan(Span):
         }
         if more:
             changes["attributes"] = {key: value for key, value in more.items() if value is not None}
-        self._said, self._attributes, self._exceptions, self.native = _NOTHING, {}, (), None
+        self._said, self._attributes, self._exceptions = _NOTHING, {}, ()
         return prepared._replace(**changes)
 
     def _read(self) -> Said:
