@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracing_proxies.runtime import activate, deactivate, flush, reload, status
+    from tracing_proxies.runtime import activate, deactivate, flush, reload, score, status
 
-__all__ = ["activate", "deactivate", "flush", "reload", "status"]
+__all__ = ["activate", "deactivate", "flush", "reload", "score", "status"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tracing_proxies import destinations, failures, finishing, listeners
@@ -15,7 +16,11 @@ from tracing_proxies.control.service import Commands
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.prepare import Preparer
+from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.succession import Succession
+from tracing_proxies.langfuse.adoption import ADOPT, Adoption, Wish
+from tracing_proxies.langfuse.scores_flow import Scoring
+from tracing_proxies.langfuse.variables import wants_debug
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.recorder import Recorder
@@ -49,33 +54,48 @@ class Runtime:
         self.on = True
         self.control = ControlServer(commands, suppress)
         self._environ = environ
+        if wants_debug(environ):
+            _log.setLevel(logging.DEBUG)
         self._way = self._describe(registry)
         self.prepare = finishing.make_preparer(registry, environ)
-        self.pipeline = self._make_pipeline(registry, self.prepare)
+        sinks = destinations.open_sinks(registry, environ)
+        score_sinks = destinations.open_score_sinks(registry, environ)
+        self.scoring = Scoring(score_sinks, registry.scores, lambda: self.prepare, suppress)
+        self.pipeline = self._make_pipeline(sinks, self.prepare)
         self._pipelines = Succession(self.pipeline, suppress)
         self.recorder = Recorder(self._emit)
         self.budgeting = Budgeting(self.recorder, lambda span: self.recorder.emit(span), self._work)
         self.budgeting.follow(registry)
         self.weaver = Weaver(self.recorder)
         self.budgeting.watch(self.weaver.recipes)
+        self.adoption = Adoption(self.weaver, self.scoring.put)
         self.reloading = Reloading(registry, self.reload, unless_busy)
         listeners.attach(self.recorder)
         try:
             install_adapters(registry, self.weaver)
+            self.adoption.follow(self._wish())
             self.weaver.weave(registry)
             self.reloading.follow(registry)
         except BaseException:
             self.close()
             raise
         self.pipeline.adopt()
+        self.scoring.adopt()
 
     def _describe(self, registry: Registry) -> tuple[object, object]:
         """Return what says how spans are finished, and where they go."""
         return finishing.describe(registry, self._environ), destinations.describe(registry, self._environ)
 
-    def _make_pipeline(self, registry: Registry, prepare: Preparer) -> Pipeline:
-        sinks = destinations.open_sinks(registry, self._environ)
-        return Pipeline(sinks, prepare, ledger=Ledger(), suppress=suppress, get_ready=prepare.get_ready)
+    def _wish(self) -> Wish:
+        """Say what is to become of the spans of Langfuse's SDK."""
+        stated = next((preset.native for preset in self.registry.presets if preset.name == "langfuse"), None)
+        projects = destinations.langfuse_projects(self.registry, self._environ)
+        room = self.registry.defaults.spans_per_trace
+        return Wish(stated or ADOPT, projects, elsewhere=stated == ADOPT and not projects, room=room)
+
+    def _make_pipeline(self, sinks: Sequence[Sink], prepare: Preparer) -> Pipeline:
+        watched = self.scoring.watch(prepare)
+        return Pipeline(sinks, watched, ledger=Ledger(), suppress=suppress, get_ready=prepare.get_ready)
 
     def _emit(self, span: Span) -> None:
         if listeners.active:
@@ -83,12 +103,14 @@ class Runtime:
         self.pipeline.put(span)
 
     def _work(self) -> Work:
-        return Work(*self._pipelines.work())
+        cpu, finished, waiting = self._pipelines.work()
+        return Work(cpu + self.scoring.cpu(), finished, waiting)
 
     def switch(self, on: bool) -> None:
         """Let every call pass through unrecorded, or trace them again under the registry that holds by then."""
         self.on = on
         self.weaver.switch(on)
+        self.adoption.switch(on)
 
     def before_fork(self) -> None:
         """Have no thread of ours beside the fork, as far as that can be had at once."""
@@ -134,17 +156,21 @@ class Runtime:
         if way[0] != self._way[0]:
             prepare = finishing.make_preparer(registry, self._environ)
         if way[1] != self._way[1]:
-            heir = self._make_pipeline(registry, prepare)
+            sinks = destinations.open_sinks(registry, self._environ)
+            self.scoring.exchange(destinations.open_score_sinks(registry, self._environ))
+            heir = self._make_pipeline(sinks, prepare)
         known = set(map(str, self.weaver.unmatched()))
         self.registry, self.prepare, self._way = registry, prepare, way
+        self.scoring.settings = registry.scores
         if heir is None:
-            self.pipeline.prepare_with(prepare)
+            self.pipeline.prepare_with(self.scoring.watch(prepare))
         else:
             self._pipelines.succeed(heir)
             self.pipeline = heir
             heir.adopt()
         self.budgeting.follow(registry)
         install_adapters(registry, self.weaver)
+        self.adoption.follow(self._wish())
         self.weaver.weave(registry)
         self.reloading.follow(registry)
         for problem in self.weaver.unmatched():
@@ -155,14 +181,19 @@ class Runtime:
         """Take everything back and deliver what is left."""
         self.control.close()
         self.reloading.end()
+        self.adoption.close()
         self.weaver.undo()
         listeners.detach(self.recorder)
         self.budgeting.close()
+        deadline = time.monotonic() + _EXIT_TIMEOUT
         self._pipelines.close(_EXIT_TIMEOUT)
+        self.scoring.close(deadline)
 
     def flush(self, timeout: float) -> bool:
         """Wait, for at most ``timeout`` seconds, until everything recorded before is delivered."""
-        return self._pipelines.flush(timeout)
+        deadline = time.monotonic() + timeout
+        delivered = self._pipelines.flush(timeout)
+        return self.scoring.flush(deadline) and delivered
 
     def status(self) -> dict[str, Any]:
         """Describe what is woven, what is under way and what went wrong, in plain values."""
@@ -199,6 +230,8 @@ class Runtime:
             "calls": self.recorder.count_calls(),
             "sampling": self.budgeting.status(),
             "delivery": delivery,
+            "scores": self.scoring.status(),
+            "langfuse": self.adoption.status(),
             "failures": failures.counts(),
         }
 

@@ -122,6 +122,40 @@ def flush(timeout: float = 5.0) -> bool:
     return True if runtime is None else runtime.flush(timeout)
 
 
+def score(
+    *,
+    trace_id: str,
+    name: str,
+    value: bool | int | float | str,
+    observation_id: str | None = None,
+    comment: str | None = None,
+    data_type: str | None = None,
+    id: str | None = None,
+) -> str | None:
+    """Score a trace or an observation in it: what a user thought of it, or what was found out later.
+
+    Args:
+        trace_id: 32 hexadecimal digits; the trace need not have been made by this process.
+        name: what is judged.
+        value: a number, a truth value, or a text of at most 500 characters.
+        observation_id: 16 hexadecimal digits; None judges the trace as a whole.
+        comment: why.
+        data_type: NUMERIC, BOOLEAN, CATEGORICAL or TEXT; None goes by the value.
+        id: None for one that follows from trace, observation and name: there is one such score, and the latest holds.
+
+    Returns:
+        The score's id; None if tracing is not active, or sends to no Langfuse server.
+
+    Raises:
+        ValueError: an id is not hexadecimal, or the value does not fit the type.
+    """
+    from tracing_proxies.langfuse.scores import make_score
+
+    made = make_score(trace_id, name, value, observation_id=observation_id, comment=comment, data_type=data_type, id=id)
+    runtime = _runtime
+    return made.id if runtime is not None and runtime.scoring.put(made) else None
+
+
 def _switch(on: bool) -> dict[str, Any]:
     with _lock:
         if _runtime is None:

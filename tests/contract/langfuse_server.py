@@ -2,14 +2,17 @@
 
     python -m tests.contract.langfuse_server --port 0
 
-prints its port. ``POST /api/public/otel/v1/traces``, ``GET /api/public/health`` and ``GET /api/public/projects`` behave
-as server 4.16 does; ``POST /v1/traces`` as an OpenTelemetry Collector does. Tests steer it under ``/_test/``:
+prints its port. ``POST /api/public/otel/v1/traces`` and what `tests.contract.routes` lists behave as server 4.16 does;
+``POST /v1/traces`` as an OpenTelemetry Collector does. Tests steer it under ``/_test/``:
 
     GET  /_test/received    {"observations", "requests", "unique", "repeated"}
     GET  /_test/ids         the ids of the spans
     GET  /_test/counts      {"unique", "repeated", "last"}: the last, when the latest span came
+    GET  /_test/scores      {"scores", "requests"}
     POST /_test/script      a list of faults, one for each of the next trace uploads
-    POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "max_length": n, "always": fault}
+    POST /_test/score_script  the same for the next scores; ``accept`` keeps the score all the same
+    POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "max_length": n, "always": fault,
+                             "scores_always": fault, "lacks": ["unstable", "v2"], "version": text}
     POST /_test/reset       forgets everything
 
 A fault is an object with one of ``status`` (and ``headers`` and ``body``), ``hang`` (seconds before going on),
@@ -20,7 +23,8 @@ bytes), ``endless_headers``, ``cut`` (half a reply), ``nonsense`` (a text that i
 and perhaps ``accept`` (the spans are kept all the same). ``{}`` is no fault. An ``always`` rule holds for uploads that
 the script has nothing for.
 
-With ``--certificate`` (a file with key and chain) it speaks TLS.
+With ``--certificate`` (a file with key and chain) it speaks TLS. The project's keys are those of ``LANGFUSE_INIT_*``,
+if the environment has them.
 """
 
 from __future__ import annotations
@@ -30,60 +34,26 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import ssl
 import sys
-import threading
 import time
 import zlib
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.contract import scores
 from tests.contract.faults import misbehave, reset, send
+from tests.contract.models import price
 from tests.contract.otlp import BadRequest, decode_json, decode_protobuf
+from tests.contract.routes import answer
+from tests.contract.state import MAX_BODY, State
 
 TRACES = "/api/public/otel/v1/traces"
 COLLECTOR = "/v1/traces"  # any other OTLP/HTTP receiver's, where no key is asked for
 PUBLIC_KEY = "pk-lf-test"
 SECRET_KEY = "sk-lf-secret-0123456789"
-MAX_BODY = 20_000_000
-
-
-class State:
-    """What the server has received, and what it is to do next."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.reset()
-
-    def reset(self) -> None:
-        self.rows: dict[tuple[int, str, str, int], dict[str, Any]] = {}
-        self.requests: list[dict[str, Any]] = []
-        self.repeated = 0
-        self.last = 0.0
-        self.script: deque[dict[str, Any]] = deque()
-        self.rules: dict[str, Any] = {}
-
-    def next_fault(self) -> dict[str, Any]:
-        with self.lock:
-            if self.script:
-                return self.script.popleft()
-            return self.rules.get("always") or {}
-
-    def keep(self, observations: list[dict[str, Any]]) -> None:
-        with self.lock:
-            for row in observations:
-                key = (row["start_time"] // 60_000_000_000, row["trace_id"], row["id"], row["start_time"])
-                self.repeated += key in self.rows
-                self.rows[key] = row
-                self.last = time.time()
-
-    def refuses(self, observations: list[dict[str, Any]], size: int) -> int:
-        with self.lock:
-            poison = self.rules.get("poison", [])
-            if len(observations) > self.rules.get("max_spans", 10**9) or size > self.rules.get("max_bytes", MAX_BODY):
-                return 413
-            return 400 if any(row["name"] in poison for row in observations) else 0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -91,15 +61,15 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = 60
+    keys = (PUBLIC_KEY, SECRET_KEY)
+    disable_nagle_algorithm = True  # else each reply's body waits 40 ms for the acknowledgement of its headers
     state: State
 
     def log_message(self, format: str, *args: Any) -> None:
         """Write nothing: requests hold credentials."""
 
     def do_GET(self) -> None:
-        if self.path == "/api/public/health":
-            self._reply(200, {"status": "OK", "version": "4.16.0"})
-        elif self.path == "/_test/counts":
+        if self.path == "/_test/counts":
             with self.state.lock:
                 counts = {"unique": len(self.state.rows), "repeated": self.state.repeated, "last": self.state.last}
             self._reply(200, counts)
@@ -117,13 +87,12 @@ class Handler(BaseHTTPRequestHandler):
                     "repeated": self.state.repeated,
                 }
             self._reply(200, answer)
-        elif self.path == "/api/public/projects":
-            if self._authorised():
-                self._reply(200, {"data": [{"id": "project", "name": "test", "metadata": {}}]})
-        elif self.path == TRACES:
-            self._reply(405, {"message": "Method not allowed"})
+        elif self.path == "/_test/scores":
+            with self.state.lock:
+                kept = {"scores": list(self.state.scores.values()), "requests": list(self.state.score_requests)}
+            self._reply(200, kept)
         else:
-            self._reply(404, {"message": "Not found"})
+            self._route()
 
     def do_POST(self) -> None:
         if self.path in (TRACES, COLLECTOR):
@@ -131,14 +100,41 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path.startswith("/_test/"):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self._control(self.path[len("/_test/") :], json.loads(body or b"null"))
+        elif self.path == scores.PATH:
+            self._receive_score()
         else:
-            self.close_connection = True
-            self._reply(404, {"message": "Not found"})
+            self._route()
+
+    do_PATCH = do_DELETE = lambda self: self._route()
+
+    def _route(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._reply(*answer(self.state, self.command, self.path, raw, self._unauthorised()))
+
+    def _receive_score(self) -> None:
+        fault = self.state.next_score_fault()
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if fault and not fault.get("accept") and not fault.get("hang"):
+            status, reply = 0, None
+        else:
+            status, reply = answer(self.state, "POST", self.path, raw, self._unauthorised())
+        note = {"status": status, "time": time.time()}
+        with self.state.lock:
+            self.state.score_requests.append(note)
+        if fault.get("hang"):
+            time.sleep(float(fault["hang"]))
+        answered = misbehave(self, fault)
+        if answered is None:
+            self._reply(status, reply)
+        else:
+            note["status"] = answered
 
     def _control(self, command: str, argument: Any) -> None:
         with self.state.lock:
             if command == "script":
                 self.state.script = deque(argument)
+            elif command == "score_script":
+                self.state.score_script = deque(argument)
             elif command == "rules":
                 self.state.rules = argument
             elif command == "reset":
@@ -163,6 +159,8 @@ class Handler(BaseHTTPRequestHandler):
         status, answer, observations = self._judge(raw)
         if status == 200 and (not fault or fault.get("hang") or fault.get("accept") or fault.get("partial")):
             rejected = int(fault.get("partial", 0))
+            for row in observations[rejected:]:
+                price(row, self.state.models)
             self.state.keep(observations[rejected:])
             if rejected:
                 answer = {"partialSuccess": {"rejectedSpans": str(rejected), "errorMessage": "injected"}}
@@ -208,14 +206,9 @@ class Handler(BaseHTTPRequestHandler):
         return 200, ({"id": "job", "name": "otel-ingestion-job"} if observations else {}), observations
 
     def _unauthorised(self) -> str:
-        expected = base64.b64encode(f"{PUBLIC_KEY}:{SECRET_KEY}".encode()).decode()
+        public, secret = self.keys
+        expected = base64.b64encode(f"{public}:{secret}".encode()).decode()
         return "" if self.headers.get("Authorization") == f"Basic {expected}" else "Invalid credentials"
-
-    def _authorised(self) -> bool:
-        problem = self._unauthorised()
-        if problem:
-            self._reply(401, {"message": problem})
-        return not problem
 
     def _note(self, status: int | None, raw: bytes, spans: int) -> dict[str, Any]:
         note = {
@@ -255,6 +248,8 @@ def main() -> None:
     parser.add_argument("--certificate")
     arguments = parser.parse_args()
     Handler.state = State()
+    if "LANGFUSE_INIT_PROJECT_PUBLIC_KEY" in os.environ:
+        Handler.keys = tuple(os.environ[f"LANGFUSE_INIT_PROJECT_{kind}_KEY"] for kind in ("PUBLIC", "SECRET"))
     server = Server(("127.0.0.1", arguments.port), Handler)
     if arguments.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

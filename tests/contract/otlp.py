@@ -9,6 +9,8 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from tests.contract.times import nanoseconds
+
 TYPES = frozenset("span generation event embedding agent tool chain retriever guardrail evaluator".split())
 _METADATA = "langfuse.observation.metadata."
 
@@ -73,7 +75,8 @@ def _observation(raw: dict[str, Any], resource: dict[str, Any], scope: str) -> d
         raise BadRequest("a span without trace or span id")
     attributes = raw["attributes"]
     kind = str(attributes.get("langfuse.observation.type", "span")).lower()
-    usage = attributes.get("langfuse.observation.usage_details")
+    usage, cost = (attributes.get(f"langfuse.observation.{name}_details") for name in ("usage", "cost"))
+    first = attributes.get("langfuse.observation.completion_start_time")
     known = {key for key in attributes if key.startswith(("langfuse.", "user.", "session."))}
     metadata = {key[len(_METADATA) :]: value for key, value in attributes.items() if key.startswith(_METADATA)}
     if not scope.startswith("langfuse-sdk"):
@@ -93,6 +96,8 @@ def _observation(raw: dict[str, Any], resource: dict[str, Any], scope: str) -> d
         "metadata": metadata,
         "model": attributes.get("langfuse.observation.model.name"),
         "usage_details": json.loads(usage) if usage else {},
+        "cost_details": json.loads(cost) if cost else {},
+        "completion_start_time": nanoseconds(first.strip('"')) if first else None,
         "user_id": attributes.get("user.id"),
         "session_id": attributes.get("session.id"),
         "tags": attributes.get("langfuse.trace.tags", []),
@@ -104,6 +109,7 @@ def _observation(raw: dict[str, Any], resource: dict[str, Any], scope: str) -> d
         "otlp_status": {"code": raw["status"].get("code", 0), "message": raw["status"].get("message", "")},
         "resource": resource,
         "scope": scope,
+        "attributes": attributes,
     }
 
 

@@ -56,6 +56,9 @@ class Handler(BaseHTTPRequestHandler):
             _pass_on(self.connection, beyond)
 
     def do_POST(self) -> None:
+        self._forward()
+
+    def _forward(self) -> None:
         self._note()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if not self._let_in():
@@ -64,13 +67,16 @@ class Handler(BaseHTTPRequestHandler):
         headers = {k: v for k, v in self.headers.items() if not k.lower().startswith(("proxy-", "host"))}
         beyond = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=10)
         try:
-            beyond.request("POST", parts.path, body, headers)
+            beyond.request(self.command, parts.path, body, headers)
             reply = beyond.getresponse()
             self._answer(reply.status, reply.read(), reply.headers.get("Content-Type", ""))
         finally:
             beyond.close()
 
     def do_GET(self) -> None:
+        if not self.path.startswith("/"):
+            self._forward()
+            return
         with self.lock:
             if self.path == "/_test/forget":
                 self.seen.clear()

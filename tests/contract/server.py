@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ _UNVERIFIED.check_hostname = False
 _UNVERIFIED.verify_mode = ssl.CERT_NONE  # the test asks its own server, which may be one with a bad certificate
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_UNVERIFIED))
 
+_NOTHING: Mapping[str, str] = {}
+
 __all__ = ["PUBLIC_KEY", "SECRET_KEY", "TRACES", "ContractServer", "start_server"]
 
 
@@ -29,10 +32,13 @@ class ContractServer:
     public_key = PUBLIC_KEY
     secret_key = SECRET_KEY
 
-    def __init__(self, certificate: Path | None = None) -> None:
+    def __init__(
+        self, certificate: Path | None = None, *, port: int = 0, environ: Mapping[str, str] = _NOTHING
+    ) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._certificate = certificate
-        self.port = 0
+        self._environ = environ
+        self.port = port
         self.restart()
 
     @property
@@ -59,6 +65,18 @@ class ContractServer:
     def requests(self) -> list[dict[str, Any]]:
         """Return a note of each upload: status, spans, sha256 of the body, headers."""
         return self.received()["requests"]  # type: ignore[no-any-return]
+
+    def scores(self) -> list[dict[str, Any]]:
+        """Return the scores that were kept, in the order in which their ids first came."""
+        return self._call("GET", "/_test/scores")["scores"]  # type: ignore[no-any-return]
+
+    def score_requests(self) -> list[dict[str, Any]]:
+        """Return a note of each score that was posted: the status that was answered, and when."""
+        return self._call("GET", "/_test/scores")["requests"]  # type: ignore[no-any-return]
+
+    def script_scores(self, faults: list[dict[str, Any]]) -> None:
+        """Have the next scores meet these faults, one each."""
+        self._call("POST", "/_test/score_script", faults)
 
     def script(self, faults: list[dict[str, Any]]) -> None:
         """Have the next uploads meet these faults, one each."""
@@ -101,7 +119,7 @@ class ContractServer:
             stdout=subprocess.PIPE,
             text=True,
             cwd=_ROOT,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, **self._environ, "PYTHONPATH": path},
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import http.client
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.contract.server import PUBLIC_KEY, SECRET_KEY, TRACES, ContractServer, start_server
+from tests.contract.asking import call
+from tests.contract.server import TRACES, ContractServer
 
-KEYS = base64.b64encode(f"{PUBLIC_KEY}:{SECRET_KEY}".encode()).decode()
 SPAN = {
     "traceId": "a" * 32,
     "spanId": "b" * 16,
@@ -22,31 +19,6 @@ SPAN = {
     "endTimeUnixNano": "1700000001000000000",
     "attributes": [{"key": "langfuse.observation.type", "value": {"stringValue": "agent"}}],
 }
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ContractServer]:
-    server = start_server()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def server(running: ContractServer) -> ContractServer:
-    running.reset()
-    return running
-
-
-def call(server: ContractServer, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    sent = {"Content-Type": "application/json", "Authorization": f"Basic {KEYS}"}
-    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, path, body=data, headers=sent)
-    response = connection.getresponse()
-    answer = response.status, json.loads(response.read() or b"null")
-    connection.close()
-    return answer
 
 
 def request(*spans: Any) -> dict[str, Any]:

@@ -31,6 +31,7 @@ hex_id = st.integers(1, 2**64 - 1).map("{:016x}".format)
 hex_trace = st.integers(1, 2**128 - 1).map("{:032x}".format)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | hostile_text
 values = st.recursive(scalars, lambda v: st.lists(v, max_size=4) | st.dictionaries(hostile_text, v, max_size=4))
+further = st.booleans() | st.integers() | st.floats(allow_nan=False) | hostile_text | st.lists(hostile_text, max_size=3)
 hostile = st.builds(
     Observation,
     trace_id=hex_trace,
@@ -58,11 +59,27 @@ hostile = st.builds(
     app_root=st.booleans(),
     service_name=hostile_text,
     trace_state=st.none() | hostile_text,
+    attributes=st.none() | st.dictionaries(hostile_text.filter(bool), further, max_size=4),
 )
 
 
 def repaired(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def typed(value: Any) -> AnyValue:
+    if isinstance(value, bool):
+        return AnyValue(bool_value=value)
+    if isinstance(value, int):
+        return AnyValue(int_value=value) if -(2**63) <= value < 2**63 else AnyValue(string_value=to_json(value))
+    if isinstance(value, float):
+        return AnyValue(double_value=value)
+    if isinstance(value, str):
+        return AnyValue(string_value=repaired(value))
+    found = AnyValue()
+    found.array_value.SetInParent()
+    found.array_value.values.extend(AnyValue(string_value=repaired(text)) for text in value)
+    return found
 
 
 def with_official_classes(o: Observation) -> Span:
@@ -111,6 +128,8 @@ def with_official_classes(o: Observation) -> Span:
         tags = AnyValue()
         tags.array_value.values.extend(AnyValue(string_value=repaired(tag)) for tag in o.tags)
         span.attributes.append(KeyValue(key="langfuse.trace.tags", value=tags))
+    for key, value in (o.attributes or {}).items():
+        span.attributes.append(KeyValue(key=repaired(key), value=typed(value)))
     if o.level == "ERROR":
         span.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message=repaired(o.status_message or "")))
     return span

@@ -209,7 +209,6 @@ def test_a_path_that_yaml_has_split_is_recognised(text: str) -> None:
     "text",
     [
         "version: 1\nbudget: {}",
-        "version: 1\nscores: {}",
         "version: 1\nalerts: {}",
     ],
 )

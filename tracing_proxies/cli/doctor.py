@@ -13,10 +13,13 @@ import attrs
 import click
 
 from tracing_proxies import failures
+from tracing_proxies.cli.servers import find_host
 from tracing_proxies.diagnosis.application import import_modules, import_presets, is_installed
 from tracing_proxies.diagnosis.callables import look_at_callables
 from tracing_proxies.diagnosis.destination import look_at_destinations
 from tracing_proxies.diagnosis.finding import FINE, NOTE, WRONG, Finding
+from tracing_proxies.diagnosis.langfuse import look_at_langfuse
+from tracing_proxies.diagnosis.sdk import look_at_sdk
 from tracing_proxies.diagnosis.surroundings import look_around
 from tracing_proxies.errors import RegistryError
 from tracing_proxies.plugins import install_adapters
@@ -24,6 +27,7 @@ from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Registry
+from tracing_proxies.viewer.tree import plain
 from tracing_proxies.weaving.weaver import Weaver
 
 _SIGNS = {WRONG: "✗", NOTE: "!", FINE: "✓"}
@@ -31,25 +35,35 @@ _SIGNS = {WRONG: "✗", NOTE: "!", FINE: "✓"}
 
 @click.command()
 @click.option("--registry", type=click.Path(path_type=Path), help="The registry; else the next one upwards.")
+@click.option("--langfuse", is_flag=True, help="Look at the Langfuse server only, and closely; needs no registry.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def doctor(registry: Path | None, as_json: bool) -> None:
+def doctor(registry: Path | None, langfuse: bool, as_json: bool) -> None:
     """Import what the registry names, weave it for a moment, and say what was seen and what to do.
+
+    With --langfuse: whether the server is reached, takes the keys and spans, has our time, which version it is, how it
+    writes, and what it has.
 
     The exit status is 1 if something is wrong.
     """
-    path = find_registry(registry, os.environ, Path.cwd())
-    sys.path[:0] = [str(path.parent), os.getcwd()]
-    findings = list(examine(path))
+    about: object
+    if langfuse:
+        host = find_host(registry)
+        findings, about = list(look_at_langfuse(host, os.environ)), "the Langfuse server"
+    else:
+        path = about = find_registry(registry, os.environ, Path.cwd())
+        sys.path[:0] = [str(path.parent), os.getcwd()]
+        findings = list(examine(path))
     wrong = sum(finding.level == WRONG for finding in findings)
     if as_json:
         found = [attrs.asdict(finding) for finding in findings]
-        click.echo(json.dumps({"registry": str(path), "findings": found}, indent=2))
+        named = {} if langfuse else {"registry": str(about)}
+        click.echo(json.dumps({**named, "findings": found}, indent=2))
     else:
         for finding in findings:
-            click.echo(f"{_SIGNS[finding.level]} {finding.about}: {finding.seen}")
+            click.echo(plain(f"{_SIGNS[finding.level]} {finding.about}: {finding.seen}"))
             if finding.todo:
                 click.echo(f"    {finding.todo}")
-        click.echo(f"{wrong} wrong, {sum(finding.level == NOTE for finding in findings)} to know, in {path}")
+        click.echo(f"{wrong} wrong, {sum(finding.level == NOTE for finding in findings)} to know, in {about}")
     raise SystemExit(1 if wrong else 0)
 
 
@@ -89,6 +103,7 @@ def _look_at_code(registry: Registry) -> Iterator[Finding]:
         yield from _hooks(registry, weaver)
         yield Finding(FINE, "targets", f"{len(weaver.targets())} callables are traced.")
         yield from look_at_callables(weaver)
+        yield from look_at_sdk(registry)
         yield from look_around(registry, {target.module.partition(".")[0] for target in weaver.targets()})
     finally:
         weaver.undo()

@@ -9,10 +9,12 @@ import click
 from tracing_proxies.cli.check import check
 from tracing_proxies.cli.config import config
 from tracing_proxies.cli.control import off, on, reload
+from tracing_proxies.cli.dashboards import dashboards
 from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
 from tracing_proxies.cli.explain import explain
 from tracing_proxies.cli.mask import mask, unmask
+from tracing_proxies.cli.metrics import metrics
 from tracing_proxies.cli.push import push_store
 from tracing_proxies.cli.report import report
 from tracing_proxies.cli.run import run
@@ -45,6 +47,8 @@ commands.add_command(unmask)
 commands.add_command(off)
 commands.add_command(on)
 commands.add_command(reload)
+commands.add_command(dashboards)
+commands.add_command(metrics)
 commands.add_command(ui)
 commands.add_command(report)
 commands.add_command(show)

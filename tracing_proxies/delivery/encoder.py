@@ -11,8 +11,10 @@ A metadata value over 200 characters stays whole in the span: the server's lists
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from tracing_proxies.delivery.text import to_attribute, to_bytes, to_json, to_key
 from tracing_proxies.recording.observation import Observation
@@ -44,7 +46,7 @@ def encode_span(observation: Observation) -> bytes:
     # Taken apart at once: 0.15 us, where reading the fields one by one takes 0.6.
     (
         trace_id, span_id, parent_id, name, kind, start, end, level, status, given, result, metadata, model, usage,
-        user, session, tags, trace_name, environment, release, version, weight, app_root, _service, state,
+        user, session, tags, trace_name, environment, release, version, weight, app_root, _service, state, more,
     ) = observation  # fmt: skip
     parts = [_trace_id(trace_id), b"\x12\x08", _identifier(span_id, 8)]
     add = parts.append
@@ -80,6 +82,9 @@ def encode_span(observation: Observation) -> bytes:
         add(_attribute("session.id", session[:MAX_ID_CHARS]))
     if tags:
         add(_tags(tags))
+    if more:
+        for key, value in more.items():
+            add(_any_attribute(key, value))
     if level == "ERROR":
         add(_field(b"\x7a", (_field(b"\x12", to_bytes(status)) if status else b"") + _CODE_ERROR))
     return b"".join(parts)
@@ -231,9 +236,28 @@ def _key_value(tag: bytes, key: str, data: bytes) -> bytes:
 
 @lru_cache(maxsize=512)
 def _tags(tags: tuple[str, ...]) -> bytes:
-    values = b"".join(_field(b"\x0a", _field(b"\x0a", to_bytes(tag))) for tag in tags)
+    return _texts("langfuse.trace.tags", tags)
+
+
+def _texts(key: str, texts: Sequence[str]) -> bytes:
+    values = b"".join(_field(b"\x0a", _field(b"\x0a", to_bytes(text))) for text in texts)
     value = _field(b"\x12", _field(b"\x2a", values))
-    return _field(b"\x4a", _key_field("langfuse.trace.tags") + value)
+    return _field(b"\x4a", _field(b"\x0a", to_bytes(key)) + value)
+
+
+def _any_attribute(key: str, value: Any) -> bytes:
+    """Encode an attribute in the type of its value; what OTLP has no type for becomes JSON text."""
+    if type(value) is bool:
+        return _field(b"\x4a", _field(b"\x0a", to_bytes(key)) + (b"\x12\x02\x10\x01" if value else b"\x12\x02\x10\x00"))
+    if type(value) is int and -(2**63) <= value < 2**63:
+        number = b"\x18" + _varint(value & _MAX_FIXED64)
+        return _field(b"\x4a", _field(b"\x0a", to_bytes(key)) + _field(b"\x12", number))
+    if type(value) is float:
+        number = b"\x21" + struct.pack("<d", value)
+        return _field(b"\x4a", _field(b"\x0a", to_bytes(key)) + _field(b"\x12", number))
+    if type(value) in (list, tuple) and all(type(item) is str for item in value):
+        return _texts(key, value)
+    return _key_value(b"\x4a", key, to_bytes(to_attribute(value)))
 
 
 def _field(tag: bytes, data: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 
@@ -71,6 +71,15 @@ class Preparer:
         prepared: Observation | None = span.prepared
         return prepared
 
+    def mask(self, name: str, value: Any) -> Any:
+        """Mask a value of the application's that is no part of a span, as if it stood under a name."""
+        return self._masker.field(name, value)
+
+    @property
+    def environment(self) -> str:
+        """The environment that stands on every span."""
+        return self._service_fields[0]
+
     def _prepare(self, span: Span) -> Observation:
         # Written out for speed: most spans have no more than a name, times, arguments and a result.
         masker, trace, tightening = self._masker, span.trace, span.recipe.policy.masking
@@ -108,10 +117,15 @@ class Preparer:
             span.app_root,
             self._service_name,
             None if trace.state is None else trace.state.to_header(),
+            None,
         )
         prepared: Observation = _new(Observation, fields)
+        if type(span) is not Span:  # another library has made it, and it may say more
+            prepared = cast(Any, span).complete(prepared, masker)
         if self._withheld or tightening.withhold:
-            return prepared._replace(**dict(_EMPTIED[part] for part in (*self._withheld, *tightening.withhold)))
+            return prepared._replace(
+                attributes=None, **dict(_EMPTIED[part] for part in (*self._withheld, *tightening.withhold))
+            )
         return prepared
 
     def _name(self, masker: Masker, name: str) -> str:

@@ -57,6 +57,8 @@ class SpoolLane(Lane):
         storage = self._shipper.storage
         assert storage is not None, "a lane with a spool is for a sink that has one"
         self._storage: Storage = storage
+        self._batch = int(getattr(sink, "most_spans", BATCH_SPANS))
+        self._ordered = bool(getattr(sink, "ordered", False))
         self._spool = spool or Spool(PosixDisk(storage.folder), max_size=storage.max_size, max_age=storage.max_age)
         super().__init__(sink, ledger, max_bytes=max_bytes, contain=contain, **arguments)
 
@@ -69,7 +71,7 @@ class SpoolLane(Lane):
         self._on_disk = 0
         self._unsynced = False
         self._sends_loose = False
-        self._most_spans = BATCH_SPANS
+        self._most_spans = self._batch
         self._since: float | None = None
         self._seen_drops: Counter[str] = Counter()
         self._adopted = {"delivered": 0, "dropped": 0}
@@ -280,7 +282,8 @@ class SpoolLane(Lane):
             return None, self._loose[0]
         if self._lingers() > 0:
             return None
-        items = self._spool.next(most_spans=self._most_spans, most_bytes=MOST_BYTES, smallest=bool(self.reason))
+        smallest = bool(self.reason) and not self._ordered
+        items = self._spool.next(most_spans=self._most_spans, most_bytes=MOST_BYTES, smallest=smallest)
         if items is None:
             self._since = None
             return None
@@ -321,7 +324,7 @@ class SpoolLane(Lane):
             return
         self._partial = (items, rest) if rest else None
         if not rest:
-            self._most_spans = min(BATCH_SPANS, self._most_spans * 2)
+            self._most_spans = min(self._batch, self._most_spans * 2)
         if not self._spool.spans and not self._loose:
             self._since = None
 

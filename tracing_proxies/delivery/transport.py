@@ -11,6 +11,7 @@ import ssl
 import time
 import urllib.parse
 from collections.abc import Mapping
+from typing import Final
 
 from tracing_proxies.delivery.connecting import Connector, ProxyRefusal, find_proxy
 from tracing_proxies.delivery.deadline import DeadlineSocket, TooMuch
@@ -19,6 +20,8 @@ from tracing_proxies.delivery.reply import REFUSED_PAUSE, Reply, Verdict, judge
 CONNECT_TIMEOUT = 3.0
 READ_TIMEOUT = 10.0
 MAX_REPLY_BYTES = 64 * 1024
+OTLP: Final[Mapping[str, str]] = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
+JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
 _MOST_RECEIVED = 2 * MAX_REPLY_BYTES  # with the headers
 _USER_AGENT = "tracing-proxies"
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -38,6 +41,7 @@ class Transport:
         connect_timeout: seconds, for the name, the connection, the proxy and the TLS handshake together.
         read_timeout: seconds from the request's first byte to the reply's last.
         tls: verification settings, for a private certificate authority; None for the system's.
+        media: the headers that say what a body is.
 
     Raises:
         ValueError: the URL is not an http or https address, or a header cannot be sent.
@@ -51,7 +55,9 @@ class Transport:
         connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float = READ_TIMEOUT,
         tls: ssl.SSLContext | None = None,
+        media: Mapping[str, str] = OTLP,
     ) -> None:
+        self._media = media
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("the server's address must begin with http:// or https:// and name a host")
@@ -102,8 +108,7 @@ class Transport:
         before = self._headers
         self._headers = {
             **headers,
-            "Content-Type": "application/x-protobuf",
-            "Content-Encoding": "gzip",
+            **self._media,
             "Accept": "application/json",
             "User-Agent": _USER_AGENT,
         }
@@ -130,7 +135,7 @@ class Transport:
 
         Args:
             path: from the root of the server's address.
-            payload: gzip, in one member or several.
+            payload: as ``media`` says; gzip may be in one member or several.
         """
         if self._pid != os.getpid():
             # The parent's connection is the parent's: closing our copy of the descriptor sends nothing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -23,6 +24,8 @@ class Observation(NamedTuple):
         sampling_weight: how many calls this span stands for, 1.0 where everything is kept.
         trace_state: what all services are told of the trace, W3C ``tracestate``: ``ot=th:…;rv:…`` where it was sampled.
         app_root: whether no recorded span of this process stands above it.
+        attributes: what else a span that another library has made says of itself, by OTLP attribute: texts, numbers,
+            truth values and lists of texts; None where there is nothing.
     """
 
     trace_id: str
@@ -50,3 +53,4 @@ class Observation(NamedTuple):
     app_root: bool
     service_name: str
     trace_state: str | None = None
+    attributes: Mapping[str, Any] | None = None

@@ -107,6 +107,7 @@ class Recipe:
         self.session = policy.session
         self.user = policy.user
         self.outcome = tuple((f"outcome.{key}", value) for key, value in policy.outcome.items())
+        self.outcome += tuple((f"score.{key}", value) for key, value in policy.scores.items())
         self.error_when = policy.error_when
         self.error_message = policy.error_message
         self.level = policy.level or "DEFAULT"

@@ -15,7 +15,7 @@ from tracing_proxies.registry.policy import Layer, chain_of, layers_of
 from tracing_proxies.registry.written import write_value
 
 _FIELDS: Final = {"if": "condition"}
-_ADDED: Final = ("metadata", "outcome", "usage")
+_ADDED: Final = ("metadata", "outcome", "scores", "usage")
 """Settings whose entries are settled one by one, so that a weaker layer can add to a stronger one's."""
 _REPLACED: Final = ("input", "output")
 """Settings that stand for one side of the capture."""
@@ -67,7 +67,7 @@ def _part(setting: Setting) -> str:
 
 
 def _entry_of(setting: Setting) -> str:
-    return setting.key if setting.key.startswith(("metadata.", "outcome.")) else ""
+    return setting.key if setting.key.startswith(("metadata.", "outcome.", "scores.")) else ""
 
 
 def _withheld(setting: Setting) -> Setting:

@@ -99,6 +99,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("defaults", _TOP, "section", "The settings that hold where nothing else is said.", section="defaults"),
     Key("roles", _TOP, "named", "Bundles of settings, by name.", section="role"),
     Key("trace", _TOP, "rules", "The rules; of those that match a target the last one wins."),
+    Key("scores", _TOP, "section", "What is scored without a rule that says so.", section="scores", users_only=True),
     Key("reload", _TOP, "section", "How a running process takes up changes of its registry.", section="reload",
         users_only=True),
     Key("preset", _TOP, "section", "What a preset file says of itself.", section="preset", presets_only=True),
@@ -160,6 +161,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("language", ("masking.presidio",), "text", "The language of the texts.", "en"),
     Key("entities", ("masking.presidio",), "texts", "What is looked for, by Presidio's names.", "PERSON, LOCATION"),
     Key("threshold", ("masking.presidio",), "share", "The score from which on a find counts.", "50%"),
+    Key("success", ("scores",), "flag", "Whether each agent's observation is scored as a success or not.", "true"),
+    Key("confidence", ("scores",), "flag", "Whether an `outcome.confidence` that is a number becomes a score.", "true"),
     Key("watch", ("reload",), "interval", "Within what time a change of the files takes effect; off: never by itself.",
         "2s"),
     Key("signal", ("reload",), "choice", "The signal at which the files are read again; none (or off): no signal.",
@@ -186,6 +189,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("session", _BUNDLE, "value", "The session that the trace belongs to.", unseen=_EARLY),
     Key("user", _BUNDLE, "value", "The user that the trace belongs to.", unseen=_EARLY),
     Key("outcome", _BUNDLE, "mapping", "What was decided, by name; recorded as metadata `outcome.<name>`."),
+    Key("scores", _BUNDLE, "mapping",
+        "Scores of the observation, by name: numbers, truth values or texts; recorded as metadata `score.<name>` too."),
     Key("error_when", _BUNDLE, "path", "A condition on the result that makes the span an error.",
         unseen=_RETURNED),
     Key("error_message", _BUNDLE, "value", "The message of such an error.", "the value that the condition judged",
@@ -207,8 +212,9 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("masking", ("rule", "role", "use"), "section", "What the rule hides besides.", section="rule.masking"),
     Key("fold", _RULE, "entry", "`module:factory` of what folds a stream into one output.", presets_only=True),
     Key("delegate", _RULE, "entry", "`module:function` that records the call instead.", presets_only=True),
-    Key("native", ("use",), "choice", "What becomes of the spans that the framework emits.", "what the preset says",
-        NATIVE),
+    Key("native", ("use",), "choice",
+        "What becomes of the spans that the framework emits: mute drops them, adopt takes them into the same traces, "
+        "keep leaves them alone.", "what the preset says", NATIVE),
     Key("native", ("preset",), "choice", "What becomes of the spans that the framework emits.", "keep", NATIVE,
         presets_only=True),
     Key("requires", ("preset",), "text", "The distribution that must be installed.", presets_only=True),
@@ -219,11 +225,7 @@ KEYS: Final[tuple[Key, ...]] = (
 
 LATER: Final[tuple[Later, ...]] = (
     Later("registry", "budget"),
-    Later("registry", "scores"),
     Later("registry", "alerts"),
-    Later("use", "native", "adopt", "adopt"),
-    Later("preset", "native", "adopt", "adopt"),
-    Later("rule", "scores"),
 )
 
 

@@ -87,6 +87,7 @@ class Settings:
     session: Value | None = None
     user: Value | None = None
     outcome: Mapping[str, Value] = EMPTY
+    scores: Mapping[str, Value] = EMPTY
     error_when: CapturePath | None = None
     error_message: Value | None = None
     level: str | None = None
@@ -254,6 +255,19 @@ class ReloadSettings:
     signal: str | None = "SIGHUP"
 
 
+@attrs.frozen
+class ScoreSettings:
+    """What is scored without a rule that says so.
+
+    Args:
+        success: each agent's observation, as a success or not.
+        confidence: an ``outcome.confidence`` that is a number.
+    """
+
+    success: bool = True
+    confidence: bool = True
+
+
 @attrs.frozen(eq=False)
 class Preset:
     """One preset that is in use.
@@ -303,6 +317,7 @@ class Registry:
     masking: MaskingSettings
     spool: SpoolSettings = SpoolSettings()
     reload: ReloadSettings = ReloadSettings()
+    scores: ScoreSettings = ScoreSettings()
     sources: Sources | None = None
     stated: Mapping[str, Any] = attrs.field(default=EMPTY, repr=False)
     # Policies by the rules that they come from; `policy.resolve_policy` fills it.

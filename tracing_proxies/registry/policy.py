@@ -26,6 +26,7 @@ class Policy:
         chain: all rules that matched, the last one first.
         name: None for the default, the qualified name without its module.
         outcome: values that are recorded as metadata ``outcome.<key>``.
+        scores: values that are recorded as metadata ``score.<key>``, and sent as scores.
         condition: the `if:`, judged per call.
         critical: whether the trace outlives every budget, judged per call.
         sample: the share of calls that is recorded.
@@ -50,6 +51,7 @@ class Policy:
     session: Value | None = None
     user: Value | None = None
     outcome: Mapping[str, Value] = EMPTY
+    scores: Mapping[str, Value] = EMPTY
     error_when: CapturePath | None = None
     error_message: Value | None = None
     level: str | None = None
@@ -166,6 +168,7 @@ def _compile(chain: tuple[Rule, ...], layers: Sequence[Settings], withheld: froz
         session=strongest("session"),
         user=strongest("user"),
         outcome=EMPTY if "metadata" in withheld else _merged(layers, "outcome"),
+        scores=EMPTY if "metadata" in withheld else _merged(layers, "scores"),
         error_when=strongest("error_when"),
         error_message=strongest("error_message"),
         level=strongest("level"),

@@ -16,6 +16,7 @@ RECORDED_AS: Final[Mapping[str, str | None]] = {
     "output": None,
     "metadata": None,
     "outcome": None,
+    "scores": None,
     "tags": None,
     "name": None,
     "session": "session_id",

@@ -216,7 +216,7 @@ def _row(observation: Observation, *, repair: bool = False) -> tuple[Any, ...]:
         o.status_message,
         o.input,
         o.output,
-        to_json(o.metadata) if o.metadata else "{}",
+        to_json({**o.metadata, **(o.attributes or {})}) if o.metadata or o.attributes else "{}",
         o.model,
         to_json(o.usage_details) if o.usage_details else "{}",
         o.user_id,

@@ -14,7 +14,7 @@ from tracing_proxies.delivery.sinks.dissecting import Dissector, Part
 from tracing_proxies.delivery.sinks.protocol import Health, Outcome, Parcel, Shipped, Storage
 from tracing_proxies.delivery.slices import Slices
 from tracing_proxies.delivery.spool.dead import DeadLetters
-from tracing_proxies.delivery.transport import Transport
+from tracing_proxies.delivery.transport import OTLP, Transport
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.observation import Observation
 
@@ -42,6 +42,9 @@ class OtlpSink:
         scope_version: version of the instrumentation scope.
         storage: where requests are kept that the server does not take; None keeps them in memory.
         tls: verification settings, for a private certificate authority.
+        ordered: whether what was packed first must arrive first, though a server that may be down is then tried with a
+            larger request.
+        media: the headers that say what a request is.
 
     Raises:
         ValueError: the address is not one of http or https, or a header cannot be sent.
@@ -63,17 +66,22 @@ class OtlpSink:
         scope_version: str = "",
         storage: Storage | None = None,
         tls: ssl.SSLContext | None = None,
+        ordered: bool = False,
+        media: Mapping[str, str] = OTLP,
     ) -> None:
+        self.ordered = ordered
         self.name = name
         self.linger = linger
         self.storage = storage
         self._path = path
         self._renew = renew
         self._max_bytes = max_batch_bytes - _ENVELOPE_BYTES
-        self._max_spans = max_batch_spans
+        self._max_spans = self.most_spans = max_batch_spans
         self._scope = encode_scope(scope_version)
         self._health = Health()
-        self._transport = Transport(url, headers, connect_timeout=connect_timeout, read_timeout=read_timeout, tls=tls)
+        self._transport = Transport(
+            url, headers, connect_timeout=connect_timeout, read_timeout=read_timeout, tls=tls, media=media
+        )
         self._next_transport: Transport | None = None
         self._patience: float | None = None
         self.dead = None if storage is None else DeadLetters(storage.folder)

@@ -95,7 +95,11 @@ class Health:
 
 @runtime_checkable
 class Shipper(Protocol):
-    """A sink whose requests can be kept on disk: what it sends does not depend on when."""
+    """A sink whose requests can be kept on disk: what it sends does not depend on when.
+
+    Two things are optional: ``most_spans``, how many spans there may be in one exchange, and ``ordered``, whether what
+    was packed first must arrive first.
+    """
 
     storage: Storage | None
 
