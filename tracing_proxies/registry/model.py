@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies.errors import Place
+from tracing_proxies.registry.alerting import AlertSettings
 from tracing_proxies.registry.keys import KEEPS
 from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightening
 from tracing_proxies.registry.origins import NO_ORIGINS, Origin, Origins
@@ -254,6 +255,17 @@ class ReloadSettings:
     signal: str | None = "SIGHUP"
 
 
+@attrs.frozen
+class LoggingSettings:
+    """What the application's own log records get from tracing.
+
+    Args:
+        trace_ids: whether they carry the ids of trace and span.
+    """
+
+    trace_ids: bool = False
+
+
 @attrs.frozen(eq=False)
 class Preset:
     """One preset that is in use.
@@ -303,6 +315,8 @@ class Registry:
     masking: MaskingSettings
     spool: SpoolSettings = SpoolSettings()
     reload: ReloadSettings = ReloadSettings()
+    alerts: AlertSettings = AlertSettings()
+    logging: LoggingSettings = LoggingSettings()
     sources: Sources | None = None
     stated: Mapping[str, Any] = attrs.field(default=EMPTY, repr=False)
     # Policies by the rules that they come from; `policy.resolve_policy` fills it.
