@@ -54,12 +54,11 @@ MEASURES: Final[Mapping[str, Measure]] = MappingProxyType(
         "agent_throughput": Measure(RATE, "How many calls of an agent end.", by_agent=True, calls=True),
         "throughput": Measure(RATE, "How many traced calls end, over all targets.", calls=True),
         "error_rate": Measure(SHARE, "The share of all traced calls that failed.", calls=True),
-        "tracing_overhead": Measure(DURATION, "The longest that tracing has held one call of an agent up."),
+        "calls_held_up": Measure(NUMBER, "How many calls tracing has held up for longer than `sampling.max_latency`."),
         "trace_success": Measure(SHARE, "Of the spans that were not left out on purpose, the share that is not lost."),
-        "langfuse_reachable": Measure(NUMBER, "1 while the Langfuse server takes what is sent, 0 while it does not."),
+        "langfuse_reachable": Measure(NUMBER, "1 while the Langfuse server answers and takes the keys, 0 while it does not."),
         "delivery_lag": Measure(DURATION, "How old the oldest span is that waits for its destination."),
         "spool_fill": Measure(SHARE, "How full the spool is, of its `max_size`."),
-        "queue_fill": Measure(SHARE, "How full the queue in memory is."),
         "degradation": Measure(NUMBER, "How many steps of detail the budget has taken away; 0 for full detail."),
         "internal_failures": Measure(RATE, "How often the tracing layer itself fails."),
     }
@@ -122,7 +121,7 @@ SHIPPED: Final[Mapping[str, AlertRule]] = MappingProxyType(
     {
         rule.name: rule
         for rule in (
-            AlertRule("tracing_overhead", "tracing_overhead", "above", 0.1, hold=0.0,
+            AlertRule("tracing_overhead", "calls_held_up", "above", 0.0, hold=0.0,
                       summary="tracing holds an agent's operations up"),
             AlertRule("trace_success", "trace_success", "below", 0.95, severity="critical",
                       summary="traces are lost"),

@@ -1,0 +1,175 @@
+"""What a rule's metric is, of the metrics that are collected: read within the process, and asked for in PromQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Final, Protocol
+
+import attrs
+
+from tracing_proxies.monitoring.alert_judging import Reading
+from tracing_proxies.registry.alerting import RATE, AlertRule
+
+_AGENT: Final = "agent"
+_CALLS: Final = "tracing_proxies_calls_total"
+_SIGMAS: Final = 3
+
+
+class Collector(Protocol):
+    """What is asked of the collected metrics."""
+
+    def read(self, metric: str, window: float, **labels: str) -> float | None: ...
+
+    def labels(self, metric: str) -> list[dict[str, str]]: ...
+
+
+@attrs.frozen
+class _Source:
+    """Where one metric of rules comes from.
+
+    Args:
+        metric: its name among the collected ones.
+        labels: the series that are taken together.
+        promql: the same in PromQL; ``%(window)s`` and ``%(offset)s`` stand for a range and what follows it, ``%(only)s``
+            for the labels of one agent.
+    """
+
+    metric: str
+    promql: str
+    labels: Mapping[str, str] = MappingProxyType({})
+
+
+def _quantile(quantile: str) -> _Source:
+    promql = (
+        f"histogram_quantile({quantile}, sum by (le, target) "
+        "(rate(tracing_proxies_call_duration_seconds_bucket%(only)s[%(window)s]%(offset)s)))"
+    )
+    return _Source("tracing_proxies_call_duration_quantile_seconds", promql, {"quantile": quantile})
+
+
+def _failed(by: str, only: str) -> str:
+    errors = f'sum{by} (increase({_CALLS}{{{only}outcome="error"}}[%(window)s]%(offset)s))'
+    return f"{errors} / sum{by} (increase({_CALLS}{{{only}}}[%(window)s]%(offset)s))"
+
+
+_SPANS: Final = "tracing_proxies_spans_total"
+_HELD: Final = "tracing_proxies_calls_held_up_total"
+SOURCES: Final[Mapping[str, _Source]] = MappingProxyType(
+    {
+        "agent_error_rate": _Source("tracing_proxies_error_ratio", _failed(" by (target)", "%(also)s")),
+        "agent_latency_p50": _quantile("0.5"),
+        "agent_latency_p95": _quantile("0.95"),
+        "agent_latency_p99": _quantile("0.99"),
+        "agent_throughput": _Source(
+            "tracing_proxies_calls_per_second", f"sum by (target) (rate({_CALLS}%(only)s[%(window)s]%(offset)s))"
+        ),
+        "throughput": _Source("tracing_proxies_calls_per_second", f"sum(rate({_CALLS}[%(window)s]%(offset)s))"),
+        "error_rate": _Source("tracing_proxies_error_ratio", _failed("", "")),
+        "calls_held_up": _Source(
+            _HELD,
+            # A counter that has just come into being has no increase yet.
+            f"sum by (target) (increase({_HELD}[%(window)s]%(offset)s) or ({_HELD} unless {_HELD} offset %(window)s))",
+        ),
+        "trace_success": _Source(
+            "tracing_proxies_trace_success_ratio",
+            f'sum by (sink) (increase({_SPANS}{{fate="delivered"}}[%(window)s]%(offset)s)) / '
+            f'sum by (sink) (increase({_SPANS}{{fate=~"delivered|dropped"}}[%(window)s]%(offset)s))',
+        ),
+        "langfuse_reachable": _Source(
+            "tracing_proxies_sink_healthy",
+            'min(tracing_proxies_sink_healthy{sink="langfuse"}%(offset)s)',
+            {"sink": "langfuse"},
+        ),
+        "delivery_lag": _Source(
+            "tracing_proxies_delivery_lag_seconds", "max(tracing_proxies_delivery_lag_seconds%(offset)s)"
+        ),
+        "spool_fill": _Source(
+            "tracing_proxies_spool_fill_ratio",
+            "max by (sink) (tracing_proxies_spool_bytes%(offset)s / tracing_proxies_spool_max_bytes%(offset)s)",
+        ),
+        "degradation": _Source("tracing_proxies_sampling_step", "max(tracing_proxies_sampling_step%(offset)s)"),
+        "internal_failures": _Source(
+            "tracing_proxies_failures_total", "sum(rate(tracing_proxies_failures_total[%(window)s]%(offset)s))"
+        ),
+    }
+)
+
+
+class Measures:
+    """Reads what rules watch.
+
+    Args:
+        collector: the collected metrics.
+        reachable: tells whether the Langfuse server answers, by asking it, where nothing was sent lately; None where
+            there is none or that is not known.
+    """
+
+    def __init__(self, collector: Collector, reachable: Callable[[], bool | None] = lambda: None) -> None:
+        self._collector = collector
+        self._reachable = reachable
+
+    def read(self, rule: AlertRule, subject: str) -> Reading:
+        """Return what a rule's metric is for a subject: the target of an agent's calls, or "" for the whole."""
+        source, labels = SOURCES[rule.metric], {}
+        if rule.measure.by_agent:
+            labels = {"observation": _AGENT, "target": subject}
+        value = self._collector.read(source.metric, rule.window, **source.labels, **labels)
+        if rule.metric == "langfuse_reachable":
+            asked = self._reachable()
+            value = value if asked is None else min(float(asked), 1.0 if value is None else value)
+        elif rule.metric == "internal_failures" and value is not None:
+            value /= rule.window
+        calls = self._collector.read(_CALLS, rule.window, **labels) if rule.measure.calls else None
+        return Reading(value, calls)
+
+    def subjects(self, rule: AlertRule) -> list[str]:
+        """Return the targets of agents that a rule is about: by target, by name in its class, or by the span's name."""
+        found = [series for series in self._collector.labels(_CALLS) if series["observation"] == _AGENT]
+        return list(dict.fromkeys(series["target"] for series in found if _is_meant(rule.agent, series)))
+
+
+def _is_meant(pattern: str, series: Mapping[str, str]) -> bool:
+    target = series["target"]
+    return any(fnmatchcase(name, pattern) for name in (target, target.partition(":")[2], series["name"]))
+
+
+def to_promql(rule: AlertRule) -> str:
+    """Write when a rule is wrong in PromQL.
+
+    A baseline is the metric over its time before the window, where the process itself takes the median of what it was.
+    """
+    measure, window = rule.measure, _seconds(rule.window)
+    now, before = _ask(rule, window), _ask(rule, _seconds(rule.baseline), f" offset {window}")
+    if rule.comparison in ("above", "below"):
+        wrong = f"{now} {'>' if rule.comparison == 'above' else '<'} {rule.limit:.10g}"
+    elif rule.comparison == "rises":
+        wrong = f"{now} > {1 + rule.limit:.10g} * {before}"
+    else:
+        wrong = f"{now} < {1 - rule.limit:.10g} * {before}"
+        if measure.unit == RATE:
+            size = f"{rule.window:.10g}"
+            wrong += f" and ({before} - {now}) * {size} > {_SIGMAS} * sqrt({before} * {size})"
+    if rule.at_least:
+        by = " by (target)" if measure.by_agent else ""
+        only = _only(rule) if measure.by_agent else ""
+        wrong += f" and sum{by} (increase({_CALLS}{only}[{window}])) >= {rule.at_least}"
+    return wrong
+
+
+def _ask(rule: AlertRule, window: str, offset: str = "") -> str:
+    only = _only(rule)
+    filled = {"window": window, "offset": offset, "only": only, "also": only[1:-1] + ","}
+    return f"({SOURCES[rule.metric].promql % filled})"
+
+
+def _only(rule: AlertRule) -> str:
+    if rule.agent == "*":
+        return '{observation="agent"}'
+    pattern = "".join({"*": ".*", "?": "."}.get(c, c if c.isalnum() or c == "_" else "\\\\" + c) for c in rule.agent)
+    return f'{{observation="agent",target=~"(.*:)?{pattern}"}}'
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f}s"
