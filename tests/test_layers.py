@@ -18,6 +18,7 @@ ORDER = {
     "recording": 3,
     "weaving": 4,
     "delivery": 4,
+    "monitoring": 5,
     "listeners": 5,
     "control": 5,
     "destinations": 5,
