@@ -82,9 +82,7 @@ def _section(draw: st.DrawFn, section: str, preset: bool, odd: list[Any]) -> dic
         if not (key.users_only if preset else key.presets_only) or _rarely(draw):
             found[key.name] = draw(st.sampled_from(odd)) if _rarely(draw) else draw(_value(key, preset, odd))
     if _rarely(draw):
-        found[draw(st.sampled_from(["nmae", "5", "budget", "scores", "retention", "x"]))] = draw(
-            st.sampled_from(odd)
-        )
+        found[draw(st.sampled_from(["nmae", "5", "budget", "scores", "retention", "x"]))] = draw(st.sampled_from(odd))
     return found
 
 

@@ -32,8 +32,8 @@ class _Source:
     Args:
         metric: its name among the collected ones.
         labels: the series that are taken together.
-        promql: the same in PromQL; ``%(window)s`` and ``%(offset)s`` stand for a range and what follows it, ``%(only)s``
-            for the labels of one agent.
+        promql: the same in PromQL; ``%(window)s`` and ``%(offset)s`` stand for a range and what follows it,
+            ``%(only)s`` for the labels of agents.
     """
 
     metric: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import attrs
@@ -25,7 +24,7 @@ class Alerts:
     Args:
         rules: what is watched.
         read: tells what a rule's metric is for a subject, which is "" where it is about the whole.
-        subjects: tells the agents that there are of a rule's metric.
+        subjects: tells the agents that a rule is about.
         clock: seconds, monotonic.
     """
 
@@ -96,7 +95,7 @@ class Alerts:
         if not rule.measure.by_agent:
             wanted: Iterable[str] = ("",)
         else:
-            wanted = [agent for agent in self._subjects(rule) if fnmatchcase(agent, rule.agent)]
+            wanted = self._subjects(rule)
         for subject in wanted:
             if subject not in known and len(known) < MOST_SUBJECTS:
                 known[subject] = Alert(rule, subject, self._told[rule.name])

@@ -1,4 +1,4 @@
-"""One request to one server and its answer, within one deadline for all of it; for what is asked and told now and then."""
+"""One request to one server and its answer, within one deadline, for what is asked or told now and then."""
 
 from __future__ import annotations
 
@@ -21,7 +21,16 @@ _USER_AGENT: Final = "tracing-proxies"
 
 
 class ExchangeError(Exception):
-    """Says why there is no answer, without anything of the address but the host."""
+    """Says why there is no answer, without anything of the address but the host.
+
+    Args:
+        where: the host.
+        why: as the rest of a sentence that begins with it.
+    """
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(f"{where} {why}")
+        self.why = why
 
 
 @attrs.frozen
@@ -60,9 +69,9 @@ def exchange(
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ExchangeError("the address is none") from None
+        raise ExchangeError("the address", "is none") from None
     if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable() or " " in url:
-        raise ExchangeError("the address must begin with http:// or https:// and name a host")
+        raise ExchangeError("the address", "must begin with http:// or https:// and name a host")
     port = port or (443 if parts.scheme == "https" else 80)
     where = origin_of(url)
     connection: http.client.HTTPConnection | None = None
@@ -75,7 +84,7 @@ def exchange(
         found = response.read(_MOST_RECEIVED // 4)
         return Answer(response.status, response.headers.get("Date"), response.headers.get("Retry-After"), found)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise ExchangeError(f"{where} {_describe(error)}") from None
+        raise ExchangeError(where, _describe(error)) from None
     finally:
         if connection is not None:
             connection.close()
@@ -100,9 +109,7 @@ def _connect(
     guarded = DeadlineSocket(sock, _MOST_RECEIVED)
     guarded.begin(deadline)
     connection = (
-        http.client.HTTPConnection(host, port)
-        if tls is None
-        else http.client.HTTPSConnection(host, port, context=tls)
+        http.client.HTTPConnection(host, port) if tls is None else http.client.HTTPSConnection(host, port, context=tls)
     )
     connection.auto_open = 0
     connection.sock = guarded

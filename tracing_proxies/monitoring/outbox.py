@@ -27,7 +27,12 @@ class Outbox:
     """
 
     def __init__(
-        self, name: str, channel: Channel, rate: float | None, clock: Callable[[], float], backoff: Backoff | None = None
+        self,
+        name: str,
+        channel: Channel,
+        rate: float | None,
+        clock: Callable[[], float],
+        backoff: Backoff | None = None,
     ) -> None:
         self.name = name
         self._channel = channel

@@ -1,4 +1,4 @@
-"""What a registry says of alerts, as frozen data: what can be watched, the rules, the shipped ones, and the channels."""
+"""What a registry says of alerts, as frozen data: what can be watched, rules, the shipped ones, and channels."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ MEASURES: Final[Mapping[str, Measure]] = MappingProxyType(
         "error_rate": Measure(SHARE, "The share of all traced calls that failed.", calls=True),
         "calls_held_up": Measure(NUMBER, "How many calls tracing has held up for longer than `sampling.max_latency`."),
         "trace_success": Measure(SHARE, "Of the spans that were not left out on purpose, the share that is not lost."),
-        "langfuse_reachable": Measure(NUMBER, "1 while the Langfuse server answers and takes the keys, 0 while it does not."),
+        "langfuse_reachable": Measure(
+            NUMBER, "1 while the Langfuse server answers and takes the keys, 0 while it does not."
+        ),
         "delivery_lag": Measure(DURATION, "How old the oldest span is that waits for its destination."),
         "spool_fill": Measure(SHARE, "How full the spool is, of its `max_size`."),
         "degradation": Measure(NUMBER, "How many steps of detail the budget has taken away; 0 for full detail."),

@@ -144,7 +144,9 @@ class _Alerts:
             return {"comparison": key, "limit": limit.value}
         if shipped is not None and not found and metric == shipped.metric:
             return {"comparison": shipped.comparison, "limit": shipped.limit}
-        message = f"the alert {name[:60]!r} needs one of {', '.join(COMPARISONS)}, found {' and '.join(found) or 'none'}"
+        message = (
+            f"the alert {name[:60]!r} needs one of {', '.join(COMPARISONS)}, found {' and '.join(found) or 'none'}"
+        )
         self._findings.add("TP220", message, self._place("rules", name))
         return {"comparison": "above", "limit": 0.0}
 

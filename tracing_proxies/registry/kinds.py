@@ -169,7 +169,9 @@ def read_variable(reader: Reader, node: Node, key: Key) -> str:
     if _VARIABLE.fullmatch(text):
         return text
     # What stands there may be the secret itself: it is not repeated.
-    message = f"{key.name!r} names the variable of the environment that holds the secret, such as OPS_{key.name.upper()}"
+    message = (
+        f"{key.name!r} names the variable of the environment that holds the secret, such as OPS_{key.name.upper()}"
+    )
     raise Refusal("TP222", message, node.place)
 
 
