@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from _thread import allocate_lock  # past gevent's: only our own threads wait for it
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,6 +16,7 @@ from tracing_proxies.monitoring.channels import Channel, ChannelError
 MOST_WAITING: Final = 100
 MOST_ATTEMPTS: Final = 10
 _BURST: Final = 5
+_BUSY: Final = 1.0
 _log = logging.getLogger("tracing_proxies.alerts")
 
 
@@ -40,6 +42,7 @@ class Outbox:
         self._clock = clock
         self._backoff = backoff or Backoff(clock)
         self._waiting: deque[Notification] = deque()
+        self._sending = allocate_lock()
         self._retry_at = 0.0
         self._attempts = 0
         self._allowance = float(_BURST)
@@ -63,9 +66,18 @@ class Outbox:
         """
         if not self._waiting:
             return None
-        pause = self._pause()
-        if pause > 0:
-            return pause
+        # A thread that was asked to end may still be at it, while its successor has begun.
+        if not self._sending.acquire(blocking=False):
+            return _BUSY
+        try:
+            pause = self._pause()
+            if pause <= 0:
+                self._send()
+            return self._pause() if self._waiting else None
+        finally:
+            self._sending.release()
+
+    def _send(self) -> None:
         self._allowance -= 1
         self._attempts += 1
         try:
@@ -79,7 +91,6 @@ class Outbox:
             self._counts["sent"] += 1
             self._reason = ""
             self._next()
-        return self._pause() if self._waiting else None
 
     def status(self) -> dict[str, Any]:
         """Describe it in plain values, without anything of what is told."""
@@ -108,6 +119,7 @@ class Outbox:
             self._retry_at = self._clock() + self._backoff.fail()
 
     def _next(self) -> None:
-        self._waiting.popleft()
+        if self._waiting:  # else it was dropped for newer ones meanwhile
+            self._waiting.popleft()
         self._attempts, self._retry_at = 0, 0.0
         self._backoff.succeed()
