@@ -50,7 +50,7 @@ class LogIds:
             return record
 
         self._original, self._ours = original, makeRecord
-        logging.Logger.makeRecord = makeRecord  # type: ignore[method-assign]
+        logging.Logger.makeRecord = makeRecord  # type: ignore[method-assign, assignment]
 
     def _end(self) -> None:
         self.on = False
