@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "tracing_proxies"
 ORDER = {
     "errors": 0,
     "failures": 0,
+    "debugging": 0,
     "credentials": 0,
     "registry": 1,
     "scanning": 2,

@@ -12,6 +12,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
+from tracing_proxies import debugging
 from tracing_proxies.control.connection import NO_SIGNAL, Connection
 from tracing_proxies.control.folder import new_path, own_folder, sweep, unborn
 from tracing_proxies.control.messages import MessageError, read_request, write_error, write_result
@@ -246,6 +247,7 @@ class Service:
             if bool(signature(action).parameters) != (about is not None):
                 needs = "needs to know what it is about" if about is None else "is about nothing"
                 return write_error(f"the command {command!r} {needs}")
+            debugging.tell("control", "command", command=command)
             return write_result(action() if about is None else action(about))
         except (MessageError, TracingProxiesError) as refusal:
             return write_error(str(refusal))

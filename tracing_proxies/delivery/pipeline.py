@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tracing_proxies import failures
+from tracing_proxies import debugging, failures
 from tracing_proxies.delivery import process
 from tracing_proxies.delivery.batch import BATCH_SPANS
 from tracing_proxies.delivery.flush import Flush
@@ -327,6 +327,8 @@ class Pipeline:
                     for lane in self._lanes:
                         lane.offer(finished, size)
         if finished:
+            if "recording" in debugging.rooms:
+                _tell_spans(finished)
             for lane in self._lanes:
                 self._keep(lane)
             for loop in self._lane_loops:
@@ -395,6 +397,13 @@ class Pipeline:
             failures.contain(reason, exc)
         except BaseException as raised:
             self._strict_failure = raised
+
+
+def _tell_spans(finished: Sequence[Observation]) -> None:
+    for one in finished:
+        taken = (one.end_time - one.start_time) / 1e6
+        fields = {"trace_id": one.trace_id, "span_id": one.id, "parent_id": one.parent_observation_id}
+        debugging.tell("recording", "span", **fields, type=one.type, name=one.name, level=one.level, ms=taken)
 
 
 def _limit(sink: Sink, deadline: float | None) -> None:

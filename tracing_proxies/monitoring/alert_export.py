@@ -61,7 +61,7 @@ def _rule(rule: AlertRule) -> dict[str, Any]:
     made: dict[str, Any] = {"alert": alert_name(rule), "expr": to_promql(rule)}
     if rule.hold:
         made["for"] = f"{rule.hold:.0f}s"
-    about = " of {{ $labels.target }}" if rule.measure.by_agent else ""
+    about = ": {{ $labels.target }}" if rule.measure.by_agent else ""
     return {
         **made,
         "labels": {"severity": rule.severity, "rule": rule.name},

@@ -33,7 +33,7 @@ class _Source:
         metric: its name among the collected ones.
         labels: the series that are taken together.
         promql: the same in PromQL; ``%(window)s`` and ``%(offset)s`` stand for a range and what follows it,
-            ``%(only)s`` for the labels of agents.
+            ``%(start)s`` for how long ago it began, ``%(only)s`` and ``%(also)s`` for the labels of agents.
     """
 
     metric: str
@@ -49,16 +49,25 @@ def _quantile(quantile: str) -> _Source:
     return _Source("tracing_proxies_call_duration_quantile_seconds", promql, {"quantile": quantile})
 
 
-def _failed(by: str, only: str) -> str:
-    errors = f'sum{by} (increase({_CALLS}{{{only}outcome="error"}}[%(window)s]%(offset)s))'
-    return f"{errors} / sum{by} (increase({_CALLS}{{{only}}}[%(window)s]%(offset)s))"
+def _grown(series: str, by: str = "") -> str:
+    """Return by how much counters have grown: one that has come into being within the window, from 0."""
+    fresh = f"({series}%(offset)s unless {series} offset %(start)s)"
+    return f"sum{by} ({fresh} or increase({series}[%(window)s]%(offset)s))"
 
 
-_SPANS: Final = "tracing_proxies_spans_total"
+def _failed(only: str, by: str = "") -> str:
+    errors = _grown(f'{_CALLS}{{{only}outcome="error"}}', by)
+    return f"{errors} / {_grown(f'{_CALLS}{{{only}}}', by)}"
+
+
+_DROPPED: Final = 'tracing_proxies_spans_total{fate="dropped"}'
+_ENDED: Final = 'tracing_proxies_spans_total{fate=~"delivered|dropped"}'
 _HELD: Final = "tracing_proxies_calls_held_up_total"
+_TARGET: Final = " by (target)"
+_SINK: Final = " by (sink)"
 SOURCES: Final[Mapping[str, _Source]] = MappingProxyType(
     {
-        "agent_error_rate": _Source("tracing_proxies_error_ratio", _failed(" by (target)", "%(also)s")),
+        "agent_error_rate": _Source("tracing_proxies_error_ratio", _failed("%(also)s", _TARGET)),
         "agent_latency_p50": _quantile("0.5"),
         "agent_latency_p95": _quantile("0.95"),
         "agent_latency_p99": _quantile("0.99"),
@@ -66,16 +75,11 @@ SOURCES: Final[Mapping[str, _Source]] = MappingProxyType(
             "tracing_proxies_calls_per_second", f"sum by (target) (rate({_CALLS}%(only)s[%(window)s]%(offset)s))"
         ),
         "throughput": _Source("tracing_proxies_calls_per_second", f"sum(rate({_CALLS}[%(window)s]%(offset)s))"),
-        "error_rate": _Source("tracing_proxies_error_ratio", _failed("", "")),
-        "calls_held_up": _Source(
-            _HELD,
-            # A counter that has just come into being has no increase yet.
-            f"sum by (target) (increase({_HELD}[%(window)s]%(offset)s) or ({_HELD} unless {_HELD} offset %(window)s))",
-        ),
+        "error_rate": _Source("tracing_proxies_error_ratio", _failed("")),
+        "calls_held_up": _Source(_HELD, _grown(_HELD, _TARGET)),
         "trace_success": _Source(
             "tracing_proxies_trace_success_ratio",
-            f'sum by (sink) (increase({_SPANS}{{fate="delivered"}}[%(window)s]%(offset)s)) / '
-            f'sum by (sink) (increase({_SPANS}{{fate=~"delivered|dropped"}}[%(window)s]%(offset)s))',
+            f"1 - {_grown(_DROPPED, _SINK)} / {_grown(_ENDED, _SINK)}",
         ),
         "langfuse_reachable": _Source(
             "tracing_proxies_sink_healthy",
@@ -141,7 +145,7 @@ def to_promql(rule: AlertRule) -> str:
     A baseline is the metric over its time before the window, where the process itself takes the median of what it was.
     """
     measure, window = rule.measure, _seconds(rule.window)
-    now, before = _ask(rule, window), _ask(rule, _seconds(rule.baseline), f" offset {window}")
+    now, before = _ask(rule, rule.window), _ask(rule, rule.baseline, rule.window)
     if rule.comparison in ("above", "below"):
         wrong = f"{now} {'>' if rule.comparison == 'above' else '<'} {rule.limit:.10g}"
     elif rule.comparison == "rises":
@@ -158,9 +162,15 @@ def to_promql(rule: AlertRule) -> str:
     return wrong
 
 
-def _ask(rule: AlertRule, window: str, offset: str = "") -> str:
+def _ask(rule: AlertRule, window: float, offset: float = 0.0) -> str:
     only = _only(rule)
-    filled = {"window": window, "offset": offset, "only": only, "also": only[1:-1] + ","}
+    filled = {
+        "window": _seconds(window),
+        "offset": f" offset {_seconds(offset)}" if offset else "",
+        "start": _seconds(offset + window),
+        "only": only,
+        "also": only[1:-1] + ",",
+    }
     return f"({SOURCES[rule.metric].promql % filled})"
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from tracing_proxies import debugging
 from tracing_proxies.delivery.loop import Loop
 from tracing_proxies.delivery.native import RLock
 from tracing_proxies.failures import contain
@@ -180,6 +181,7 @@ class Alerting:
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:
+            debugging.tell("alerts", event.what, alert=label_of(event), value=event.value, usual=event.usual)
             notification = self.describe(event)
             for name in event.rule.tell:
                 outbox = self._outboxes.get(name)

@@ -11,6 +11,7 @@ import attrs
 from tracing_proxies.monitoring.alert_measures import Collector
 from tracing_proxies.monitoring.channel_messages import write_amount
 from tracing_proxies.monitoring.health_probe import MOST_SKEW, ServerState, tell_skew
+from tracing_proxies.monitoring.server import Answer, Route
 from tracing_proxies.registry.alerting import DURATION, SHARE
 
 OK: Final = "ok"
@@ -26,8 +27,6 @@ _LEAST_SUCCESS: Final = 0.95
 _FULL: Final = 0.8
 _TOO_FULL: Final = 0.95
 _JSON: Final = "application/json"
-
-Route = Callable[[], tuple[int, str, bytes]]
 
 
 @attrs.frozen
@@ -108,17 +107,18 @@ def describe(checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def routes(check: Callable[[], list[Check]]) -> dict[str, Route]:
-    """Return what a listener answers, by path: ``/livez`` and ``/readyz``; each gives status, content type and body.
+    """Return what a listener answers, by path: ``/livez`` and ``/readyz``.
 
     An orchestrator that restarts what is not alive must not do so because a server elsewhere is away. So ``/livez``
     only says that the process answers, and ``/readyz`` is refused where spans are being lost.
     """
 
-    def ready() -> tuple[int, str, bytes]:
+    def ready(accept: str) -> Answer:
         found = describe(check())
-        return (503 if found["state"] == FAILING else 200), _JSON, json.dumps(found).encode()
+        status = "503 Service Unavailable" if found["state"] == FAILING else "200 OK"
+        return Answer(status, _JSON, json.dumps(found).encode())
 
-    return {"/livez": lambda: (200, _JSON, b'{"state": "ok"}'), "/readyz": ready}
+    return {"/livez": lambda accept: (_JSON, b'{"state": "ok"}'), "/readyz": ready}
 
 
 def _checks(vitals: Vitals) -> Iterator[Check]:

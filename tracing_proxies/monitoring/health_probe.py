@@ -13,7 +13,7 @@ import attrs
 from tracing_proxies.monitoring.exchange import Answer, ExchangeError, exchange, origin_of
 
 MOST_SKEW: Final = 30.0
-_TIMEOUT: Final = 3.0
+_TIMEOUT: Final = 2.0
 _LASTS: Final = 30.0
 
 
