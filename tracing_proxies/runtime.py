@@ -72,6 +72,7 @@ def activate(registry: str | Path | Registry | None = None, *, strict: bool | No
             deactivate()
             raise RegistryError(problems)
         _runtime.control.open()
+        _runtime.monitor.begin()
     for problem in problems:
         _log.warning("%s", problem)
 
@@ -122,6 +123,13 @@ def flush(timeout: float = 5.0) -> bool:
     return True if runtime is None else runtime.flush(timeout)
 
 
+def _metrics() -> dict[str, Any]:
+    runtime = _runtime
+    if runtime is None:
+        raise ActivationError("tracing has been deactivated in this process")
+    return runtime.monitor.answer()
+
+
 def _switch(on: bool) -> dict[str, Any]:
     with _lock:
         if _runtime is None:
@@ -143,6 +151,7 @@ def _reload_or_say_why() -> dict[str, Any]:
 
 _COMMANDS: Final = {
     "status": status,
+    "metrics": _metrics,
     "off": lambda: _switch(False),
     "on": lambda: _switch(True),
     "reload": _reload_or_say_why,

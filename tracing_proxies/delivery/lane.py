@@ -12,6 +12,7 @@ from tracing_proxies.delivery.backoff import Backoff
 from tracing_proxies.delivery.batch import BATCH_SPANS, Batch, merge
 from tracing_proxies.delivery.breaker import Breaker
 from tracing_proxies.delivery.ledger import Ledger
+from tracing_proxies.delivery.sends import Sends
 from tracing_proxies.delivery.sinks.protocol import Outcome, Shipped, Sink, details_of, hasten, health_of, linger_of
 from tracing_proxies.recording.observation import Observation
 
@@ -67,6 +68,7 @@ class Lane:
         self._hurried = False
         self._abandoned = False
         self._last_attempt = float("-inf")
+        self.sends = Sends()
         self._alert = ""
         self.offered = 0
         self.attempts = 0
@@ -267,6 +269,7 @@ class Lane:
         hasten(self.sink, patience)
 
     def _note(self, outcome: Outcome | Shipped, *, failed: bool) -> None:
+        self.sends.add(self._clock() - self._last_attempt, failed=failed)
         if not failed:
             self.breaker.succeed()
             return

@@ -18,6 +18,7 @@ from tracing_proxies.registry.model import (
     Export,
     LangfuseExport,
     LocalExport,
+    MonitoringSettings,
     OtlpExport,
     Placed,
     Preset,
@@ -98,6 +99,7 @@ def assemble(
         masking=masking,
         spool=_spool(values),
         reload=_reload(values),
+        monitoring=MonitoringSettings(**values.get("monitoring", {})),
         sources=sources,
         stated=values,
     )

@@ -254,6 +254,21 @@ class ReloadSettings:
     signal: str | None = "SIGHUP"
 
 
+@attrs.frozen
+class MonitoringSettings:
+    """How calls, and tracing itself, are counted and told.
+
+    Args:
+        port: where metrics are answered, at the loopback address; None for nowhere.
+        interval: nanoseconds between two looks; 0 if there is none but where somebody asks.
+        otlp: nanoseconds between two sends to the collector of ``export.otlp``; 0 for none.
+    """
+
+    port: int | None = None
+    interval: int = 5 * 10**9
+    otlp: int = 0
+
+
 @attrs.frozen(eq=False)
 class Preset:
     """One preset that is in use.
@@ -303,6 +318,7 @@ class Registry:
     masking: MaskingSettings
     spool: SpoolSettings = SpoolSettings()
     reload: ReloadSettings = ReloadSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     sources: Sources | None = None
     stated: Mapping[str, Any] = attrs.field(default=EMPTY, repr=False)
     # Policies by the rules that they come from; `policy.resolve_policy` fills it.
