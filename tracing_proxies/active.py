@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tracing_proxies import destinations, failures, finishing, listeners
+from tracing_proxies import debugging, destinations, failures, finishing, listeners
 from tracing_proxies.budgeting import Budgeting
 from tracing_proxies.control.server import ControlServer
 from tracing_proxies.control.service import Commands
@@ -16,6 +16,9 @@ from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.prepare import Preparer
 from tracing_proxies.delivery.succession import Succession
+from tracing_proxies.monitoring.contents import SpanContents
+from tracing_proxies.monitoring.health_watch import Watch
+from tracing_proxies.monitoring.monitor import Monitor
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.recorder import Recorder
@@ -48,9 +51,12 @@ class Runtime:
         self.registry = registry
         self.on = True
         self.control = ControlServer(commands, suppress)
+        self._described: object = None
+        self._unmatched = 0
         self._environ = environ
         self._way = self._describe(registry)
         self.prepare = finishing.make_preparer(registry, environ)
+        self.contents = SpanContents()
         self.pipeline = self._make_pipeline(registry, self.prepare)
         self._pipelines = Succession(self.pipeline, suppress)
         self.recorder = Recorder(self._emit)
@@ -59,11 +65,24 @@ class Runtime:
         self.weaver = Weaver(self.recorder)
         self.budgeting.watch(self.weaver.recipes)
         self.reloading = Reloading(registry, self.reload, unless_busy)
+        self.monitor = Monitor(
+            registry,
+            self.contents,
+            self.recorder,
+            self._pipelines,
+            self.budgeting,
+            self.weaver.recipes,
+            self._describe_registry,
+        )
+        self.watch = Watch(registry, environ, self.monitor.collector, self.status)
+        self.monitor.server.routes.update(self.watch.routes())
         listeners.attach(self.recorder)
+        debugging.begin(environ)
         try:
             install_adapters(registry, self.weaver)
             self.weaver.weave(registry)
             self.reloading.follow(registry)
+            self.watch.follow(registry)
         except BaseException:
             self.close()
             raise
@@ -75,7 +94,7 @@ class Runtime:
 
     def _make_pipeline(self, registry: Registry, prepare: Preparer) -> Pipeline:
         sinks = destinations.open_sinks(registry, self._environ)
-        return Pipeline(sinks, prepare, ledger=Ledger(), suppress=suppress)
+        return Pipeline(sinks, self.contents.watch(prepare), ledger=Ledger(), suppress=suppress)
 
     def _emit(self, span: Span) -> None:
         if listeners.active:
@@ -93,11 +112,15 @@ class Runtime:
     def before_fork(self) -> None:
         """Have no thread of ours beside the fork, as far as that can be had at once."""
         self.reloading.pause()
+        self.watch.pause()
+        self.monitor.pause()
         self.control.rest()
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
         self.control.go_on()
+        self.monitor.resume()
+        self.watch.resume()
         self.reloading.resume()
 
     def after_fork_in_child(self) -> None:
@@ -107,6 +130,8 @@ class Runtime:
         """
         self.control.forget()
         self.budgeting.after_fork()
+        self.monitor.begin_in_child()
+        self.watch.begin_in_child()
         self.reloading.resume(unsure=self.weaver.after_fork())
         if self.on:
             self.recorder.emit = self._emit_first
@@ -138,7 +163,7 @@ class Runtime:
         known = set(map(str, self.weaver.unmatched()))
         self.registry, self.prepare, self._way = registry, prepare, way
         if heir is None:
-            self.pipeline.prepare_with(prepare)
+            self.pipeline.prepare_with(self.contents.watch(prepare))
         else:
             self._pipelines.succeed(heir)
             self.pipeline = heir
@@ -147,6 +172,8 @@ class Runtime:
         install_adapters(registry, self.weaver)
         self.weaver.weave(registry)
         self.reloading.follow(registry)
+        self.monitor.follow(registry)
+        self.watch.follow(registry)
         for problem in self.weaver.unmatched():
             if str(problem) not in known:
                 _log.warning("%s", problem)
@@ -154,11 +181,27 @@ class Runtime:
     def close(self) -> None:
         """Take everything back and deliver what is left."""
         self.control.close()
+        self.watch.close()
         self.reloading.end()
         self.weaver.undo()
         listeners.detach(self.recorder)
         self.budgeting.close()
         self._pipelines.close(_EXIT_TIMEOUT)
+        self.monitor.close()
+        debugging.end()
+
+    def _describe_registry(self) -> dict[str, Any]:
+        """Describe what the registry has led to, as the monitor tells it every few seconds."""
+        status, woven = self.reloading.status(), (self.registry, self.weaver.points.added)
+        if woven != self._described:  # among thousands of targets it takes a while to find out
+            self._described, self._unmatched = woven, len(self.weaver.unmatched())
+        return {
+            "on": self.on,
+            "targets": len(self.weaver.targets()),
+            "unmatched": self._unmatched,
+            "stale": status["stale"] is not None,
+            "reloads": status["reloads"],
+        }
 
     def flush(self, timeout: float) -> bool:
         """Wait, for at most ``timeout`` seconds, until everything recorded before is delivered."""

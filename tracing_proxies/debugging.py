@@ -84,7 +84,6 @@ class JsonLines(logging.Formatter):
             "at": at,
             "pid": os.getpid(),
             "room": record.name.rpartition(".")[2],
-            "level": record.levelname.lower(),
             "event": record.getMessage(),
             **getattr(record, _FIELDS, {}),
         }

@@ -18,7 +18,7 @@ version: 1
 export: {{ discard: {{}} }}
 logging: {{ trace_ids: {} }}
 trace:
-  - match: tests.monitoring.test_logging_ids:Agent.run
+  - match: {}:Agent.run
 """
 log = logging.getLogger("shop")
 
@@ -40,7 +40,7 @@ def records() -> Iterator[list[logging.LogRecord]]:
 
 
 def activate(asked: str, folder: Path) -> None:
-    tracing_proxies.activate(parse_registry(REGISTRY.format(asked), base=folder))
+    tracing_proxies.activate(parse_registry(REGISTRY.format(asked, __name__), base=folder))
 
 
 def test_a_record_within_a_span_has_its_ids_and_one_outside_has_empty_ones(
@@ -51,7 +51,7 @@ def test_a_record_within_a_span_has_its_ids_and_one_outside_has_empty_ones(
         Agent().run("within")
     log.warning("outside")
     within, outside = (record.__dict__ for record in records)
-    assert (within["trace_id"], within["span_id"]) == (spans[0].trace_id, spans[0].id)
+    assert (within["trace_id"], within["span_id"]) == (spans[0].trace_id, spans[0].span_id)
     assert (outside["trace_id"], outside["span_id"]) == ("", "")
     assert logging.Formatter("%(trace_id)s %(message)s").format(records[0]) == f"{spans[0].trace_id} within"
 

@@ -19,6 +19,7 @@ VALID: dict[str, list[Any]] = {
     "text": ["x", "a b", 5, True, 1.5, ""],
     "flag": [True, False],
     "count": [0, 7, 1_000_000],
+    "port": [1, 9464, 65_535],
     "version": [1],
     "bytes": ["8KiB", " 1.5 MB", "007B"],
     "interval": ["off", "2s", "100ms", "0.5 min"],

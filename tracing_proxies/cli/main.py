@@ -6,12 +6,14 @@ import sys
 
 import click
 
+from tracing_proxies.cli.alerts import alerts
 from tracing_proxies.cli.check import check
 from tracing_proxies.cli.config import config
 from tracing_proxies.cli.control import off, on, reload
 from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
 from tracing_proxies.cli.explain import explain
+from tracing_proxies.cli.health import health
 from tracing_proxies.cli.mask import mask, unmask
 from tracing_proxies.cli.push import push_store
 from tracing_proxies.cli.report import report
@@ -38,6 +40,8 @@ commands.add_command(doctor)
 commands.add_command(explain)
 commands.add_command(config)
 commands.add_command(status)
+commands.add_command(health)
+commands.add_command(alerts)
 commands.add_command(schema)
 commands.add_command(push_store)
 commands.add_command(mask)

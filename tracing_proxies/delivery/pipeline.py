@@ -16,6 +16,7 @@ from tracing_proxies.delivery.lane import Lane
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.loop import Loop
 from tracing_proxies.delivery.native import replaced_by
+from tracing_proxies.delivery.sends import Sends
 from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.slices import Slices
 from tracing_proxies.delivery.spool_lane import SpoolLane
@@ -175,6 +176,10 @@ class Pipeline:
         """Return the threads' seconds of CPU so far, the spans that they have finished, and those that wait."""
         loops = (self._loop, *self._lane_loops)
         return sum(loop.cpu for loop in loops), self.ledger.settled(), len(self._queue)
+
+    def sends(self) -> dict[str, Sends]:
+        """Return how the attempts to send went, by destination."""
+        return {lane.name: lane.sends for lane in self._lanes}
 
     def status(self) -> dict[str, Any]:
         """Return queue sizes, accounts and the state of every sink in plain values."""

@@ -20,7 +20,7 @@ _SIGMAS: Final = 3
 class Collector(Protocol):
     """What is asked of the collected metrics."""
 
-    def read(self, metric: str, window: float, **labels: str) -> float | None: ...
+    def read(self, metric: str, window: float, *, before: float = 0.0, **labels: str) -> float | None: ...
 
     def labels(self, metric: str) -> list[dict[str, str]]: ...
 
@@ -116,17 +116,19 @@ class Measures:
 
     def read(self, rule: AlertRule, subject: str) -> Reading:
         """Return what a rule's metric is for a subject: the target of an agent's calls, or "" for the whole."""
-        source, labels = SOURCES[rule.metric], {}
-        if rule.measure.by_agent:
-            labels = {"observation": _AGENT, "target": subject}
-        value = self._collector.read(source.metric, rule.window, **source.labels, **labels)
+        source = SOURCES[rule.metric]
+        labels = {"observation": _AGENT, "target": subject} if rule.measure.by_agent else {}
+        value = self._ask(source.metric, rule.window, {**source.labels, **labels})
         if rule.metric == "langfuse_reachable":
             asked = self._reachable()
             value = value if asked is None else min(float(asked), 1.0 if value is None else value)
         elif rule.metric == "internal_failures" and value is not None:
             value /= rule.window
-        calls = self._collector.read(_CALLS, rule.window, **labels) if rule.measure.calls else None
+        calls = self._ask(_CALLS, rule.window, labels) if rule.measure.calls else None
         return Reading(value, calls)
+
+    def _ask(self, metric: str, window: float, labels: Mapping[str, str]) -> float | None:
+        return self._collector.read(metric, window, **labels)  # type: ignore[arg-type]  # none is named `before`
 
     def subjects(self, rule: AlertRule) -> list[str]:
         """Return the targets of agents that a rule is about: by target, by name in its class, or by the span's name."""

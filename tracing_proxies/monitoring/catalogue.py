@@ -12,7 +12,7 @@ COUNTER: Final = "counter"
 GAUGE: Final = "gauge"
 DISTRIBUTION: Final = "histogram"
 DERIVED: Final = "derived"
-"""Made of others when it is read; PromQL makes it itself, so it is not exported."""
+"""Made of others when it is read. Of these the quantiles are exported: PromQL makes the others itself."""
 
 SUM: Final = "sum"
 HIGHEST: Final = "highest"

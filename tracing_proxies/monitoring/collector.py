@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from tracing_proxies.delivery.native import RLock
 from tracing_proxies.monitoring import catalogue, derived
 from tracing_proxies.monitoring.catalogue import COUNTER, DERIVED, GAUGE, Metric
 from tracing_proxies.monitoring.distribution import Distribution
@@ -35,12 +35,11 @@ class MetricsCollector:
     def __init__(self, source: Callable[[], Numbers], clock: Callable[[], float] = time.monotonic) -> None:
         self._source = source
         self._clock = clock
-        self._lock = threading.RLock()
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Forget all that was seen: in a forked child it was the parent's."""
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._seen = Numbers()
         self._windows = Windows(self._clock())
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -11,7 +10,6 @@ import attrs
 from tracing_proxies.monitoring.alert_measures import Collector
 from tracing_proxies.monitoring.channel_messages import write_amount
 from tracing_proxies.monitoring.health_probe import MOST_SKEW, ServerState, tell_skew
-from tracing_proxies.monitoring.server import Answer, Route
 from tracing_proxies.registry.alerting import DURATION, SHARE
 
 OK: Final = "ok"
@@ -26,7 +24,6 @@ _TOO_LATE: Final = 900.0
 _LEAST_SUCCESS: Final = 0.95
 _FULL: Final = 0.8
 _TOO_FULL: Final = 0.95
-_JSON: Final = "application/json"
 
 
 @attrs.frozen
@@ -76,6 +73,8 @@ def take_vitals(
     firing: Sequence[str] | None,
 ) -> Vitals:
     """Gather what the checks look at."""
+    if not status.get("active"):
+        return Vitals(status)
 
     def by_sink(metric: str) -> dict[str, float | None]:
         return {sink: collector.read(metric, WINDOW, sink=sink) for sink in status["delivery"]["sinks"]}
@@ -104,21 +103,6 @@ def worst(checks: Iterable[Check]) -> str:
 def describe(checks: Sequence[Check]) -> dict[str, Any]:
     """Describe checks in plain values."""
     return {"state": worst(checks), "checks": [attrs.asdict(check) for check in checks]}
-
-
-def routes(check: Callable[[], list[Check]]) -> dict[str, Route]:
-    """Return what a listener answers, by path: ``/livez`` and ``/readyz``.
-
-    An orchestrator that restarts what is not alive must not do so because a server elsewhere is away. So ``/livez``
-    only says that the process answers, and ``/readyz`` is refused where spans are being lost.
-    """
-
-    def ready(accept: str) -> Answer:
-        found = describe(check())
-        status = "503 Service Unavailable" if found["state"] == FAILING else "200 OK"
-        return Answer(status, _JSON, json.dumps(found).encode())
-
-    return {"/livez": lambda accept: (_JSON, b'{"state": "ok"}'), "/readyz": ready}
 
 
 def _checks(vitals: Vitals) -> Iterator[Check]:

@@ -1,32 +1,42 @@
-"""What looks after a runtime for people: its health, its alerts, and the ids on the application's log records."""
+"""What looks after a runtime for people: its health, its alerts, and the ids on the application's log records.
+
+What costs time to import, such as HTTP and mail, is imported when somebody asks for it.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tracing_proxies import destinations, finishing
 from tracing_proxies.errors import ActivationError
-from tracing_proxies.monitoring.alert_measures import Collector, Measures
-from tracing_proxies.monitoring.alerting import Alerting, Speaker
-from tracing_proxies.monitoring.health import Check, Vitals, check_all, describe, routes, take_vitals
-from tracing_proxies.monitoring.health_probe import Probe
+from tracing_proxies.exclusion import importing
 from tracing_proxies.monitoring.logging_ids import LogIds
-from tracing_proxies.monitoring.server import Route
+from tracing_proxies.monitoring.server import Answer, Route
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.registry.model import Registry
+
+if TYPE_CHECKING:
+    from tracing_proxies.monitoring.alerting import Alerting
+    from tracing_proxies.monitoring.health_probe import Probe
 
 _LANGFUSE: Final = "langfuse"
 _LAST_SEND: Final = "tracing_proxies_last_send_timestamp_seconds"
 _LATELY: Final = 60.0
+_JSON: Final = "application/json"
 
 
-class LookedAt(Collector, Protocol):
+class Collector(Protocol):
     """The collected metrics, which can be asked to take note of what there is."""
 
     def look(self) -> object: ...
+
+    def read(self, metric: str, window: float, *, before: float = 0.0, **labels: str) -> float | None: ...
+
+    def labels(self, metric: str) -> list[dict[str, str]]: ...
 
 
 class Watch:
@@ -43,61 +53,119 @@ class Watch:
         self,
         registry: Registry,
         environ: Mapping[str, str],
-        collector: LookedAt,
+        collector: Collector,
         status: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._registry = registry
         self._environ = environ
         self._collector = collector
         self._status = status
-        self._probe = Probe(self._access)
         self._ids = LogIds()
-        self.alerting = Alerting(Measures(collector, self._reachable), collector.look, environ, suppress)
-
-    def routes(self) -> dict[str, Route]:
-        """Return what a listener is to answer beside the metrics."""
-        return routes(self.check)
+        self._alerting: Alerting | None = None
+        self._asks: Probe | None = None
 
     def follow(self, registry: Registry) -> None:
         """Go over to what a registry says of alerts and log records."""
         self._registry = registry
-        self._probe.forget()
         self._ids.follow(registry.logging.trace_ids)
+        if self._asks is not None:
+            self._asks.forget()
         if registry.alerts.on:
+            from tracing_proxies.monitoring.alerting import Speaker
+
             names = finishing.service_names(registry, self._environ)
             mask = finishing.make_masker(registry, self._environ).text
-            self.alerting.follow(registry.alerts, Speaker(names.name, names.environment, mask))
-        else:
-            self.alerting.close()
+            self._alerts().follow(registry.alerts, Speaker(names.name, names.environment, mask))
+        elif self._alerting is not None:
+            self._alerting.close()
+            self._alerting = None
 
     def close(self) -> None:
         """Leave `logging` as it was, and end the thread."""
         self._ids.follow(False)
-        self.alerting.close()
+        if self._alerting is not None:
+            self._alerting.close()
 
-    def check(self) -> list[Check]:
-        """Look at everything now; the server was asked half a minute ago at most."""
-        self._collector.look()
-        server = self._probe.ask()
-        status = self._status()
-        if not status.get("active"):
-            return check_all(Vitals(status))
-        return check_all(take_vitals(status, self._collector, server, self._probe.skew, self.alerting.firing()))
+    def pause(self) -> None:
+        """Have no thread of ours beside a fork."""
+        if self._alerting is not None:
+            self._alerting.pause()
+
+    def resume(self) -> None:
+        """Go on after a fork, in the parent."""
+        if self._alerting is not None:
+            self._alerting.resume()
+
+    def begin_in_child(self) -> None:
+        """Begin anew in a forked child."""
+        self._asks = None
+        if self._alerting is not None:
+            self._alerting.after_fork()
+
+    def routes(self) -> dict[str, Route]:
+        """Return what is answered over HTTP: ``/livez`` and ``/readyz``.
+
+        An orchestrator that restarts what is not alive must not do so because a server elsewhere is away. So ``/livez``
+        only says that the process answers, and ``/readyz`` is refused where spans are being lost.
+        """
+        return {"/livez": lambda accept: (_JSON, b'{"state": "ok"}'), "/readyz": self._answer}
 
     def health(self) -> dict[str, Any]:
-        """Describe the health in plain values."""
-        status = self._status()
-        return {"pid": os.getpid(), "program": status.get("program"), **describe(self.check())}
+        """Look at everything now, and describe it in plain values; a server was asked half a minute ago at most."""
+        with importing:
+            from tracing_proxies.monitoring.health import check_all, describe, take_vitals
+
+        self._collector.look()
+        probe = self._probe()
+        server, status = probe.ask(), self._status()
+        firing = None if self._alerting is None else self._alerting.firing()
+        checks = check_all(take_vitals(status, self._collector, server, probe.skew, firing))
+        return {"pid": os.getpid(), "program": status.get("program"), **describe(checks)}
+
+    def alerts(self) -> dict[str, Any]:
+        """Describe alerts and channels in plain values."""
+        off = {"on": False, "every": 0.0, "alerts": [], "channels": {}}
+        return off if self._alerting is None else self._alerting.status()
+
+    def acknowledge(self, name: str) -> list[str]:
+        """Acknowledge what fires under a name, and return it."""
+        return [] if self._alerting is None else self._alerting.acknowledge(name)
+
+    def resolve(self, name: str) -> list[str]:
+        """Take what is now for the normal, and return what was wrong by then."""
+        return [] if self._alerting is None else self._alerting.resolve(name)
+
+    def _answer(self, accept: str) -> Answer:
+        found = self.health()
+        status = "503 Service Unavailable" if found["state"] == "failing" else "200 OK"
+        return Answer(status, _JSON, json.dumps(found).encode())
+
+    def _alerts(self) -> Alerting:
+        if self._alerting is None:
+            from tracing_proxies.monitoring.alert_measures import Measures
+            from tracing_proxies.monitoring.alerting import Alerting
+
+            measures = Measures(self._collector, self._reachable)
+            self._alerting = Alerting(measures, self._collector.look, self._environ, suppress)
+        return self._alerting
+
+    def _probe(self) -> Probe:
+        if self._asks is None:
+            with importing:
+                from tracing_proxies.monitoring.health_probe import Probe
+
+            self._asks = Probe(self._access)
+        return self._asks
 
     def _access(self) -> tuple[str, str, str] | None:
         """Return the address and the keys of the server that traces go to, None if they go to none."""
         export = self._registry.export
+        if export.explicit and export.langfuse is None:
+            return None
         try:
             keys = destinations.langfuse_keys(self._environ)
             host = destinations.langfuse_host(self._environ)
         except ActivationError:  # a key's file is unreadable now; the sink goes on with the key that it has
-            return None
-        if export.explicit and export.langfuse is None:
             return None
         named = (export.langfuse.host if export.langfuse is not None else None) or host
         return None if not named or keys is None else (named, *keys)
@@ -107,5 +175,5 @@ class Watch:
         sent = self._collector.read(_LAST_SEND, _LATELY, sink=_LANGFUSE)
         if sent is not None and time.time() - sent < _LATELY:
             return None
-        state = self._probe.ask()
+        state = self._probe().ask()
         return None if state is None else state.ok

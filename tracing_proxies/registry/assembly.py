@@ -20,6 +20,7 @@ from tracing_proxies.registry.model import (
     LangfuseExport,
     LocalExport,
     LoggingSettings,
+    MonitoringSettings,
     OtlpExport,
     Placed,
     Preset,
@@ -102,6 +103,7 @@ def assemble(
         reload=_reload(values),
         alerts=alert_settings(values, findings),
         logging=LoggingSettings(**values.get("logging", {})),
+        monitoring=MonitoringSettings(**values.get("monitoring", {})),
         sources=sources,
         stated=values,
     )

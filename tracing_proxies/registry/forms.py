@@ -112,6 +112,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "text": Form("a text", _fixed(SCALAR)),
     "flag": Form("`true` or `false`", _fixed({"type": "boolean"}, VARIABLE)),
     "count": Form("a whole number", _fixed({"type": "integer", "minimum": 0, "maximum": 1_000_000}, VARIABLE)),
+    "port": Form("a port", _fixed({"type": "integer", "minimum": 1, "maximum": 65_535}, VARIABLE)),
     "version": Form("`1`", _fixed({"const": 1}, VARIABLE)),
     "choice": Form("one of", _choice),
     "choices": Form("any of", lambda key: some(_choice(key))),

@@ -40,6 +40,7 @@ _SAMPLES: Final = "always, never, a share such as 10% or a rate such as 5/min"
 _BUDGETS: Final = "a share of one core such as 1%, or unlimited"
 _SMALLEST_BUDGET: Final = 0.0001
 _LARGEST_COUNT: Final = 1_000_000
+_HIGHEST_PORT: Final = 65_535
 _SHORTEST_INTERVAL: Final = 100 * 10**6
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
 _ENTRY: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -81,6 +82,14 @@ def read_count(reader: Reader, node: Node, key: Key) -> int:
     if type(found) is int and 0 <= found <= _LARGEST_COUNT:
         return found
     message = f"expected a whole number between 0 and {_LARGEST_COUNT:,}, found {describe(node)}"
+    raise Refusal("TP202", message, node.place)
+
+
+def read_port(reader: Reader, node: Node, key: Key) -> int:
+    found = scalar(node, "a port").value
+    if type(found) is int and 1 <= found <= _HIGHEST_PORT:
+        return found
+    message = f"expected a port, a whole number between 1 and {_HIGHEST_PORT}, found {describe(node)}"
     raise Refusal("TP202", message, node.place)
 
 
@@ -375,6 +384,7 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
     "text": read_text,
     "flag": read_flag,
     "count": read_count,
+    "port": read_port,
     "version": read_version,
     "choice": read_choice,
     "choices": read_choices,
@@ -407,8 +417,8 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
 
 SCALARS: Final = frozenset(
     (
-        "text", "flag", "count", "version", "choice", "bytes", "duration", "interval", "share", "sample", "budget",
-        "rate", "file", "entry", "when", "path", "template", "value", "values", "capture",
+        "text", "flag", "count", "port", "version", "choice", "bytes", "duration", "interval", "share", "sample",
+        "budget", "rate", "file", "entry", "when", "path", "template", "value", "values", "capture",
         "limit", "variable",
     )
 )  # fmt: skip

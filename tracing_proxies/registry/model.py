@@ -266,6 +266,21 @@ class LoggingSettings:
     trace_ids: bool = False
 
 
+@attrs.frozen
+class MonitoringSettings:
+    """How calls, and tracing itself, are counted and told.
+
+    Args:
+        port: where metrics are answered, at the loopback address; None for nowhere.
+        interval: nanoseconds between two looks; 0 if there is none but where somebody asks.
+        otlp: nanoseconds between two sends to the collector of ``export.otlp``; 0 for none.
+    """
+
+    port: int | None = None
+    interval: int = 5 * 10**9
+    otlp: int = 0
+
+
 @attrs.frozen(eq=False)
 class Preset:
     """One preset that is in use.
@@ -317,6 +332,7 @@ class Registry:
     reload: ReloadSettings = ReloadSettings()
     alerts: AlertSettings = AlertSettings()
     logging: LoggingSettings = LoggingSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     sources: Sources | None = None
     stated: Mapping[str, Any] = attrs.field(default=EMPTY, repr=False)
     # Policies by the rules that they come from; `policy.resolve_policy` fills it.
