@@ -7,9 +7,11 @@ from typing import Final
 
 import attrs
 
-from tracing_proxies.registry.alerting import RATE, AlertRule
+from tracing_proxies.registry.alerting import DURATION, RATE, AlertRule
 
-_SIGMAS: Final = 3.0
+SIGMAS: Final = 3.0
+LEAST_RISE: Final = 0.01
+"""Seconds: of what takes microseconds, twice as many are nobody's trouble, and the machine's other work shows."""
 
 
 @attrs.frozen
@@ -32,7 +34,7 @@ def judge(rule: AlertRule, reading: Reading, usual: float | None) -> bool | None
     """Tell whether a value is wrong.
 
     A rate that has dropped must have done so by more than chance makes of it: where ``n`` calls are usual in a window,
-    three times the square root of ``n`` is no news (Poisson).
+    three times the square root of ``n`` is no news (Poisson). A duration that has risen must have done so by 10 ms.
 
     Args:
         usual: the metric's baseline, for rules that compare with it.
@@ -52,10 +54,11 @@ def judge(rule: AlertRule, reading: Reading, usual: float | None) -> bool | None
     if usual is None:
         return None
     if rule.comparison == "rises":
-        return value > usual * (1 + rule.limit)
+        matters = rule.measure.unit != DURATION or value - usual > LEAST_RISE
+        return matters and value > usual * (1 + rule.limit)
     if value >= usual * (1 - rule.limit):
         return False
     if rule.measure.unit != RATE:
         return True
     expected = usual * rule.window
-    return expected - value * rule.window > _SIGMAS * math.sqrt(expected)
+    return expected - value * rule.window > SIGMAS * math.sqrt(expected)

@@ -9,12 +9,11 @@ from typing import Final, Protocol
 
 import attrs
 
-from tracing_proxies.monitoring.alert_judging import Reading
-from tracing_proxies.registry.alerting import RATE, AlertRule
+from tracing_proxies.monitoring.alert_judging import LEAST_RISE, SIGMAS, Reading
+from tracing_proxies.registry.alerting import DURATION, RATE, AlertRule
 
 _AGENT: Final = "agent"
 _CALLS: Final = "tracing_proxies_calls_total"
-_SIGMAS: Final = 3
 
 
 class Collector(Protocol):
@@ -152,11 +151,13 @@ def to_promql(rule: AlertRule) -> str:
         wrong = f"{now} {'>' if rule.comparison == 'above' else '<'} {rule.limit:.10g}"
     elif rule.comparison == "rises":
         wrong = f"{now} > {1 + rule.limit:.10g} * {before}"
+        if measure.unit == DURATION:
+            wrong += f" and {now} - {before} > {LEAST_RISE:.10g}"
     else:
         wrong = f"{now} < {1 - rule.limit:.10g} * {before}"
         if measure.unit == RATE:
             size = f"{rule.window:.10g}"
-            wrong += f" and ({before} - {now}) * {size} > {_SIGMAS} * sqrt({before} * {size})"
+            wrong += f" and ({before} - {now}) * {size} > {SIGMAS:.10g} * sqrt({before} * {size})"
     if rule.at_least:
         by = " by (target)" if measure.by_agent else ""
         only = _only(rule) if measure.by_agent else ""
