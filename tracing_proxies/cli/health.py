@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 import click
 
-from tracing_proxies.control.client import ask, traced_processes
+from tracing_proxies.control.client import REFUSED, ask, traced_processes
 from tracing_proxies.diagnosis.destination import look_at_destinations
 from tracing_proxies.diagnosis.finding import FINE, NOTE
 from tracing_proxies.errors import ControlError
@@ -33,14 +33,14 @@ _STATUSES: Final = (
 
 @click.command(epilog=_STATUSES)
 @click.argument("pid", required=False, type=click.IntRange(min=1))
-@click.option("--registry", type=click.Path(path_type=Path), help="The registry; else the next one upwards.")
+@click.option("--registry", type=click.Path(path_type=Path), help="Check this registry's destinations, no process.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def health(pid: int | None, registry: Path | None, as_json: bool) -> None:
     """Check how tracing does in the process PID, or in all of your traced processes; nothing is written anywhere.
 
     Where none is running: whether the registry's destinations could be used from here.
     """
-    found = list(_ask_all(pid))
+    found = [] if registry is not None else list(_ask_all(pid))
     if not found:
         found = [{"pid": None, "program": None, **_look(registry)}]
     state = max((one["state"] for one in found), key=STATES.index)
@@ -60,8 +60,9 @@ def _ask_all(pid: int | None) -> Iterator[dict[str, Any]]:
         try:
             yield ask(running.pid, "health")
         except ControlError as error:
-            check = Check("process", FAILING, f"{error}.", "See whether the process hangs.")
-            yield {"pid": running.pid, "program": None, "state": FAILING, "checks": [attrs.asdict(check)]}
+            state = DEGRADED if error.exit_status == REFUSED else FAILING
+            check = Check("process", state, f"{error}.", "See whether the process hangs, or runs another version.")
+            yield {"pid": running.pid, "program": None, "state": state, "checks": [attrs.asdict(check)]}
 
 
 def _look(registry: Path | None) -> dict[str, Any]:
@@ -76,7 +77,11 @@ def _look(registry: Path | None) -> dict[str, Any]:
 
 
 def _drawn(found: Mapping[str, Any]) -> Iterator[str]:
-    who = "no traced process of yours" if found["pid"] is None else f"{found['pid']} {found['program'] or ''}".strip()
+    who = (
+        "the registry's destinations, from here"
+        if found["pid"] is None
+        else f"{found['pid']} {found['program'] or ''}".strip()
+    )
     yield f"{plain(who)}: {found['state']}"
     for check in found["checks"]:
         yield from _lines(f"{_SIGNS[check['state']]} {check['name']:<16} ", plain(check["seen"]))
