@@ -31,8 +31,8 @@ class _Source:
     Args:
         metric: its name among the collected ones.
         labels: the series that are taken together.
-        promql: the same in PromQL; ``%(window)s`` and ``%(offset)s`` stand for a range and what follows it,
-            ``%(start)s`` for how long ago it began, ``%(only)s`` and ``%(also)s`` for the labels of agents.
+        promql: the same in PromQL; ``%(window)s`` stands for a range, ``%(only)s`` and ``%(also)s`` for the labels of
+            agents.
     """
 
     metric: str
@@ -43,15 +43,15 @@ class _Source:
 def _quantile(quantile: str) -> _Source:
     promql = (
         f"histogram_quantile({quantile}, sum by (le, target) "
-        "(rate(tracing_proxies_call_duration_seconds_bucket%(only)s[%(window)s]%(offset)s)))"
+        "(rate(tracing_proxies_call_duration_seconds_bucket%(only)s[%(window)s])))"
     )
     return _Source("tracing_proxies_call_duration_quantile_seconds", promql, {"quantile": quantile})
 
 
 def _grown(series: str, by: str = "") -> str:
     """Return by how much counters have grown: one that has come into being within the window, from 0."""
-    fresh = f"({series}%(offset)s unless {series} offset %(start)s)"
-    return f"sum{by} ({fresh} or increase({series}[%(window)s]%(offset)s))"
+    fresh = f"({series} unless {series} offset %(window)s)"
+    return f"sum{by} ({fresh} or increase({series}[%(window)s]))"
 
 
 def _failed(only: str, by: str = "") -> str:
@@ -71,9 +71,9 @@ SOURCES: Final[Mapping[str, _Source]] = MappingProxyType(
         "agent_latency_p95": _quantile("0.95"),
         "agent_latency_p99": _quantile("0.99"),
         "agent_throughput": _Source(
-            "tracing_proxies_calls_per_second", f"sum by (target) (rate({_CALLS}%(only)s[%(window)s]%(offset)s))"
+            "tracing_proxies_calls_per_second", f"sum by (target) (rate({_CALLS}%(only)s[%(window)s]))"
         ),
-        "throughput": _Source("tracing_proxies_calls_per_second", f"sum(rate({_CALLS}[%(window)s]%(offset)s))"),
+        "throughput": _Source("tracing_proxies_calls_per_second", f"sum(rate({_CALLS}[%(window)s]))"),
         "error_rate": _Source("tracing_proxies_error_ratio", _failed("")),
         "calls_held_up": _Source(_HELD, _grown(_HELD, _TARGET)),
         "trace_success": _Source(
@@ -82,19 +82,17 @@ SOURCES: Final[Mapping[str, _Source]] = MappingProxyType(
         ),
         "langfuse_reachable": _Source(
             "tracing_proxies_sink_healthy",
-            'min(tracing_proxies_sink_healthy{sink="langfuse"}%(offset)s)',
+            'min(tracing_proxies_sink_healthy{sink="langfuse"})',
             {"sink": "langfuse"},
         ),
-        "delivery_lag": _Source(
-            "tracing_proxies_delivery_lag_seconds", "max(tracing_proxies_delivery_lag_seconds%(offset)s)"
-        ),
+        "delivery_lag": _Source("tracing_proxies_delivery_lag_seconds", "max(tracing_proxies_delivery_lag_seconds)"),
         "spool_fill": _Source(
             "tracing_proxies_spool_fill_ratio",
-            "max by (sink) (tracing_proxies_spool_bytes%(offset)s / tracing_proxies_spool_max_bytes%(offset)s)",
+            "max by (sink) (tracing_proxies_spool_bytes / tracing_proxies_spool_max_bytes)",
         ),
-        "degradation": _Source("tracing_proxies_sampling_step", "max(tracing_proxies_sampling_step%(offset)s)"),
+        "degradation": _Source("tracing_proxies_sampling_step", "max(tracing_proxies_sampling_step)"),
         "internal_failures": _Source(
-            "tracing_proxies_failures_total", "sum(rate(tracing_proxies_failures_total[%(window)s]%(offset)s))"
+            "tracing_proxies_failures_total", "sum(rate(tracing_proxies_failures_total[%(window)s]))"
         ),
     }
 )
@@ -143,38 +141,34 @@ def _is_meant(pattern: str, series: Mapping[str, str]) -> bool:
 def to_promql(rule: AlertRule) -> str:
     """Write when a rule is wrong in PromQL.
 
-    A baseline is the metric over its time before the window, where the process itself takes the median of what it was.
+    A baseline is what it is within the process: the median of what the metric was in the time before its window.
     """
-    measure, window = rule.measure, _seconds(rule.window)
-    now, before = _ask(rule, rule.window), _ask(rule, rule.baseline, rule.window)
+    measure, now = rule.measure, _ask(rule)
+    window, span, step = _seconds(rule.window), _seconds(rule.baseline), _seconds(max(rule.window / 5, 1.0))
+    usual = f"quantile_over_time(0.5, {now}[{span}:{step}] offset {window})"
     if rule.comparison in ("above", "below"):
         wrong = f"{now} {'>' if rule.comparison == 'above' else '<'} {rule.limit:.10g}"
     elif rule.comparison == "rises":
-        wrong = f"{now} > {1 + rule.limit:.10g} * {before}"
+        wrong = f"{now} > {1 + rule.limit:.10g} * {usual}"
         if measure.unit == DURATION:
-            wrong += f" and {now} - {before} > {LEAST_RISE:.10g}"
+            wrong += f" and {now} - {usual} > {LEAST_RISE:.10g}"
     else:
-        wrong = f"{now} < {1 - rule.limit:.10g} * {before}"
+        wrong = f"{now} < {1 - rule.limit:.10g} * {usual}"
         if measure.unit == RATE:
             size = f"{rule.window:.10g}"
-            wrong += f" and ({before} - {now}) * {size} > {SIGMAS:.10g} * sqrt({before} * {size})"
+            wrong += f" and ({usual} - {now}) * {size} > {SIGMAS:.10g} * sqrt({usual} * {size})"
     if rule.at_least:
-        by = " by (target)" if measure.by_agent else ""
+        by = _TARGET if measure.by_agent else ""
         only = _only(rule) if measure.by_agent else ""
         wrong += f" and sum{by} (increase({_CALLS}{only}[{window}])) >= {rule.at_least}"
     return wrong
 
 
-def _ask(rule: AlertRule, window: float, offset: float = 0.0) -> str:
+def _ask(rule: AlertRule) -> str:
     only = _only(rule)
-    filled = {
-        "window": _seconds(window),
-        "offset": f" offset {_seconds(offset)}" if offset else "",
-        "start": _seconds(offset + window),
-        "only": only,
-        "also": only[1:-1] + ",",
-    }
-    return f"({SOURCES[rule.metric].promql % filled})"
+    return (
+        f"({SOURCES[rule.metric].promql % {'window': _seconds(rule.window), 'only': only, 'also': only[1:-1] + ','}})"
+    )
 
 
 def _only(rule: AlertRule) -> str:

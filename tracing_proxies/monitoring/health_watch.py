@@ -98,7 +98,8 @@ class Watch:
 
     def begin_in_child(self) -> None:
         """Begin anew in a forked child."""
-        self._asks = None
+        if self._asks is not None:
+            self._asks.forget()
         if self._alerting is not None:
             self._alerting.after_fork()
 
@@ -145,6 +146,7 @@ class Watch:
             from tracing_proxies.monitoring.alert_measures import Measures
             from tracing_proxies.monitoring.alerting import Alerting
 
+            self._probe()  # here, and not on the thread of alerts: in a forked child that must not wait for an import
             measures = Measures(self._collector, self._reachable)
             self._alerting = Alerting(measures, self._collector.look, self._environ, suppress)
         return self._alerting
