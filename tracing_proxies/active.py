@@ -18,6 +18,7 @@ from tracing_proxies.delivery.prepare import Preparer
 from tracing_proxies.delivery.succession import Succession
 from tracing_proxies.monitoring.contents import SpanContents
 from tracing_proxies.monitoring.monitor import Monitor
+from tracing_proxies.monitoring.otlp import make_exporter
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.recorder import Recorder
@@ -55,6 +56,7 @@ class Runtime:
         self._environ = environ
         self._way = self._describe(registry)
         self.prepare = finishing.make_preparer(registry, environ)
+        exporter = make_exporter(registry, environ)
         self.contents = SpanContents()
         self.pipeline = self._make_pipeline(registry, self.prepare)
         self._pipelines = Succession(self.pipeline, suppress)
@@ -72,6 +74,7 @@ class Runtime:
             self.budgeting,
             self.weaver.recipes,
             self._describe_registry,
+            exporter,
         )
         listeners.attach(self.recorder)
         try:
@@ -148,6 +151,7 @@ class Runtime:
             ValueError: a destination or a detector is named that cannot be; likewise.
         """
         prepare, heir, way = self.prepare, None, self._describe(registry)
+        exporter = make_exporter(registry, self._environ)
         if way[0] != self._way[0]:
             prepare = finishing.make_preparer(registry, self._environ)
         if way[1] != self._way[1]:
@@ -164,7 +168,7 @@ class Runtime:
         install_adapters(registry, self.weaver)
         self.weaver.weave(registry)
         self.reloading.follow(registry)
-        self.monitor.follow(registry)
+        self.monitor.follow(registry, exporter)
         for problem in self.weaver.unmatched():
             if str(problem) not in known:
                 _log.warning("%s", problem)

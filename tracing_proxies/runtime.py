@@ -11,6 +11,7 @@ from tracing_proxies import failures
 from tracing_proxies.active import Runtime
 from tracing_proxies.errors import ActivationError, RegistryError
 from tracing_proxies.exclusion import Exclusion
+from tracing_proxies.monitoring.monitor import Monitor
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Registry
@@ -124,10 +125,18 @@ def flush(timeout: float = 5.0) -> bool:
 
 
 def _metrics() -> dict[str, Any]:
+    return _monitor().answer()
+
+
+def _windows() -> dict[str, Any]:
+    return _monitor().answer_windows()
+
+
+def _monitor() -> Monitor:
     runtime = _runtime
     if runtime is None:
         raise ActivationError("tracing has been deactivated in this process")
-    return runtime.monitor.answer()
+    return runtime.monitor
 
 
 def _switch(on: bool) -> dict[str, Any]:
@@ -152,6 +161,7 @@ def _reload_or_say_why() -> dict[str, Any]:
 _COMMANDS: Final = {
     "status": status,
     "metrics": _metrics,
+    "windows": _windows,
     "off": lambda: _switch(False),
     "on": lambda: _switch(True),
     "reload": _reload_or_say_why,

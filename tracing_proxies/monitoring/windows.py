@@ -66,6 +66,16 @@ class Stretch:
         """Return by how much a counter has grown."""
         return sum(slot.counters.get(series, 0) for slot in self.slots)
 
+    def numbers(self) -> Numbers:
+        """Return all that was counted."""
+        found = Numbers()
+        for slot in self.slots:
+            for series, many in slot.counters.items():
+                found.count(series, many)
+            for series, packed in slot.distributions.items():
+                found.distribute(series, packed.unpack())
+        return found
+
     def distribution(self, series: Series) -> Distribution:
         """Return what was added to a distribution."""
         found = Distribution()
