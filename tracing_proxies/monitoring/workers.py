@@ -116,12 +116,11 @@ def merge_living(folder: Path, own_stem: str = "", own: Numbers | None = None) -
 
 def _add_ended(folder: Path, total: Numbers, read: dict[str, Numbers]) -> Numbers:
     # Read last: whose file has gone meanwhile is in it by now, and it says so.
-    ended = _read_plain(folder / _ENDED) or {"names": [], "numbers": None}
+    names, ended = _read_ended(folder)
     for stem, numbers in read.items():
-        if stem not in ended["names"]:
+        if stem not in names:
             total.merge(numbers)
-    if ended["numbers"] is not None:
-        total.merge(Numbers.of_plain(ended["numbers"]))
+    total.merge(ended)
     return total
 
 
@@ -216,17 +215,25 @@ def _fold_ended(folder: Path) -> None:
     ended = [stem for stem in _stems(folder) if not _is_alive(folder, stem)]
     if not ended:
         return
-    known = _read_plain(folder / _ENDED) or {"names": [], "numbers": None}
-    total = Numbers() if known["numbers"] is None else Numbers.of_plain(known["numbers"])
+    known, total = _read_ended(folder)
     for stem in ended:
         numbers = _read(folder / (stem + _NUMBERS))
-        if numbers is not None and stem not in known["names"]:
+        if numbers is not None and stem not in known:
             total.merge(numbers)
-    names = [*known["names"], *ended][-_MOST_NAMES:]
+    names = [*known, *ended][-_MOST_NAMES:]
     _write(folder / _ENDED, {"names": names, "numbers": total.lasting().to_plain()})
     for stem in ended:
         for suffix in (_NUMBERS, _ALIVE):
             (folder / (stem + suffix)).unlink(missing_ok=True)
+
+
+def _read_ended(folder: Path) -> tuple[list[str], Numbers]:
+    """Return the names of the members that have been folded, and what they have counted together."""
+    try:
+        plain = _read_plain(folder / _ENDED)
+        return list(plain["names"]), Numbers.of_plain(plain["numbers"])
+    except (ValueError, TypeError, KeyError):  # there is none yet, or it is damaged
+        return [], Numbers()
 
 
 def _read(path: Path) -> Numbers | None:
