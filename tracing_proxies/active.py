@@ -19,6 +19,7 @@ from tracing_proxies.delivery.succession import Succession
 from tracing_proxies.monitoring.contents import SpanContents
 from tracing_proxies.monitoring.health_watch import Watch
 from tracing_proxies.monitoring.monitor import Monitor
+from tracing_proxies.monitoring.otlp import make_exporter
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.recorder import Recorder
@@ -56,6 +57,7 @@ class Runtime:
         self._environ = environ
         self._way = self._describe(registry)
         self.prepare = finishing.make_preparer(registry, environ)
+        exporter = make_exporter(registry, environ)
         self.contents = SpanContents()
         self.pipeline = self._make_pipeline(registry, self.prepare)
         self._pipelines = Succession(self.pipeline, suppress)
@@ -73,6 +75,7 @@ class Runtime:
             self.budgeting,
             self.weaver.recipes,
             self._describe_registry,
+            exporter,
         )
         self.watch = Watch(registry, environ, self.monitor.collector, self.status)
         self.monitor.server.routes.update(self.watch.routes())
@@ -156,6 +159,7 @@ class Runtime:
             ValueError: a destination or a detector is named that cannot be; likewise.
         """
         prepare, heir, way = self.prepare, None, self._describe(registry)
+        exporter = make_exporter(registry, self._environ)
         if way[0] != self._way[0]:
             prepare = finishing.make_preparer(registry, self._environ)
         if way[1] != self._way[1]:
@@ -172,7 +176,7 @@ class Runtime:
         install_adapters(registry, self.weaver)
         self.weaver.weave(registry)
         self.reloading.follow(registry)
-        self.monitor.follow(registry)
+        self.monitor.follow(registry, exporter)
         self.watch.follow(registry)
         for problem in self.weaver.unmatched():
             if str(problem) not in known:

@@ -161,6 +161,7 @@ def _reload_or_say_why() -> dict[str, Any]:
 _COMMANDS: Final[Commands] = {
     "status": status,
     "metrics": lambda: _active().monitor.answer(),
+    "windows": lambda: _active().monitor.answer_windows(),
     "health": lambda: _active().watch.health(),
     "alerts": lambda: _active().watch.alerts(),
     "acknowledge": _acknowledge,

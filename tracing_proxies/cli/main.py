@@ -22,6 +22,7 @@ from tracing_proxies.cli.scan import scan
 from tracing_proxies.cli.schema import schema
 from tracing_proxies.cli.show import show, tail
 from tracing_proxies.cli.status import status
+from tracing_proxies.cli.top import top
 from tracing_proxies.cli.ui import ui
 from tracing_proxies.errors import ControlError, TracingProxiesError
 from tracing_proxies.viewer.tree import plain
@@ -40,6 +41,7 @@ commands.add_command(doctor)
 commands.add_command(explain)
 commands.add_command(config)
 commands.add_command(status)
+commands.add_command(top)
 commands.add_command(health)
 commands.add_command(alerts)
 commands.add_command(schema)

@@ -107,13 +107,12 @@ class CallCounts:
     def _learn_names(self) -> None:
         self._stale = False
         for recipe in list(self._recipes()):
-            name = recipe.policy.name
+            name = recipe.constant_name
+            if name is None and recipe.policy.name is not None:
+                # As it is written: only each call can tell the rest.
+                name = recipe.policy.name.text.replace("{function}", recipe.function)
             self._known[recipe.tally.target] = _Known(
-                (
-                    recipe.tally.target,
-                    recipe.constant_name or (name.text if name is not None else ""),
-                    recipe.observation,
-                ),
+                (recipe.tally.target, name or "", recipe.observation),
                 recipe.root,
                 recipe.sample >= 1.0 and recipe.rate is None and recipe.delegate is None,
             )

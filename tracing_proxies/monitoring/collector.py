@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from tracing_proxies.delivery.native import RLock
 from tracing_proxies.monitoring import catalogue, derived
 from tracing_proxies.monitoring.catalogue import COUNTER, DERIVED, GAUGE, Metric
 from tracing_proxies.monitoring.distribution import Distribution
-from tracing_proxies.monitoring.numbers import Labels, Numbers, Series
-from tracing_proxies.monitoring.windows import Windows
+from tracing_proxies.monitoring.numbers import Index, Labels, Numbers
+from tracing_proxies.monitoring.windows import Stretch, Windows
 
 MINUTE: Final = 60.0
 FIVE_MINUTES: Final = 300.0
@@ -41,6 +41,7 @@ class MetricsCollector:
         """Forget all that was seen: in a forked child it was the parent's."""
         self._lock = RLock()
         self._seen = Numbers()
+        self._index: Index | None = None
         self._windows = Windows(self._clock())
 
     def look(self) -> Numbers:
@@ -48,7 +49,7 @@ class MetricsCollector:
         with self._lock:
             found = self._source()
             self._windows.add(self._clock(), found.since(self._seen))
-            self._seen = found
+            self._seen, self._index = found, None
             return found
 
     @property
@@ -102,10 +103,10 @@ class MetricsCollector:
                 return _once({n: s[n] for n in wanted if n in s} for base in named for s in self.labels(base))
             return [dict(zip(found.labels, values, strict=True)) for values in self._series(found, {})]
 
-    def stretch(self, window: float, before: float = 0.0) -> float:
-        """Return how many seconds of a window are known of."""
+    def stretch(self, window: float, before: float = 0.0) -> Stretch:
+        """Return what was counted within a window, and how many seconds of it are known of."""
         with self._lock:
-            return self._windows.stretch(window, before).seconds
+            return self._windows.stretch(window, before)
 
     def _gauge(self, metric: Metric, labels: dict[str, str]) -> float | None:
         values = [self._seen.gauges[metric.name, series] for series in self._series(metric, labels)]
@@ -137,15 +138,10 @@ class MetricsCollector:
             found = found.plus(more)
         return found
 
-    def _series(self, metric: Metric, labels: dict[str, str]) -> Iterator[Labels]:
-        seen = self._seen
-        where: Iterable[Series] = (
-            seen.counters if metric.kind == COUNTER else seen.gauges if metric.kind == GAUGE else seen.distributions
-        )
-        wanted = [(metric.labels.index(name), value) for name, value in labels.items()]
-        for name, values in where:
-            if name == metric.name and all(values[at] == value for at, value in wanted):
-                yield values
+    def _series(self, metric: Metric, labels: dict[str, str]) -> list[Labels]:
+        if self._index is None:
+            self._index = Index(self._seen)
+        return self._index.find(metric.name, labels)
 
 
 class _Reading:
@@ -163,7 +159,7 @@ class _Reading:
         if math.isinf(self._window):
             started = collector.read("tracing_proxies_start_time_seconds", self._window)
             return 0.0 if started is None else max(0.0, time.time() - started)
-        return collector.stretch(self._window, self._before)
+        return collector.stretch(self._window, self._before).seconds
 
     def value(self, metric: str, labels: dict[str, str]) -> float | None:
         """Return what another metric says in this window."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import attrs
@@ -27,7 +27,8 @@ _CONFIDENCE: Final = "outcome.confidence"
 _OTHER: Final = "other"
 _MOST_SERIES: Final = 500
 _MOST_TRACES: Final = 2_000
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 600.0
+_PATIENCE_AFTER_END: Final = 60.0
 _PLAIN: Final = frozenset(("span", "event", "generation", "embedding", "retriever", "guardrail", "evaluator", "chain"))
 
 
@@ -36,18 +37,21 @@ class _Below:
     """What has ended below a span that has not ended yet.
 
     Args:
-        tools: name, source, outcome and weight of each tool that no agent has called so far.
-        agents: when agents were at work.
+        tools: name, source, outcome and weight of each tool of which it is not known yet which agent has called it.
+        agents: name, source, outcome, nanoseconds and weight of each agent that may be a part of another one.
+        busy: when agents were at work.
         collaborations: name, outcome, nanoseconds and weight of each that is not part of another.
     """
 
     tools: list[tuple[str, str, str, float]] = attrs.field(factory=list)
-    agents: list[Interval] = attrs.field(factory=list)
+    agents: list[tuple[str, str, str, int, float]] = attrs.field(factory=list)
+    busy: list[Interval] = attrs.field(factory=list)
     collaborations: list[tuple[str, str, int, float]] = attrs.field(factory=list)
 
     def take(self, other: _Below) -> None:
         self.tools += other.tools
-        self.agents = join([*self.agents, *other.agents])
+        self.agents += other.agents
+        self.busy = join([*self.busy, *other.busy])
         self.collaborations += other.collaborations
 
 
@@ -57,6 +61,7 @@ class _Trace:
 
     touched: float
     below: dict[str, _Below] = attrs.field(factory=dict)
+    ended: bool = False
 
 
 class SpanContents:
@@ -141,6 +146,8 @@ class SpanContents:
         if kind == "agent":
             self._end_agent(span, below, outcome, weight, taken)
         elif kind == "tool":
+            # A framework's span for a tool and that of the tool itself are one call.
+            below.tools = [tool for tool in below.tools if tool[0] != span.name]
             below.tools.append((span.name, _source_of(span), outcome, weight))
         if "outcome.participants" in metadata:
             below.collaborations = [(span.name, outcome, taken, weight)]
@@ -150,25 +157,33 @@ class SpanContents:
             self._hand_up(span.trace_id, span.parent_observation_id, below)
 
     def _end_agent(self, span: Observation, below: _Below, outcome: str, weight: float, taken: int) -> None:
-        name, source = span.name, _source_of(span)
-        self._count("tracing_proxies_agent_calls_total", (name, source, outcome), weight)
-        self._size("tracing_proxies_agent_duration_seconds", (name,), taken, weight)
+        name = span.name
+        # The same agent within itself is the one that a framework makes of it.
+        self._count_agents(agent for agent in below.agents if agent[0] != name)
+        below.agents = [(name, _source_of(span), outcome, taken, weight)]
         for tool, cause, result, many in below.tools:
             self._count("tracing_proxies_tool_calls_total", (name, tool, cause, result), many)
         below.tools = []
-        below.agents = [(span.start_time, span.end_time)]
+        below.busy = [(span.start_time, span.end_time)]
+
+    def _count_agents(self, agents: Iterable[tuple[str, str, str, int, float]]) -> None:
+        for name, source, outcome, taken, weight in agents:
+            self._count("tracing_proxies_agent_calls_total", (name, source, outcome), weight)
+            self._size("tracing_proxies_agent_duration_seconds", (name,), taken, weight)
 
     def _end_trace(self, span: Observation, below: _Below, outcome: str, weight: float, taken: int) -> None:
         self._count("tracing_proxies_workflows_total", (span.trace_name, _source_of(span), outcome), weight)
         self._size("tracing_proxies_workflow_duration_seconds", (span.trace_name,), taken, weight)
         # Of a trace of which only errors are left it is not known when its agents were at work.
-        if below.agents and span.metadata.get("sampling.detail") not in ("stub", "errors"):
+        if below.busy and span.metadata.get("sampling.detail") not in ("stub", "errors"):
             self._count("tracing_proxies_coordinated_seconds_total", (span.trace_name,), taken / 1e9 * weight)
-            busy = length(below.agents, span.start_time, span.end_time)
+            busy = length(below.busy, span.start_time, span.end_time)
             self._count("tracing_proxies_agent_busy_seconds_total", (span.trace_name,), busy / 1e9 * weight)
         self._settle(below)
         trace = self._traces.get(span.trace_id)
-        if trace is not None and not trace.below:
+        if trace is not None and trace.below:
+            trace.ended = True  # what goes on has outlived it
+        elif trace is not None:
             del self._traces[span.trace_id]
 
     def _read_metadata(self, span: Observation, metadata: dict[str, Any], outcome: str, weight: float) -> None:
@@ -207,14 +222,16 @@ class SpanContents:
     def _settle_old(self) -> None:
         """Count what waits for a span that has ended before it, or never came."""
         now = self._clock()
-        for trace_id in [known for known, trace in self._traces.items() if now - trace.touched > _PATIENCE]:
-            self._settle_all(self._traces.pop(trace_id))
+        for trace_id, trace in list(self._traces.items()):
+            if now - trace.touched > (_PATIENCE_AFTER_END if trace.ended else _PATIENCE):
+                self._settle_all(self._traces.pop(trace_id))
 
     def _settle_all(self, trace: _Trace) -> None:
         for below in trace.below.values():
             self._settle(below)
 
     def _settle(self, below: _Below) -> None:
+        self._count_agents(below.agents)
         for tool, source, outcome, weight in below.tools:
             self._count("tracing_proxies_tool_calls_total", ("", tool, source, outcome), weight)
         for name, outcome, taken, weight in below.collaborations:

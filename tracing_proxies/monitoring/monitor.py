@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -13,10 +14,11 @@ from tracing_proxies.delivery.loop import Loop
 from tracing_proxies.failures import contain
 from tracing_proxies.monitoring import current
 from tracing_proxies.monitoring.calls import DURATION, CallCounts
-from tracing_proxies.monitoring.collector import MetricsCollector
+from tracing_proxies.monitoring.collector import WINDOWS, MetricsCollector
 from tracing_proxies.monitoring.contents import SpanContents
 from tracing_proxies.monitoring.itself import Budget, Deliveries, SelfCounts
 from tracing_proxies.monitoring.numbers import Labels, Numbers
+from tracing_proxies.monitoring.otlp import Exporter
 from tracing_proxies.monitoring.server import Server
 from tracing_proxies.monitoring.workers import Member, folder_of_group, merge_living
 from tracing_proxies.recording.context import suppress
@@ -38,6 +40,7 @@ class Monitor:
         recorder, deliveries, budget: the parts that are looked at.
         recipes: tells all recipes that are in use.
         describe: tells what holds of the registry: targets, unmatched, reloads, stale, on.
+        exporter: sends metrics to a collector, where the registry asks for that.
 
     Attributes:
         collector: reads the numbers of this process.
@@ -54,6 +57,7 @@ class Monitor:
         budget: Budget,
         recipes: Callable[[], Iterable[Recipe]],
         describe: Callable[[], Mapping[str, Any]],
+        exporter: Exporter | None,
     ) -> None:
         self.contents = contents
         self.watchers: list[Callable[[], None]] = []
@@ -61,12 +65,15 @@ class Monitor:
         self._registry = registry
         self._calls = CallCounts(recorder, recipes)
         self._itself = SelfCounts(recorder, deliveries, budget, describe)
-        self._loop: Loop | None = None
+        self._exporter = exporter
+        self._loops: list[Loop] = []
+        self._begun = False
         self._closed = False
         self._begin_anew()
         self.collector = MetricsCollector(self._gather)
         self.server = Server({"/metrics": self._answer}, suppress)
-        self.follow(registry)
+        self._interval = registry.monitoring.interval / 1e9
+        self.server.listen_at(registry.monitoring.port)
         current.attach(self)
         process.move_in(self)
 
@@ -76,37 +83,47 @@ class Monitor:
         self._published = Numbers()
         self._began = time.time()
         self._first = True
+        self._sends = False
 
-    def follow(self, registry: Registry) -> None:
-        """Keep to another registry: its names, its port."""
-        self._registry = registry
+    def follow(self, registry: Registry, exporter: Exporter | None) -> None:
+        """Keep to another registry: its names, its port, its collector."""
+        before, self._registry = self._registry, registry
         self._calls.forget_names()
-        self._interval = registry.monitoring.interval / 1e9
         self.server.listen_at(registry.monitoring.port)
+        if (registry.monitoring, registry.export.otlp) == (before.monitoring, before.export.otlp):
+            return
+        self._interval, self._exporter = registry.monitoring.interval / 1e9, exporter
+        if self._begun:
+            self._end_loops()
+            self.begin()
 
     def begin(self) -> None:
-        """Start the thread that looks, unless it runs."""
-        if self._loop is None and not self._closed and self._interval:
-            self._loop = Loop("tracing-metrics", self._step, suppress=suppress)
-            self._loop.start()
+        """Start the threads that look, and that send, unless they run."""
+        if self._loops or self._closed:
+            return
+        self._begun = self._first = True
+        if self._interval:
+            self._loops.append(Loop("tracing-metrics", self._step, suppress=suppress))
+        if self._exporter is not None:
+            self._loops.append(Loop("tracing-metrics-otlp", self._send, suppress=suppress))
+        for loop in self._loops:
+            loop.start()
 
     def pause(self) -> None:
         """Have no thread of ours beside a fork, and be there before the child is: it may end before our next look."""
         self._join()
         self.server.rest()
-        if self._loop is not None:
-            self._loop.stop(_PATIENCE)
+        self._end_loops()
 
     def resume(self) -> None:
         """Go on after a fork, in the parent."""
-        if self._loop is not None:
-            self._loop = None
+        if self._begun:
             self.begin()
         self.server.go_on()
 
     def begin_in_child(self) -> None:
         """Begin anew in a forked child: the parent's calls are the parent's to count."""
-        begun, self._loop = self._loop is not None, None
+        self._loops = []
         self.server.forget()
         if self._member is not None:
             self._member.forget()
@@ -115,7 +132,7 @@ class Monitor:
         self._itself.after_fork()
         self.contents.after_fork()
         self.collector.begin_anew()
-        if begun:
+        if self._begun:
             self.begin()
 
     def after_fork(self) -> None:
@@ -132,11 +149,12 @@ class Monitor:
             self._closed = True
             process.move_out(self)
             self.server.close()
-            loop, self._loop = self._loop, None
-            if loop is not None:
-                loop.stop(_PATIENCE)
+            self._end_loops()
             self._deliveries.flush(timeout)
             self._publish_at_last()
+            if self._exporter is not None and self._begun:
+                self._exporter.send(self.collector.look(), self._began, timeout)
+                self._exporter.close()
             current.detach(self)
             self._leave()
         return True
@@ -149,6 +167,18 @@ class Monitor:
             "member": member.stem if member is not None else None,
             "group": str(member.folder) if member is not None else None,
             "numbers": numbers.to_plain(),
+        }
+
+    def answer_windows(self) -> dict[str, Any]:
+        """Say the same, and what was counted within the last minute, five minutes and hour."""
+        told = self.answer()
+        stretches = {name: self.collector.stretch(window) for name, window in WINDOWS.items() if math.isfinite(window)}
+        return {
+            **told,
+            "windows": {
+                name: {"seconds": stretch.seconds, "numbers": stretch.numbers().to_plain()}
+                for name, stretch in stretches.items()
+            },
         }
 
     def read_all(self) -> Numbers:
@@ -199,6 +229,24 @@ class Monitor:
             except OSError as exc:
                 contain("monitoring", exc)
         return self._member
+
+    def _send(self) -> float | None:
+        exporter = self._exporter
+        if exporter is None:
+            return None
+        if not self._sends:  # there is nothing to tell yet
+            self._sends = True
+            return exporter.interval
+        try:
+            exporter.send(self.collector.look(), self._began)
+        except Exception as exc:
+            contain("monitoring.otlp", exc)
+        return exporter.interval
+
+    def _end_loops(self) -> None:
+        loops, self._loops = self._loops, []
+        for loop in loops:
+            loop.stop(_PATIENCE)
 
     def _folder(self) -> Path:
         return folder_of_group(self._registry.path, self._registry.service.name)

@@ -130,3 +130,26 @@ class Numbers:
             read("distributions", Distribution.of_plain),
             read("exemplars", lambda value: Exemplar(*value)),
         )
+
+
+class Index:
+    """Finds series by what their labels say; for those of numbers that do not change any more."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self._by_metric: dict[str, list[Labels]] = {}
+        self._by_first: dict[tuple[str, str], list[Labels]] = {}
+        for where in (numbers.counters, numbers.gauges, numbers.distributions):
+            for name, labels in where:
+                self._by_metric.setdefault(name, []).append(labels)
+                if labels:
+                    self._by_first.setdefault((name, labels[0]), []).append(labels)
+
+    def find(self, metric: str, wanted: Mapping[str, str]) -> list[Labels]:
+        """Return the labels of a metric's series, of those that name no label otherwise than it is wanted."""
+        names = catalogue.find(metric).labels
+        if names and names[0] in wanted:  # the target, the agent, the destination: most others have another one
+            candidates = self._by_first.get((metric, wanted[names[0]]), [])
+        else:
+            candidates = self._by_metric.get(metric, [])
+        pairs = [(names.index(name), value) for name, value in wanted.items()]
+        return [labels for labels in candidates if all(labels[at] == value for at, value in pairs)]

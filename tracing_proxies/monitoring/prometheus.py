@@ -15,6 +15,7 @@ from tracing_proxies.monitoring.numbers import Exemplar, Labels, Numbers, Series
 T = TypeVar("T")
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_SUMMARY: Final = "summary"
 _ACCEPTED: Final = "application/openmetrics-text"
 _ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 _ESCAPES_OF_HELP: Final = str.maketrans({"\\": r"\\", "\n": r"\n"})
@@ -97,7 +98,7 @@ def _quantiles(metric: Metric, spread: Mapping[str, Mapping[Labels, Distribution
     found = spread.get(base.name)
     if not found:
         return
-    yield from _head(metric, catalogue.GAUGE)
+    yield from _head(metric, _SUMMARY)
     for labels, distribution in sorted(found.items()):
         for quantile in QUANTILES:
             size = distribution.quantile(float(quantile))

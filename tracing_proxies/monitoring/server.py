@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import select
 import socket
 import threading
@@ -26,7 +27,7 @@ _TIME_TO_END: Final = 0.2
 _MOST_CLIENTS: Final = 16
 _BACKLOG: Final = 32
 _CHUNK: Final = 64 * 1024
-_HOSTS: Final = frozenset(("localhost", LOOPBACK, "[::1]", ""))
+_HOST: Final = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _TAKEN: Final = frozenset((errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL))
 _make_poll: Final[Any] = getattr(select, "poll", None)  # kept: eventlet takes it away
 
@@ -251,7 +252,7 @@ class Server:
         if method not in ("GET", "HEAD"):
             return _told("405 Method Not Allowed", "only GET is answered")
         # A page of anybody's, whose name leads to this machine, must not read what is here.
-        if headers.get("host", "").rpartition(":")[0] not in _HOSTS and headers.get("host", "") not in _HOSTS:
+        if _HOST.fullmatch(headers.get("host", "localhost")) is None:
             return _told("403 Forbidden", "only who asks for localhost is answered")
         route = self.routes.get(path)
         if route is None:

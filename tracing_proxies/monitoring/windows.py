@@ -10,7 +10,7 @@ import attrs
 from tracing_proxies.monitoring.distribution import Distribution, Packed
 from tracing_proxies.monitoring.numbers import Numbers, Series
 
-FINE_STEP = 10.0
+FINE_STEP = 5.0
 FINE_KEPT = 600.0
 COARSE_STEP = 120.0
 COARSE_KEPT = 7_200.0
@@ -66,6 +66,16 @@ class Stretch:
         """Return by how much a counter has grown."""
         return sum(slot.counters.get(series, 0) for slot in self.slots)
 
+    def numbers(self) -> Numbers:
+        """Return all that was counted."""
+        found = Numbers()
+        for slot in self.slots:
+            for series, many in slot.counters.items():
+                found.count(series, many)
+            for series, packed in slot.distributions.items():
+                found.distribute(series, packed.unpack())
+        return found
+
     def distribution(self, series: Series) -> Distribution:
         """Return what was added to a distribution."""
         found = Distribution()
@@ -105,7 +115,9 @@ class Windows:
         fine, coarse = self._rings
         reaches = not fine.slots or fine.slots[0].start <= start or fine.slots[0].start <= _first(coarse)
         ring = fine if reaches and window + before <= FINE_KEPT else coarse
-        slots = tuple(slot for slot in ring.slots if start <= (slot.start + slot.stop) / 2 <= stop)
+        slots = tuple(slot for slot in ring.slots if start < (slot.start + slot.stop) / 2 <= stop)
+        if not slots:  # shorter than a slot: that in which it ends, which says itself how long it is
+            slots = tuple(slot for slot in ring.slots if slot.start < stop <= slot.stop)
         seconds = slots[-1].stop - slots[0].start if slots else 0.0
         return Stretch(seconds, slots)
 

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ import orjson
 from tracing_proxies.control.client import ask
 from tracing_proxies.control.folder import judge, own_folder
 from tracing_proxies.errors import ControlError
+from tracing_proxies.monitoring.figures import Count
 from tracing_proxies.monitoring.numbers import Numbers
 
 _NUMBERS: Final = ".json"
@@ -109,25 +111,69 @@ def merge_living(folder: Path, own_stem: str = "", own: Numbers | None = None) -
             numbers = _ask(stem) or _read(folder / (stem + _NUMBERS))
             if numbers is not None:
                 read[stem] = numbers
+    return _add_ended(folder, total, read)
+
+
+def _add_ended(folder: Path, total: Numbers, read: dict[str, Numbers]) -> Numbers:
     # Read last: whose file has gone meanwhile is in it by now, and it says so.
-    ended = _read_plain(folder / _ENDED) or {"names": [], "numbers": None}
+    names, ended = _read_ended(folder)
     for stem, numbers in read.items():
-        if stem not in ended["names"]:
+        if stem not in names:
             total.merge(numbers)
-    if ended["numbers"] is not None:
-        total.merge(Numbers.of_plain(ended["numbers"]))
+    total.merge(ended)
     return total
 
 
+def merge_windows(folder: Path) -> dict[str, Count]:
+    """Add up what the processes have counted within the last minute, five minutes and hour, and since the start.
+
+    Of processes that have ended only what they have counted altogether is known.
+    """
+    recent: dict[str, Count] = {}
+    read: dict[str, Numbers] = {}
+    for stem in _stems(folder):
+        told = _ask_plain(stem, "windows")
+        numbers = _read(folder / (stem + _NUMBERS)) if told is None else Numbers.of_plain(told["numbers"])
+        if numbers is not None:
+            read[stem] = numbers
+        for name, window in ({} if told is None else told["windows"]).items():
+            known = recent.get(name)
+            counted = Numbers() if known is None else known.numbers
+            counted.merge(Numbers.of_plain(window["numbers"]))
+            recent[name] = Count(counted, max(window["seconds"], 0.0 if known is None else known.seconds))
+    total = _add_ended(folder, Numbers(), read)
+    began = total.gauges.get(("tracing_proxies_start_time_seconds", ()))
+    return {**recent, "start": Count(total, 0.0 if began is None else max(0.0, time.time() - began))}
+
+
+def folder_of(pid: int) -> Path:
+    """Ask a process in which folder its application's processes publish what they count.
+
+    Raises:
+        ControlError: it cannot be asked, or has no such folder.
+    """
+    told = ask(pid, "metrics", _TIMEOUT)
+    if not isinstance(told, dict) or not told.get("group"):
+        raise ControlError(f"process {pid} has no folder to publish its metrics in", 1)
+    return Path(told["group"])
+
+
 def _ask(stem: str) -> Numbers | None:
+    told = _ask_plain(stem, "metrics")
+    return None if told is None else Numbers.of_plain(told["numbers"])
+
+
+def _ask_plain(stem: str, command: str) -> Any:
     """Ask a process what it has counted; None where it has ended, does not answer, or has become another member."""
     try:
-        told = ask(int(stem.partition("-")[0]), "metrics", _TIMEOUT)
+        told = ask(int(stem.partition("-")[0]), command, _TIMEOUT)
         if told["member"] != stem:
             return None
-        return Numbers.of_plain(told["numbers"])
+        for numbers in (told["numbers"], *(window["numbers"] for window in told.get("windows", {}).values())):
+            Numbers.of_plain(numbers)
     except (ControlError, OSError, ValueError, KeyError, TypeError):
         return None
+    return told
 
 
 def _stems(folder: Path) -> list[str]:
@@ -169,17 +215,25 @@ def _fold_ended(folder: Path) -> None:
     ended = [stem for stem in _stems(folder) if not _is_alive(folder, stem)]
     if not ended:
         return
-    known = _read_plain(folder / _ENDED) or {"names": [], "numbers": None}
-    total = Numbers() if known["numbers"] is None else Numbers.of_plain(known["numbers"])
+    known, total = _read_ended(folder)
     for stem in ended:
         numbers = _read(folder / (stem + _NUMBERS))
-        if numbers is not None and stem not in known["names"]:
+        if numbers is not None and stem not in known:
             total.merge(numbers)
-    names = [*known["names"], *ended][-_MOST_NAMES:]
+    names = [*known, *ended][-_MOST_NAMES:]
     _write(folder / _ENDED, {"names": names, "numbers": total.lasting().to_plain()})
     for stem in ended:
         for suffix in (_NUMBERS, _ALIVE):
             (folder / (stem + suffix)).unlink(missing_ok=True)
+
+
+def _read_ended(folder: Path) -> tuple[list[str], Numbers]:
+    """Return the names of the members that have been folded, and what they have counted together."""
+    try:
+        plain = _read_plain(folder / _ENDED)
+        return list(plain["names"]), Numbers.of_plain(plain["numbers"])
+    except (ValueError, TypeError, KeyError):  # there is none yet, or it is damaged
+        return [], Numbers()
 
 
 def _read(path: Path) -> Numbers | None:
