@@ -246,6 +246,7 @@ class Runtime:
             "calls": self.recorder.count_calls(),
             "sampling": self.budgeting.status(),
             "delivery": delivery,
+            "firing": self.watch.firing(),
             "failures": failures.counts(),
         }
 

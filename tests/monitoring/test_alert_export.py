@@ -83,6 +83,7 @@ GAUGES: Levels = {
     f'tracing_proxies_spool_bytes{{sink="langfuse",{LABELS}}}': (100, 100, 100),
     f'tracing_proxies_spool_max_bytes{{sink="langfuse",{LABELS}}}': (1_000, 1_000, 1_000),
     f"tracing_proxies_sampling_step{{{LABELS}}}": (0, 0, 0),
+    f"tracing_proxies_on{{{LABELS}}}": (1, 1, 1),
 }
 HELD_UP = f'tracing_proxies_calls_held_up_total{{target="shop:Agent.run",{LABELS}}}'
 DROPPED = f'tracing_proxies_spans_total{{sink="langfuse",fate="dropped",reason="rejected",{LABELS}}}'

@@ -24,6 +24,7 @@ from tracing_proxies.registry.alerting import SHIPPED
 from tracing_proxies.registry.alerting_assembly import alert_settings
 from tracing_proxies.registry.findings import Findings
 from tracing_proxies.registry.loader import parse_registry
+from tracing_proxies.runtime import _switch
 
 REGISTRY = f"""
 version: 1
@@ -155,6 +156,15 @@ def test_a_lack_of_calls_fires_and_when_they_come_again_resolves(tmp_path: Path)
     assert world.run(1_500, calls(5)) == []
     assert world.run(900, calls(2)) == ["firing throughput_drop"]
     assert world.run(600, calls(5)) == ["resolved throughput_drop"]
+
+
+def test_calls_that_are_not_counted_while_tracing_is_switched_off_are_no_drop(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert world.run(1_500, calls(5)) == []
+    _switch(False)
+    assert world.run(900, calls(5)) == []
+    _switch(True)
+    assert world.run(900, calls(5)) == []
 
 
 def test_recording_that_holds_an_agent_up_fires_and_resolves_since_the_rule_has_stepped_down(tmp_path: Path) -> None:

@@ -43,8 +43,7 @@ def alerts() -> None:
 @_json
 def list_alerts(pid: int | None, registry: Path | None, as_json: bool) -> None:
     """List the alerts of the process PID, or of all your traced processes; without any, the registry's rules."""
-    pids = [pid] if pid is not None else [running.pid for running in traced_processes() if running.status is not None]
-    found = {one: ask(one, "alerts") for one in pids}
+    found = dict(_ask_all(pid, "alerts"))
     if not found:
         _list_rules(_load(registry), as_json)
         return
@@ -116,11 +115,22 @@ def _load(registry: Path | None) -> Registry:
     return load_registry(find_registry(registry, os.environ, Path.cwd()))
 
 
+def _ask_all(pid: int | None, command: str, about: str | None = None) -> Iterator[tuple[int, Any]]:
+    """Ask one process, or each that is there; of those a process that cannot answer is told on the error output."""
+    if pid is not None:
+        yield pid, ask(pid, command, about=about)
+        return
+    for running in traced_processes():
+        try:
+            yield running.pid, ask(running.pid, command, about=about)
+        except ControlError as error:
+            click.echo(plain(f"process {running.pid}: {error}"), err=True)
+
+
 def _tell_all(pid: int | None, command: str, name: str, done: str, nothing: str) -> None:
-    pids = [pid] if pid is not None else [running.pid for running in traced_processes()]
     found = False
-    for one in pids:
-        for label in ask(one, command, about=name):
+    for one, labels in _ask_all(pid, command, name):
+        for label in labels:
             found = True
             click.echo(plain(f"process {one}: {label} is {done}"))
     if not found:

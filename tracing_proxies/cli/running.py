@@ -32,6 +32,7 @@ def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
         ("woven", _reach(status)),
         ("calls", f"{status['calls']['count']:,} counted, {status['calls']['errors']:,} of them failed"),
         ("sampling", _sampling(status["sampling"])),
+        ("firing", ", ".join(status.get("firing") or ())),
         ("spans", _accounts(status["open"], delivery)),
         ("dropped", ", ".join(f"{count} {reason}" for reason, count in delivery["dropped"].items())),
     ):

@@ -9,11 +9,12 @@ from typing import Final, Protocol
 
 import attrs
 
-from tracing_proxies.monitoring.alert_judging import LEAST_RISE, SIGMAS, Reading
+from tracing_proxies.monitoring.alert_judging import LEAST_RISE, SIGMAS, UNKNOWN, Reading
 from tracing_proxies.registry.alerting import DURATION, RATE, AlertRule
 
 _AGENT: Final = "agent"
 _CALLS: Final = "tracing_proxies_calls_total"
+_ON: Final = "tracing_proxies_on"
 
 
 class Collector(Protocol):
@@ -113,6 +114,8 @@ class Measures:
 
     def read(self, rule: AlertRule, subject: str) -> Reading:
         """Return what a rule's metric is for a subject: the target of an agent's calls, or "" for the whole."""
+        if rule.measure.calls and self._ask(_ON, rule.window, {}) == 0:
+            return UNKNOWN  # tracing is switched off: what is called is not counted
         source = SOURCES[rule.metric]
         labels = {"observation": _AGENT, "target": subject} if rule.measure.by_agent else {}
         value = self._ask(source.metric, rule.window, {**source.labels, **labels})
@@ -161,6 +164,8 @@ def to_promql(rule: AlertRule) -> str:
         by = _TARGET if measure.by_agent else ""
         only = _only(rule) if measure.by_agent else ""
         wrong += f" and sum{by} (increase({_CALLS}{only}[{window}])) >= {rule.at_least}"
+    if rule.comparison == "drops" and measure.calls:
+        wrong += f" unless on () (min({_ON}) == 0)"  # tracing is switched off: what is called is not counted
     return wrong
 
 

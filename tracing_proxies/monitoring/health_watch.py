@@ -119,9 +119,12 @@ class Watch:
         self._collector.look()
         probe = self._probe()
         server, status = probe.ask(), self._status()
-        firing = None if self._alerting is None else self._alerting.firing()
-        checks = check_all(take_vitals(status, self._collector, server, probe.skew, firing))
+        checks = check_all(take_vitals(status, self._collector, server, probe.skew, self.firing()))
         return {"pid": os.getpid(), "program": status.get("program"), **describe(checks)}
+
+    def firing(self) -> list[str] | None:
+        """Name the alerts that fire; None where nothing is watched."""
+        return None if self._alerting is None else self._alerting.firing()
 
     def alerts(self) -> dict[str, Any]:
         """Describe alerts and channels in plain values."""
