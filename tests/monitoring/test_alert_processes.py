@@ -30,7 +30,11 @@ from tracing_proxies.registry.loader import parse_registry
 PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
 PROMETHEUS = shutil.which("prometheus")
 SHOP = """
-import os, sys, time
+import sys
+if "gevent" in sys.argv:
+    from gevent import monkey
+    monkey.patch_all()
+import os, time
 import tracing_proxies
 
 class Agent:
@@ -141,6 +145,17 @@ def test_a_forked_child_watches_itself_and_its_parent_goes_on(place: Path) -> No
         assert wait_until(lambda: len(receiver.bodies) >= 2)
         tellers = {int(json.loads(body)["process"].rpartition(":")[2]) for body in receiver.bodies}
         assert tellers == {pid, int(child)}
+
+
+def test_under_gevent_a_webhook_and_a_command_are_told_from_outside_of_the_hub(place: Path) -> None:
+    command = "run: { command: [/bin/sh, -c, 'cat > told'] }"
+    registry = REGISTRY.replace("{ ops:", f"{{ {command}, ops:").replace("[ops]", "[ops, run]")
+    with http_receiver() as receiver, shop(place, registry, "gevent", OPS_HOOK=receiver.url("/")) as pid:
+        (place / "fail").touch()
+        assert wait_until(lambda: receiver.bodies and (place / "told").exists() and (place / "told").read_bytes())
+        assert (place / "told").read_bytes() == receiver.bodies[0]
+        channels = wait_until(lambda: ask(pid, "alerts")["channels"])
+        assert {name: channel["sent"] for name, channel in channels.items()} == {"log": 0, "ops": 1, "run": 1}
 
 
 def test_a_reload_changes_what_is_watched_and_without_the_block_nothing_is(place: Path) -> None:

@@ -7,11 +7,14 @@ import os
 import signal
 import smtplib
 import ssl
-import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from tracing_proxies.credentials import read_secret
+from tracing_proxies.delivery.native import replaced_by
 from tracing_proxies.errors import ActivationError
 from tracing_proxies.monitoring.channel_messages import Notification, as_email, as_json, as_pagerduty, as_slack
 from tracing_proxies.monitoring.exchange import ExchangeError, exchange
@@ -20,6 +23,7 @@ from tracing_proxies.registry.alerting import ChannelSettings
 PAGERDUTY: Final = "https://events.pagerduty.com/v2/enqueue"
 PAGERDUTY_URL: Final = "TRACING_PROXIES_PAGERDUTY_URL"
 """Names another place that takes PagerDuty's events, such as that of its service region in Europe."""
+_GLANCE: Final = 0.02
 _JSON: Final = {"Content-Type": "application/json"}
 _FOR_GOOD: Final = frozenset((400, 401, 403, 404, 405, 410, 413, 422))
 _LEVELS: Final = {"critical": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
@@ -136,24 +140,54 @@ class CommandChannel:
         # It is not to be traced itself, and needs none of our secrets.
         environ = {name: value for name, value in self._environ.items() if not name.startswith("LANGFUSE_")}
         environ["TRACING_PROXIES"] = "off"
-        try:
-            process = subprocess.Popen(
-                self._settings.argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                env=environ, start_new_session=True,
-            )  # fmt: skip
-        except (OSError, ValueError) as error:
-            raise ChannelError(f"the command cannot be started ({type(error).__name__})", for_good=True) from None
-        try:
-            process.communicate(as_json(notification), timeout=self._settings.timeout)
-        except subprocess.TimeoutExpired:
+        with tempfile.TemporaryFile() as told, open(os.devnull, "wb") as nowhere:
+            told.write(as_json(notification))
+            told.seek(0)
             try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # it has ended by itself at this moment
-            process.communicate()
-            raise ChannelError(f"the command did not end within {self._settings.timeout:g} s", for_good=True) from None
-        if process.returncode:
-            raise ChannelError(f"the command ended with status {process.returncode}")
+                pid = _spawn(self._settings.argv, environ, told.fileno(), nowhere.fileno())
+            except (OSError, ValueError) as error:
+                raise ChannelError(f"the command cannot be started ({type(error).__name__})", for_good=True) from None
+        status = self._wait(pid)
+        if status is None:
+            raise ChannelError(f"the command did not end within {self._settings.timeout:g} s", for_good=True)
+        if status:
+            raise ChannelError(f"the command ended with status {status}")
+
+    def _wait(self, pid: int) -> int | None:
+        """Return the status of a process, None if it had to be killed."""
+        ends = time.monotonic() + self._settings.timeout
+        while time.monotonic() < ends:
+            status = _status_of(pid, os.WNOHANG)
+            if status is not None:
+                return status
+            time.sleep(_GLANCE)
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has ended by itself at this moment
+        _status_of(pid, 0)
+        return None
+
+
+def _spawn(argv: tuple[str, ...], environ: Mapping[str, str], stdin: int, nowhere: int) -> int:
+    """Start a process in a group of its own."""
+    actions = [(os.POSIX_SPAWN_DUP2, end, to) for end, to in ((stdin, 0), (nowhere, 1), (nowhere, 2))]
+    return int(_original("posix_spawnp")(argv[0], argv, environ, file_actions=actions, setpgroup=0))
+
+
+def _status_of(pid: int, options: int) -> int | None:
+    try:
+        ended, status = _original("waitpid")(pid, options)
+    except ChildProcessError:  # somebody else has waited for it, as those do who wait for any child
+        return 0
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def _original(name: str) -> Any:
+    """Return a function of `os`; gevent's own, and its `subprocess`, work on the thread of its hub only."""
+    if replaced_by() == "gevent":
+        return sys.modules["gevent.monkey"].get_original("os", name)
+    return getattr(os, name)
 
 
 def _secret(settings: ChannelSettings, environ: Mapping[str, str]) -> str:
