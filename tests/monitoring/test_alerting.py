@@ -142,7 +142,7 @@ def test_it_runs_on_a_daemon_thread_of_its_own_in_which_nothing_is_traced_and_en
     assert not thread.is_alive()
 
 
-def test_a_fork_has_no_such_thread_beside_it_and_it_goes_on_afterwards() -> None:
+def test_there_is_one_thread_and_none_beside_a_fork_after_which_it_goes_on() -> None:
     alerting = Alerting(Metrics(), lambda: None, {}, suppress)
     alerting.follow(AlertSettings(60.0, (attrs.evolve(LAG, tell=("log",)),)), SPEAKER)
 
@@ -150,6 +150,8 @@ def test_a_fork_has_no_such_thread_beside_it_and_it_goes_on_afterwards() -> None
         return sum(one.name == "tracing-alerts" for one in threading.enumerate())
 
     assert threads() == 1
+    alerting.follow(AlertSettings(30.0, (LAG,)), SPEAKER)
+    assert threads() == 1, "another registry does not begin another thread"
     alerting.pause()
     assert threads() == 0
     alerting.resume()

@@ -172,7 +172,7 @@ def _draw_alert(alert: Mapping[str, Any]) -> Iterator[str]:
     value = write_amount(alert["value"], MEASURES[alert["metric"]].unit)
     usual = f", usually {write_amount(alert['usual'], alert['unit'])}" if alert["usual"] is not None else ""
     since = f", for {alert['for']:.0f} s" if alert["for"] is not None else ""
-    yield f"{state:<13}{alert['severity']:<9} {alert['name']:<19} {value}{usual}{since}"
+    yield f"{state:<13}{alert['severity']:<9} {alert['name']:<20} {value}{usual}{since}"
     if alert["subject"]:
         yield f"{'':<23} {alert['subject']}"
 

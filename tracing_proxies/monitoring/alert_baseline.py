@@ -31,11 +31,11 @@ class Baseline:
         """Learn one value."""
         if not self._seen or now - self._seen[-1][0] >= self._pace:
             self._seen.append((now, value))
-        while self._seen and self._seen[0][0] < now - self._span - self._apart:
-            self._seen.popleft()
 
     def usual(self, now: float) -> float | None:
         """Return the usual value; None until it is known for a quarter of the time at least."""
+        while self._seen and self._seen[0][0] < now - self._span - self._apart:
+            self._seen.popleft()
         known = [value for at, value in self._seen if at <= now - self._apart]
         if not known or now - self._apart - self._seen[0][0] < self._span * _LEAST_SHARE:
             return None

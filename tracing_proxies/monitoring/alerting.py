@@ -95,10 +95,12 @@ class Alerting:
                     if name not in kept
                 },
             }
-        if settings.on:
+        if not settings.on:
+            self.close()
+        elif self._loop is None:
             self._begin()
         else:
-            self.close()
+            self._loop.wake()
 
     def close(self) -> None:
         """End the thread; what waits for a channel is dropped with it."""
