@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test browser screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
+.PHONY: demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -15,7 +15,7 @@ $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
 demo: $(VENV)/.ready  ## run the retail simulation, traced into a local store
 	$(BIN)/tracing-proxies demo
 
-test: $(VENV)/.ready browser  ## run every test, on all cores, each file on one
+test: $(VENV)/.ready browser prometheus  ## run every test, on all cores, each file on one
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # Chromium, for the tests of the page; root on Debian and its kin gets it installed, everybody else is told by the tests.
@@ -23,6 +23,11 @@ browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
 		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+
+# Prometheus, for the tests of metrics and alerts: installed for root on Debian and its kin, likewise.
+prometheus:
+	@command -v promtool >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus; }
 
 screenshots: $(VENV)/.ready browser  ## take the pictures of the README anew, from a run of the demo
 	$(BIN)/python -m docs.screenshots
