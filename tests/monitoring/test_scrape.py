@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -121,6 +122,13 @@ def _by(api: str, query: str, label: str) -> dict[str, float]:
     }
 
 
+def _documented() -> list[str]:
+    text = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    queries = re.findall(r"^\| [^|]+ \| `(.*tracing_proxies.*\[.*)` \|$", text, re.MULTILINE)
+    assert len(queries) > 5
+    return queries
+
+
 def test_prometheus_finds_the_same_counts_as_the_application(prometheus: str, tmp_path: Path) -> None:
     port = free_port()
     with _retail(tmp_path, port) as (_, reports), _prometheus(prometheus, tmp_path, port) as api:
@@ -151,6 +159,8 @@ def test_prometheus_finds_the_same_counts_as_the_application(prometheus: str, tm
         counted = _value(api, "sum(tracing_proxies_call_duration_seconds_count)")
         assert counted == _value(api, "sum(tracing_proxies_calls_total)")
         assert _value(api, "count(tracing_proxies_call_duration_quantile_seconds{quantile='0.95'}) > 20")
+        for query in _documented():
+            assert _ask(api, "query", query=query)["resultType"] == "vector", query
         exemplars = _ask(
             api, "query_exemplars", query="tracing_proxies_call_duration_seconds_bucket", start="0", end="9999999999"
         )
