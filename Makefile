@@ -24,9 +24,10 @@ browser:
 		|| [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
 		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
-# Prometheus, for the tests of metrics and alerts: installed for root on Debian and its kin, likewise.
+# Prometheus, for the tests of metrics and alerts, in the same way.
 prometheus:
-	@command -v promtool >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	@command -v promtool >/dev/null \
+		|| [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
 		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus; }
 
 screenshots: $(VENV)/.ready browser  ## take the pictures of the README anew, from a run of the demo

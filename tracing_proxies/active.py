@@ -235,6 +235,7 @@ class Runtime:
             "calls": self.recorder.count_calls(),
             "sampling": self.budgeting.status(),
             "delivery": delivery,
+            "metrics": {"port": self.registry.monitoring.port, "listens": self.monitor.server.port is not None},
             "failures": failures.counts(),
         }
 

@@ -76,7 +76,7 @@ class SpanContents:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._exemplars: dict[str, Exemplar] = {}
+        self._exemplars: dict[str, tuple[str, str, int, int]] = {}
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -102,7 +102,7 @@ class SpanContents:
     def read(self, span: Observation, target: str) -> None:
         """Take note of one span."""
         stop = span.end_time
-        self._exemplars[target] = Exemplar(span.trace_id, span.id, stop - span.start_time, stop / 1e9)
+        self._exemplars[target] = (span.trace_id, span.id, stop - span.start_time, stop)
         metadata, kind = span.metadata, span.type
         if (
             kind in _PLAIN
@@ -126,10 +126,10 @@ class SpanContents:
             numbers.merge(self._numbers)
             for series, found in self._sizes.items():
                 numbers.distribute(series, found.copy())
-        for target, exemplar in list(self._exemplars.items()):
+        for target, (trace_id, span_id, taken, stop) in list(self._exemplars.items()):
             labels = labels_of(target)
             if labels is not None:
-                numbers.exemplars[DURATION, labels] = exemplar
+                numbers.exemplars[DURATION, labels] = Exemplar(trace_id, span_id, taken, stop / 1e9)
 
     def _read(self, span: Observation, kind: str, metadata: dict[str, Any]) -> None:
         weight = span.sampling_weight

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -183,6 +184,10 @@ class Monitor:
 
     def read_all(self) -> Numbers:
         """Return what all processes of the application have counted together, those that have ended included."""
+        return copy_context().run(self._read_all)
+
+    def _read_all(self) -> Numbers:
+        suppress()  # the application itself may ask, and trace what this uses
         numbers = self.collector.look()
         member = self._join()
         return numbers if member is None else merge_living(member.folder, member.stem, numbers)
