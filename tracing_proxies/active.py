@@ -220,6 +220,7 @@ class Runtime:
             "program": os.path.basename(next(iter(getattr(sys, "argv", ())), "")) or "python",
             "service": finishing.service_names(self.registry, self._environ).name,
             "control": str(self.control.path) if self.control.path else None,
+            "metrics": {"port": self.registry.monitoring.port, "listens": self.monitor.server.port is not None},
             "registry": str(self.registry.path) if self.registry.path else None,
             **self.reloading.status(),
             "presets": [preset.name for preset in self.registry.presets],
@@ -235,7 +236,6 @@ class Runtime:
             "calls": self.recorder.count_calls(),
             "sampling": self.budgeting.status(),
             "delivery": delivery,
-            "metrics": {"port": self.registry.monitoring.port, "listens": self.monitor.server.port is not None},
             "failures": failures.counts(),
         }
 
