@@ -12,7 +12,7 @@ import attrs
 
 from tracing_proxies.delivery.native import RLock
 from tracing_proxies.monitoring.calls import DURATION
-from tracing_proxies.monitoring.distribution import Distribution
+from tracing_proxies.monitoring.gathering import Gathering
 from tracing_proxies.monitoring.intervals import Interval, join, length
 from tracing_proxies.monitoring.numbers import Exemplar, Labels, Numbers
 from tracing_proxies.recording.observation import Observation
@@ -24,8 +24,6 @@ _SOURCE: Final = "source:"
 _VALUE: Final = re.compile(r"[\w.:/+-]{1,40}")
 _OUTCOME: Final = "outcome."
 _CONFIDENCE: Final = "outcome.confidence"
-_OTHER: Final = "other"
-_MOST_SERIES: Final = 500
 _MOST_TRACES: Final = 2_000
 _PATIENCE: Final = 600.0
 _PATIENCE_AFTER_END: Final = 60.0
@@ -76,16 +74,14 @@ class SpanContents:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._exemplars: dict[str, Exemplar] = {}
+        self._exemplars: dict[str, tuple[str, str, int, int]] = {}
         self.after_fork()
 
     def after_fork(self) -> None:
         """Begin anew in a forked child."""
         self._lock = RLock()
         self._traces: OrderedDict[str, _Trace] = OrderedDict()
-        self._numbers = Numbers()
-        self._sizes: dict[tuple[str, Labels], Distribution] = {}
-        self._many: dict[str, int] = {}
+        self._gathered = Gathering()
         self._exemplars.clear()
 
     def watch(self, prepare: Prepare) -> Prepare:
@@ -102,7 +98,7 @@ class SpanContents:
     def read(self, span: Observation, target: str) -> None:
         """Take note of one span."""
         stop = span.end_time
-        self._exemplars[target] = Exemplar(span.trace_id, span.id, stop - span.start_time, stop / 1e9)
+        self._exemplars[target] = (span.trace_id, span.id, stop - span.start_time, stop)
         metadata, kind = span.metadata, span.type
         if (
             kind in _PLAIN
@@ -123,37 +119,43 @@ class SpanContents:
         """
         with self._lock:
             self._settle_old()
-            numbers.merge(self._numbers)
-            for series, found in self._sizes.items():
-                numbers.distribute(series, found.copy())
-        for target, exemplar in list(self._exemplars.items()):
+            self._gathered.add_to(numbers)
+        for target, (trace_id, span_id, taken, stop) in list(self._exemplars.items()):
             labels = labels_of(target)
             if labels is not None:
-                numbers.exemplars[DURATION, labels] = exemplar
+                numbers.exemplars[DURATION, labels] = Exemplar(trace_id, span_id, taken, stop / 1e9)
 
     def _read(self, span: Observation, kind: str, metadata: dict[str, Any]) -> None:
-        weight = span.sampling_weight
-        outcome = "error" if span.level == "ERROR" else "ok"
-        taken = span.end_time - span.start_time
-        if outcome == "error":
+        weight, outcome, taken = span.sampling_weight, "ok", span.end_time - span.start_time
+        if span.level == "ERROR":
+            outcome = "error"
             how = "returned" if metadata.get("error.returned") else "raised" if "error.type" in metadata else "noted"
-            self._count("tracing_proxies_errors_total", (span.name, kind, how), weight)
+            self._gathered.count("tracing_proxies_errors_total", (span.name, kind, how), weight)
         if metadata:
             self._read_metadata(span, metadata, outcome, weight)
         trace = self._traces.get(span.trace_id)
         below = None if trace is None else trace.below.pop(span.id, None)
-        below = below or _Below()
         if kind == "agent":
+            below = below or _Below()
             self._end_agent(span, below, outcome, weight, taken)
         elif kind == "tool":
+            below = below or _Below()
             # A framework's span for a tool and that of the tool itself are one call.
             below.tools = [tool for tool in below.tools if tool[0] != span.name]
             below.tools.append((span.name, _source_of(span), outcome, weight))
         if "outcome.participants" in metadata:
+            below = below or _Below()
             below.collaborations = [(span.name, outcome, taken, weight)]
         if span.app_root or span.parent_observation_id is None:
-            self._end_trace(span, below, outcome, weight, taken)
-        elif below.tools or below.agents or below.collaborations:
+            name = span.trace_name
+            self._gathered.count("tracing_proxies_workflows_total", (name, _source_of(span), outcome), weight)
+            self._gathered.size("tracing_proxies_workflow_duration_seconds", (name,), taken, weight)
+            if below is not None:
+                self._end_coordination(span, below, weight, taken)
+                self._settle(below)
+            if trace is not None:
+                self._end_trace(span.trace_id, trace)
+        elif below is not None:
             self._hand_up(span.trace_id, span.parent_observation_id, below)
 
     def _end_agent(self, span: Observation, below: _Below, outcome: str, weight: float, taken: int) -> None:
@@ -162,29 +164,27 @@ class SpanContents:
         self._count_agents(agent for agent in below.agents if agent[0] != name)
         below.agents = [(name, _source_of(span), outcome, taken, weight)]
         for tool, cause, result, many in below.tools:
-            self._count("tracing_proxies_tool_calls_total", (name, tool, cause, result), many)
+            self._gathered.count("tracing_proxies_tool_calls_total", (name, tool, cause, result), many)
         below.tools = []
         below.busy = [(span.start_time, span.end_time)]
 
     def _count_agents(self, agents: Iterable[tuple[str, str, str, int, float]]) -> None:
         for name, source, outcome, taken, weight in agents:
-            self._count("tracing_proxies_agent_calls_total", (name, source, outcome), weight)
-            self._size("tracing_proxies_agent_duration_seconds", (name,), taken, weight)
+            self._gathered.count("tracing_proxies_agent_calls_total", (name, source, outcome), weight)
+            self._gathered.size("tracing_proxies_agent_duration_seconds", (name,), taken, weight)
 
-    def _end_trace(self, span: Observation, below: _Below, outcome: str, weight: float, taken: int) -> None:
-        self._count("tracing_proxies_workflows_total", (span.trace_name, _source_of(span), outcome), weight)
-        self._size("tracing_proxies_workflow_duration_seconds", (span.trace_name,), taken, weight)
+    def _end_coordination(self, span: Observation, below: _Below, weight: float, taken: int) -> None:
         # Of a trace of which only errors are left it is not known when its agents were at work.
         if below.busy and span.metadata.get("sampling.detail") not in ("stub", "errors"):
-            self._count("tracing_proxies_coordinated_seconds_total", (span.trace_name,), taken / 1e9 * weight)
-            busy = length(below.busy, span.start_time, span.end_time)
-            self._count("tracing_proxies_agent_busy_seconds_total", (span.trace_name,), busy / 1e9 * weight)
-        self._settle(below)
-        trace = self._traces.get(span.trace_id)
-        if trace is not None and trace.below:
+            labels, busy = (span.trace_name,), length(below.busy, span.start_time, span.end_time)
+            self._gathered.count("tracing_proxies_coordinated_seconds_total", labels, taken / 1e9 * weight)
+            self._gathered.count("tracing_proxies_agent_busy_seconds_total", labels, busy / 1e9 * weight)
+
+    def _end_trace(self, trace_id: str, trace: _Trace) -> None:
+        if trace.below:
             trace.ended = True  # what goes on has outlived it
-        elif trace is not None:
-            del self._traces[span.trace_id]
+        else:
+            del self._traces[trace_id]
 
     def _read_metadata(self, span: Observation, metadata: dict[str, Any], outcome: str, weight: float) -> None:
         for key, value in metadata.items():
@@ -193,17 +193,17 @@ class SpanContents:
             kind = type(value)
             if key == _CONFIDENCE:
                 if kind in (int, float) and 0 <= value <= 1:
-                    self._size("tracing_proxies_confidence", (span.name, span.type), value * 1e6, weight)
+                    self._gathered.size("tracing_proxies_confidence", (span.name, span.type), value * 1e6, weight)
             elif key == "outcome.conflicts_detected" or key == "outcome.conflicts_resolved":
                 if kind is int:
-                    self._count("tracing_proxies_conflicts_total", (key.rpartition("_")[2],), value * weight)
+                    self._gathered.count("tracing_proxies_conflicts_total", (key.rpartition("_")[2],), value * weight)
             elif kind is bool or (kind is str and _VALUE.fullmatch(value)):
                 said = str(value).lower() if kind is bool else value
                 name = key[len(_OUTCOME) :]
-                self._count("tracing_proxies_outcomes_total", (span.name, name, said), weight)
+                self._gathered.count("tracing_proxies_outcomes_total", (span.name, name, said), weight)
         sender, recipient = metadata.get("sender"), metadata.get("recipient")
         if type(sender) is str and type(recipient) is str:
-            self._count("tracing_proxies_messages_total", (sender, recipient, outcome), weight)
+            self._gathered.count("tracing_proxies_messages_total", (sender, recipient, outcome), weight)
 
     def _hand_up(self, trace_id: str, parent_id: str, below: _Below) -> None:
         traces, now = self._traces, self._clock()
@@ -233,29 +233,10 @@ class SpanContents:
     def _settle(self, below: _Below) -> None:
         self._count_agents(below.agents)
         for tool, source, outcome, weight in below.tools:
-            self._count("tracing_proxies_tool_calls_total", ("", tool, source, outcome), weight)
+            self._gathered.count("tracing_proxies_tool_calls_total", ("", tool, source, outcome), weight)
         for name, outcome, taken, weight in below.collaborations:
-            self._count("tracing_proxies_collaborations_total", (name, outcome), weight)
-            self._size("tracing_proxies_collaboration_duration_seconds", (name,), taken, weight)
-
-    def _count(self, metric: str, labels: Labels, weight: float) -> None:
-        series = (metric, labels)
-        if series not in self._numbers.counters and self._is_full(metric):
-            series = (metric, _as_other(labels))
-        self._numbers.count(series, weight)
-
-    def _size(self, metric: str, labels: Labels, size: float, weight: float) -> None:
-        series = (metric, labels)
-        found = self._sizes.get(series)
-        if found is None:
-            if self._is_full(metric):
-                series = (metric, _as_other(labels))
-            found = self._sizes.setdefault(series, Distribution())
-        found.add(size, weight)
-
-    def _is_full(self, metric: str) -> bool:
-        many = self._many[metric] = self._many.get(metric, 0) + 1
-        return many > _MOST_SERIES
+            self._gathered.count("tracing_proxies_collaborations_total", (name, outcome), weight)
+            self._gathered.size("tracing_proxies_collaboration_duration_seconds", (name,), taken, weight)
 
 
 def _source_of(span: Observation) -> str:
@@ -264,8 +245,3 @@ def _source_of(span: Observation) -> str:
         if tag.startswith(_SOURCE):
             return tag[len(_SOURCE) :]
     return span.trace_name
-
-
-def _as_other(labels: Labels) -> Labels:
-    """Return the series that takes what has too many: its last label, mostly the outcome, is kept if it has several."""
-    return (*((_OTHER,) * (len(labels) - 1)), labels[-1]) if labels[-1] in ("ok", "error") else (_OTHER,) * len(labels)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tracing_proxies.sampling.sketch import ACCURACY, Sketch
@@ -43,8 +44,7 @@ class Distribution:
     def of_sizes(cls, sizes: Iterable[float]) -> Distribution:
         """Make one of some sizes."""
         made = cls()
-        for size in sizes:
-            made.add(size)
+        made.add_all(list(sizes))
         return made
 
     def add(self, size: float, weight: float = 1) -> None:
@@ -58,6 +58,15 @@ class Distribution:
         self.bins[place] = self.bins.get(place, 0) + weight
         self.count += weight
         self.total += size * weight
+
+    def add_all(self, sizes: Sequence[float]) -> None:
+        """Count many sizes, each once; every step is one of the interpreter's own, as in a tally's sketch."""
+        taken = sizes if min(sizes, default=1) >= 1 else [max(1, size) for size in sizes]
+        bins = self.bins
+        for place, many in Counter(map(int, map(_PER_LOG.__mul__, map(math.log, taken)))).items():
+            bins[place] = bins.get(place, 0) + many
+        self.count += len(taken)
+        self.total += sum(taken)
 
     def copy(self) -> Distribution:
         """Return another one that is equal."""

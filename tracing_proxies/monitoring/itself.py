@@ -150,13 +150,15 @@ class SelfCounts:
         Spans go in the order in which they come, as a rule: the oldest that waits came after the last look at which no
         more had been produced than have met their end by now.
         """
-        now, moments = self._clock(), self._moments.setdefault(sink, deque(maxlen=_MOST_MOMENTS))
+        now, moments = self._clock(), self._moments.setdefault(sink, deque())
         if moments and produced < moments[-1][1]:
             moments.clear()  # counted anew
         while len(moments) > 1 and moments[1][1] <= settled:
             moments.popleft()
         lag = 0.0 if settled >= produced or not moments else now - moments[0][0]
         moments.append((now, produced))
+        if len(moments) > _MOST_MOMENTS:  # an outage of hours: the first is kept, of the others every second one
+            self._moments[sink] = deque(list(moments)[::2])
         return lag
 
     def _add_costs(self, numbers: Numbers) -> None:

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from tracing_proxies.registry.model import Registry
 _AT_MOST: Final = 0.005
 """The share of its time that a look may take: where there are very many targets there are fewer looks."""
 _PATIENCE: Final = 0.2
+_LEAST_PATIENCE: Final = 0.1
 
 
 class Monitor:
@@ -44,7 +46,6 @@ class Monitor:
 
     Attributes:
         collector: reads the numbers of this process.
-        watchers: called after each look, on the monitor's thread.
         server: answers at the loopback address where the registry asks for that.
     """
 
@@ -60,7 +61,6 @@ class Monitor:
         exporter: Exporter | None,
     ) -> None:
         self.contents = contents
-        self.watchers: list[Callable[[], None]] = []
         self._deliveries = deliveries
         self._registry = registry
         self._calls = CallCounts(recorder, recipes)
@@ -146,14 +146,15 @@ class Monitor:
     def close(self, timeout: float = _PATIENCE) -> bool:
         """Publish what was counted, for the processes that go on, and let nothing listen any more."""
         if not self._closed:
-            self._closed = True
+            self._closed, ends = True, time.monotonic() + timeout
             process.move_out(self)
             self.server.close()
             self._end_loops()
             self._deliveries.flush(timeout)
             self._publish_at_last()
             if self._exporter is not None and self._begun:
-                self._exporter.send(self.collector.look(), self._began, timeout)
+                left = max(_LEAST_PATIENCE, ends - time.monotonic())
+                self._exporter.send(self.collector.look(), self._began, left)
                 self._exporter.close()
             current.detach(self)
             self._leave()
@@ -183,6 +184,10 @@ class Monitor:
 
     def read_all(self) -> Numbers:
         """Return what all processes of the application have counted together, those that have ended included."""
+        return copy_context().run(self._read_all)
+
+    def _read_all(self) -> Numbers:
+        suppress()  # the application itself may ask, and trace what this uses
         numbers = self.collector.look()
         member = self._join()
         return numbers if member is None else merge_living(member.folder, member.stem, numbers)
@@ -215,8 +220,6 @@ class Monitor:
         try:
             self._publish(self.collector.look())
             self.server.listen()
-            for watcher in self.watchers:
-                watcher()
         except Exception as exc:
             contain("monitoring", exc)
         return max(self._interval, (time.thread_time() - begun) / _AT_MOST)

@@ -6,7 +6,6 @@ import errno
 import re
 import select
 import socket
-import threading
 import time
 from _thread import get_ident
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies.control.connection import NO_SIGNAL
-from tracing_proxies.delivery.native import Thread, make_thread
+from tracing_proxies.delivery.native import RLock, Thread, make_thread
 from tracing_proxies.failures import contain
 
 LOOPBACK: Final = "127.0.0.1"
@@ -73,7 +72,7 @@ class Server:
     def __init__(self, routes: Mapping[str, Route], suppress: Callable[[], None]) -> None:
         self.routes: dict[str, Route] = dict(routes)
         self._suppress = suppress
-        self._guard = threading.RLock()
+        self._guard = RLock()
         self._port: int | None = None
         self._listener: socket.socket | None = None
         self._ear: socket.socket | None = None
@@ -134,7 +133,7 @@ class Server:
 
     def forget(self) -> None:
         """Close what a forked child has of its parent's, which listens still."""
-        self._guard = threading.RLock()
+        self._guard = RLock()
         self._thread = None
         self._close()
 

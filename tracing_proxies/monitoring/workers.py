@@ -31,6 +31,8 @@ _ENDED: Final = "ended.json"
 _LOCK: Final = "lock"
 _MOST_NAMES: Final = 4_096
 _TIMEOUT: Final = 2.0
+_TIME_TO_LOCK: Final = 0.5
+_PAUSE: Final = 0.005
 
 
 def folder_of_group(registry: Path | None, service: str | None) -> Path:
@@ -280,12 +282,29 @@ def _locked(folder: Path) -> Iterator[None]:
         except FileNotFoundError:
             continue
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _lock(descriptor)
             if _is_same(descriptor, folder / _LOCK):
                 yield
                 return
         finally:
             os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Take a lock that is held for moments only; who holds it for longer may have been stopped.
+
+    Raises:
+        BlockingIOError: it is not to be had.
+    """
+    ends = time.monotonic() + _TIME_TO_LOCK
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= ends:
+                raise
+            time.sleep(_PAUSE)
 
 
 def _is_same(descriptor: int, path: Path) -> bool:
