@@ -8,7 +8,7 @@ LANGFUSE_VENVS := .venv-langfuse-3.15 .venv-langfuse-4 .venv-langfuse-5
 LANGFUSE_TESTS := tests/langfuse/test_adoption.py tests/langfuse/test_diagnosis.py tests/context/test_langfuse_observe.py \
 	tests/langfuse/test_variables.py::test_every_variable_of_the_installed_sdk_is_known
 
-.PHONY: test-langfuse demo test browser screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
+.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wildcard tracing_proxies/hot/*)
@@ -20,7 +20,7 @@ $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wild
 demo: $(VENV)/.ready  ## run the retail simulation, traced into a local store
 	$(BIN)/tracing-proxies demo
 
-test: $(VENV)/.ready browser  ## run every test, on all cores, each file on one
+test: $(VENV)/.ready browser prometheus  ## run every test, on all cores, each file on one
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # Chromium, for the tests of the page; root on Debian and its kin gets it installed, everybody else is told by the tests.
@@ -28,6 +28,12 @@ browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
 		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+
+# Prometheus, for the tests of metrics and alerts, in the same way.
+prometheus:
+	@command -v promtool >/dev/null \
+		|| [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus; }
 
 screenshots: $(VENV)/.ready browser  ## take the pictures of the README anew, from a run of the demo
 	$(BIN)/python -m docs.screenshots
@@ -53,7 +59,7 @@ downstream: $(VENV)/.ready  ## run other libraries' own tests, untraced and with
 downstream-part: $(VENV)/.ready  ## run a small part of them, as the continuous integration does
 	$(BIN)/python -m tests.downstream --part --plain-runs 1 --no-reference --work build/part$(subst .venv,,$(VENV)) $(LIBRARIES)
 
-docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the declared keys, docs/performance.md from perf/
+docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the declared keys, docs/metrics.md, docs/performance.md from perf/
 	$(BIN)/python -m docs
 
 bench: $(VENV)/.ready  ## measure what a call costs, and write perf/report.md and perf/report.json

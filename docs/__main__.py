@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from docs import metrics
 from docs.performance import Page
 from tracing_proxies.registry.codes import CODES
 from tracing_proxies.registry.forms import FORMS
@@ -39,6 +40,7 @@ def generate() -> dict[Path, str]:
     return {
         ROOT / "README.md": page.readme((ROOT / "README.md").read_text("utf-8")),
         ROOT / "docs" / "performance.md": page.text(),
+        ROOT / "docs" / "metrics.md": metrics.page(),
         ROOT / "docs" / "registry.md": _NOTE + Reference(TEMPLATE.read_text("utf-8")).text(),
         ROOT / "registry.schema.json": registry,
         ROOT / "preset.schema.json": preset,

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "tracing_proxies"
 ORDER = {
     "errors": 0,
     "failures": 0,
+    "debugging": 0,
     "credentials": 0,
     "registry": 1,
     "scanning": 2,
@@ -19,6 +20,7 @@ ORDER = {
     "weaving": 4,
     "delivery": 4,
     "langfuse": 5,
+    "monitoring": 5,
     "listeners": 5,
     "control": 5,
     "destinations": 5,

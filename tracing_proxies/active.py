@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tracing_proxies import destinations, failures, finishing, listeners
+from tracing_proxies import debugging, destinations, failures, finishing, listeners
 from tracing_proxies.budgeting import Budgeting
 from tracing_proxies.control.server import ControlServer
 from tracing_proxies.control.service import Commands
@@ -21,8 +21,13 @@ from tracing_proxies.delivery.succession import Succession
 from tracing_proxies.langfuse.adoption import ADOPT, Adoption, Wish
 from tracing_proxies.langfuse.scores_flow import Scoring
 from tracing_proxies.langfuse.variables import wants_debug
+from tracing_proxies.monitoring.contents import SpanContents
+from tracing_proxies.monitoring.health_watch import Watch
+from tracing_proxies.monitoring.monitor import Monitor
+from tracing_proxies.monitoring.otlp import make_exporter
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
+from tracing_proxies.recording.observation import Observation
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.model import Registry
@@ -53,6 +58,8 @@ class Runtime:
         self.registry = registry
         self.on = True
         self.control = ControlServer(commands, suppress)
+        self._described: object = None
+        self._unmatched = 0
         self._environ = environ
         if wants_debug(environ):
             _log.setLevel(logging.DEBUG)
@@ -61,7 +68,9 @@ class Runtime:
         sinks = destinations.open_sinks(registry, environ)
         score_sinks = destinations.open_score_sinks(registry, environ)
         self.scoring = Scoring(score_sinks, registry.scores, lambda: self.prepare, suppress)
+        self.contents = SpanContents()
         self.pipeline = self._make_pipeline(sinks, self.prepare)
+        exporter = make_exporter(registry, environ)
         self._pipelines = Succession(self.pipeline, suppress)
         self.recorder = Recorder(self._emit)
         self.budgeting = Budgeting(self.recorder, lambda span: self.recorder.emit(span), self._work)
@@ -70,12 +79,26 @@ class Runtime:
         self.budgeting.watch(self.weaver.recipes)
         self.adoption = Adoption(self.weaver, self.scoring.put)
         self.reloading = Reloading(registry, self.reload, unless_busy)
+        self.monitor = Monitor(
+            registry,
+            self.contents,
+            self.recorder,
+            self._pipelines,
+            self.budgeting,
+            self.weaver.recipes,
+            self._describe_registry,
+            exporter,
+        )
+        self.watch = Watch(registry, environ, self.monitor.collector, self.status)
+        self.monitor.server.routes.update(self.watch.routes())
         listeners.attach(self.recorder)
+        debugging.begin(environ)
         try:
             install_adapters(registry, self.weaver)
             self.adoption.follow(self._wish())
             self.weaver.weave(registry)
             self.reloading.follow(registry)
+            self.watch.follow(registry)
         except BaseException:
             self.close()
             raise
@@ -94,8 +117,12 @@ class Runtime:
         return Wish(stated or ADOPT, projects, elsewhere=stated == ADOPT and not projects, room=room)
 
     def _make_pipeline(self, sinks: Sequence[Sink], prepare: Preparer) -> Pipeline:
-        watched = self.scoring.watch(prepare)
+        watched = self._watched(prepare)
         return Pipeline(sinks, watched, ledger=Ledger(), suppress=suppress, get_ready=prepare.get_ready)
+
+    def _watched(self, prepare: Preparer) -> Callable[[Span], Observation | None]:
+        """Let scores and metrics see what is prepared."""
+        return self.contents.watch(self.scoring.watch(prepare))
 
     def _emit(self, span: Span) -> None:
         if listeners.active:
@@ -115,11 +142,15 @@ class Runtime:
     def before_fork(self) -> None:
         """Have no thread of ours beside the fork, as far as that can be had at once."""
         self.reloading.pause()
+        self.watch.pause()
+        self.monitor.pause()
         self.control.rest()
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
         self.control.go_on()
+        self.monitor.resume()
+        self.watch.resume()
         self.reloading.resume()
 
     def after_fork_in_child(self) -> None:
@@ -129,6 +160,8 @@ class Runtime:
         """
         self.control.forget()
         self.budgeting.after_fork()
+        self.monitor.begin_in_child()
+        self.watch.begin_in_child()
         self.reloading.resume(unsure=self.weaver.after_fork())
         if self.on:
             self.recorder.emit = self._emit_first
@@ -153,6 +186,7 @@ class Runtime:
             ValueError: a destination or a detector is named that cannot be; likewise.
         """
         prepare, heir, way = self.prepare, None, self._describe(registry)
+        exporter = make_exporter(registry, self._environ)
         if way[0] != self._way[0]:
             prepare = finishing.make_preparer(registry, self._environ)
         if way[1] != self._way[1]:
@@ -163,7 +197,7 @@ class Runtime:
         self.registry, self.prepare, self._way = registry, prepare, way
         self.scoring.settings = registry.scores
         if heir is None:
-            self.pipeline.prepare_with(self.scoring.watch(prepare))
+            self.pipeline.prepare_with(self._watched(prepare))
         else:
             self._pipelines.succeed(heir)
             self.pipeline = heir
@@ -173,6 +207,8 @@ class Runtime:
         self.adoption.follow(self._wish())
         self.weaver.weave(registry)
         self.reloading.follow(registry)
+        self.monitor.follow(registry, exporter)
+        self.watch.follow(registry)
         for problem in self.weaver.unmatched():
             if str(problem) not in known:
                 _log.warning("%s", problem)
@@ -180,6 +216,7 @@ class Runtime:
     def close(self) -> None:
         """Take everything back and deliver what is left."""
         self.control.close()
+        self.watch.close()
         self.reloading.end()
         self.adoption.close()
         self.weaver.undo()
@@ -188,6 +225,21 @@ class Runtime:
         deadline = time.monotonic() + _EXIT_TIMEOUT
         self._pipelines.close(_EXIT_TIMEOUT)
         self.scoring.close(deadline)
+        self.monitor.close()
+        debugging.end()
+
+    def _describe_registry(self) -> dict[str, Any]:
+        """Describe what the registry has led to, as the monitor tells it every few seconds."""
+        status, woven = self.reloading.status(), (self.registry, self.weaver.points.added)
+        if woven != self._described:  # among thousands of targets it takes a while to find out
+            self._described, self._unmatched = woven, len(self.weaver.unmatched())
+        return {
+            "on": self.on,
+            "targets": len(self.weaver.targets()),
+            "unmatched": self._unmatched,
+            "stale": status["stale"] is not None,
+            "reloads": status["reloads"],
+        }
 
     def flush(self, timeout: float) -> bool:
         """Wait, for at most ``timeout`` seconds, until everything recorded before is delivered."""
@@ -215,6 +267,7 @@ class Runtime:
             "program": os.path.basename(next(iter(getattr(sys, "argv", ())), "")) or "python",
             "service": finishing.service_names(self.registry, self._environ).name,
             "control": str(self.control.path) if self.control.path else None,
+            "metrics": {"port": self.registry.monitoring.port, "listens": self.monitor.server.port is not None},
             "registry": str(self.registry.path) if self.registry.path else None,
             **self.reloading.status(),
             "presets": [preset.name for preset in self.registry.presets],
@@ -232,6 +285,7 @@ class Runtime:
             "delivery": delivery,
             "scores": self.scoring.status(),
             "langfuse": self.adoption.status(),
+            "firing": self.watch.firing(),
             "failures": failures.counts(),
         }
 

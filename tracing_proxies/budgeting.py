@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from tracing_proxies import failures
 from tracing_proxies.brake import Brake
@@ -29,9 +30,11 @@ from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.proxies import weave_callable
 
 _log = logging.getLogger("tracing_proxies")
+T = TypeVar("T")
 _AWAKE_FOR = 30.0
 _CALIBRATION_CALLS = 200
 _MANY = 200
+_MOST_HELD_UP = 4_096
 
 
 class Budgeting:
@@ -56,6 +59,7 @@ class Budgeting:
         self._calibrated = False
         self._counted = (0.0, 0, 0.0)
         self._brake = Brake(list)
+        self._held_up: deque[str] = deque(maxlen=_MOST_HELD_UP)
 
     def watch(self, recipes: Callable[[], Iterable[Recipe]]) -> None:
         """Step down the rules whose tracing holds calls up, of all recipes that are in use."""
@@ -104,7 +108,16 @@ class Budgeting:
         tail = self._recorder.tail
         return {**self._controller.status(), "undecided": len(tail.undecided), "held": tail.holding, **stepped}
 
+    def take_costs(self) -> list[float]:
+        """Return what recording a span took on the application's threads, each since the last time it was measured."""
+        return [] if self._controller is None else _take(self._controller.timings)
+
+    def take_held_up(self) -> list[str]:
+        """Return the target of each call that recording has held up since the last time."""
+        return _take(self._held_up)
+
     def _trip(self, recipe: Recipe, taken: int) -> None:
+        self._held_up.append(recipe.tally.target)
         self._brake.trip(recipe, taken)
         if self._loop.start():
             self._loop.wake()
@@ -160,6 +173,11 @@ class Budgeting:
         found = count_calls(list(tallies.values()))
         self._counted = (now, found, max(0.0, (found - known) / (now - then)) if now > then > 0 else 0.0)
         return found
+
+
+def _take(noted: deque[T]) -> list[T]:
+    """Return what was noted, and forget it; what is noted meanwhile stays."""
+    return [noted.popleft() for _ in range(len(noted))]
 
 
 def cost_of_counting() -> float:

@@ -182,7 +182,12 @@ def _storage(durability: str, spool: SpoolSettings, environ: Mapping[str, str], 
     return Storage(folder, durability == "wal", spool.max_size, spool.max_age_ns)
 
 
-def _otlp(otlp: OtlpExport, spool: SpoolSettings, environ: Mapping[str, str]) -> Sink:
+def find_collector(otlp: OtlpExport, environ: Mapping[str, str]) -> tuple[str, Callable[[], dict[str, str]]]:
+    """Return the address of an OTLP receiver, and what reads the headers that are sent there.
+
+    Raises:
+        ActivationError: neither registry nor environment names it.
+    """
     endpoint = otlp.endpoint or environ.get(_ENDPOINT)
     if not endpoint:
         raise ActivationError(
@@ -193,7 +198,11 @@ def _otlp(otlp: OtlpExport, spool: SpoolSettings, environ: Mapping[str, str]) ->
     def headers() -> dict[str, str]:
         return dict(otlp.headers) or _told_headers(read_secret(OTLP_HEADERS, environ) or "")
 
-    address = endpoint.rstrip("/").removesuffix(TRACES_PATH)
+    return endpoint.rstrip("/").removesuffix(TRACES_PATH), headers
+
+
+def _otlp(otlp: OtlpExport, spool: SpoolSettings, environ: Mapping[str, str]) -> Sink:
+    address, headers = find_collector(otlp, environ)
     try:
         storage = _storage(otlp.durability, spool, environ, f"{address}\notlp")
         return OtlpSink(address, headers(), renew=headers, storage=storage)

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from tracing_proxies import debugging
 from tracing_proxies.credentials import sources_of
 from tracing_proxies.errors import TracingProxiesError
 from tracing_proxies.failures import contain
@@ -111,6 +112,7 @@ class Reloading:
             return False
         self._count += 1
         _log.info("the registry was reloaded from %s", path)
+        debugging.tell("registry", "reloaded", path=str(path), rules=len(self._registry.rules))
         return True
 
     def status(self) -> dict[str, Any]:
@@ -140,6 +142,7 @@ class Reloading:
     def _refuse(self, sources: Sources, reason: str) -> None:
         # What was refused is what the files are compared with: it is read again when it has changed.
         self._sources, self._secrets, self.stale = sources, sources_of(os.environ), reason
+        debugging.tell("registry", "refused", reason=reason)
         told = (sources.digest, reason)
         if told != self._told:
             self._told = told

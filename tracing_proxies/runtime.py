@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tracing_proxies import failures
 from tracing_proxies.active import Runtime
+from tracing_proxies.control.service import Commands
 from tracing_proxies.errors import ActivationError, RegistryError
 from tracing_proxies.exclusion import Exclusion
 from tracing_proxies.registry.discovery import find_registry
@@ -72,6 +73,7 @@ def activate(registry: str | Path | Registry | None = None, *, strict: bool | No
             deactivate()
             raise RegistryError(problems)
         _runtime.control.open()
+        _runtime.monitor.begin()
     for problem in problems:
         _log.warning("%s", problem)
 
@@ -156,6 +158,21 @@ def score(
     return made.id if runtime is not None and runtime.scoring.put(made) else None
 
 
+def _active() -> Runtime:
+    runtime = _runtime
+    if runtime is None:
+        raise ActivationError("tracing has been deactivated in this process")
+    return runtime
+
+
+def _acknowledge(name: str) -> list[str]:
+    return _active().watch.acknowledge(name)
+
+
+def _resolve(name: str) -> list[str]:
+    return _active().watch.resolve(name)
+
+
 def _switch(on: bool) -> dict[str, Any]:
     with _lock:
         if _runtime is None:
@@ -175,8 +192,14 @@ def _reload_or_say_why() -> dict[str, Any]:
         raise ActivationError("the registry of this process did not come from a file")
 
 
-_COMMANDS: Final = {
+_COMMANDS: Final[Commands] = {
     "status": status,
+    "metrics": lambda: _active().monitor.answer(),
+    "windows": lambda: _active().monitor.answer_windows(),
+    "health": lambda: _active().watch.health(),
+    "alerts": lambda: _active().watch.alerts(),
+    "acknowledge": _acknowledge,
+    "resolve": _resolve,
     "off": lambda: _switch(False),
     "on": lambda: _switch(True),
     "reload": _reload_or_say_why,

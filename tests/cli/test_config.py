@@ -118,6 +118,9 @@ def test_without_an_export_block_the_destination_is_the_one_that_the_environment
 
 
 def test_every_declared_key_of_a_section_is_shown(folder: Path) -> None:
+    assert show(folder)["alerts"] == [(None, "default", [])], "it says nothing of alerts, so none of it holds"
+    with (folder / "registry.yaml").open("a") as registry:
+        registry.write("alerts: {}\n")
     found = show(folder)
     for key in sections()["registry"].values():
         if key.kind == "section" and key.section is not None and not key.presets_only and key.name != "export":

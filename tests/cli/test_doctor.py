@@ -199,7 +199,7 @@ def test_a_server_that_is_not_there_is_wrong(folder: Path) -> None:
     rules = "export: { langfuse: { host: 'http://127.0.0.1:9' } }\ntrace:\n  - match: shop:work\n"
     findings = doctor(folder, rules, status=1, LANGFUSE_PUBLIC_KEY="pk", LANGFUSE_SECRET_KEY="sk")
     assert of(findings, "destination") == [
-        "The Langfuse server http://127.0.0.1:9 cannot be reached (ConnectionRefusedError)."
+        "The Langfuse server http://127.0.0.1:9 cannot be reached (Connection refused)."
     ]
     findings = doctor(folder, rules, status=1)
     assert "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY missing" in of(findings, "destination")[0]

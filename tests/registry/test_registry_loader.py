@@ -209,7 +209,6 @@ def test_a_path_that_yaml_has_split_is_recognised(text: str) -> None:
     "text",
     [
         "version: 1\nbudget: {}",
-        "version: 1\nalerts: {}",
     ],
 )
 def test_a_key_that_is_not_available_yet_is_never_ignored(text: str) -> None:

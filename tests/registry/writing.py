@@ -19,6 +19,7 @@ VALID: dict[str, list[Any]] = {
     "text": ["x", "a b", 5, True, 1.5, ""],
     "flag": [True, False],
     "count": [0, 7, 1_000_000],
+    "port": [1, 9464, 65_535],
     "version": [1],
     "bytes": ["8KiB", " 1.5 MB", "007B"],
     "interval": ["off", "2s", "100ms", "0.5 min"],
@@ -36,6 +37,9 @@ VALID: dict[str, list[Any]] = {
     "path": EARLY,
     "template": ["x", "{self.a}", "{{", 5, True, "", "{function}/{args.a}"],
     "value": [*EARLY, "{self.a}/x"],
+    "limit": ["2s", "5%", " 0.5 / min", 10, 1.5, "150%", "007"],
+    "variable": ["OPS_SLACK", "_X", "A1"],
+    "command": [["notify"], ["/bin/x", "--now", 5, True], ["a", ""]],
     "files": ["absent/*.yaml"],
     "texts": ["x", "*.y", 5],
     "pointcuts": ["a:b", "a.*:C+", "**:C+.d_*", "a.b:C.D.__call__", "m:_*"],
@@ -79,7 +83,7 @@ def _section(draw: st.DrawFn, section: str, preset: bool, odd: list[Any]) -> dic
         if not (key.users_only if preset else key.presets_only) or _rarely(draw):
             found[key.name] = draw(st.sampled_from(odd)) if _rarely(draw) else draw(_value(key, preset, odd))
     if _rarely(draw):
-        found[draw(st.sampled_from(["nmae", "5", "alerts", "budget", "retention", "x"]))] = draw(st.sampled_from(odd))
+        found[draw(st.sampled_from(["nmae", "5", "budget", "retention", "x"]))] = draw(st.sampled_from(odd))
     return found
 
 

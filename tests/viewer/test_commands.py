@@ -158,6 +158,53 @@ def test_tail_draws_each_trace_as_it_ends(tmp_path: Path) -> None:
         watchdog.cancel()
 
 
+def write_trace(path: Path, number: int, name: str, agent: str, level: str = "DEFAULT") -> str:
+    """Write a trace of two spans; of a level the inner one is, and it has a long message then."""
+    trace_id = f"{number:032x}"
+    message = "the supplier has not answered within the time that the order allows" if level != "DEFAULT" else None
+    top = observation(trace_id=trace_id, id=f"{number:016x}", name=name, type="chain", trace_name=name)
+    inner = {"parent_observation_id": top.id, "name": agent, "level": level, "status_message": message}
+    sink = LocalSink(path, retention_ns=10**30)
+    sink.write([observation(trace_id=trace_id, app_root=False, trace_name=name, **inner), top])
+    sink.close()
+    return trace_id
+
+
+def test_tail_shows_what_is_asked_for_with_one_line_of_80_columns_for_each_span(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    sale = write_trace(path, 1, "sale", "pricing_agent_with_a_very_long_name_of_its_own")
+    order = write_trace(path, 2, "order", "stock", "ERROR")
+    failed = write_trace(path, 3, "sale", "stock", "WARNING")
+
+    def shown(*options: str) -> list[str]:
+        done = run(tmp_path, "tail", "-n", "9", "--no-follow", "--store", str(path), *options)
+        assert max(map(len, done.stdout.splitlines())) <= 80
+        assert all(len(part.splitlines()) == 3 for part in done.stdout.split("\n\n") if part)
+        return [trace for trace in (sale, order, failed) if trace in done.stdout]
+
+    assert shown() == [sale, order, failed]
+    assert shown("--level", "ERROR") == [order]
+    assert shown("--level", "WARNING") == [failed]
+    assert shown("--agent", "stock") == [order, failed]
+    assert shown("--name", "sale") == [sale, failed]
+    assert shown("--name", "sale", "--agent", "stock") == [failed]
+
+
+def test_tail_follows_only_what_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    first = write_trace(path, 1, "sale", "pricing", "ERROR")
+    command = [PROGRAM, "tail", "-n", "1", "--level", "ERROR", "--store", str(path)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        watchdog = threading.Timer(40, process.kill)
+        watchdog.start()
+        read_until(process.stdout, first)
+        other, wrong = write_trace(path, 2, "sale", "pricing"), write_trace(path, 3, "sale", "pricing", "ERROR")
+        assert other not in read_until(process.stdout, wrong)
+        process.terminate()
+        watchdog.cancel()
+
+
 def read_until(lines: Iterator[str], text: str) -> str:
     seen = ""
     for line in lines:

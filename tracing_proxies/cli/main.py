@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from tracing_proxies.cli.alerts import alerts
 from tracing_proxies.cli.check import check
 from tracing_proxies.cli.config import config
 from tracing_proxies.cli.control import off, on, reload
@@ -13,6 +14,7 @@ from tracing_proxies.cli.dashboards import dashboards
 from tracing_proxies.cli.demo import demo
 from tracing_proxies.cli.doctor import doctor
 from tracing_proxies.cli.explain import explain
+from tracing_proxies.cli.health import health
 from tracing_proxies.cli.mask import mask, unmask
 from tracing_proxies.cli.metrics import metrics
 from tracing_proxies.cli.push import push_store
@@ -22,6 +24,7 @@ from tracing_proxies.cli.scan import scan
 from tracing_proxies.cli.schema import schema
 from tracing_proxies.cli.show import show, tail
 from tracing_proxies.cli.status import status
+from tracing_proxies.cli.top import top
 from tracing_proxies.cli.ui import ui
 from tracing_proxies.errors import ControlError, TracingProxiesError
 from tracing_proxies.viewer.tree import plain
@@ -40,6 +43,9 @@ commands.add_command(doctor)
 commands.add_command(explain)
 commands.add_command(config)
 commands.add_command(status)
+commands.add_command(top)
+commands.add_command(health)
+commands.add_command(alerts)
 commands.add_command(schema)
 commands.add_command(push_store)
 commands.add_command(mask)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+import attrs
 import click
 
 from tracing_proxies.cli.stores import find_trace, open_or_tell, surroundings
@@ -23,6 +24,7 @@ from tracing_proxies.viewer.traces import read_page, read_trace_row
 
 _ENDINGS: Final = {"html": "html", "markdown": "md", "perfetto": "json"}
 _AMPLE: Final = 3600.0
+_ALL: Final = Selection()
 
 
 @click.command()
@@ -79,13 +81,16 @@ def report(
     click.echo(f"{path}: {traces}, {len(text.encode()) / 1e6:.2f} MB")
 
 
-def newest_traces(connection: sqlite3.Connection, most: int, *, since: int | None = None) -> list[str]:
+def newest_traces(
+    connection: sqlite3.Connection, most: int, *, since: int | None = None, selection: Selection = _ALL
+) -> list[str]:
     """List the ids of the newest traces, the newest first.
 
     Args:
         since: nanoseconds since the epoch; those that began earlier are left out.
+        selection: which are meant.
     """
-    found = read_page(connection, Selection(since=since), size=most, budget=_AMPLE)["traces"]
+    found = read_page(connection, attrs.evolve(selection, since=since), size=most, budget=_AMPLE)["traces"]
     return list(dict.fromkeys(row["id"] for row in found))
 
 

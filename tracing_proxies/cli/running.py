@@ -32,9 +32,11 @@ def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
         ("woven", _reach(status)),
         ("calls", f"{status['calls']['count']:,} counted, {status['calls']['errors']:,} of them failed"),
         ("sampling", _sampling(status["sampling"])),
+        ("firing", ", ".join(status.get("firing") or ())),
         ("spans", _accounts(status["open"], delivery)),
         ("scores", _scores(status["scores"])),
         ("langfuse sdk", _sdk(status["langfuse"])),
+        ("metrics", _metrics(status.get("metrics") or {})),
         ("dropped", ", ".join(f"{count} {reason}" for reason, count in delivery["dropped"].items())),
     ):
         if value:
@@ -69,6 +71,14 @@ def draw_list(processes: Sequence[Running]) -> Iterator[str]:
         yield f"`tracing-proxies status {processes[0].pid}` tells more of it"
     elif processes:
         yield "`tracing-proxies status PID` tells more of one of them"
+
+
+def _metrics(metrics: Mapping[str, Any]) -> str:
+    """Say where they are answered, and by whom; nothing where they are not."""
+    if not metrics.get("port"):
+        return ""
+    who = "this process" if metrics["listens"] else "another process"
+    return f"http://127.0.0.1:{metrics['port']}/metrics, answered by {who}"
 
 
 def _reach(status: Mapping[str, Any]) -> str:

@@ -13,8 +13,12 @@ import click
 from tracing_proxies import destinations
 from tracing_proxies.cli.control import EXIT_STATUSES
 from tracing_proxies.cli.running import draw_list, draw_process
+from tracing_proxies.cli.top import find_group
 from tracing_proxies.control.client import NO_ANSWER, ask, traced_processes
 from tracing_proxies.errors import ControlError, RegistryError
+from tracing_proxies.monitoring import figures
+from tracing_proxies.monitoring.prometheus import write_text
+from tracing_proxies.monitoring.workers import folder_of, merge_living, merge_windows
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.viewer.store import open_for_reading, summarise
@@ -24,15 +28,21 @@ from tracing_proxies.viewer.tree import plain
 @click.command(epilog=EXIT_STATUSES)
 @click.argument("pid", required=False, type=click.IntRange(min=1))
 @click.option("--registry", type=click.Path(path_type=Path), help="The registry; else the next one upwards.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def status(pid: int | None, registry: Path | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, with the metrics of the application.")
+@click.option("--prometheus", is_flag=True, help="Print the metrics of all processes of the application, as text.")
+def status(pid: int | None, registry: Path | None, as_json: bool, prometheus: bool) -> None:
     """Show what is traced in the process PID and what became of its spans.
 
     Without a PID: your traced processes, the registry that holds here, where its spans go, and what the local store has
     of them.
     """
+    if prometheus:
+        click.echo(write_text(merge_living(find_group(pid))), nl=False)
+        return
     if pid is not None:
         found = ask(pid, "status")
+        if as_json and found.get("active"):
+            found["metrics"] = _metrics(pid)
         click.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(plain, _drawn(pid, found))))
         return
     processes = traced_processes()
@@ -51,6 +61,14 @@ def status(pid: int | None, registry: Path | None, as_json: bool) -> None:
     click.echo(f"{'running':<16}{len(processes) or 'no traced process of yours'}")
     for line in draw_list(processes):
         click.echo(plain(line))
+
+
+def _metrics(pid: int) -> dict[str, Any] | None:
+    """Return the figures of the application that a process belongs to; None where it has not any."""
+    try:
+        return figures.describe(merge_windows(folder_of(pid)))
+    except ControlError:  # of another version, or with no folder that is its own
+        return None
 
 
 def _drawn(pid: int, found: dict[str, Any]) -> list[str]:

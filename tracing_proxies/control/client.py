@@ -41,12 +41,13 @@ class Running:
     status: dict[str, Any] | None
 
 
-def ask(pid: int, command: str, timeout: float = _TIMEOUT) -> Any:
+def ask(pid: int, command: str, timeout: float = _TIMEOUT, *, about: str | None = None) -> Any:
     """Have a process carry out a command.
 
     Args:
-        command: ``status``, ``off``, ``on`` or ``reload``.
+        command: such as ``status``, ``off``, ``on`` or ``reload``.
         timeout: seconds until the answer must be there.
+        about: what the command is about, for those that need to know.
 
     Returns:
         Its answer, in plain values.
@@ -65,7 +66,7 @@ def ask(pid: int, command: str, timeout: float = _TIMEOUT) -> Any:
     for user, address in known:
         if address.pid == pid:
             try:
-                return _ask(address, user, command, timeout)
+                return _ask(address, user, command, timeout, about)
             except (ConnectionRefusedError, FileNotFoundError, OtherProcessError):
                 continue  # left behind by an earlier process of this id
             except PermissionError:
@@ -129,7 +130,7 @@ def _name(uid: int | None) -> str:
         return f"user {uid}"
 
 
-def _ask(address: Address, owner: int, command: str, timeout: float) -> Any:
+def _ask(address: Address, owner: int, command: str, timeout: float, about: str | None = None) -> Any:
     deadline = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
@@ -146,7 +147,7 @@ def _ask(address: Address, owner: int, command: str, timeout: float) -> Any:
         if pid_of_peer(connection) not in (address.pid, None):
             raise OtherProcessError
         try:
-            connection.sendall(write_request(command))
+            connection.sendall(write_request(command, about))
         except BrokenPipeError:  # turned away before we have said anything; the reason is there to be read
             pass
         answer = read_answer(_read_line(connection, deadline))

@@ -13,13 +13,17 @@ class MessageError(ValueError):
     """Says why a line is not a message."""
 
 
-def write_request(command: str) -> bytes:
-    """Write the line that asks for a command."""
-    return json.dumps({"command": command}).encode() + b"\n"
+def write_request(command: str, about: str | None = None) -> bytes:
+    """Write the line that asks for a command.
+
+    Args:
+        about: what it is about, for commands that need to know.
+    """
+    return json.dumps({"command": command, **({} if about is None else {"about": about})}).encode() + b"\n"
 
 
-def read_request(line: bytes) -> str:
-    """Read the command that a line asks for.
+def read_request(line: bytes) -> tuple[str, str | None]:
+    """Read the command that a line asks for, and what it is about.
 
     Raises:
         MessageError: it asks for none.
@@ -31,7 +35,10 @@ def read_request(line: bytes) -> str:
     command = message.get("command") if isinstance(message, dict) else None
     if not isinstance(command, str):
         raise MessageError('a request is an object such as {"command": "status"}')
-    return command
+    about = message.get("about")
+    if about is not None and not isinstance(about, str):
+        raise MessageError("what a request is about is a text")
+    return command, about
 
 
 def write_result(result: Any) -> bytes:

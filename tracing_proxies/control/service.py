@@ -8,9 +8,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
+from tracing_proxies import debugging
 from tracing_proxies.control.connection import NO_SIGNAL, Connection
 from tracing_proxies.control.folder import new_path, own_folder, sweep, unborn
 from tracing_proxies.control.messages import MessageError, read_request, write_error, write_result
@@ -29,7 +31,8 @@ _TIME_TO_REST: Final = 0.05
 _RINGS: Final = 64
 _make_poll: Final[Any] = getattr(select, "poll", None)  # kept: eventlet takes it away
 
-Commands = Mapping[str, Callable[[], Any]]
+Commands = Mapping[str, Callable[..., Any]]
+"""What each command calls: with what it is about, or with nothing."""
 
 
 def start(commands: Commands, suppress: Callable[[], None]) -> Service:
@@ -237,11 +240,15 @@ class Service:
 
     def _do(self, line: bytes) -> bytes:
         try:
-            command = read_request(line)
+            command, about = read_request(line)
             action = self._commands.get(command)
             if action is None:
                 return write_error(f"unknown command {command[:40]!r}; there are {', '.join(self._commands)}")
-            return write_result(action())
+            if bool(signature(action).parameters) != (about is not None):
+                needs = "needs to know what it is about" if about is None else "is about nothing"
+                return write_error(f"the command {command!r} {needs}")
+            debugging.tell("control", "command", command=command)
+            return write_result(action() if about is None else action(about))
         except (MessageError, TracingProxiesError) as refusal:
             return write_error(str(refusal))
         except Exception as exc:

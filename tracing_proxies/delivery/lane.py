@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tracing_proxies import debugging
 from tracing_proxies.delivery.backoff import Backoff
 from tracing_proxies.delivery.batch import BATCH_SPANS, Batch, merge
 from tracing_proxies.delivery.breaker import Breaker
 from tracing_proxies.delivery.ledger import Ledger
+from tracing_proxies.delivery.sends import Sends
 from tracing_proxies.delivery.sinks.protocol import Outcome, Shipped, Sink, details_of, hasten, health_of, linger_of
 from tracing_proxies.recording.observation import Observation
 
@@ -67,6 +69,7 @@ class Lane:
         self._hurried = False
         self._abandoned = False
         self._last_attempt = float("-inf")
+        self.sends = Sends()
         self._alert = ""
         self.offered = 0
         self.attempts = 0
@@ -271,6 +274,11 @@ class Lane:
         hasten(self.sink, patience)
 
     def _note(self, outcome: Outcome | Shipped, *, failed: bool) -> None:
+        taken = self._clock() - self._last_attempt
+        self.sends.add(taken, failed=failed)
+        if "delivery" in debugging.rooms:
+            why = outcome.reason if failed else ""
+            debugging.tell("delivery", "sent", sink=self.name, spans=outcome.delivered, ms=taken * 1e3, why=why)
         if not failed:
             self.breaker.succeed()
             return

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tracing_proxies import failures
+from tracing_proxies import debugging, failures
 from tracing_proxies.delivery import process
 from tracing_proxies.delivery.batch import BATCH_SPANS
 from tracing_proxies.delivery.flush import Flush
@@ -16,6 +16,7 @@ from tracing_proxies.delivery.lane import Lane
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.loop import Loop
 from tracing_proxies.delivery.native import replaced_by
+from tracing_proxies.delivery.sends import Sends
 from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.slices import Slices
 from tracing_proxies.delivery.spool_lane import SpoolLane
@@ -187,6 +188,10 @@ class Pipeline:
         loops = (self._loop, *self._lane_loops)
         return sum([loop.cpu for loop in loops]), *self.ledger.work()
 
+    def sends(self) -> dict[str, Sends]:
+        """Return how the attempts to send went, by destination."""
+        return {lane.name: lane.sends for lane in self._lanes}
+
     def status(self) -> dict[str, Any]:
         """Return queue sizes, accounts and the state of every sink in plain values."""
         snapshot = self.ledger.snapshot()
@@ -338,6 +343,8 @@ class Pipeline:
                     for lane in self._lanes:
                         lane.offer(finished, size)
         if finished:
+            if "recording" in debugging.rooms:
+                _tell_spans(finished)
             for lane in self._lanes:
                 self._keep(lane)
             for loop in self._lane_loops:
@@ -409,6 +416,13 @@ class Pipeline:
             failures.contain(reason, exc)
         except BaseException as raised:
             self._strict_failure = raised
+
+
+def _tell_spans(finished: Sequence[Observation]) -> None:
+    for one in finished:
+        taken = (one.end_time - one.start_time) / 1e6
+        fields = {"trace_id": one.trace_id, "span_id": one.id, "parent_id": one.parent_observation_id}
+        debugging.tell("recording", "span", **fields, type=one.type, name=one.name, level=one.level, ms=taken)
 
 
 def _limit(sink: Sink, deadline: float | None) -> None:

@@ -186,6 +186,7 @@ class SpoolLane(Lane):
                     "spans": self._on_disk,
                     "durable": 0 if self._unsynced else self._on_disk,
                     "bytes": spool.size,
+                    "max_bytes": self._storage.max_size,
                     "adopted": spool.adopted,
                     "adopted_delivered": self._adopted["delivered"],
                     "adopted_dropped": self._adopted["dropped"] + spool.dropped_adopted.total(),

@@ -10,11 +10,15 @@ from typing import Any
 from tracing_proxies.delivery import process
 from tracing_proxies.delivery.native import Empty, RLock, SimpleQueue, Thread, make_thread, take
 from tracing_proxies.delivery.pipeline import Pipeline
+from tracing_proxies.delivery.sends import Sends
 
 _FIRST_LOOK = 0.05
 _LAST_LOOK = 1.0
 _CLOSE = 1.0
 _COUNTED = ("produced", "delivered", "sampled_out", "queued", "spooled")
+
+Fate = tuple[str, str, str]
+"""A destination, what became of spans there, and why."""
 
 
 class Succession:
@@ -37,6 +41,8 @@ class Succession:
         self._past: Counter[str] = Counter()
         self._past_drops: Counter[str] = Counter()
         self.closes_last = False
+        self._past_fates: Counter[Fate] = Counter()
+        self._past_cpu = 0.0
         process.move_in(self)
 
     @property
@@ -102,6 +108,23 @@ class Succession:
         counts = {name: totals[name] for name in _COUNTED}
         return {**current, **counts, "dropped": dict(drops), "retired": retired}
 
+    def cpu(self) -> float:
+        """Return the seconds of CPU that the threads of all pipelines have taken, closed ones included."""
+        with self._lock:
+            return self._past_cpu + sum(pipeline.work()[0] for pipeline in self._pipelines)
+
+    def fates(self) -> Counter[Fate]:
+        """Return what became of spans at each destination that there has been: delivered, sampled out, dropped."""
+        with self._lock:
+            found = Counter(self._past_fates)
+            for pipeline in self._pipelines:
+                found.update(_fates(pipeline.status()))
+        return found
+
+    def sends(self) -> dict[str, Sends]:
+        """Return how the attempts to send went, by present destination."""
+        return self.current.sends()
+
     def after_fork(self) -> None:
         """Count anew in a forked child: what the parent's pipelines hold is the parent's to deliver."""
         self._lock = RLock()
@@ -109,6 +132,8 @@ class Succession:
         self._threads = []
         self._past.clear()
         self._past_drops.clear()
+        self._past_fates.clear()
+        self._past_cpu = 0.0
         # Empty here, and without the parent's thread that would see to it; they stay for what is still put into them.
 
     def _see_out(self, pipeline: Pipeline) -> None:
@@ -132,10 +157,23 @@ class Succession:
         pipeline.close(_CLOSE)
         with self._lock:
             if pipeline in self._pipelines[:-1]:
-                _add(self._past, self._past_drops, pipeline.status())
+                status = pipeline.status()
+                _add(self._past, self._past_drops, status)
+                self._past_fates.update(_fates(status))
+                self._past_cpu += pipeline.work()[0]
                 self._pipelines = [known for known in self._pipelines if known is not pipeline]
 
 
 def _add(totals: Counter[str], drops: Counter[str], found: Mapping[str, Any]) -> None:
     totals.update({name: found[name] for name in _COUNTED})
     drops.update(found["dropped"])
+
+
+def _fates(found: Mapping[str, Any]) -> Counter[Fate]:
+    fates: Counter[Fate] = Counter()
+    for name, sink in found["sinks"].items():
+        fates[name, "delivered", ""] += sink["delivered"]
+        fates[name, "sampled_out", ""] += found["sampled_out"]
+        for reason, spans in sink["dropped"].items():
+            fates[name, "dropped", reason] += spans
+    return fates

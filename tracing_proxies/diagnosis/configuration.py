@@ -38,8 +38,8 @@ _SWITCHES: Final = ("TRACING_PROXIES", "TRACING_PROXIES_STRICT", "TRACING_PROXIE
 _KEYS: Final = (LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY, MASKING_KEY)
 _HOSTS: Final = ("LANGFUSE_BASE_URL", "LANGFUSE_HOST")
 _ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
-_LEAVES: Final = SCALARS | {"texts", "choices", "files", "patterns", "keeps"}
-_OPTIONAL: Final = frozenset({"masking.presidio"})
+_LEAVES: Final = SCALARS | {"texts", "choices", "files", "patterns", "keeps", "command"}
+_OPTIONAL: Final = frozenset({"masking.presidio", "alerts"})
 """Sections that say nothing of themselves where they are left out."""
 _CREDENTIALS: Final = re.compile(r"(?<=//)[^/@\s]*@")
 _FIELDS: Final = {"if": "condition", "budget.spans_per_trace": "spans_per_trace"}
@@ -78,6 +78,8 @@ def describe_configuration(registry: Registry, environ: Mapping[str, str]) -> li
         elif key.kind == "named" and key.name == "roles":
             for name, role in registry.roles.items():
                 entries += _settings(role, f"roles.{name}", FILE)
+        elif key.name in _OPTIONAL and stated is None:
+            entries.append(Entry(key.name, None, DEFAULT))
         elif key.kind == "section" and key.section is not None and not key.presets_only:
             entries += _section(key.section, key.name, stated or {})
         elif key.kind in _LEAVES and stated is not None:

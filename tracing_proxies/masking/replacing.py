@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import attrs
 
-from tracing_proxies.masking import markers
+from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.detectors import Detector, Span
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.strategies import Strategy, disguise, label_of
@@ -103,6 +103,7 @@ class Replacer:
         for note in self.notes(text, label):
             pieces += (text[past : note.start], note.instead)
             past = note.end
+            hits.counted[note.detector] += 1
         if not pieces:
             return text
         pieces.append(text[past:])

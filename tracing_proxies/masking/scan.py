@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from tracing_proxies.exclusion import importing
-from tracing_proxies.masking import markers
+from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.detectors import DETECTORS, Detector, Family, Span
 from tracing_proxies.masking.detectors.anchors import Anchors
 from tracing_proxies.masking.detectors.digits import find_runs
@@ -84,6 +84,7 @@ class Scanner:
             for start, end, name in spans:
                 pieces += (text[past:start], self._replace(name, text[start:end]))
                 past = end
+                hits.counted[name] += 1
             pieces.append(text[past:])
             text = "".join(pieces)
             if settled or not (self._own or _WORTH(text)):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from tracing_proxies import failures
-from tracing_proxies.masking import markers
+from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.checks import is_card_number
 from tracing_proxies.masking.detectors.words import tells
 from tracing_proxies.masking.keyed import MaskingKey
@@ -165,6 +165,7 @@ class Walk:
                 return self._value(value, depth + 1, "", path, mode)
         if mode > _FORCED:
             strategy = max(strategy, Strategy(mode - _FORCED))
+        hits.counted[hits.BY_KEY] += 1
         if strategy is Strategy.REMOVE:
             return _GONE
         # What is absent stays so: a missing password tells nothing, and it explains many failures.
@@ -218,6 +219,7 @@ class Walk:
             if parsed is not None:
                 return self._json(text, parsed, depth, label, path, mode)
         if mode < 0:
+            hits.counted[hits.BY_KEY] += 1
             return markers.HIDDEN
         if mode >= _FORCED:
             return self._token(text, label, mode)
@@ -239,6 +241,7 @@ class Walk:
 
     def _number(self, number: int | float, label: str, mode: int) -> Any:
         if mode < 0:
+            hits.counted[hits.BY_KEY] += 1
             return markers.HIDDEN
         if mode >= _FORCED:
             return self._token(str(number), label, mode)

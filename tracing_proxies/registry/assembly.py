@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tracing_proxies.errors import Place
+from tracing_proxies.registry.alerting_assembly import alert_settings
 from tracing_proxies.registry.conditions import package_version
 from tracing_proxies.registry.findings import Findings
 from tracing_proxies.registry.hidden import hidden_name, without_hidden
@@ -18,6 +19,8 @@ from tracing_proxies.registry.model import (
     Export,
     LangfuseExport,
     LocalExport,
+    LoggingSettings,
+    MonitoringSettings,
     OtlpExport,
     Placed,
     Preset,
@@ -100,6 +103,9 @@ def assemble(
         spool=_spool(values),
         reload=_reload(values),
         scores=ScoreSettings(**values.get("scores", {})),
+        alerts=alert_settings(values, findings),
+        logging=LoggingSettings(**values.get("logging", {})),
+        monitoring=MonitoringSettings(**values.get("monitoring", {})),
         sources=sources,
         stated=values,
     )

@@ -268,4 +268,25 @@ CODES: Final[dict[str, Code]] = {
         _rule("- match: shop:pay", "  masking: { partial: [payment_card] }"),
         "Write it into the registry's own `masking:` block, where it holds for all rules, or leave it out.",
     ),
+    "TP220": Code(
+        "alert",
+        "An alert's rule or channel contradicts itself or lacks something: a rule has a metric and one comparison, "
+        "whose limit has the metric's unit; a channel is of one kind.",
+        "version: 1\nalerts: { rules: { slow: { metric: agent_latency_p95, above: 5% } } }\n",
+        "Write what the message expects: `slow: { metric: agent_latency_p95, above: 2s }`.",
+    ),
+    "TP221": Code(
+        "unknown channel",
+        "`tell:` names a channel that `alerts.channels` does not define. `log` is always there.",
+        "version: 1\nalerts: { tell: [ops] }\n",
+        "Define it, `channels: { ops: { slack: OPS_SLACK_WEBHOOK } }`, or correct the name.",
+    ),
+    "TP222": Code(
+        "secret in a file",
+        "Addresses and keys of channels are secrets, so a registry holds only the name of the variable that they "
+        "come by. What stands there instead is not repeated, as it may be the secret.",
+        "version: 1\nalerts: { channels: { ops: { slack: 'https://hooks.slack.example/T0/B0/x' } } }\n",
+        "Put the secret into a variable, or into a file that `<NAME>_FILE` names, and write the variable's name: "
+        "`slack: OPS_SLACK_WEBHOOK`.",
+    ),
 }

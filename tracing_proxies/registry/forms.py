@@ -99,6 +99,7 @@ _PATTERN: Final = either(
 _RATE: Final = anchored(
     rf"\s*(?!0+(?:\.0+)?\s*/){_NUMBER}\s*/\s*(?:{'|'.join(NANOSECONDS)})\s*", "a rate such as 1/min", "1/min", "5/s"
 )
+_TIMES: Final = "|".join(sorted(NANOSECONDS, key=len, reverse=True))
 _SHARE: Final = anchored(rf"\s*{_PERCENTAGE}\s*", "a share such as 50%", "50%")
 _SAMPLE: Final = anchored(
     rf"\s*(?:{_PERCENTAGE}|(?!0+(?:\.0+)?\s*/){_NUMBER}\s*/\s*(?:{'|'.join(NANOSECONDS)}))\s*",
@@ -111,6 +112,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "text": Form("a text", _fixed(SCALAR)),
     "flag": Form("`true` or `false`", _fixed({"type": "boolean"}, VARIABLE)),
     "count": Form("a whole number", _fixed({"type": "integer", "minimum": 0, "maximum": 1_000_000}, VARIABLE)),
+    "port": Form("a port", _fixed({"type": "integer", "minimum": 1, "maximum": 65_535}, VARIABLE)),
     "version": Form("`1`", _fixed({"const": 1}, VARIABLE)),
     "choice": Form("one of", _choice),
     "choices": Form("any of", lambda key: some(_choice(key))),
@@ -132,6 +134,27 @@ FORMS: Final[Mapping[str, Form]] = {
     ),
     "rate": Form("a rate", _fixed(_RATE, VARIABLE), "units"),
     "keeps": Form("a list of words and conditions", _fixed(some({"type": "string"})), "traces-that-are-kept"),
+    "limit": Form(
+        "a duration, a share, a rate or a number",
+        _fixed(
+            {"type": "number", "minimum": 0},
+            anchored(
+                rf"\s*(?:{_NUMBER}|[0-9]{{1,6}}(?:\.[0-9]{{1,9}})?\s*%|{_NUMBER}\s*(?:{_TIMES})"
+                rf"|(?!0+(?:\.0+)?\s*/){_NUMBER}\s*/\s*(?:{_TIMES}))\s*",
+                "a limit such as 2s, 5%, 30/min or 10",
+                "2s",
+                "5%",
+                "30/min",
+            ),
+            VARIABLE,
+        ),
+        "units",
+    ),
+    "variable": Form(
+        "the name of a variable",
+        _fixed(anchored(r"[A-Z_][A-Z0-9_]{0,99}", "the name of a variable that holds the secret"), VARIABLE),
+    ),
+    "command": Form("a list of a program and its arguments", _fixed({"type": "array", "items": SCALAR, "minItems": 1})),
     "file": Form("the path of a file", _fixed({**SCALAR, "minLength": 1})),
     "entry": Form("`module:name`", _fixed(anchored(_ENTRY, "module:name"), VARIABLE)),
     "when": Form("a condition", _fixed({"type": "string"}), "when-conditions-on-the-environment"),

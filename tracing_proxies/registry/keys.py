@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from tracing_proxies.registry.alerting import MEASURES, SEVERITIES
 from tracing_proxies.registry.masking import PARTS
 
 OBSERVATIONS: Final = (
@@ -85,6 +86,8 @@ _BUNDLE = ("rule", "role")
 _SETTING = ("rule", "role", "defaults", "use")
 _EARLY = ("result", "error")
 _RETURNED = ("error",)
+_CHANNEL = ("alerts.channel",)
+_ALERT = ("alerts.rule",)
 
 KEYS: Final[tuple[Key, ...]] = (
     Key("version", _TOP, "version", "The version of the language.", required=True),
@@ -100,7 +103,13 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("roles", _TOP, "named", "Bundles of settings, by name.", section="role"),
     Key("trace", _TOP, "rules", "The rules; of those that match a target the last one wins."),
     Key("scores", _TOP, "section", "What is scored without a rule that says so.", section="scores", users_only=True),
+    Key("alerts", _TOP, "section", "Tells people when something is wrong with the agents, or with tracing itself.",
+        section="alerts", users_only=True),
+    Key("logging", _TOP, "section", "What the application's own log records get from tracing.", section="logging",
+        users_only=True),
     Key("reload", _TOP, "section", "How a running process takes up changes of its registry.", section="reload",
+        users_only=True),
+    Key("monitoring", _TOP, "section", "How calls, and tracing itself, are counted and told.", section="monitoring",
         users_only=True),
     Key("preset", _TOP, "section", "What a preset file says of itself.", section="preset", presets_only=True),
     Key("name", ("service",), "text", "The service's name.", "python"),
@@ -163,10 +172,52 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("threshold", ("masking.presidio",), "share", "The score from which on a find counts.", "50%"),
     Key("success", ("scores",), "flag", "Whether each agent's observation is scored as a success or not.", "true"),
     Key("confidence", ("scores",), "flag", "Whether an `outcome.confidence` that is a number becomes a score.", "true"),
+    Key("every", ("alerts",), "interval", "How often the rules are judged; off: not at all.", "15s"),
+    Key("shipped", ("alerts",), "flag", "Whether the shipped rules hold, as far as `rules` does not change them.",
+        "true"),
+    Key("tell", ("alerts", "alerts.rule"), "texts", "The channels that are told, by name.", "log"),
+    Key("channels", ("alerts",), "named", "The ways to tell somebody, by name; `log` is there already.",
+        section="alerts.channel"),
+    Key("rules", ("alerts",), "named", "Rules of your own, and what is to be different in the shipped ones, by name.",
+        section="alerts.rule"),
+    Key("slack", _CHANNEL, "variable", "The variable that holds the address of an incoming webhook of Slack."),
+    Key("webhook", _CHANNEL, "variable", "The variable that holds an address that takes JSON."),
+    Key("pagerduty", _CHANNEL, "variable", "The variable that holds the routing key of PagerDuty's Events API v2."),
+    Key("email", _CHANNEL, "texts", "The recipients of an e-mail."),
+    Key("command", _CHANNEL, "command", "A program with its arguments; no shell reads it, and it is given JSON."),
+    Key("from", _CHANNEL, "text", "The e-mail's sender."),
+    Key("server", _CHANNEL, "text", "The mail server, as host:port."),
+    Key("user", _CHANNEL, "text", "What the mail server knows us as."),
+    Key("password", _CHANNEL, "variable", "The variable that holds the password for the mail server."),
+    Key("security", _CHANNEL, "choice", "How the mail server is spoken to.", "starttls", ("starttls", "tls", "none")),
+    Key("timeout", _CHANNEL, "duration", "How long one attempt may take.", "10s"),
+    Key("rate", _CHANNEL, "rate", "How many notifications are sent at most.", "10/min"),
+    Key("metric", _ALERT, "choice", "What is watched.", choices=tuple(MEASURES)),
+    Key("above", _ALERT, "limit", "It is wrong to be above this: a duration, a share, a rate or a number."),
+    Key("below", _ALERT, "limit", "It is wrong to be below this."),
+    Key("rises", _ALERT, "limit", "It is wrong to be above its own baseline by more than this share."),
+    Key("drops", _ALERT, "limit", "It is wrong to be below its own baseline by more than this share."),
+    Key("window", _ALERT, "duration", "Over which time the metric is taken; between 10s and 1h.", "5m"),
+    Key("baseline", _ALERT, "duration", "From which time before the baseline is taken, the median.", "1h"),
+    Key("for", _ALERT, "duration", "For how long it must be wrong before it is told.", "1m"),
+    Key("severity", _ALERT, "choice", "How bad it is.", "warning", SEVERITIES),
+    Key("cool_down", _ALERT, "duration", "It is told again after this time at the earliest, unless acknowledged.",
+        "30m"),
+    Key("at_least", _ALERT, "count", "How many calls the window must hold; fewer say nothing.", "0"),
+    Key("agent", _ALERT, "text", "Which agents, by name or glob; each is judged by itself.", "*"),
+    Key("summary", _ALERT, "text", "What is told, in one sentence."),
+    Key("enabled", _ALERT, "flag", "Whether the rule holds.", "true"),
+    Key("trace_ids", ("logging",), "flag",
+        "Whether the application's log records get the attributes `trace_id` and `span_id`.", "false"),
     Key("watch", ("reload",), "interval", "Within what time a change of the files takes effect; off: never by itself.",
         "2s"),
     Key("signal", ("reload",), "choice", "The signal at which the files are read again; none (or off): no signal.",
         "SIGHUP", ("SIGHUP", "SIGUSR1", "SIGUSR2", "none", "off")),
+    Key("port", ("monitoring",), "port", "The port, at the loopback address, where `/metrics` is answered.",
+        "no port: nothing listens"),
+    Key("interval", ("monitoring",), "interval",
+        "How often the counts are looked at and published; off: only when they are asked for.", "5s"),
+    Key("otlp", ("monitoring",), "interval", "How often metrics are sent to where `export.otlp` leads.", "off"),
     Key("match", _RULE, "pointcuts", "The targets of the rule.", required=True),
     Key("except", _RULE, "pointcuts", "Targets that the rule does not touch."),
     Key("when", ("rule", "preset"), "when", "A condition on the environment, judged at load."),
@@ -223,10 +274,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("summary", ("preset",), "text", "What the preset traces, in one sentence.", presets_only=True),
 )  # fmt: skip
 
-LATER: Final[tuple[Later, ...]] = (
-    Later("registry", "budget"),
-    Later("registry", "alerts"),
-)
+LATER: Final[tuple[Later, ...]] = (Later("registry", "budget"),)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tracing_proxies.errors import Place
+from tracing_proxies.registry.alerting import Limit, parse_limit
 from tracing_proxies.registry.conditions import judge
 from tracing_proxies.registry.findings import Refusal
 from tracing_proxies.registry.keys import DETECTORS, KEEPS, Key
@@ -39,7 +40,9 @@ _SAMPLES: Final = "always, never, a share such as 10% or a rate such as 5/min"
 _BUDGETS: Final = "a share of one core such as 1%, or unlimited"
 _SMALLEST_BUDGET: Final = 0.0001
 _LARGEST_COUNT: Final = 1_000_000
+_HIGHEST_PORT: Final = 65_535
 _SHORTEST_INTERVAL: Final = 100 * 10**6
+_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
 _ENTRY: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
@@ -79,6 +82,14 @@ def read_count(reader: Reader, node: Node, key: Key) -> int:
     if type(found) is int and 0 <= found <= _LARGEST_COUNT:
         return found
     message = f"expected a whole number between 0 and {_LARGEST_COUNT:,}, found {describe(node)}"
+    raise Refusal("TP202", message, node.place)
+
+
+def read_port(reader: Reader, node: Node, key: Key) -> int:
+    found = scalar(node, "a port").value
+    if type(found) is int and 1 <= found <= _HIGHEST_PORT:
+        return found
+    message = f"expected a port, a whole number between 1 and {_HIGHEST_PORT}, found {describe(node)}"
     raise Refusal("TP202", message, node.place)
 
 
@@ -156,6 +167,32 @@ def read_rate(reader: Reader, node: Node, key: Key) -> float:
     """Read a rate, as a number per second."""
     many, period = _quantity(node, parse_rate, "a rate such as 1/min")
     return many * 1e9 / period
+
+
+def read_limit(reader: Reader, node: Node, key: Key) -> Limit:
+    return _quantity(node, parse_limit, "a limit such as 2s, 5%, 30/min or 10")
+
+
+def read_variable(reader: Reader, node: Node, key: Key) -> str:
+    text = scalar(node, "the name of a variable").text
+    if _VARIABLE.fullmatch(text):
+        return text
+    # What stands there may be the secret itself: it is not repeated.
+    message = (
+        f"{key.name!r} names the variable of the environment that holds the secret, such as OPS_{key.name.upper()}"
+    )
+    raise Refusal("TP222", message, node.place)
+
+
+def read_command(reader: Reader, node: Node, key: Key) -> list[str]:
+    """Read a program and its arguments: a list, which another file's takes the place of, and is not added to."""
+    if not isinstance(node, ListNode) or not node.items:
+        message = f"expected a list of a program and its arguments, found {describe(node)}; no shell would split it"
+        raise Refusal("TP202", message, node.place)
+    found = [scalar(child, "a text").text for child in node.items if not isinstance(child, BrokenNode)]
+    if not found or not found[0].strip() or any("\0" in text for text in found):
+        raise Refusal("TP202", "expected the path or name of a program", node.place)
+    return found
 
 
 def read_keeps(reader: Reader, node: Node, key: Key) -> tuple[str | CapturePath, ...]:
@@ -347,6 +384,7 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
     "text": read_text,
     "flag": read_flag,
     "count": read_count,
+    "port": read_port,
     "version": read_version,
     "choice": read_choice,
     "choices": read_choices,
@@ -358,6 +396,9 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
     "budget": read_budget,
     "rate": read_rate,
     "keeps": read_keeps,
+    "limit": read_limit,
+    "variable": read_variable,
+    "command": read_command,
     "file": read_file,
     "entry": read_entry,
     "when": read_when,
@@ -376,8 +417,9 @@ READERS: Final[dict[str, Callable[[Any, Node, Key], Any]]] = {
 
 SCALARS: Final = frozenset(
     (
-        "text", "flag", "count", "version", "choice", "bytes", "duration", "interval", "share", "sample", "budget",
-        "rate", "file", "entry", "when", "path", "template", "value", "values", "capture",
+        "text", "flag", "count", "port", "version", "choice", "bytes", "duration", "interval", "share", "sample",
+        "budget", "rate", "file", "entry", "when", "path", "template", "value", "values", "capture",
+        "limit", "variable",
     )
 )  # fmt: skip
 """The kinds that can be written as one scalar, which a variable of the environment can override."""

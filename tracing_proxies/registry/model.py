@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies.errors import Place
+from tracing_proxies.registry.alerting import AlertSettings
 from tracing_proxies.registry.keys import KEEPS
 from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightening
 from tracing_proxies.registry.origins import NO_ORIGINS, Origin, Origins
@@ -268,6 +269,31 @@ class ScoreSettings:
     confidence: bool = True
 
 
+class LoggingSettings:
+    """What the application's own log records get from tracing.
+
+    Args:
+        trace_ids: whether they carry the ids of trace and span.
+    """
+
+    trace_ids: bool = False
+
+
+@attrs.frozen
+class MonitoringSettings:
+    """How calls, and tracing itself, are counted and told.
+
+    Args:
+        port: where metrics are answered, at the loopback address; None for nowhere.
+        interval: nanoseconds between two looks; 0 if there is none but where somebody asks.
+        otlp: nanoseconds between two sends to the collector of ``export.otlp``; 0 for none.
+    """
+
+    port: int | None = None
+    interval: int = 5 * 10**9
+    otlp: int = 0
+
+
 @attrs.frozen(eq=False)
 class Preset:
     """One preset that is in use.
@@ -318,6 +344,9 @@ class Registry:
     spool: SpoolSettings = SpoolSettings()
     reload: ReloadSettings = ReloadSettings()
     scores: ScoreSettings = ScoreSettings()
+    alerts: AlertSettings = AlertSettings()
+    logging: LoggingSettings = LoggingSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     sources: Sources | None = None
     stated: Mapping[str, Any] = attrs.field(default=EMPTY, repr=False)
     # Policies by the rules that they come from; `policy.resolve_policy` fills it.

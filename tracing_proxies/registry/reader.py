@@ -24,6 +24,8 @@ T = TypeVar("T")
 _LABELS: Final = {"registry": "a registry", "rule": "a rule", "role": "a role", "rule.masking": "a rule's 'masking'"}
 _RENAMED: Final = {"if": "condition"}
 _READS: Final = "reads"
+BROKEN: Final = "broken"
+"""Stands in an entry of which not all was right: what it lacks then is no further mistake."""
 _SETTINGS: Final = frozenset(field.name for field in attrs.fields(Settings))
 
 
@@ -189,11 +191,13 @@ def _read_named(reader: Reader, node: Node, key: Key) -> dict[str, dict[str, Any
         raise Refusal("TP202", f"{key.name!r} is a mapping of names, found {describe(node)}", node.place)
     found = Stated()
     for name, child in node.items:
-        before = len(reader.reads)
+        before, problems = len(reader.reads), len(reader.findings)
         values = reader.attempt(child, lambda child: reader.section(child, section))
         # A broken role is known all the same: rules that name it are not to blame.
         section_of_name = values or Stated()
         section_of_name[_READS] = tuple(reader.reads[before:])
+        if len(reader.findings) > problems or _is_broken(child):
+            section_of_name[BROKEN] = True
         found.state(name.text, section_of_name, origin_of(name, child))
     return found
 

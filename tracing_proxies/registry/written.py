@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tracing_proxies.registry.alerting import Limit
 from tracing_proxies.registry.model import SampleRate
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.template import Template
@@ -35,7 +36,7 @@ def write_value(value: Any, kind: str = "") -> Any:
         return _quantity(value, _NANOSECONDS)
     if isinstance(value, SampleRate):
         return write_rate(value)
-    if isinstance(value, CapturePath | Template):
+    if isinstance(value, CapturePath | Template | Limit):
         return value.text
     if isinstance(value, Mapping):
         return {name: write_value(inner) for name, inner in value.items()}

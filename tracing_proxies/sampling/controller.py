@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,7 @@ _AT_LEAST_AT_ONCE = 0.05
 _FEW_ROOTS = 20
 _LONGEST_STEP = 5.0
 _NEVER_BELOW = 1e-7
+_MOST_TIMINGS = 4_096
 
 _log = logging.getLogger("tracing_proxies")
 
@@ -58,6 +60,7 @@ class Controller:
         notable: how many were recorded that are an error, slow, or asked for.
         rare: how many were recorded that are of a name that had not been seen for a while.
         stubs: how many stubs were made, and `granted` for how many traces.
+        timings: what recording a span took of late, in seconds of CPU, where that was measured.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Controller:
         self.rare = 0
         self.stubs = 0
         self.granted = 0
+        self.timings: deque[float] = deque(maxlen=_MOST_TIMINGS)
         self.clock = clock
         self._worker = worker
         self._calls = calls
@@ -155,6 +159,7 @@ class Controller:
             captured: whether with arguments and results.
         """
         costs, each = self.costs, seconds / max(1, spans)
+        self.timings.append(each)
         if captured:
             self._learning.take("payload", each - costs.skeleton)
         else:

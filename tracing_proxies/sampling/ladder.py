@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from tracing_proxies import debugging
 from tracing_proxies.sampling.plan import Plan
 
 STEPS: Final = ("full", "payload thinned", "skeleton", "errors only", "counts only")
@@ -64,4 +65,5 @@ class Ladder:
 
     def _go(self, step: int, now: float) -> None:
         before, self.step, self._better_since, self.since = self.step, step, None, now
+        debugging.tell("sampling", "step", before=STEPS[before], now=STEPS[step])
         self._tell(STEPS[before], STEPS[step])

@@ -15,6 +15,7 @@ import attrs
 from tracing_proxies.delivery.sinks.local_schema import APPLICATION_ID
 from tracing_proxies.errors import TracingProxiesError
 from tracing_proxies.recording.observation import Observation
+from tracing_proxies.viewer.selection import Selection
 
 _MOST_TRACES_TOLD = 500
 
@@ -77,9 +78,13 @@ def traces_after(connection: sqlite3.Connection, row: int) -> list[str]:
     return [str(row[0]) for row in found]
 
 
-def tops_after(connection: sqlite3.Connection, row: int) -> list[str]:
-    """List the traces whose top span was written after a row, in the order of that."""
-    found = connection.execute("SELECT trace_id FROM spans WHERE rowid > ? AND +app_root = 1 ORDER BY rowid", (row,))
+def tops_after(connection: sqlite3.Connection, row: int, selection: Selection) -> list[str]:
+    """List the traces that a selection means and whose top span was written after a row, in the order of that."""
+    condition, values = selection.filters()
+    found = connection.execute(
+        f"SELECT r.trace_id FROM spans r WHERE r.rowid > :row AND +r.app_root = 1 AND {condition} ORDER BY r.rowid",
+        {"row": row, **values},
+    )
     return list(dict.fromkeys(str(row[0]) for row in found))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from tracing_proxies import debugging
 from tracing_proxies.errors import Problem
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.recipe import Recipe
@@ -117,6 +118,9 @@ class Weaver:
             if not self._arrivals.follows_main and self._look_at_main not in self.recorder.observers:
                 self.recorder.observers.append(self._look_at_main)
             self.reach.search_all()
+            if "weaving" in debugging.rooms:
+                refused = {str(target): why for target, why in self.refused.items()}
+                debugging.tell("weaving", "woven", targets=len(self.targets()), refused=refused)
 
     def unweave(self, gone: list[JoinPoint]) -> None:
         """Put back what stood where some join points stand, and everywhere else where they are held."""
