@@ -129,10 +129,7 @@ def _keys(host: str, public: str, secret: str) -> Iterator[Finding]:
         return
     if status in (401, 403):
         seen = f"The Langfuse server {_shown(host)} does not accept the keys (HTTP {status})."
-        todo = "Check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY."
-        if status == 403:
-            todo = "They are an organisation's keys, or the project is suspended: take a project's."
-        yield Finding(WRONG, "destination", seen, todo)
+        yield Finding(WRONG, "destination", seen, "Check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY.")
     else:
         yield Finding(FINE, "destination", f"Traces go to the Langfuse server {_shown(host)}, which answers.")
 
