@@ -3,7 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test browser screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
+# The majors of Langfuse's SDK exclude one another, and need other versions of wrapt: an environment for each.
+LANGFUSE_VENVS := .venv-langfuse-3.15 .venv-langfuse-4 .venv-langfuse-5
+LANGFUSE_TESTS := tests/langfuse/test_adoption.py tests/context/test_langfuse_observe.py
+
+.PHONY: test-langfuse demo test browser screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg pyproject.toml examples/pyproject.toml
@@ -29,6 +33,18 @@ screenshots: $(VENV)/.ready browser  ## take the pictures of the README anew, fr
 
 test-weaving: $(VENV)/.ready  ## run the tests of weaving only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
 	$(BIN)/python -m pytest tests/weaving -k "not thousand" -n auto --dist loadfile
+
+test-langfuse: $(LANGFUSE_VENVS:%=%/.ready)  ## run what needs Langfuse's SDK with the last 3, and the newest 4 and 5
+	for venv in $(LANGFUSE_VENVS); do $$venv/bin/python -m pytest -p no:cacheprovider $(LANGFUSE_TESTS) || exit 1; done
+
+# Small environments on top of the usual one: pip puts in them what this version of the SDK needs another version of.
+.venv-langfuse-%/.ready: $(VENV)/.ready
+	$(BIN)/python -m venv --clear --without-pip $(@D)
+	echo "import site; site.addsitedir('$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
+		> $$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/usual.pth
+	$(BIN)/pip --python $(@D)/bin/python install --quiet --upgrade "langfuse==$*.*" "langchain-core>=1"
+	$(BIN)/pip --python $(@D)/bin/python install --quiet --no-deps "langchain>=1"  # its version is what the SDK looks at
+	touch $@
 
 downstream: $(VENV)/.ready  ## run other libraries' own tests, untraced and with all of their public callables woven
 	$(BIN)/python -m tests.downstream $(LIBRARIES)

@@ -18,7 +18,9 @@ from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.prepare import Preparer
 from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.succession import Succession
+from tracing_proxies.langfuse.adoption import ADOPT, Adoption, Wish
 from tracing_proxies.langfuse.scores_flow import Scoring
+from tracing_proxies.langfuse.variables import wants_debug
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.recorder import Recorder
@@ -52,6 +54,8 @@ class Runtime:
         self.on = True
         self.control = ControlServer(commands, suppress)
         self._environ = environ
+        if wants_debug(environ):
+            _log.setLevel(logging.DEBUG)
         self._way = self._describe(registry)
         self.prepare = finishing.make_preparer(registry, environ)
         sinks = destinations.open_sinks(registry, environ)
@@ -64,10 +68,12 @@ class Runtime:
         self.budgeting.follow(registry)
         self.weaver = Weaver(self.recorder)
         self.budgeting.watch(self.weaver.recipes)
+        self.adoption = Adoption(self.weaver, self.scoring.put)
         self.reloading = Reloading(registry, self.reload, unless_busy)
         listeners.attach(self.recorder)
         try:
             install_adapters(registry, self.weaver)
+            self.adoption.follow(self._wish())
             self.weaver.weave(registry)
             self.reloading.follow(registry)
         except BaseException:
@@ -79,6 +85,13 @@ class Runtime:
     def _describe(self, registry: Registry) -> tuple[object, object]:
         """Return what says how spans are finished, and where they go."""
         return finishing.describe(registry, self._environ), destinations.describe(registry, self._environ)
+
+    def _wish(self) -> Wish:
+        """Say what is to become of the spans of Langfuse's SDK."""
+        stated = next((preset.native for preset in self.registry.presets if preset.name == "langfuse"), None)
+        projects = destinations.langfuse_projects(self.registry, self._environ)
+        room = self.registry.defaults.spans_per_trace
+        return Wish(stated or ADOPT, projects, elsewhere=stated == ADOPT and not projects, room=room)
 
     def _make_pipeline(self, sinks: Sequence[Sink], prepare: Preparer) -> Pipeline:
         return Pipeline(sinks, self.scoring.watch(prepare), ledger=Ledger(), suppress=suppress)
@@ -96,6 +109,7 @@ class Runtime:
         """Let every call pass through unrecorded, or trace them again under the registry that holds by then."""
         self.on = on
         self.weaver.switch(on)
+        self.adoption.switch(on)
 
     def before_fork(self) -> None:
         """Have no thread of ours beside the fork, as far as that can be had at once."""
@@ -155,6 +169,7 @@ class Runtime:
             heir.adopt()
         self.budgeting.follow(registry)
         install_adapters(registry, self.weaver)
+        self.adoption.follow(self._wish())
         self.weaver.weave(registry)
         self.reloading.follow(registry)
         for problem in self.weaver.unmatched():
@@ -165,6 +180,7 @@ class Runtime:
         """Take everything back and deliver what is left."""
         self.control.close()
         self.reloading.end()
+        self.adoption.close()
         self.weaver.undo()
         listeners.detach(self.recorder)
         self.budgeting.close()
@@ -214,6 +230,7 @@ class Runtime:
             "sampling": self.budgeting.status(),
             "delivery": delivery,
             "scores": self.scoring.status(),
+            "langfuse": self.adoption.status(),
             "failures": failures.counts(),
         }
 

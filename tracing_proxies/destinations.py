@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -23,6 +23,7 @@ from tracing_proxies.delivery.sinks.otlp import TRACES_PATH, OtlpSink
 from tracing_proxies.delivery.sinks.protocol import Sink, Storage
 from tracing_proxies.errors import ActivationError
 from tracing_proxies.langfuse.scores_sink import ScoreSink
+from tracing_proxies.langfuse.variables import is_enabled, sink_settings
 from tracing_proxies.registry.model import Export, LangfuseExport, LocalExport, OtlpExport, Registry, SpoolSettings
 
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -30,9 +31,9 @@ DEFAULT_STORE = Path(".tracing_proxies") / "traces.db"
 
 
 def langfuse_host(environ: Mapping[str, str]) -> str | None:
-    """Return the server that the environment names, if it holds both keys as well."""
+    """Return the server that the environment names, if it holds both keys as well and does not forbid sending."""
     host = environ.get("LANGFUSE_BASE_URL") or environ.get("LANGFUSE_HOST") or None
-    return host if host and langfuse_keys(environ) is not None else None
+    return host if host and langfuse_keys(environ) is not None and is_enabled(environ) else None
 
 
 def langfuse_keys(environ: Mapping[str, str]) -> tuple[str, str] | None:
@@ -63,7 +64,7 @@ def describe(registry: Registry, environ: Mapping[str, str]) -> object:
     if export.otlp is not None:
         told, written = read_secret(OTLP_HEADERS, environ), tuple(export.otlp.headers.items())
         collector = environ.get(_ENDPOINT), fingerprint(told), fingerprint(repr(written))
-    server = (host, keys) if to_server else None
+    server = (host, keys, is_enabled(environ), tuple(sink_settings(environ).items())) if to_server else None
     spool = (registry.spool, environ.get("XDG_STATE_HOME")) if to_server or collector else None
     return export, server, collector, spool, store_path(registry) if to_file else None
 
@@ -77,9 +78,12 @@ def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
     export = registry.export
     host = langfuse_host(environ)
     if not export.explicit:
-        export = Export(discard=False, explicit=True) if host else Export(local=LocalExport(store_path(registry)))
+        # Who forbids sending by Langfuse's own variable wants no traces, not a file of them.
+        forbidden = not is_enabled(environ)
+        local = None if host or forbidden else LocalExport(store_path(registry))
+        export = Export(local=local, discard=forbidden, explicit=True)
     sinks: list[Sink] = []
-    if export.langfuse is not None or (host and not registry.export.explicit):
+    if is_enabled(environ) and (export.langfuse is not None or (host and not registry.export.explicit)):
         langfuse = export.langfuse or LangfuseExport()
         required = export.local is None and export.otlp is None and not export.discard
         sinks += _langfuse(langfuse, langfuse.host or host, registry.spool, environ, required=required)
@@ -93,6 +97,15 @@ def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
     return sinks
 
 
+def langfuse_projects(registry: Registry, environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the public keys of the Langfuse projects that spans go to."""
+    export, host = registry.export, langfuse_host(environ)
+    keys = langfuse_keys(environ)
+    address = (export.langfuse.host if export.langfuse is not None else None) or host
+    to_server = is_enabled(environ) and (export.langfuse is not None or not export.explicit)
+    return frozenset(keys[:1]) if to_server and address and keys is not None else frozenset()
+
+
 def open_score_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
     """Make the sinks that take scores: those of Langfuse.
 
@@ -100,14 +113,44 @@ def open_score_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sin
         ActivationError: as `open_sinks` does.
     """
     export, host = registry.export, langfuse_host(environ)
-    if export.langfuse is None and (export.explicit or not host):
+    if not is_enabled(environ) or (export.langfuse is None and (export.explicit or not host)):
         return []
     langfuse, keys = export.langfuse or LangfuseExport(), langfuse_keys(environ)
     address = langfuse.host or host
     if not address or keys is None:
         return []
-    storage = _storage(langfuse.durability, registry.spool, environ, f"{address.rstrip('/')}\n{keys[0]}\nscores")
-    return [ScoreSink(address, *keys, renew=lambda: langfuse_keys(environ), storage=storage)]
+    return [project_sinks(address, keys, langfuse.durability, registry.spool, environ)[1]]
+
+
+def project_sinks(
+    address: str,
+    keys: tuple[str, str],
+    durability: str,
+    spool: SpoolSettings,
+    environ: Mapping[str, str],
+    *,
+    renew: Callable[[], tuple[str, str] | None] | None = None,
+    ordered: bool = False,
+) -> tuple[LangfuseSink, ScoreSink]:
+    """Make the sinks of one Langfuse project: of its spans, and of its scores.
+
+    Args:
+        keys: the public and the secret one.
+        durability: where spans wait for the server: memory, spill or wal.
+        renew: reads the keys again when the server refuses them; None for those of the environment.
+        ordered: whether spans must arrive in the order in which they were sent.
+
+    Raises:
+        ValueError: the address is none of http or https.
+    """
+    again = renew or (lambda: langfuse_keys(environ))
+    destination = f"{address.rstrip('/')}\n{keys[0]}"
+    settings = sink_settings(environ)
+    timeout = {name: settings[name] for name in ("read_timeout",) if name in settings}
+    storage = _storage(durability, spool, environ, destination)
+    apart = _storage(durability, spool, environ, f"{destination}\nscores")
+    spans = LangfuseSink(address, *keys, renew=again, storage=storage, ordered=ordered, **settings)
+    return spans, ScoreSink(address, *keys, renew=again, storage=apart, **timeout)
 
 
 def spool_folder(spool: SpoolSettings, environ: Mapping[str, str], destination: str) -> Path:
@@ -174,8 +217,7 @@ def _langfuse(
 ) -> list[Sink]:
     keys = langfuse_keys(environ)
     if host and keys is not None:
-        storage = _storage(langfuse.durability, spool, environ, f"{host.rstrip('/')}\n{keys[0]}")
-        return [LangfuseSink(host, *keys, renew=lambda: langfuse_keys(environ), storage=storage)]
+        return [project_sinks(host, keys, langfuse.durability, spool, environ)[0]]
     if not required:
         return []
     raise ActivationError(

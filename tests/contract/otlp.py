@@ -109,6 +109,7 @@ def _observation(raw: dict[str, Any], resource: dict[str, Any], scope: str) -> d
         "otlp_status": {"code": raw["status"].get("code", 0), "message": raw["status"].get("message", "")},
         "resource": resource,
         "scope": scope,
+        "attributes": attributes,
     }
 
 

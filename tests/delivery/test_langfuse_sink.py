@@ -52,7 +52,7 @@ def test_every_field_arrives_as_langfuse_reads_it(server: ContractServer, sink: 
         "flag": "true",
         "sampling.weight": "4.0",
     }
-    assert (got["model"], got["usage_details"]) == ("gpt-x", {"input": 10, "output": 5})
+    assert (got["model"], got["usage_details"]) == ("gpt-x", {"input": 10, "output": 5, "total": 15})
     assert (got["user_id"], got["session_id"], got["tags"]) == ("u1", "s1", ["cron", "nightly"])
     assert (got["trace_name"], got["environment"]) == ("simulation", "prod-eu")
     assert (got["release"], got["version"], got["is_root"]) == ("2024.1", "7", True)

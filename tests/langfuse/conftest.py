@@ -1,4 +1,8 @@
-"""One contract server for each file of tests, and what is active against it."""
+"""One contract server for each file of tests, and what is active against it.
+
+This folder is no package (it has no ``__init__.py``): as one it would hide Langfuse's SDK, since pytest puts the folder
+above it first on the path.
+"""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from tracing_proxies.diagnosis.callables import look_at_callables
 from tracing_proxies.diagnosis.destination import look_at_destinations
 from tracing_proxies.diagnosis.finding import FINE, NOTE, WRONG, Finding
 from tracing_proxies.diagnosis.langfuse import look_at_langfuse
+from tracing_proxies.diagnosis.sdk import look_at_sdk
 from tracing_proxies.diagnosis.surroundings import look_around
 from tracing_proxies.errors import RegistryError
 from tracing_proxies.plugins import install_adapters
@@ -102,6 +103,7 @@ def _look_at_code(registry: Registry) -> Iterator[Finding]:
         yield from _hooks(registry, weaver)
         yield Finding(FINE, "targets", f"{len(weaver.targets())} callables are traced.")
         yield from look_at_callables(weaver)
+        yield from look_at_sdk(registry)
         yield from look_around(registry, {target.module.partition(".")[0] for target in weaver.targets()})
     finally:
         weaver.undo()

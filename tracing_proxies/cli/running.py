@@ -33,6 +33,8 @@ def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
         ("calls", f"{status['calls']['count']:,} counted, {status['calls']['errors']:,} of them failed"),
         ("sampling", _sampling(status["sampling"])),
         ("spans", _accounts(status["open"], delivery)),
+        ("scores", _scores(status["scores"])),
+        ("langfuse sdk", _sdk(status["langfuse"])),
         ("dropped", ", ".join(f"{count} {reason}" for reason, count in delivery["dropped"].items())),
     ):
         if value:
@@ -95,6 +97,25 @@ def _sampling(sampling: Mapping[str, Any]) -> str:
 def _accounts(still_open: int, delivery: Mapping[str, Any]) -> str:
     counts = [(name, delivery[name.replace(" ", "_")]) for name in ("produced", "delivered", "sampled out", "queued")]
     return ", ".join(f"{count} {name}" for name, count in (*counts, ("open", still_open)))
+
+
+def _scores(scores: Mapping[str, Any]) -> str:
+    if not scores["produced"]:
+        return ""
+    sinks = [f"not healthy: {sink['reason']}" for sink in scores["sinks"].values() if not sink["healthy"]]
+    dropped = [f"{count} {reason}" for reason, count in scores["dropped"].items()]
+    counts = [f"{scores[name]} {name}" for name in ("produced", "delivered", "queued", "spooled")]
+    return ", ".join((*counts, *dropped, *sinks))
+
+
+def _sdk(told: Mapping[str, Any]) -> str:
+    """Say what becomes of the clients of Langfuse's SDK, one a line."""
+    lines = []
+    for client in told["clients"]:
+        state = "adopted" if client["adopted"] else "not adopted"
+        early = ", made before tracing was activated" if client["early"] else ""
+        lines.append(f"{client['project']}: {state}{early}" + (f": {client['reason']}" if client["reason"] else ""))
+    return "\n".join(lines)
 
 
 def _draw_sink(name: str, sink: Mapping[str, Any]) -> Iterator[str]:

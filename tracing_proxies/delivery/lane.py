@@ -149,6 +149,10 @@ class Lane:
 
     def follow(self, heir: Lane) -> None:
         """Try again at once, since the configuration has changed; ``heir`` is the lane that takes this one's place."""
+        self.retry()
+
+    def retry(self) -> None:
+        """Try again at once."""
         with self._ledger.lock:
             self.breaker.retry()
 
@@ -278,9 +282,13 @@ class Lane:
     def _tell(self) -> None:
         """Log what only people can mend; called without the lock, which a handler's own thread may wait for."""
         reason, self._alert = self._alert, ""
-        if reason:
+        debug = _log.isEnabledFor(logging.DEBUG)
+        if reason or debug:
             try:
-                _log.warning("spans for %s have to wait: %s", self.name, reason)
+                if debug:
+                    _log.debug("request %d to %s: %s", self.attempts, self.name, self.reason or "accepted")
+                if reason:
+                    _log.warning("spans for %s have to wait: %s", self.name, reason)
             except Exception as exc:  # a handler of the application's own
                 self._contain("log", exc)
 

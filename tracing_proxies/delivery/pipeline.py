@@ -62,6 +62,7 @@ class Pipeline:
         self._max_spans = max_pending_spans
         self._suppress = suppress
         self._closed = False
+        self.closes_last = False
         self._heir: Pipeline | None = None
         share = max_pending_bytes // max(1, len(sinks))
         self._lanes = [
@@ -170,6 +171,12 @@ class Pipeline:
             if lane.name in heirs:
                 lane.follow(heirs[lane.name])
                 loop.wake()
+
+    def retry(self) -> None:
+        """Try what waits again at once, since the keys have changed."""
+        for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
+            lane.retry()
+            loop.wake()
 
     def work(self) -> tuple[float, int, int]:
         """Return the threads' seconds of CPU so far, the spans that they have finished, and those that wait."""

@@ -119,7 +119,9 @@ class Preparer:
         if type(span) is not Span:  # another library has made it, and it may say more
             prepared = cast(Any, span).complete(prepared, masker)
         if self._withheld or tightening.withhold:
-            return prepared._replace(**dict(_EMPTIED[part] for part in (*self._withheld, *tightening.withhold)))
+            return prepared._replace(
+                attributes=None, **dict(_EMPTIED[part] for part in (*self._withheld, *tightening.withhold))
+            )
         return prepared
 
     def _name(self, masker: Masker, name: str) -> str:

@@ -14,6 +14,7 @@ from tracing_proxies.delivery.native import RLock
 from tracing_proxies.exclusion import importing
 
 EXIT_TIMEOUT = 1.2  # of two seconds: what is under way has half of one, and the interpreter has to end as well
+_LEAST = 0.1  # for one whose turn comes when the time is up: what it has can still be written down
 _AFTER_ALL_OTHERS = -1_000_000
 
 _lock = RLock()
@@ -90,14 +91,19 @@ def _finalize_last(_: Any) -> None:
 def _flush_all() -> None:
     # Without closing: threads that are not daemons may still be at work.
     deadline = time.monotonic() + EXIT_TIMEOUT
-    for pipeline in list(_living):
+    for pipeline in _in_order():
         try:
-            pipeline.flush(max(0.0, deadline - time.monotonic()))
+            pipeline.flush(max(_LEAST, deadline - time.monotonic()))
         except BaseException as exc:
             failures.contain("flush", exc)
 
 
 def _at_exit() -> None:
     deadline = time.monotonic() + EXIT_TIMEOUT
-    for pipeline in list(_living):
-        pipeline.close(max(0.0, deadline - time.monotonic()))
+    for pipeline in _in_order():
+        pipeline.close(max(_LEAST, deadline - time.monotonic()))
+
+
+def _in_order() -> list[_Inhabitant]:
+    """List the pipelines, those last that others still put something into while they are flushed."""
+    return sorted(_living, key=lambda pipeline: getattr(pipeline, "closes_last", False))

@@ -36,6 +36,7 @@ class Succession:
         self._threads: list[Thread] = []
         self._past: Counter[str] = Counter()
         self._past_drops: Counter[str] = Counter()
+        self.closes_last = False
         process.move_in(self)
 
     @property

@@ -18,6 +18,7 @@ from tracing_proxies.credentials import (
 )
 from tracing_proxies.errors import ActivationError
 from tracing_proxies.finishing import service_names
+from tracing_proxies.langfuse.variables import VARIABLES, describe_variable
 from tracing_proxies.masking.detectors import DETECTORS
 from tracing_proxies.masking.keys import Verdict, judge_name
 from tracing_proxies.registry.hidden import NAMES
@@ -82,6 +83,11 @@ def describe_configuration(registry: Registry, environ: Mapping[str, str]) -> li
         elif key.kind in _LEAVES and stated is not None:
             entries.append(_leaf(key, key.name, registry.stated))
     entries += [_secret(name, environ) for name in _KEYS]
+    entries += [
+        Entry(variable.name, _without_credentials(describe_variable(variable, environ)), ENVIRONMENT, (variable.name,))
+        for variable in VARIABLES
+        if environ.get(variable.name) and variable.name not in _KEYS
+    ]
     entries += [Entry(name, environ[name], ENVIRONMENT, (name,)) for name in _SWITCHES if name in environ]
     return entries
 

@@ -14,10 +14,13 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from tracing_proxies import destinations
 from tracing_proxies.credentials import LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY, read_secret
 from tracing_proxies.diagnosis.finding import FINE, NOTE, WRONG, Finding
 from tracing_proxies.errors import ActivationError
+from tracing_proxies.langfuse.variables import ENABLED, is_enabled
 from tracing_proxies.registry.model import Registry
 
 _TIMEOUT = 5.0
@@ -27,6 +30,12 @@ _MOST_SKEW = 30.0
 def look_at_destinations(registry: Registry, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what there is to say of each place that traces go to."""
     export = registry.export
+    if not is_enabled(environ) and (export.langfuse is not None or not export.explicit):
+        seen = f"{ENABLED} forbids sending anything to Langfuse."
+        yield Finding(NOTE, "destination", seen, "Unset it to send traces there.")
+        if export.local is None:
+            return
+        export = attrs.evolve(export, langfuse=None)
     try:
         host = destinations.langfuse_host(environ)
     except ActivationError as error:

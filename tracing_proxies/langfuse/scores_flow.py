@@ -50,6 +50,7 @@ class Scoring:
         self._suppress = suppress
         self._active = bool(sinks)
         self._pipelines = Succession(self._make_pipeline(sinks), suppress)
+        self._pipelines.closes_last = True
 
     @property
     def active(self) -> bool:
@@ -86,6 +87,10 @@ class Scoring:
         """Begin to deliver what dead processes have left on disk, if there is anything."""
         self._pipelines.current.adopt()
 
+    def retry(self) -> None:
+        """Try what waits again at once, since the keys have changed."""
+        self._pipelines.current.retry()
+
     def cpu(self) -> float:
         """Return the seconds of CPU that the threads have taken."""
         return self._pipelines.work()[0]
@@ -104,7 +109,9 @@ class Scoring:
         return {"active": self._active, **{key: found[key] for key in _TOLD}}
 
     def _make_pipeline(self, sinks: Sequence[Sink]) -> Pipeline:
-        return Pipeline(sinks, self._finish, ledger=Ledger(), suppress=self._suppress)
+        pipeline = Pipeline(sinks, self._finish, ledger=Ledger(), suppress=self._suppress)
+        pipeline.closes_last = True  # what the spans' pipeline finishes as the process ends is scored as well
+        return pipeline
 
     def _finish(self, score: Score) -> Observation:
         finisher = self._finisher()

@@ -26,8 +26,6 @@ class ScoreSink(OtlpSink):
         host, public_key, secret_key, renew, settings: as for ``LangfuseSink``.
     """
 
-    most_spans = 1
-
     def __init__(
         self,
         host: str,
@@ -43,7 +41,17 @@ class ScoreSink(OtlpSink):
             return None if keys is None else langfuse_headers(*keys)
 
         given = langfuse_headers(public_key, secret_key)
-        super().__init__(host, given, path=SCORES_PATH, name=name, renew=headers, linger=0.0, media=JSON, **settings)
+        super().__init__(
+            host,
+            given,
+            path=SCORES_PATH,
+            name=name,
+            renew=headers,
+            linger=0.0,
+            max_batch_spans=1,
+            media=JSON,
+            **settings,
+        )
 
     def write(self, batch: Sequence[Observation]) -> Outcome:
         """Post the scores in their order; from the first that has to be repeated on, they remain."""

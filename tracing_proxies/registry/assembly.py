@@ -286,6 +286,10 @@ class _Use:
         if "requires" in about and package_version(about["requires"]) is None:
             return f"{about['requires']} is not installed"
         self.preset = self._make_preset(found, about, place)
+        if self.preset.native == "adopt" and about.get("native") != "adopt":
+            origins = self.preset.native_origins
+            message = f"the preset {name!r} does not adopt the spans that its framework emits itself"
+            self.findings.add("TP229", message, origins[0].place if origins else place, "keep")
         return None
 
     def _read_file(self, found: PresetFile) -> None:

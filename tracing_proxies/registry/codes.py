@@ -254,6 +254,13 @@ CODES: Final[dict[str, Code]] = {
         "tracing-proxies check --import   # a rule traces `def admit(patient_name, diagnosis)`",
         "List the name in `masking: hide`, `pseudonyms` or the like, or in `allow` if it may be seen.",
     ),
+    "TP229": Code(
+        "spans that are not adopted",
+        "`native: adopt` takes the spans that a framework emits itself into the same traces. Only presets that say so "
+        "of themselves can do it; others record the same calls by rules of their own, and each would be there twice.",
+        "version: 1\nuse: [{ threads: { native: adopt } }]\n",
+        "Write `native: keep` to have the framework's spans go their own way, or `native: mute` to drop them.",
+    ),
     "TP218": Code(
         "loosening",
         "A rule, role or environment would show more of a value than holds everywhere. What they say of masking only "

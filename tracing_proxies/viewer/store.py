@@ -107,7 +107,7 @@ def read_observations(connection: sqlite3.Connection, since: int, size: int) -> 
         since: nanoseconds since the epoch; earlier starts are left out.
         size: how many make a batch.
     """
-    columns = ", ".join(Observation._fields)
+    columns = ", ".join(field for field in Observation._fields if field != "attributes")
     rows = connection.execute(f"SELECT {columns} FROM spans WHERE start_time >= ? ORDER BY start_time", (since,))
     while batch := rows.fetchmany(size):
         yield [_observation(dict(row)) for row in batch]
@@ -131,7 +131,9 @@ def most_telling_trace(connection: sqlite3.Connection) -> str | None:
 def _observation(row: dict[str, Any]) -> Observation:
     row["metadata"], row["usage_details"] = json.loads(row["metadata"]), json.loads(row["usage_details"])
     row["tags"], row["app_root"] = tuple(json.loads(row["tags"])), bool(row["app_root"])
-    return Observation(**row)
+    # The store keeps them with the metadata.
+    more = {key: row["metadata"].pop(key) for key in list(row["metadata"]) if key.startswith("langfuse.")}
+    return Observation(**row, attributes=more or None)
 
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:

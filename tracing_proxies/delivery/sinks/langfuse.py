@@ -40,7 +40,7 @@ class LangfuseSink(OtlpSink):
             return None if keys is None else langfuse_headers(*keys)
 
         given = langfuse_headers(public_key, secret_key)
-        super().__init__(host, given, path=LANGFUSE_PATH, name=name, renew=headers, **settings)
+        super().__init__(host, given, name=name, renew=headers, **{"path": LANGFUSE_PATH, **settings})
 
 
 def langfuse_headers(public_key: str, secret_key: str) -> dict[str, str]:

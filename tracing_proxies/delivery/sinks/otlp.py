@@ -76,7 +76,7 @@ class OtlpSink:
         self._path = path
         self._renew = renew
         self._max_bytes = max_batch_bytes - _ENVELOPE_BYTES
-        self._max_spans = max_batch_spans
+        self._max_spans = self.most_spans = max_batch_spans
         self._scope = encode_scope(scope_version)
         self._health = Health()
         self._transport = Transport(

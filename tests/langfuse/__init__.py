@@ -1,1 +1,0 @@
-"""Tests of tracing_proxies.langfuse."""
