@@ -33,7 +33,7 @@ def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
         ("calls", f"{status['calls']['count']:,} counted, {status['calls']['errors']:,} of them failed"),
         ("sampling", _sampling(status["sampling"])),
         ("spans", _accounts(status["open"], delivery)),
-        ("metrics", _metrics(status.get("metrics") or {})),
+        ("metrics", _metrics(status.get("metrics_at") or {})),
         ("dropped", ", ".join(f"{count} {reason}" for reason, count in delivery["dropped"].items())),
     ):
         if value:
