@@ -36,7 +36,7 @@ def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
         ("spans", _accounts(status["open"], delivery)),
         ("scores", _scores(status["scores"])),
         ("langfuse sdk", _sdk(status["langfuse"])),
-        ("metrics", _metrics(status.get("metrics") or {})),
+        ("metrics", _metrics(status.get("metrics_at") or {})),
         ("dropped", ", ".join(f"{count} {reason}" for reason, count in delivery["dropped"].items())),
     ):
         if value:
