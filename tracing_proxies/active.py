@@ -231,7 +231,7 @@ class Runtime:
             "program": os.path.basename(next(iter(getattr(sys, "argv", ())), "")) or "python",
             "service": finishing.service_names(self.registry, self._environ).name,
             "control": str(self.control.path) if self.control.path else None,
-            "metrics": {"port": self.registry.monitoring.port, "listens": self.monitor.server.port is not None},
+            "metrics_at": {"port": self.registry.monitoring.port, "listens": self.monitor.server.port is not None},
             "registry": str(self.registry.path) if self.registry.path else None,
             **self.reloading.status(),
             "presets": [preset.name for preset in self.registry.presets],

@@ -6,6 +6,7 @@ import gzip
 import http.server
 import json
 import math
+import os
 import re
 import subprocess
 import threading
@@ -174,8 +175,6 @@ def _run(*arguments: str) -> str:
 
 
 def test_the_command_line_tells_the_same(trace: Trace) -> None:
-    import os
-
     trace()
     handle(10)
     tracing_proxies.flush()
@@ -185,7 +184,6 @@ def test_the_command_line_tells_the_same(trace: Trace) -> None:
         _samples(text)[CALLS, 'target="tests.monitoring.shop:handle",name="handle",observation="chain",outcome="ok"']
         == 8
     )
-    assert _samples(_run("status", "--prometheus")).keys() == _samples(text).keys()
     told = json.loads(_run("status", pid, "--json"))["metrics"]
     (target,) = [target for target in told["targets"] if target["name"] == "handle"]
     assert target["windows"]["1m"]["calls"] == target["windows"]["start"]["calls"] == 10

@@ -32,7 +32,7 @@ def test_nothing_listens_unless_a_port_is_named(trace: Trace) -> None:
     monitor = trace()
     assert monitor.server.port is None
     assert "tracing-http" not in _threads()
-    assert tracing_proxies.status()["metrics"] == {"port": None, "listens": False}
+    assert tracing_proxies.status()["metrics_at"] == {"port": None, "listens": False}
 
 
 def test_a_port_is_taken_up_moved_and_given_back_as_the_registry_says(trace: Trace) -> None:
@@ -40,7 +40,7 @@ def test_a_port_is_taken_up_moved_and_given_back_as_the_registry_says(trace: Tra
     trace()
     tracing_proxies.activate(registry_from(registry(f"{_DISCARD}monitoring: {{ port: {first} }}\n")))
     assert CALLS in _scrape(first) or "tracing_proxies_on 1" in _scrape(first)
-    assert tracing_proxies.status()["metrics"] == {"port": first, "listens": True}
+    assert tracing_proxies.status()["metrics_at"] == {"port": first, "listens": True}
     tracing_proxies.activate(registry_from(registry(f"{_DISCARD}monitoring: {{ port: {second} }}\n")))
     assert "tracing_proxies_on 1" in _scrape(second)
     tracing_proxies.activate(registry_from(registry()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,6 +28,9 @@ CALLS = "tracing_proxies_calls_total"
 _PRELUDE = """
 import os, sys, time, tracing_proxies
 from tests.monitoring import shop
+def tell():
+    os.write(1, f"ready {os.getpid()}\\n".encode())  # in one piece: several processes tell
+
 def call(many):
     for _ in range(many):
         shop.send("a", "b")
@@ -35,7 +40,7 @@ def fork(many, end=None):
         call(many)
         if end is not None:
             end()
-        print("ready", os.getpid(), flush=True)
+        tell()
         sys.stdin.readline()
         os._exit(0)
     return child
@@ -79,6 +84,18 @@ class Application:
         (group,) = self.groups()
         return calls_of(merge_living(group))
 
+    def wait_for(self, calls: float) -> None:
+        """Wait until so many calls are counted and published."""
+        until(lambda: self.groups() != [] and self.calls() == calls and self.published() == calls)
+
+    def published(self) -> float:
+        """Return what the files say, without anybody being asked."""
+        total = Numbers()
+        for group in self.groups():
+            for path in group.glob("[0-9]*.json"):
+                total.merge(Numbers.of_plain(json.loads(path.read_bytes())))
+        return calls_of(total)
+
 
 def calls_of(numbers: Numbers) -> float:
     return sum(many for (metric, _), many in numbers.counters.items() if metric == CALLS)
@@ -106,14 +123,16 @@ def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Application:
 
 def _told(process: subprocess.Popen[str], many: int) -> list[int]:
     assert process.stdout is not None
-    return [int(process.stdout.readline().split()[1]) for _ in range(many)]
+    lines = [process.stdout.readline() for _ in range(many)]
+    assert all(re.fullmatch(r"ready [0-9]+\n", line) for line in lines), lines
+    return [int(line.split()[1]) for line in lines]
 
 
 def test_calls_of_all_processes_add_up_those_that_are_killed_included(application: Application) -> None:
     body = """
     call(7)
     children = [fork(100), fork(200), fork(300)]
-    print("ready", os.getpid(), flush=True)
+    tell()
     for child in children:
         os.waitpid(child, 0)
     time.sleep(60)
@@ -121,8 +140,7 @@ def test_calls_of_all_processes_add_up_those_that_are_killed_included(applicatio
     with application.start(body) as process:
         pids = _told(process, 4)
         children = [pid for pid in pids if pid != process.pid]
-        until(lambda: application.groups() != [] and application.calls() == 607)
-        time.sleep(0.3)  # all have published what they have counted
+        application.wait_for(607)
         for child in children[:2]:
             os.kill(child, signal.SIGKILL)
             assert application.calls() == 607
@@ -141,7 +159,7 @@ def test_children_that_end_at_once_are_counted_in_the_parents_sum(application: A
         pool.map(call, [10] * 12, chunksize=1)
         pool.close()
         pool.join()
-    print("ready", os.getpid(), flush=True)
+    tell()
     time.sleep(60)
     """
     with application.start(body, monitoring="interval: 10s") as process:
@@ -154,11 +172,9 @@ def test_children_that_end_at_once_are_counted_in_the_parents_sum(application: A
 
 def test_an_application_that_ends_leaves_nothing_behind_and_begins_anew(application: Application) -> None:
     for _ in range(2):
-        with application.start(
-            "call(50)\ntime.sleep(0.4)\nprint('ready', os.getpid(), flush=True)\nsys.stdin.readline()\n"
-        ) as process:
+        with application.start("call(50)\ntell()\nsys.stdin.readline()\n") as process:
             _told(process, 1)
-            assert application.calls() == 50
+            application.wait_for(50)
             (group,) = application.groups()
             assert group.stat().st_mode & 0o777 == 0o700
             assert {path.stat().st_mode & 0o777 for path in group.iterdir()} == {0o600}
@@ -171,12 +187,10 @@ def test_an_application_that_ends_leaves_nothing_behind_and_begins_anew(applicat
 
 def test_what_a_killed_application_left_behind_is_not_counted_by_the_next(application: Application) -> None:
     for calls in (30, 40):
-        body = f"call({calls})\nprint('ready', os.getpid(), flush=True)\ntime.sleep(60)\n"
+        body = f"call({calls})\ntell()\ntime.sleep(60)\n"
         with application.start(body) as process:
             _told(process, 1)
-            until(lambda: application.groups() != [] and application.calls() in (30, 40))
-            time.sleep(0.3)
-            assert application.calls() == calls
+            application.wait_for(calls)
             process.kill()
             process.wait(30)
 
@@ -186,7 +200,7 @@ def test_one_worker_answers_for_all_and_another_one_takes_over(application: Appl
     body = """
     children = [fork(100), fork(200)]
     call(1)
-    print("ready", os.getpid(), flush=True)
+    tell()
     sys.stdin.readline()
     os._exit(0)
     """
@@ -201,8 +215,7 @@ def test_one_worker_answers_for_all_and_another_one_takes_over(application: Appl
 
     with application.start(body, monitoring=f"interval: 100ms, port: {port}") as process:
         pids = _told(process, 3)
-        until(lambda: scraped() == 301)
-        time.sleep(0.3)
+        until(lambda: scraped() == 301 and application.published() == 301)
         os.kill(process.pid, signal.SIGKILL)  # it has listened, as the first
         children = [pid for pid in pids if pid != process.pid]
         until(lambda: scraped() == 301)

@@ -34,7 +34,7 @@ def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
         ("sampling", _sampling(status["sampling"])),
         ("firing", ", ".join(status.get("firing") or ())),
         ("spans", _accounts(status["open"], delivery)),
-        ("metrics", _metrics(status.get("metrics") or {})),
+        ("metrics", _metrics(status.get("metrics_at") or {})),
         ("dropped", ", ".join(f"{count} {reason}" for reason, count in delivery["dropped"].items())),
     ):
         if value:
