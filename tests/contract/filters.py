@@ -38,6 +38,7 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     "arrayOptions": ("any of", "none of", "all of"),
     "null": ("is null", "is not null"),
 }
+_KEPT = 200
 _KEYED = ("stringObject", "numberObject", "booleanObject", "categoryOptions")
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -84,7 +85,10 @@ def _compile(condition: dict[str, Any], columns: dict[str, Column], code: str) -
     column, kind, operator, wanted = (condition.get(name) for name in ("column", "type", "operator", "value"))
     if column == "metadata":
         key = str(condition.get("key"))
-        read: Column = lambda row: row["metadata"].get(key) if row.get("metadata") else None  # noqa: E731
+
+        def read(row: Row) -> Any:
+            return _first((row.get("metadata") or {}).get(key))
+
     elif column in columns:
         read = columns[str(column)]
     else:
@@ -102,6 +106,11 @@ def _compile(condition: dict[str, Any], columns: dict[str, Column], code: str) -
     if kind == "null":
         return lambda row: (read(row) is None) == (operator == "is null")
     return lambda row: _chooses(_as_list(read(row)), operator, wanted)
+
+
+def _first(value: Any) -> Any:
+    """Return what is kept of a metadata value for filters: the beginning."""
+    return value[:_KEPT] if isinstance(value, str) else value
 
 
 def _as_list(value: Any) -> list[Any]:

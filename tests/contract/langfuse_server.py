@@ -12,7 +12,8 @@ prints its port. ``POST /api/public/otel/v1/traces`` and what `tests.contract.ro
     POST /_test/script      a list of faults, one for each of the next trace uploads
     POST /_test/score_script  the same for the next scores; ``accept`` keeps the score all the same
     POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "max_length": n, "always": fault,
-                             "scores_always": fault, "lacks": ["unstable", "v2"], "version": text}
+                             "scores_always": fault, "lacks": ["unstable", "v2"], "version": text,
+                             "forbidden": message}
     POST /_test/reset       forgets everything
 
 A fault is an object with one of ``status`` (and ``headers`` and ``body``), ``hang`` (seconds before going on),
@@ -181,6 +182,8 @@ class Handler(BaseHTTPRequestHandler):
         problem = self._unauthorised() if self.path == TRACES else None
         if problem:
             return 401, {"message": problem}, []
+        if self.state.rules.get("forbidden"):
+            return 403, {"message": self.state.rules["forbidden"]}, []
         if self.headers.get("x-langfuse-ingestion-version", "4") not in ("3", "4"):
             return 400, {"message": "unsupported ingestion version"}, []
         encoding = self.headers.get("Content-Encoding", "identity")

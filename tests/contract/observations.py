@@ -72,6 +72,8 @@ def _show(row: dict[str, Any], groups: list[str], expanded: set[str]) -> dict[st
     shown = {"projectId": "project", "startTime": iso_time(row["start_time"]), "endTime": iso_time(row["end_time"])}
     for group in groups:
         shown |= {name: row[key] for name, key in _GROUPS[group].items()}
+    if "io" in groups:
+        shown |= {name: _shorten(shown[name], False) for name in ("input", "output")}
     if "usage" in groups:
         shown["totalCost"] = row["cost_details"].get("total")
     if "metrics" in groups:

@@ -1,7 +1,8 @@
 """Leads a request of Langfuse's public API to the part of the contract server that answers it.
 
 A rule ``lacks`` names what the server does not have: ``unstable``, the dashboards of newer servers, or ``v2``, what a
-server in legacy mode leaves out. A rule ``version`` is what the health check says.
+server in legacy mode leaves out. A rule ``version`` is what the health check says. ``forbidden`` has every
+request answered with 403, as one with an organisation's key, or to a project that is suspended.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import urllib.parse
 from typing import Any
 
-from tests.contract import boards, models, scores, widgets
+from tests.contract import boards, models, score_configs, scores, widgets
 from tests.contract.metrics import answer_metrics
 from tests.contract.observations import list_observations
 from tests.contract.requests import Answer, Refused, Request, parse_json
@@ -31,7 +32,7 @@ def answer(state: State, method: str, target: str, raw: bytes, problem: str) -> 
         problem: what is wrong with the keys, "" for nothing.
     """
     parts = urllib.parse.urlsplit(target)
-    if parts.path == "/api/public/health":
+    if parts.path in ("/api/public/health", "/api/public/ready"):
         version = state.rules.get("version", VERSION)
         return (200, {"status": "OK", "version": version}) if method == "GET" else _not_allowed()
     if parts.path == _TRACES:
@@ -40,6 +41,8 @@ def answer(state: State, method: str, target: str, raw: bytes, problem: str) -> 
         return 404, {"message": "Not found"}
     if problem:
         return 401, {"message": problem}
+    if state.rules.get("forbidden"):
+        return 403, {"message": state.rules["forbidden"]}
     try:
         query = dict(urllib.parse.parse_qsl(parts.query))
         return _lead(state, Request(method, parts.path, query, parse_json(raw)))
@@ -63,6 +66,8 @@ def _lead(state: State, request: Request) -> Answer:
         return scores.list_scores(state, request) if method == "GET" else _not_allowed()
     if path.startswith(scores.PATH + "/") and method == "DELETE":
         return scores.delete_score(state, path.rpartition("/")[2])
+    if path == score_configs.PATH:
+        return score_configs.answer_score_configs(state, request)
     if path == models.PATH:
         return models.answer_models(state, request)
     with state.lock:

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from tests.contract.requests import Answer, Refused, Request, page_of, whole_number
+from tests.contract.score_configs import check_against_config
 from tests.contract.state import State
 from tests.contract.times import nanoseconds
 
@@ -38,6 +39,7 @@ def take_score(state: State, body: Any) -> Answer:
     """Keep a score; answers its id."""
     score = read_score(body)
     with state.lock:
+        check_against_config(state, score)
         known = state.scores.get(score["id"])
         if known is not None:
             score["createdAt"] = known["createdAt"]

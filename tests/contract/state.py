@@ -20,6 +20,7 @@ class State:
     def reset(self) -> None:
         self.rows: dict[tuple[int, str, str, int], dict[str, Any]] = {}
         self.scores: dict[str, dict[str, Any]] = {}
+        self.score_configs: dict[str, dict[str, Any]] = {}
         self.models: list[dict[str, Any]] = []
         self.widgets: dict[str, dict[str, Any]] = {}
         self.dashboards: dict[str, dict[str, Any]] = {}

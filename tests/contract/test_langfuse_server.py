@@ -60,6 +60,13 @@ def test_keys_and_ingestion_version_are_checked(server: ContractServer) -> None:
 def test_health_needs_no_keys(server: ContractServer) -> None:
     status, answer = call(server, "GET", "/api/public/health", Authorization="")
     assert (status, answer["status"]) == (200, "OK")
+    assert call(server, "GET", "/api/public/ready", Authorization="")[0] == 200
+
+
+def test_an_organisations_key_is_refused_with_403(server: ContractServer) -> None:
+    server.rules(forbidden="organisation-scoped key")
+    assert call(server, "POST", TRACES, request(SPAN))[0] == 403
+    assert call(server, "GET", "/api/public/projects")[0] == 403
 
 
 def test_other_paths_and_methods_are_refused(server: ContractServer) -> None:

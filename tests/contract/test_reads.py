@@ -102,6 +102,18 @@ def test_metadata_is_filtered_by_and_not_grouped_by(filled: ContractServer) -> N
     assert ask(filled, metrics=COUNT, dimensions=[{"field": "metadata"}])[0] == 400
 
 
+def test_lists_and_filters_have_the_first_two_hundred_characters_only(server: ContractServer) -> None:
+    long = {"langfuse__observation__input": "x" * 300, "langfuse__observation__metadata__long": "y" * 199 + "ab"}
+    spans = [span(0, "shop", "chain", 1, **long)]
+    request = {"resourceSpans": [{"scopeSpans": [{"scope": {"name": "langfuse-sdk"}, "spans": spans}]}]}
+    call(server, "POST", TRACES, request)
+    (row,) = call(server, "GET", "/api/public/v2/observations?fields=io,metadata")[1]["data"]
+    assert (len(row["input"]), len(row["metadata"]["long"])) == (200, 200)
+    ends = {"column": "metadata", "operator": "ends with", "key": "long", "type": "stringObject"}
+    assert rows(server, metrics=COUNT, filters=[{**ends, "value": "ya"}]) == [{"count_count": "1"}]
+    assert rows(server, metrics=COUNT, filters=[{**ends, "value": "b"}]) == [{"count_count": "0"}]
+
+
 def test_the_average_of_a_boolean_score_is_the_rate_of_truth(filled: ContractServer) -> None:
     # Scores have the time at which they came.
     times = {"fromTimestamp": "2023-01-01T00:00:00Z", "toTimestamp": "2099-01-01T00:00:00Z"}

@@ -81,6 +81,19 @@ def test_scores_meet_faults_of_their_own(server: ContractServer) -> None:
     assert [score["id"] for score in server.scores()] == ["1", "2"]
 
 
+def test_a_score_that_names_a_configuration_complies_with_it(server: ContractServer) -> None:
+    path = "/api/public/score-configs"
+    bounds = {"name": "confidence", "dataType": "NUMERIC", "minValue": 0, "maxValue": 1}
+    config = call(server, "POST", path, bounds)[1]
+    score = {"traceId": "a" * 32, "name": "confidence", "value": 0.5, "configId": config["id"]}
+    assert call(server, "POST", "/api/public/scores", score)[0] == 200
+    assert call(server, "POST", "/api/public/scores", {**score, "value": 1.5})[0] == 400
+    assert call(server, "POST", "/api/public/scores", {**score, "name": "mood"})[0] == 400
+    assert call(server, "POST", "/api/public/scores", {**score, "configId": "none"})[0] == 404
+    assert call(server, "POST", path, {"name": "mood", "dataType": "CATEGORICAL"})[0] == 400
+    assert call(server, "GET", path)[1]["meta"]["totalItems"] == 1
+
+
 def test_scores_need_the_keys_and_can_be_deleted(server: ContractServer) -> None:
     assert call(server, "POST", "/api/public/scores", SCORE, Authorization="Basic eA==")[0] == 401
     call(server, "POST", "/api/public/scores", SCORE)

@@ -86,7 +86,7 @@ def test_what_creates_something_is_repeated_only_when_it_surely_was_not_taken(to
     assert (error.value.status, len(told.asked)) == (503, 2)
 
 
-def test_a_pause_that_is_longer_than_its_patience_is_not_waited_for(told: Told) -> None:
+def test_a_pause_of_an_hour_is_not_waited_for(told: Told) -> None:
     told.answer(429, {"message": "slow down"}, Retry_After="3600")
     with pytest.raises(ApiError, match="HTTP 429 to GET /api/public/x: slow down"):
         client_of(told).get("/api/public/x", page=1)

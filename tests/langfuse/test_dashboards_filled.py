@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.langfuse.recomputing import Store
 from tracing_proxies.langfuse.dashboards.reading import read_shipped
 
 PRICE = 0.001
-_PATIENCE = 5
+_PATIENCE = 150.0
 WIDGETS = {f"{board.key}/{widget.key}": widget.body for board in read_shipped().dashboards for widget in board.widgets}
 
 
@@ -38,10 +39,12 @@ class Shown:
         run_application([*traced, *COMMAND], **variables)
         self.store = Store(path, PRICE)
         earned = len(self.store.scores("scores-numeric"))
-        for _ in range(_PATIENCE):  # what a busy server has not taken at the exit, the next process sends
-            if len(server.scores()) >= earned:
-                break
-            run_application([*traced, sys.executable, "-c", "import time; time.sleep(1)"], **variables)
+        deadline = time.monotonic() + _PATIENCE
+        # What a busy server has not taken at the exit, the next process sends.
+        complete = (earned, len(self.store.observations))
+        while (len(server.scores()), server.counts()["unique"]) != complete and time.monotonic() < deadline:
+            run_application([*traced, sys.executable, "-c", "import time; time.sleep(4)"], **variables)
+        assert (len(server.scores()), server.counts()["unique"]) == complete
         done = run(server, "dashboards", "check", "--json", "--filled", "--since", "1h")
         self.status = done.exit_code
         self.widgets = {widget["key"]: widget for widget in json.loads(done.stdout)["widgets"]}

@@ -51,6 +51,11 @@ def test_wrong_keys_are_wrong_and_the_rest_is_not_asked(server: ContractServer) 
     assert "sk-lf-other" not in str(found)
 
 
+def test_keys_of_an_organisation_are_told(server: ContractServer) -> None:
+    server.rules(forbidden="organisation-scoped key")
+    assert "organisation's keys" in findings(server, 1)["destination"][2]
+
+
 def test_keys_in_each_others_place_are_told(server: ContractServer) -> None:
     keys = {"LANGFUSE_PUBLIC_KEY": server.secret_key, "LANGFUSE_SECRET_KEY": server.public_key}
     found = findings(server, 1, **keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,29 +79,34 @@ def _write_csv(report: Report) -> None:
 
 
 def _draw(report: Report, since: str) -> None:
-    if not report.lines:
+    lines = report.lines
+    if not lines:
         click.echo(f"the server has no {report.by} in the last {since}")
         return
-    spends = report.by == "model"
+    columns: dict[str, list[Text | str]] = {
+        "calls": _beside(
+            [_count(line.now.calls) for line in lines],
+            ["new" if line.before is None else _told(line.trend("calls"), _percent) for line in lines],
+        ),
+        "/h": [_rate(line.now.per_hour) for line in lines],
+        "p50": [_time(line.now.p50) for line in lines],
+        "p95": _beside([_time(line.now.p95) for line in lines], [_told(line.trend("p95"), _percent) for line in lines]),
+        "success": _beside(
+            [_share(line.now.success) for line in lines], [_told(line.change("success"), _points) for line in lines]
+        ),
+    }
+    if report.by == "model":
+        columns["tokens"] = [_count(line.now.tokens or 0) for line in lines]
+        columns["cost"] = [f"${line.now.cost or 0:,.2f}" for line in lines]
+    else:
+        shares = [line.now.confidence for line in lines]
+        columns["confidence"] = ["" if share is None else f"{share:.2f}" for share in shares]
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", expand=False)
     table.add_column(report.by, overflow="fold", min_width=10)
-    for name in ("calls", "/h", "p50", "p95", "success", "tokens" if spends else "confidence", *(["cost"] * spends)):
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
-    for line in report.lines:
-        last = (
-            [_count(line.now.tokens or 0), f"${line.now.cost or 0:,.2f}"]
-            if spends
-            else ["" if line.now.confidence is None else f"{line.now.confidence:.2f}"]
-        )
-        table.add_row(
-            plain(line.name),
-            _with(_count(line.now.calls), line.trend("calls"), _percent, new=line.before is None),
-            f"{line.now.per_hour:,.1f}" if line.now.per_hour < 1000 else _count(int(line.now.per_hour)),
-            _time(line.now.p50),
-            _with(_time(line.now.p95), line.trend("p95"), _percent),
-            _with(_share(line.now.success), line.change("success"), _points),
-            *last,
-        )
+    for number, line in enumerate(lines):
+        table.add_row(plain(line.name), *(column[number] for column in columns.values()))
     console = Console(width=min(_WIDTH, Console().width), highlight=False)
     console.print(table)
     console.print(f"the last {since}; changes are against the {since} before", style="dim")
@@ -109,10 +114,22 @@ def _draw(report: Report, since: str) -> None:
         console.print("there are more; these are the thousand that are called most", style="dim")
 
 
-def _with(figure: str, change: float | None, write: Callable[[float], str], *, new: bool = False) -> Text:
-    """Return a figure with its change beside it."""
-    told = "new" if new else "" if change is None or abs(change) < _STEADY else write(change)
-    return Text.assemble(figure, (f" {told:>5}", "dim"))
+def _beside(figures: Sequence[str], changes: Sequence[str]) -> list[Text | str]:
+    """Return figures with their changes beside them, as wide as the widest change."""
+    width = max(map(len, changes))
+    if not width:
+        return list(figures)
+    return [
+        Text.assemble(figure, (f" {change:>{width}}", "dim")) for figure, change in zip(figures, changes, strict=True)
+    ]
+
+
+def _told(change: float | None, write: Callable[[float], str]) -> str:
+    return "" if change is None or abs(change) < _STEADY else write(change)
+
+
+def _rate(per_hour: float) -> str:
+    return f"{per_hour:,.1f}" if per_hour < 1000 else _count(int(per_hour))
 
 
 def _percent(change: float) -> str:

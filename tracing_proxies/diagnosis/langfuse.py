@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
 
+import attrs
+
 from tracing_proxies import destinations
 from tracing_proxies.diagnosis.destination import look_at_server
 from tracing_proxies.diagnosis.finding import FINE, NOTE, WRONG, Finding
@@ -21,6 +23,7 @@ _FIRST: Final = 4
 _TRACES: Final = "/api/public/otel/v1/traces"
 _COUNT: Final = {"view": "observations", "metrics": [{"measure": "count", "aggregation": "count"}]}
 _HOUR: Final = 3_600 * 10**9
+_FOREIGN_KEYS: Final = "They are an organisation's keys, or the project is suspended: take a project's."
 
 
 def look_at_langfuse(host: str | None, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -33,6 +36,8 @@ def look_at_langfuse(host: str | None, environ: Mapping[str, str]) -> Iterator[F
         yield from look_at_keys(*keys)
     reached = True
     for finding in look_at_server(host, environ):
+        if finding.level == WRONG and "HTTP 403" in finding.seen:
+            finding = attrs.evolve(finding, todo=_FOREIGN_KEYS)
         yield finding
         reached = reached and (finding.level != WRONG or finding.about == "clock")
     if not reached or keys is None or not host:

@@ -1,4 +1,4 @@
-"""Asks a Langfuse server's public API: one project's keys, one answer at a time, every wait within a deadline."""
+"""Asks a Langfuse server's public API: one project's keys, one answer at a time, no wait without an end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE: Final = 20.0
 _LARGEST: Final = 32 * 2**20
 _LONGEST_MESSAGE: Final = 300
 _TRIES: Final = 3
-_LONGEST_PAUSE: Final = 10.0
+_LONGEST_PAUSE: Final = 90.0
 _PAUSE: Final = 0.5
 # What is answered while a server is busy or starts. That a POST was not carried out is certain after a 429 only.
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
@@ -57,7 +57,7 @@ class LangfuseClient:
     Args:
         host: ``http://`` or ``https://``, host, and perhaps port and path.
         public, secret: the project's keys.
-        patience: seconds for one exchange, with all its repetitions.
+        patience: seconds for one exchange.
         tls: verification settings, for a private certificate authority; None for the system's.
 
     Raises:
@@ -122,20 +122,17 @@ class LangfuseClient:
     def send(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """Send a request, with a body as JSON, and return the answer's body, None where it is empty.
 
-        While the server says that it is busy the request is repeated, within the deadline.
+        While the server says that it is busy the request is repeated, twice at most, after the pause that it asks for.
 
         Raises:
             ApiError: the server refuses it, cannot be reached, or answers with something else than JSON.
         """
-        deadline = time.monotonic() + self._patience
         payload = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         repeated = _BUSY_FOR_POST if method == "POST" else _BUSY
         for tries_left in reversed(range(_TRIES)):
-            status, told, raw = self._exchange(method, path, payload, dict(headers or {}), deadline)
-            if status not in repeated or not tries_left:
-                break
+            status, told, raw = self._exchange(method, path, payload, dict(headers or {}))
             pause = _pause_of(told.get("Retry-After"))
-            if time.monotonic() + pause > deadline:
+            if status not in repeated or not tries_left or pause > _LONGEST_PAUSE:
                 break
             time.sleep(pause)
         if not 200 <= status < 300:
@@ -148,8 +145,9 @@ class LangfuseClient:
             raise ApiError(f"{self.origin} answers {_shown(path)} with something else than JSON", status) from None
 
     def _exchange(
-        self, method: str, path: str, payload: bytes | None, headers: dict[str, str], deadline: float
+        self, method: str, path: str, payload: bytes | None, headers: dict[str, str]
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        deadline = time.monotonic() + self._patience
         headers |= {"Authorization": self._authorization, "Accept": "application/json", "User-Agent": "tracing-proxies"}
         if payload is not None:
             headers["Content-Type"] = "application/json"
@@ -232,7 +230,7 @@ def _read_error(raw: bytes) -> tuple[str, str]:
 
 
 def _pause_of(told: str | None) -> float:
-    return min(_LONGEST_PAUSE, float(told)) if told and told.isdigit() else _PAUSE
+    return float(told) if told and told.isdigit() else _PAUSE
 
 
 def _shown(path: str) -> str:

@@ -10,8 +10,10 @@ from typing import Final
 from tracing_proxies.delivery.sinks.local_schema import SCHEMA
 from tracing_proxies.recording.observation import Observation
 
-_COLUMNS: Final = ", ".join(Observation._fields)
-_INSERT: Final = f"INSERT OR REPLACE INTO spans ({_COLUMNS}) VALUES ({', '.join('?' * len(Observation._fields))})"
+# What another library said of its spans is kept within their metadata.
+_FIELDS: Final = tuple(field for field in Observation._fields if field != "attributes")
+_COLUMNS: Final = ", ".join(_FIELDS)
+_INSERT: Final = f"INSERT OR REPLACE INTO spans ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})"
 
 
 @contextmanager
