@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test browser screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs lint clean
+.PHONY: demo test browser screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs licences lint mutants test-install clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wildcard tracing_proxies/hot/*)
@@ -39,6 +39,9 @@ downstream-part: $(VENV)/.ready  ## run a small part of them, as the continuous 
 docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the declared keys, docs/performance.md from perf/
 	$(BIN)/python -m docs
 
+licences: $(VENV)/.ready  ## write docs/licences.md from what is installed
+	$(BIN)/python -m docs.licences
+
 bench: $(VENV)/.ready  ## measure what a call costs, and write perf/report.md and perf/report.json
 	$(BIN)/python -m perf
 
@@ -65,6 +68,14 @@ bench-masking: $(VENV)/.ready  ## measure masking beside other engines: make ben
 
 sampling-sim: $(VENV)/.ready  ## simulate the budget beside simpler strategies, and write perf/sampling.svg and perf/sampling.md
 	$(BIN)/python -m perf.sampling_picture
+
+mutants: $(VENV)/.ready  ## change one thing at a time where a failure would be silent, and write docs/mutants.md: make mutants ROOMS=spool
+	$(BIN)/python -m tests.mutants $(ROOMS) $(if $(MOST),--most $(MOST))
+
+# The distributions are built in the usual environment, for the Python that is named.
+test-install:  ## build sdist and wheel, and run the wheel in an empty environment: make test-install PYTHON=python3.13 LANGFUSE=4
+	$(MAKE) $(VENV)/.ready PYTHON=python3
+	INSTALL_PYTHON=$$(command -v $(PYTHON)) INSTALL_LANGFUSE=$(LANGFUSE) $(BIN)/python -m pytest tests/packaging
 
 lint: $(VENV)/.ready  ## check style and types
 	$(BIN)/ruff check .
