@@ -29,7 +29,7 @@ REGISTRY = Draft202012Validator(schema_of_registry(summarise(preset_names())))
 PRESET = Draft202012Validator(schema_of_preset())
 
 # What a schema can see of the loader's codes: where values stand, and how a single one is written.
-SEEN = frozenset(("TP110", "TP113", "TP201", "TP202", "TP204", "TP207", "TP208", "TP212", "TP213"))
+SEEN = frozenset(("TP110", "TP113", "TP115", "TP201", "TP202", "TP204", "TP207", "TP208", "TP212", "TP213"))
 
 
 def codes_of(text: str, presets: Path | None = None) -> set[str]:
@@ -86,7 +86,8 @@ def rule(line: str) -> str:
 
 BAD = [
     ("trace: []", "TP110"),
-    ("version: 2", "TP110"),
+    ("version: 2", "TP115"),
+    ("version: 0", "TP110"),
     ("version: one", "TP110"),
     ("version: 1\nalerts: { path: x }", "TP113"),
     ("version: 1\nsampling: { budget: 1 }", "TP207"),
