@@ -43,8 +43,17 @@ class Disk(PosixDisk):
         self._refuse("write_small")
         super().write_small(name, data)
 
+    def append(self, descriptor: int, data: bytes) -> int:
+        self._refuse("append")
+        return super().append(descriptor, data)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        self._refuse("truncate")
+        super().truncate(descriptor, size)
+
     def sync(self, descriptor: int) -> None:
         self.synced += 1
+        self._refuse("sync")
         super().sync(descriptor)
 
     def files(self) -> Iterator[tuple[str, int]]:
@@ -133,6 +142,8 @@ def test_nothing_is_left_open_by_what_is_no_file_of_ours(folder: Path, medium: D
         assert medium.take("nothing.seg") is None
         medium.sync_folder()
         assert medium.read_small("nothing.done", 32) == b""
+        medium.write_small("some.done", b"12")
+        assert medium.read_small("some.done", 32) == b"12"
     assert open_descriptors() == before
 
 
@@ -170,6 +181,56 @@ def test_a_disk_that_was_in_trouble_is_tried_again_after_half_a_minute(medium: D
     clock.now += 0.1
     assert made.append(Record(b"x", 1, 1))
     assert made.trouble == ""
+    made.close()
+
+
+@pytest.mark.parametrize("refused", ["append", "sync"])
+def test_a_disk_that_refuses_one_operation_is_left_alone_and_the_request_is_not_in_it(
+    refused: str, folder: Path, medium: Disk, clock: Clock
+) -> None:
+    made = Spool(medium, clock=clock)
+    assert made.append(Record(b"before", 1, 1), durable=True)
+    medium.refused = {refused}
+    assert not made.append(Record(b"refused", 1, 2), durable=True)
+    assert "the medium is bad" in made.trouble
+    medium.refused = set()
+    assert not made.append(Record(b"too early", 1, 3))
+    clock.now += PROBE_PAUSE
+    items = made.next(most_spans=10)
+    assert items is not None
+    assert [found.payload for found in items.records] == [b"before"]
+    (file,) = folder.glob("*.open")
+    assert file.stat().st_size == items.entries[0].length
+    made.close()
+
+
+def test_a_sync_that_fails_leaves_the_disk_alone_and_says_so(medium: Disk, clock: Clock) -> None:
+    made = Spool(medium, clock=clock, segment_size=4096)
+    fill(made, 1)
+    medium.refused = {"sync"}
+    assert not made.sync()
+    assert "the medium is bad" in made.trouble
+    assert not made.append(Record(b"too early", 1, 3))
+    clock.now += PROBE_PAUSE
+    assert made.append(Record(bytes(5_000), 1, 4))  # large enough to seal its file, which fails
+    assert "the medium is bad" in made.trouble
+    assert made.spans == 2
+    medium.refused = set()
+    made.close()
+
+
+def test_a_folder_of_many_files_is_looked_at_in_parts_without_a_pause(folder: Path, medium: Disk, clock: Clock) -> None:
+    left_by_another(folder, 1)
+    for number in range(450):
+        (folder / f"x{number}").touch()
+    made = Spool(medium, clock=clock)
+    for _ in range(3):
+        made.tend()
+    assert (made.adopted, made.empty) == (0, False)
+    assert made.next() is not None
+    assert medium.listed == 1
+    made.tend()
+    assert medium.listed == 1
     made.close()
 
 
