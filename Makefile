@@ -69,8 +69,8 @@ bench-masking: $(VENV)/.ready  ## measure masking beside other engines: make ben
 sampling-sim: $(VENV)/.ready  ## simulate the budget beside simpler strategies, and write perf/sampling.svg and perf/sampling.md
 	$(BIN)/python -m perf.sampling_picture
 
-mutants: $(VENV)/.ready  ## change one thing at a time where a failure would be silent, and write docs/mutants.md: make mutants ROOMS=spool
-	$(BIN)/python -m tests.mutants $(ROOMS) $(if $(MOST),--most $(MOST))
+mutants: $(VENV)/.ready  ## change one thing at a time where a failure would be silent, and write docs/mutants.md: make mutants ROOMS=spool MOST=0
+	$(BIN)/python -m tests.mutants $(ROOMS) $(if $(MOST),--most $(MOST)) $(if $(AGAIN),--again)
 
 # The distributions are built in the usual environment, for the Python that is named.
 test-install:  ## build sdist and wheel, and run the wheel in an empty environment: make test-install PYTHON=python3.13 LANGFUSE=4

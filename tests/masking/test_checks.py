@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tracing_proxies.masking import mask_text
 from tracing_proxies.masking.checks import card_brand_fits, is_date, vin
 
 # 49 CFR 565.15: the weight of each of the 17 places, and the value of each letter.
@@ -92,3 +93,32 @@ def test_a_date_has_a_month_and_a_day_of_it() -> None:
     for month, days in enumerate(longest, 1):
         assert [day for day in range(33) if is_date("01", str(month), str(day))] == list(range(1, days + 1))
     assert is_date("04", "2", "29")
+
+
+@pytest.mark.parametrize(
+    ("number", "is_issued"),
+    [
+        ("123-45-6789", True),
+        ("123-40-6789", True),
+        ("123-00-6789", False),
+        ("123-45-0000", False),
+        ("000-45-6789", False),
+        ("666-45-6789", False),
+        ("667-45-6789", True),
+        ("900-45-6789", False),
+        ("899-45-6789", True),
+    ],
+)
+def test_a_social_security_number_is_one_that_is_issued(number: str, is_issued: bool) -> None:
+    assert mask_text(f"ssn {number}") == ("ssn [ssn]" if is_issued else f"ssn {number}")
+
+
+def test_a_card_of_twelve_digits_is_one_where_the_text_says_card() -> None:
+    assert mask_text("maestro card 501800000017") == "maestro card [card]"
+    assert mask_text("maestro card 501800000018") == "maestro card 501800000018"
+    assert mask_text("order 501800000017") == "order 501800000017"
+
+
+@pytest.mark.parametrize("value", ["xxxxxx", "'your password'", "********", "..."])
+def test_what_stands_for_a_password_is_none(value: str) -> None:
+    assert mask_text(f"password={value}") == f"password={value}"
