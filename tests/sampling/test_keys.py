@@ -188,3 +188,16 @@ def test_a_name_that_came_once_is_forgotten_after_half_a_minute_and_others_after
 
 def test_no_trace_stands_for_more_than_a_thousand() -> None:
     assert LEAST == 0.001
+
+
+def test_names_that_came_once_make_room_and_the_newest_stay() -> None:
+    keys = Keys()
+    for number in range(MOST_KEYS + 100):
+        assert keys.crowded == (number >= MOST_KEYS // 2)
+        key = keys.find(f"name {number}")
+        assert (key is keys.others) == (number >= MOST_KEYS)
+        keys.note(key, number / 1_000, 0.1, 5, 1.0)
+    assert len(keys) == MOST_KEYS
+    assert keys.others.share == 1.0
+    keys.turn(1.0, 1.0, 600.0, 0.01, 5e-5, 1 / 60)
+    assert set(keys.named()) == {f"name {number}" for number in range(MOST_KEYS // 2, MOST_KEYS)}

@@ -8,7 +8,7 @@ import pytest
 
 from tracing_proxies.sampling.keys import Key
 from tracing_proxies.sampling.plan import Plan
-from tracing_proxies.sampling.rule import SPACE, threshold, write_state
+from tracing_proxies.sampling.rule import SPACE, keeps, read_state, threshold, write_state
 from tracing_proxies.sampling.verdict import CAPTURED, COUNTED, SKELETON, Verdict, decide, inverse, with_error
 
 PLAN = Plan(record=1.0, capture=1.0, error=1.0, whole=0.5, rare=0.25)
@@ -92,9 +92,26 @@ def test_what_is_never_kept_stands_for_nothing() -> None:
 
 
 def test_the_levels_of_detail_rise() -> None:
-    assert COUNTED < SKELETON < CAPTURED
+    assert (COUNTED, SKELETON, CAPTURED) == (0, 1, 2)
 
 
 def test_a_threshold_that_keeps_none_is_not_told() -> None:
     assert write_state(None, 0, SPACE) == write_state(None, 0, None) == "rv:00000000000000"
     assert write_state(None, 0, SPACE - 1) == "th:ffffffffffffff;rv:00000000000000"
+
+
+def test_the_lower_56_bits_of_an_id_decide_and_no_other() -> None:
+    probability = 3 / SPACE  # the three highest numbers
+    assert [keeps(SPACE - 1 - number, probability) for number in range(5)] == [True, True, True, False, False]
+    assert keeps((7 << 56) | (SPACE - 3), probability)
+    assert not keeps((7 << 56) | (SPACE - 4), probability)
+
+
+def test_a_state_is_read_up_to_its_256th_character() -> None:
+    for length, read in ((252, (None, 0)), (253, (None, None))):
+        padding = "p:" + "x" * (length - 4)
+        assert read_state(f"{padding};;th:0") == read, length
+
+
+def test_a_member_of_a_state_may_hold_colons() -> None:
+    assert read_state("a:b:c;th:8") == (None, 1 << 55)
