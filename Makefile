@@ -8,7 +8,7 @@ LANGFUSE_VENVS := .venv-langfuse-3.15 .venv-langfuse-4 .venv-langfuse-5
 LANGFUSE_TESTS := tests/langfuse/test_adoption.py tests/langfuse/test_diagnosis.py tests/context/test_langfuse_observe.py \
 	tests/langfuse/test_variables.py::test_every_variable_of_the_installed_sdk_is_known
 
-.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs site lint clean
+.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs site licences lint mutants test-install clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wildcard tracing_proxies/hot/*)
@@ -66,6 +66,9 @@ site: $(VENV)/.ready  ## build the documentation as a site, below build/site
 	$(BIN)/pip install --quiet -e ".[docs]"
 	$(BIN)/python -m mkdocs build --strict
 
+licences: $(VENV)/.ready  ## write docs/licences.md from what is installed
+	$(BIN)/python -m docs.licences
+
 bench: $(VENV)/.ready  ## measure what a call costs, and write perf/report.md and perf/report.json
 	$(BIN)/python -m perf
 
@@ -92,6 +95,14 @@ bench-masking: $(VENV)/.ready  ## measure masking beside other engines: make ben
 
 sampling-sim: $(VENV)/.ready  ## simulate the budget beside simpler strategies, and write perf/sampling.svg and perf/sampling.md
 	$(BIN)/python -m perf.sampling_picture
+
+mutants: $(VENV)/.ready  ## change one thing at a time where a failure would be silent, and write docs/mutants.md: make mutants ROOMS=spool MOST=0
+	$(BIN)/python -m tests.mutants $(ROOMS) $(if $(MOST),--most $(MOST)) $(if $(AGAIN),--again)
+
+# The distributions are built in the usual environment, for the Python that is named.
+test-install:  ## build sdist and wheel, and run the wheel in an empty environment: make test-install PYTHON=python3.13 LANGFUSE=4
+	$(MAKE) $(VENV)/.ready PYTHON=python3
+	INSTALL_PYTHON=$$(command -v $(PYTHON)) INSTALL_LANGFUSE=$(LANGFUSE) $(BIN)/python -m pytest tests/packaging
 
 lint: $(VENV)/.ready  ## check style and types
 	$(BIN)/ruff check .

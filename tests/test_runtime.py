@@ -199,3 +199,10 @@ def test_our_own_failure_never_reaches_the_application(monkeypatch: Any) -> None
     assert sample.plain([1], [2]) == [1, 2]
     assert failures.counts() == {"emit": 1, "begin": 1}
     assert tracing_proxies.status()["failures"] == {"emit": 1, "begin": 1}
+
+
+def test_status_says_whether_the_advice_is_compiled(monkeypatch: Any) -> None:
+    from tracing_proxies.compiled import hot
+
+    tracing_proxies.activate(registry_from(PLAIN))
+    assert tracing_proxies.status()["compiled"] is (hot is not None)

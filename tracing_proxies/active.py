@@ -33,6 +33,7 @@ from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.reloading import Reloading
 from tracing_proxies.sampling.learning import Work
+from tracing_proxies.weaving import compiled
 from tracing_proxies.weaving.unmatched import find_pending
 from tracing_proxies.weaving.weaver import Weaver
 
@@ -263,6 +264,7 @@ class Runtime:
         return {
             "active": True,
             "tracing": "on" if self.on else "off",
+            "compiled": compiled.advised is not None,
             "pid": os.getpid(),
             "program": os.path.basename(next(iter(getattr(sys, "argv", ())), "")) or "python",
             "service": finishing.service_names(self.registry, self._environ).name,

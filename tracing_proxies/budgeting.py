@@ -31,6 +31,7 @@ from tracing_proxies.weaving.proxies import weave_callable
 
 _log = logging.getLogger("tracing_proxies")
 T = TypeVar("T")
+_ATTENTIVE_FOR, _IDLE_TICK = 2.0, 1.0
 _AWAKE_FOR = 30.0
 _CALIBRATION_CALLS = 200
 _MANY = 200
@@ -145,7 +146,8 @@ class Budgeting:
         if controller.roots != self._roots or (self._tail is not None and self._tail.undecided):
             self._roots, self._busy = controller.roots, now
         if now - self._busy < _AWAKE_FOR:
-            return TICK
+            # What begins of a sudden rouses it sooner.
+            return TICK if now - self._busy < _ATTENTIVE_FOR else _IDLE_TICK
         return 1.0 if self._brake.is_on else None
 
     def _beat(self) -> None:

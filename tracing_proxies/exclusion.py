@@ -54,8 +54,8 @@ class Exclusion:
 
     def after_fork_in_child(self) -> None:
         """Begin anew: another thread of the parent may be inside for ever."""
-        self._held.clear()
         self._lock = threading.RLock()
+        self.after_fork_in_parent()  # a thread that a hook before this one has started may wait for the former lock
 
 
 importing = Exclusion()

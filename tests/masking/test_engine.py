@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -231,3 +232,33 @@ def test_what_cannot_be_masked_is_replaced_and_the_rest_survives(monkeypatch: py
     assert masker.text("boom") == "[masking failed]"
     assert masker.value({"o": object(), "b": 1}) == {"o": "[masking failed]", "b": 1}
     assert failures.counts()["masking"] == before + 3
+
+
+@attrs.frozen
+class Box:
+    """A model around a value."""
+
+    held: Any
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda inner: {"held": inner},
+        lambda inner: {5: inner},
+        lambda inner: [inner],
+        lambda inner: (inner,),
+        Box,
+    ],
+    ids=["dict", "dict of numbers", "list", "tuple", "model"],
+)
+def test_no_container_leads_deeper_than_the_bound(wrap: Any, masker: Masker) -> None:
+    for levels, too_deep in ((32, False), (33, True), (60, True)):
+        value: Any = "ann@example.com"
+        for _ in range(levels):
+            value = wrap(value)
+        for _ in range(2):  # unknown, and known
+            seen = repr(masker.value(value))
+            assert "ann@example.com" not in seen
+            assert ("too deep" in seen) is too_deep, levels
+            assert ("[email]" in seen) is not too_deep

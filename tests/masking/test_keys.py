@@ -46,3 +46,23 @@ def test_a_name_that_may_hold_a_secret_is_suspect() -> None:
 
 def test_a_registry_may_name_every_detector() -> None:
     assert set(DETECTORS) == set(SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("password", Verdict.HIDDEN),
+        ("password_hint", Verdict.PLAIN),
+        ("password_2", Verdict.HIDDEN),
+        ("token", Verdict.HIDDEN),
+        ("access_token", Verdict.HIDDEN),
+        ("next_page_token", Verdict.PLAIN),
+        ("token_count", Verdict.PLAIN),
+        ("pin", Verdict.HIDDEN),
+        ("status", Verdict.PLAIN),
+        ("", Verdict.PLAIN),
+        ("__", Verdict.PLAIN),
+    ],
+)
+def test_a_name_has_one_verdict(name: str, verdict: Verdict) -> None:
+    assert judge_name(name) is verdict

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracing_proxies.masking import Masker
+from tracing_proxies.masking.known import Known
+from tracing_proxies.masking.strategies import Strategy
 from tracing_proxies.registry.masking import MaskingSettings, Tightening
 
 texts = st.sampled_from(
@@ -61,3 +63,42 @@ def test_memory_for_what_is_known_is_bounded() -> None:
         masker.value({f"key {number}": f"text {number}"})
     assert len(masker._known.texts) <= 8_192
     assert len(masker._known.keys) <= 4_096
+
+
+def test_what_is_learnt_has_an_end_in_number_and_length() -> None:
+    known = Known()
+    plain = Strategy(0)
+    for number in range(5_000):
+        known.learn_key(f"key {number}", (f"key {number}", plain, ""))
+    assert len(known.keys) == 4_096
+    few = Known()
+    for key in ("", "k" * 64, "k" * 200):
+        few.learn_key(key, (key, plain, ""))
+        few.learn_text(key)
+    assert set(few.keys) == {"k" * 64}
+    assert few.texts == {"", "k" * 64}
+
+
+def test_a_value_is_known_part_by_part_and_no_further_than_it_may_be_looked_at() -> None:
+    known = Known()
+    known.learn_key("status", ("status", Strategy(0), ""))
+    known.learn_key("password", ("password", Strategy.HIDE, ""))
+    known.learn_text("ok")
+    assert known.leaves({"status": "ok"}, 10) == 9
+    assert known.leaves({"status": [1, 2.5, None, True, "ok"]}, 10) == 4
+    assert known.leaves([1, 2], 2) == 0
+    assert known.leaves({"status": {"status": 1}}, 2) == 0
+    for value, left in (
+        ({"status": "new"}, 10),
+        ({"other": "ok"}, 10),
+        ({"password": "ok"}, 10),
+        ({"status": 10**7}, 10),
+        ({"status": ["new"]}, 10),
+        ([1, 2], 1),
+        ({"status": {"status": 1}}, 1),
+        (("ok",), 10),
+        (b"ok", 10),
+        (float("nan"), 10),
+        (-(10**7), 10),
+    ):
+        assert known.leaves(value, left) < 0, value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import namedtuple
@@ -338,3 +339,23 @@ def test_models_are_masked_by_their_fields_and_run_no_code(value: Any) -> None:
 def test_named_tuples_and_enums_are_masked_too() -> None:
     assert masker().value(Point("x", EMAIL)) == {"password": "[hidden]", "x": "[email]"}
     assert masker().value({Kind.MAIL: Kind.MAIL}) == {"[email]": "[email]"}
+
+
+def test_a_key_is_told_from_another_by_a_fingerprint_that_is_of_neither() -> None:
+    one, same, other = (MaskingKey(secret * 4) for secret in (b"secret 1", b"secret 1", b"secret 2"))
+    assert one.fingerprint == same.fingerprint != other.fingerprint
+    assert re.fullmatch(r"[0-9a-f]{16}", one.fingerprint)
+    assert one.pseudonym("email", "ann@example.com") == same.pseudonym("email", "ann@example.com")
+    assert re.fullmatch(r"[bcdfghjklmnpqrst]{20}", one.pseudonym("email", "ann@example.com"))
+
+
+def test_every_one_of_many_finds_of_ones_own_is_masked_beside_the_usual_ones() -> None:
+    masker = Masker(more=[compile_detector("employee_no", r"\bE[0-9]{6}\b")])
+    text = " ".join(f"E{number:06}, ann{number}@example.com," for number in range(40))
+    assert masker.text(text) == " ".join(["[employee_no], [email],"] * 40)
+
+
+def test_a_find_of_ones_own_leaves_the_marker_beside_it_as_it_is() -> None:
+    masker = Masker(more=[compile_detector("employee_no", "E[0-9]{6}")])
+    for text in ("E123456[email]", "[email]E123456", "E123456[email]E654321"):
+        assert masker.text(text) == re.sub("E[0-9]{6}", "[employee_no]", text)

@@ -21,7 +21,7 @@ import pytest
 from tests.environment import inherited
 from tests.monitoring.conftest import shop
 from tracing_proxies.monitoring.numbers import Numbers
-from tracing_proxies.monitoring.workers import Member, merge_living
+from tracing_proxies.monitoring.workers import Member, merge_living, sweep
 
 ROOT = Path(__file__).parents[2]
 CALLS = "tracing_proxies_calls_total"
@@ -265,6 +265,23 @@ def test_a_file_that_is_folded_while_somebody_reads_is_not_counted_twice(tmp_pat
         (folder / "ended.json").write_bytes(damage)
         assert calls_of(merge_living(folder)) == 0
     Member.join(folder, os.getpid()).forget()
+    keeper.leave()
+
+
+def test_what_killed_applications_left_behind_is_removed_and_the_living_stay(tmp_path: Path) -> None:
+    own, living, dead = (tmp_path / f"tracing-metrics-{name}" for name in ("a", "b", "c"))
+    keeper, other = Member.join(own, os.getpid()), Member.join(living, os.getpid())
+    killed = Member.join(dead, os.getpid())
+    killed.publish(_numbers(5))
+    killed.forget()
+    (tmp_path / "tracing-other").mkdir()
+    sweep(own)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "tracing-metrics-a",
+        "tracing-metrics-b",
+        "tracing-other",
+    ]
+    other.leave()
     keeper.leave()
 
 

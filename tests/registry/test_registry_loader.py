@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -155,7 +156,8 @@ def test_the_error_carries_the_registry_made_of_what_was_valid() -> None:
         ("version: 1\nservice: { <<: {}, name: x }", "TP104"),
         ("version: 1\nservice: *nowhere", "TP104"),
         ("version: 1\nversion: 1", "TP105"),
-        ("version: 2", "TP110"),
+        ("version: 2", "TP115"),
+        ("version: 0", "TP110"),
         ("trace: []", "TP110"),
         ("- a", "TP202"),
         ("version: 1\nservice: { name: [a] }", "TP202"),
@@ -449,3 +451,39 @@ def test_a_registry_whose_values_were_swapped_is_read_or_refused(data: st.DataOb
     key, colon, _ = lines[at].partition(":")
     lines[at] = f"{key}{colon} {data.draw(odd)}"
     load_or_refuse(lambda: parse("\n".join(lines)))
+
+
+def refusal_of(text: str) -> tuple[str, int, str]:
+    with pytest.raises(RegistryError) as caught:
+        parse_registry(text, base=BASE, environ={})
+    (problem,) = caught.value.problems
+    return problem.code, problem.place.line, problem.message
+
+
+def test_a_file_in_a_newer_language_is_refused_as_a_whole_and_says_which_program_read_it() -> None:
+    code, line, message = refusal_of("trace: [{ pointcut: a:b }]\nversion: 3\nsinks: { local: {} }\n")
+    assert (code, line) == ("TP115", 2)
+    assert f"version 3 of the language, and tracing-proxies {metadata.version('tracing-proxies')}" in message
+
+
+@pytest.mark.parametrize("told", ["-1", "0", "1.0", "0x1", "'1'", "01", "true", "1.1", "9" * 5000, "v1"])
+def test_what_is_no_version_is_refused_with_what_is_read(told: str) -> None:
+    code, line, message = refusal_of(f"version: {told}")
+    assert (code, line) == ("TP110", 1)
+    assert ("the first is 1" in message) == (told in ("-1", "0"))
+
+
+def test_each_file_is_judged_by_the_version_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "newer.yaml").write_text("version: 2\nroles: { a: { kind: agent } }\n")
+    (tmp_path / "registry.yaml").write_text("version: 1\ninclude: [newer.yaml]\ntrace: [{ mtch: a:b }]\n")
+    with pytest.raises(RegistryError) as caught:
+        load_registry(tmp_path / "registry.yaml", environ={})
+    found = {(Path(problem.place.file).name, problem.code) for problem in caught.value.problems}
+    assert {("newer.yaml", "TP115"), ("registry.yaml", "TP201")} <= found
+
+
+def test_a_preset_in_a_newer_language_names_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_text("version: 2\npreset: { loads: acme }\n")
+    with pytest.raises(RegistryError) as caught:
+        parse_registry("version: 1\nuse: acme", base=tmp_path, environ={}, presets=tmp_path)
+    assert [(problem.place.file, problem.code) for problem in caught.value.problems] == [("acme.yaml", "TP115")]

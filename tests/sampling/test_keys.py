@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracing_proxies.sampling.keys import LEAST, MOST_KEYS, Key, Keys, fill
+from tracing_proxies.sampling.keys import LEAST, MOST_KEYS, Key, Keys, fill, surely
 
 LEVELS = st.lists(st.floats(1e-3, 1e5), min_size=1, max_size=60)
 
@@ -141,3 +141,63 @@ def test_no_trace_that_is_kept_stands_for_more_than_a_thousand_unless_nothing_is
     for room, least in ((1e-6, LEAST), (0.0, 0.0)):
         keys.turn(1.0, 1.0, 1e5, room, 5e-5, 1 / 60)
         assert {key.share for key in (*keys.named().values(), keys.others)} == {least}
+
+
+def test_a_sum_is_sure_but_for_what_chance_may_have_added() -> None:
+    assert [surely(100.0, count) for count in (0, 1, 4, 100)] == [0.0, 0.0, 50.0, 90.0]
+
+
+def test_the_spans_of_a_trace_are_the_mean_of_the_first_and_follow_the_later_ones_slowly() -> None:
+    key = Key(1.0)
+    for spans, mean in ((10, 10.0), (20, 15.0), (30, 20.0)):
+        key.learn_spans(spans)
+        assert key.spans == pytest.approx(mean)
+    for _ in range(17):
+        key.learn_spans(key.spans)
+    assert key.spans == pytest.approx(20.0)
+    key.learn_spans(40)
+    assert key.spans == pytest.approx(21.0)  # a twentieth of the way
+    key.learn_spans(41)
+    assert key.spans == pytest.approx(22.0)
+
+
+def test_the_level_of_a_name_rises_at_once_by_what_is_sure_and_follows_for_the_rest() -> None:
+    key = Key(1.0)
+    assert (key.level, key.arrived, key.looked, key.spans, key.seen_calls) == (0.0, 0.0, 0, 1.0, 0)
+    key.arrived, key.looked = 10.0, 100
+    key.turn(2.0, 0.5)
+    assert (key.level, key.arrived, key.looked) == (4.5, 0.0, 0)  # 5 in a second, of which 90 % are sure
+    key.arrived, key.looked = 8.0, 1
+    key.turn(1.0, 0.5)
+    assert key.level == 6.25  # half of the way from 4.5 to 8
+    key.turn(1.0, 0.0)
+    assert key.level == 6.25
+
+
+def test_a_name_that_came_once_is_forgotten_after_half_a_minute_and_others_after_ten() -> None:
+    keys = Keys()
+    assert (keys.looked, keys.level, len(keys)) == (0, 0.0, 0)
+    room = {"seconds": 1.0, "roots": 1.0, "room": 0.01, "cost": 5e-5, "floor": 1 / 60}
+    for name, times in (("once", 1), ("twice", 2)):
+        for _ in range(times):
+            keys.note(keys.find(name), 0.0, 0.1, 5, 1.0)
+    for now, known in ((30.0, {"once", "twice"}), (30.1, {"twice"}), (600.0, {"twice"}), (600.1, set())):
+        keys.turn(now, **room)
+        assert set(keys.named()) == known
+
+
+def test_no_trace_stands_for_more_than_a_thousand() -> None:
+    assert LEAST == 0.001
+
+
+def test_names_that_came_once_make_room_and_the_newest_stay() -> None:
+    keys = Keys()
+    for number in range(MOST_KEYS + 100):
+        assert keys.crowded == (number >= MOST_KEYS // 2)
+        key = keys.find(f"name {number}")
+        assert (key is keys.others) == (number >= MOST_KEYS)
+        keys.note(key, number / 1_000, 0.1, 5, 1.0)
+    assert len(keys) == MOST_KEYS
+    assert keys.others.share == 1.0
+    keys.turn(1.0, 1.0, 600.0, 0.01, 5e-5, 1 / 60)
+    assert set(keys.named()) == {f"name {number}" for number in range(MOST_KEYS // 2, MOST_KEYS)}

@@ -26,6 +26,7 @@ def draw_process(status: Mapping[str, Any]) -> Iterator[str]:
         ("process", f"{status['pid']} {status['program']}"),
         ("service", status["service"]),
         ("tracing", status["tracing"]),
+        ("advice", "compiled" if status["compiled"] else "in Python: about three times the cost of what is compiled"),
         ("registry", status["registry"] or "none: it was given as text"),
         ("stale", status["stale"]),
         ("presets", ", ".join(status["presets"])),

@@ -21,7 +21,7 @@ from tracing_proxies.monitoring.itself import Budget, Deliveries, SelfCounts
 from tracing_proxies.monitoring.numbers import Labels, Numbers
 from tracing_proxies.monitoring.otlp import Exporter
 from tracing_proxies.monitoring.server import Server
-from tracing_proxies.monitoring.workers import Member, folder_of_group, merge_living
+from tracing_proxies.monitoring.workers import Member, folder_of_group, merge_living, sweep
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
@@ -229,6 +229,7 @@ class Monitor:
         if self._member is None:
             try:
                 self._member = Member.join(self._folder(), os.getpid())
+                sweep(self._member.folder)
             except OSError as exc:
                 contain("monitoring", exc)
         return self._member

@@ -88,10 +88,7 @@ class Member:
         """
         with _locked(self.folder):
             self.forget()
-            if not _living(self.folder):
-                _clear(self.folder)
-                (self.folder / _LOCK).unlink(missing_ok=True)
-                os.rmdir(self.folder)
+            _remove_unless_living(self.folder)
 
     def forget(self) -> None:
         """Close what holds the lock of this process; in a forked child it is the parent's, which has it still."""
@@ -184,6 +181,26 @@ def _stems(folder: Path) -> list[str]:
         return sorted(name.removesuffix(_ALIVE) for name in os.listdir(folder) if name.endswith(_ALIVE))
     except FileNotFoundError:  # the last one has just left
         return []
+
+
+def sweep(folder: Path) -> None:
+    """Remove what other applications have left behind beside one's folder, whose processes were killed, all of them."""
+    stem = folder.name.rpartition("-")[0]
+    for other in folder.parent.glob(f"{stem}-*"):
+        try:
+            if other != folder and not _living(other):
+                with _locked(other):
+                    _remove_unless_living(other)
+        except OSError:  # not ours, or somebody is about it at this moment
+            continue
+
+
+def _remove_unless_living(folder: Path) -> None:
+    """Remove a folder in which nobody lives any more; called under its lock."""
+    if not _living(folder):
+        _clear(folder)
+        (folder / _LOCK).unlink(missing_ok=True)
+        os.rmdir(folder)
 
 
 def _living(folder: Path) -> bool:

@@ -131,6 +131,14 @@ CODES: Final[dict[str, Code]] = {
         "Name one by `--registry FILE` or in `TRACING_PROXIES_REGISTRY`, or write a `registry.yaml` beside the "
         "application.",
     ),
+    "TP115": Code(
+        "newer language",
+        "The file, which may be an included one or a preset, is written in a version of the language that came after "
+        "this program. Nothing else in it is judged: its keys may mean something else than they do here.",
+        "version: 2\ntrace: []\n",
+        "Upgrade tracing-proxies where the file is read, or take the file as it was before it was rewritten. Which "
+        "release reads which version stands in `docs/versioning.md`.",
+    ),
     "TP201": Code(
         "unknown key",
         "No key of this name exists here. A key may exist elsewhere: `retention` in `export.local`, not in `export`.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tracing_proxies.errors import Place
+from tracing_proxies.registry import versions
 from tracing_proxies.registry.alerting import Limit, parse_limit
 from tracing_proxies.registry.conditions import judge
 from tracing_proxies.registry.findings import Refusal
@@ -94,9 +95,7 @@ def read_port(reader: Reader, node: Node, key: Key) -> int:
 
 
 def read_version(reader: Reader, node: Node, key: Key) -> int:
-    if scalar(node, "1").value == 1 and isinstance(node, ScalarNode) and node.text == "1":
-        return 1
-    raise Refusal("TP110", f"this program reads version 1 of the language, found {describe(node)}", node.place)
+    return versions.judge(scalar(node, str(versions.SPOKEN)))
 
 
 def read_choice(reader: Reader, node: Node, key: Key) -> str:

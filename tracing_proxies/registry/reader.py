@@ -18,6 +18,7 @@ from tracing_proxies.registry.nodes import BrokenNode, ListNode, MapNode, Node, 
 from tracing_proxies.registry.origins import Stated, flat_origins, origin_of
 from tracing_proxies.registry.pointcut import Pointcut
 from tracing_proxies.registry.suggest import nearest
+from tracing_proxies.registry.versions import refuse_newer
 
 T = TypeVar("T")
 
@@ -103,6 +104,8 @@ class Reader:
         if not isinstance(node, MapNode):
             raise Refusal("TP202", f"{label} is a mapping, found {describe(node)}", node.place)
         known = sections()[section]
+        if section == "registry":
+            refuse_newer(node)
         values = Stated()
         for name, child in node.items:
             key = self._known_key(section, name, child, label)
