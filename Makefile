@@ -59,7 +59,7 @@ downstream: $(VENV)/.ready  ## run other libraries' own tests, untraced and with
 downstream-part: $(VENV)/.ready  ## run a small part of them, as the continuous integration does
 	$(BIN)/python -m tests.downstream --part --plain-runs 1 --no-reference --work build/part$(subst .venv,,$(VENV)) $(LIBRARIES)
 
-docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the declared keys, docs/metrics.md, docs/performance.md from perf/
+docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the declared keys, docs/commands.md, docs/metrics.md, docs/performance.md from perf/
 	$(BIN)/python -m docs
 
 site: $(VENV)/.ready  ## build the documentation as a site, below build/site

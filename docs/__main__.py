@@ -1,4 +1,4 @@
-"""Write what follows from the declared keys, the registry's reference and the JSON schemas, and from measurements."""
+"""Write what follows from the declared keys, the reference and the JSON schemas, and from measurements."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from docs import metrics
+from docs import commands, metrics
 from docs.performance import Page
 from tracing_proxies.registry.codes import CODES
 from tracing_proxies.registry.forms import FORMS
@@ -40,6 +40,7 @@ def generate() -> dict[Path, str]:
     return {
         ROOT / "README.md": page.readme((ROOT / "README.md").read_text("utf-8")),
         ROOT / "docs" / "performance.md": page.text(),
+        ROOT / "docs" / "commands.md": commands.page(),
         ROOT / "docs" / "metrics.md": metrics.page(),
         ROOT / "docs" / "registry.md": _NOTE + Reference(TEMPLATE.read_text("utf-8")).text(),
         ROOT / "registry.schema.json": registry,

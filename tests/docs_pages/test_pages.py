@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.docs_pages.blocks import ROOT, Block, Walk, blocks_of, pattern_of
+from tracing_proxies.viewer.store import open_for_reading, read_trace
 
-PAGES = [
-    ROOT / "docs" / "getting-started.md",
-    *sorted((ROOT / "docs" / "guides").glob("*.md")),
-]
+GUIDES = ROOT / "docs" / "guides"
+AGENT = GUIDES / "adding-an-agent.md"
+PAGES = [ROOT / "docs" / "getting-started.md", *(page for page in sorted(GUIDES.glob("*.md")) if page != AGENT)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -19,6 +20,33 @@ def test_every_block_of_a_page_does_what_it_says(page: Path, tmp_path: Path) -> 
     walk = Walk(tmp_path)
     for block in blocks_of(page.read_text("utf-8")):
         walk.take(block)
+
+
+def test_the_fourth_agent_is_traced_by_yaml_alone_with_its_tools(tmp_path: Path) -> None:
+    walk = Walk(tmp_path)
+    for block in blocks_of(AGENT.read_text("utf-8")):
+        walk.take(block)
+    assert not re.search("trac(e|ing)|span", (tmp_path / "supplier_agent.py").read_text("utf-8"))
+    with open_for_reading(tmp_path / ".tracing_proxies" / "traces.db") as connection:
+        traces = [
+            row[0]
+            for row in connection.execute("SELECT trace_id FROM observations GROUP BY 1 ORDER BY min(start_time)")
+        ]
+        rows = read_trace(connection, traces[-2]) + read_trace(connection, traces[-1])
+    agents = [row for row in rows if row["type"] == "agent" and row["parent_observation_id"] is None]
+    assert [(row["name"], row["metadata"]["outcome.decision"]) for row in agents] == [
+        ("supplier_agent", "learn"),
+        ("supplier_agent", "no_action"),
+    ]
+    tools = {(row["trace_id"], row["name"]): row for row in rows if row["type"] == "tool"}
+    assert {name for _, name in tools} == {"request_quote", "rate_supplier"}
+    assert len(tools) == 4
+    for (trace, _), tool in tools.items():
+        [above] = [row for row in rows if row["id"] == tool["parent_observation_id"]]
+        assert (above["trace_id"], above["type"], above["name"]) == (trace, "agent", "supplier_agent")
+    quoted, refused = (tools[row["trace_id"], "request_quote"] for row in agents)
+    assert (quoted["level"], quoted["metadata"]["outcome.unit_price"]) == ("DEFAULT", 4.2)
+    assert (refused["level"], refused["input"]["quantity"]) == ("ERROR", 4000)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +68,6 @@ def test_a_block_that_fails_or_that_nobody_runs_is_found(mark: str, text: str, t
 
 
 def test_what_is_shown_may_differ_in_its_fractions_and_in_nothing_else() -> None:
-    import re
-
     shown = "chain handle  1.5 ms  → sent\n…\ntraces  2\n"
     assert re.search(pattern_of(shown), "chain handle  27.0 ms  → sent\n├── x\n├── y\ntraces    2\n")
     assert not re.search(pattern_of(shown), "chain handle  27.0 ms  → lost\n├── x\ntraces    2\n")
