@@ -269,6 +269,7 @@ class ScoreSettings:
     confidence: bool = True
 
 
+@attrs.frozen
 class LoggingSettings:
     """What the application's own log records get from tracing.
 
