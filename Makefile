@@ -8,7 +8,7 @@ LANGFUSE_VENVS := .venv-langfuse-3.15 .venv-langfuse-4 .venv-langfuse-5
 LANGFUSE_TESTS := tests/langfuse/test_adoption.py tests/langfuse/test_diagnosis.py tests/context/test_langfuse_observe.py \
 	tests/langfuse/test_variables.py::test_every_variable_of_the_installed_sdk_is_known
 
-.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs licences lint mutants test-install clean
+.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs site licences lint mutants test-install clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wildcard tracing_proxies/hot/*)
@@ -61,6 +61,10 @@ downstream-part: $(VENV)/.ready  ## run a small part of them, as the continuous 
 
 docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the declared keys, docs/metrics.md, docs/performance.md from perf/
 	$(BIN)/python -m docs
+
+site: $(VENV)/.ready  ## build the documentation as a site, below build/site
+	$(BIN)/pip install --quiet -e ".[docs]"
+	$(BIN)/python -m mkdocs build --strict
 
 licences: $(VENV)/.ready  ## write docs/licences.md from what is installed
 	$(BIN)/python -m docs.licences
