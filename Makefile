@@ -14,7 +14,7 @@ LANGFUSE_TESTS := tests/langfuse/test_adoption.py tests/langfuse/test_diagnosis.
 $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wildcard tracing_proxies/hot/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=23.2"
-	$(BIN)/pip install --quiet -e ".[test,lint]" -e examples
+	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet -e ".[test,lint]" -e examples
 	touch $@
 
 demo: $(VENV)/.ready  ## run the retail simulation, traced into a local store
@@ -63,7 +63,7 @@ docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the de
 	$(BIN)/python -m docs
 
 site: $(VENV)/.ready  ## build the documentation as a site, below build/site
-	$(BIN)/pip install --quiet -e ".[docs]"
+	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet -e ".[docs]"
 	$(BIN)/python -m mkdocs build --strict
 
 licences: $(VENV)/.ready  ## write docs/licences.md from what is installed

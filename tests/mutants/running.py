@@ -15,7 +15,16 @@ from typing import Final
 from tests.mutants.rooms import ROOT, Room
 
 KILLED, SURVIVED, ENDLESS = "killed", "survived", "endless"
-_COPIED: Final = ("tracing_proxies", "adapters", "tests", "examples", "docs", "registry.yaml", "setup.cfg")
+_COPIED: Final = (
+    "tracing_proxies",
+    "adapters",
+    "dashboards",
+    "tests",
+    "examples",
+    "docs",
+    "registry.yaml",
+    "setup.cfg",
+)
 _ALL_PASSED: Final = 0
 _ALLOWANCE: Final = 20.0
 _TIMES: Final = 4.0

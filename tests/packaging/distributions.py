@@ -27,7 +27,7 @@ _KEPT = (
     "http_proxy",
     "no_proxy",
 )
-_TREE = ("tracing_proxies", "adapters", "tests", "perf", "docs", "examples")
+_TREE = ("tracing_proxies", "adapters", "dashboards", "tests", "perf", "docs", "examples")
 
 
 @attrs.frozen

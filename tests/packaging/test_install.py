@@ -100,19 +100,19 @@ def binaries(built: Built, home: Path) -> Path:
 
 def test_the_source_distribution_holds_all_that_a_build_needs(built: Built) -> None:
     there = names_in_sdist(built.sdist)
-    wanted = files_of("tracing_proxies") | files_of("adapters")
+    wanted = files_of("tracing_proxies") | files_of("adapters") | files_of("dashboards")
     assert len([name for name in wanted if name.endswith((".c", ".h"))]) > 5
     assert wanted <= there
     assert {"LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", "setup.py", "setup.cfg", "pyproject.toml"} <= there
     folders = {name.partition("/")[0] for name in there if "/" in name}
-    assert folders == {"tracing_proxies", "adapters", "tracing_proxies.egg-info"}
+    assert folders == {"tracing_proxies", "adapters", "dashboards", "tracing_proxies.egg-info"}
     assert not any(name.endswith((".so", ".pyc")) for name in there)
 
 
 def test_the_wheel_holds_the_package_and_its_data_and_puts_nothing_beside_it(built: Built) -> None:
     there = names_in_wheel(built.wheel)
     package = {name for name in files_of("tracing_proxies") if not name.startswith("tracing_proxies/hot/")}
-    presets = {f"tracing_proxies/{name}" for name in files_of("adapters")}
+    presets = {f"tracing_proxies/{name}" for name in files_of("adapters") | files_of("dashboards")}
     kinds = {Path(name).suffix for name in package | presets}
     assert kinds >= {".py", ".typed", ".json", ".html", ".js", ".css", ".yaml"}
     assert package | presets <= there

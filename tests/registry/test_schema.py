@@ -89,6 +89,7 @@ BAD = [
     ("version: 2", "TP115"),
     ("version: 0", "TP110"),
     ("version: one", "TP110"),
+    ("version: 1\nbudget: {}", "TP113"),
     ("version: 1\nalerts: { path: x }", "TP201"),
     ("version: 1\nalerts: { channels: { x: { command: notify --now } } }", "TP202"),
     ("version: 1\nalerts: { rules: { agent_errors: { above: 5 lightyears } } }", "TP207"),
