@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.contract.server import PUBLIC_KEY, ContractServer
+from tests.delivery.support import wait_until
 from tests.docs_pages.blocks import ROOT, Block, Walk, blocks_of
+from tracing_proxies.monitoring.figures import describe
+from tracing_proxies.monitoring.workers import folder_of, merge_windows
 
 PAGE = ROOT / "docs" / "troubleshooting.md"
 PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
@@ -114,6 +117,13 @@ def broken_parents(case: Case, server: ContractServer) -> None:
 
 def slow(case: Case, server: ContractServer) -> None:
     case.start("often")
+    assert case.running is not None
+    folder = folder_of(case.running.pid)
+
+    def counted() -> bool:
+        return any(target["name"] == "price" for target in describe(merge_windows(folder))["targets"])
+
+    assert wait_until(counted), "what is counted is published"
 
 
 def nobody_takes(case: Case, server: ContractServer) -> None:
