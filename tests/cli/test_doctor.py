@@ -205,6 +205,21 @@ def test_a_server_that_is_not_there_is_wrong(folder: Path) -> None:
     assert "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY missing" in of(findings, "destination")[0]
 
 
+def test_a_collector_that_answers_is_fine_and_one_that_is_not_there_is_wrong(
+    folder: Path, server: ContractServer
+) -> None:
+    rules = "trace:\n  - match: shop:work\n"
+    findings = doctor(folder, f"export: {{ otlp: {{ endpoint: '{server.url}' }} }}\n{rules}", status=0)
+    assert of(findings, "destination") == [f"Traces go to the collector {server.url}, which answers."]
+    findings = doctor(folder, f"export: {{ otlp: {{ endpoint: 'http://127.0.0.1:9' }} }}\n{rules}", status=1)
+    assert of(findings, "destination") == ["The collector http://127.0.0.1:9 cannot be reached (Connection refused)."]
+    assert server.received()["observations"] == []
+    findings = doctor(folder, f"export: {{ otlp: {{}} }}\n{rules}", status=1)
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in of(findings, "destination")[0]
+    findings = doctor(folder, f"export: {{ discard: {{}} }}\n{rules}", status=0)
+    assert of(findings, "destination") == ["The registry discards what is traced."]
+
+
 def test_clocks_that_differ_are_wrong() -> None:
     now = time.time()
     assert list(look_at_clock(formatdate(now), now)) == []

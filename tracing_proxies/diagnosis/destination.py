@@ -7,16 +7,21 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import attrs
 
 from tracing_proxies import destinations
 from tracing_proxies.credentials import LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY, read_secret
+from tracing_proxies.delivery.sinks.otlp import TRACES_PATH
 from tracing_proxies.diagnosis.finding import FINE, NOTE, WRONG, Finding
 from tracing_proxies.errors import ActivationError
 from tracing_proxies.langfuse.variables import ENABLED, is_enabled
+from tracing_proxies.monitoring.exchange import ExchangeError, exchange, origin_of
 from tracing_proxies.monitoring.health_probe import MOST_SKEW, ask_server, skew_of, tell_skew
-from tracing_proxies.registry.model import Registry
+from tracing_proxies.registry.model import OtlpExport, Registry
+
+_TIMEOUT: Final = 2.0
 
 
 def look_at_destinations(registry: Registry, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -33,12 +38,14 @@ def look_at_destinations(registry: Registry, environ: Mapping[str, str]) -> Iter
     except ActivationError as error:
         yield Finding(WRONG, "destination", f"{error}.", "Correct the file, or the variable that names it.")
         return
-    if export.explicit and export.langfuse is None and export.local is None:
+    if export.explicit and export.langfuse is None and export.local is None and export.otlp is None:
         yield Finding(NOTE, "destination", "The registry discards what is traced.")
         return
     if export.langfuse is not None or (host and not export.explicit):
         named = (export.langfuse.host if export.langfuse is not None else None) or environ.get("LANGFUSE_BASE_URL")
         yield from look_at_server(named or host or environ.get("LANGFUSE_HOST"), environ)
+    if export.otlp is not None:
+        yield from look_at_collector(export.otlp, environ)
     if export.local is not None or (not export.explicit and not host):
         yield look_at_store(destinations.store_path(registry))
 
@@ -71,6 +78,24 @@ def look_at_server(host: str | None, environ: Mapping[str, str]) -> Iterator[Fin
         yield Finding(FINE, "destination", f"Traces go to the Langfuse server {state.address}, which answers.")
     if state.answers:
         yield from look_at_clock(state.date, time.time())
+
+
+def look_at_collector(otlp: OtlpExport, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield whether an OTLP receiver answers, whatever it says, and agrees on the time; no span is sent to it."""
+    try:
+        base, _ = destinations.find_collector(otlp, environ)
+    except ActivationError as error:
+        yield Finding(WRONG, "destination", f"{error}.", "Set what is missing.")
+        return
+    address = origin_of(base)
+    try:
+        answer = exchange("GET", base + TRACES_PATH, {}, timeout=_TIMEOUT)
+    except ExchangeError as error:
+        todo = "Check the address, the network and the proxy's variables."
+        yield Finding(WRONG, "destination", f"The collector {address} {error.why}.", todo)
+        return
+    yield Finding(FINE, "destination", f"Traces go to the collector {address}, which answers.")
+    yield from look_at_clock(answer.date, time.time())
 
 
 def look_at_clock(date: str | None, now: float) -> Iterator[Finding]:
