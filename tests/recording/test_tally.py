@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.weaving.twins import twins
 from tracing_proxies.recording.tally import Tally
+from tracing_proxies.weaving.proxies import point_of
 
 
 @pytest.fixture
@@ -74,3 +76,13 @@ def test_a_forked_child_counts_anew_into_the_list_that_its_callers_hold() -> Non
     tally.forget()
     count(7)
     assert tally.read()[0] == 1
+
+
+def test_calls_that_are_alike_do_not_pile_up() -> None:
+    with twins("def work():\n    return None\n", "work") as (_, traced, spans):
+        tally = point_of(traced.work).tally
+        for _ in range(30_000):
+            traced.work()
+            spans.clear()
+        assert len(tally._pending) < 15_000
+        assert tally.count_all() == (30_000, 0)

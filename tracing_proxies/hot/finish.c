@@ -2,7 +2,7 @@
    which has the rest. */
 #include "parts.h"
 
-#define LOOK_AT 1023 /* as recording/tally.py */
+#define FULL 512 /* as recording/tally.py */
 
 /* Count a call in its target's tally. */
 int
@@ -13,7 +13,7 @@ hot_count(PyObject *tally, long long taken, int failed)
         return -1;
     int done = PyList_Append(SLOT(tally, Tally, _pending), counted);
     Py_DECREF(counted);
-    if (done < 0 || taken & LOOK_AT)
+    if (done < 0 || PyList_GET_SIZE(SLOT(tally, Tally, _pending)) < FULL)
         return done;
     relieved = PyObject_CallMethodNoArgs(tally, hot.relieve);
     Py_XDECREF(relieved);

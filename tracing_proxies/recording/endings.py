@@ -72,7 +72,7 @@ class Endings:
         self.open.pop(span.span_id, None)
         taken = span.stop - span.start  # type: ignore[operator]
         recipe.count(taken if span.level != "ERROR" else ~taken)
-        if not taken & LOOK_AT:
+        if not span.start & LOOK_AT:
             recipe.tally.relieve()
         parent = span.parent
         span.parent = span.function = None  # as `release` does: a plain span has no more to let go of
@@ -128,7 +128,7 @@ class Endings:
         taken = (span.stop or span.start) - span.start
         # The error of a call that has taken the span over has been counted where it belongs.
         recipe.count(~taken if span.level == "ERROR" and not span.settled else taken)
-        if not taken & LOOK_AT:
+        if not span.start & LOOK_AT:
             recipe.tally.relieve()
         span.release()
         if parent is None:

@@ -10,7 +10,10 @@ from tracing_proxies.sampling.sketch import Sketch
 
 _FULL = 512
 LOOK_AT = 1023
-"""A caller looks whether a tally is full where these bits of a duration are all 0: once in 1,024 calls."""
+"""A caller looks whether a tally is full where these bits of the call's start are all 0: once in 1,024 calls.
+
+The duration would not do: calls that are alike take nearly the same time, and none of them might ever look.
+"""
 
 
 class Tally:

@@ -133,7 +133,7 @@ class Unrecorded(api.NonRecordingSpan):
     def _end(self, taken: int, failed: bool, scope: CallScope | None, exc: BaseException | None) -> None:
         recipe = self.recipe
         recipe.count(~taken if failed else taken)
-        if not taken & LOOK_AT:
+        if not self.start & LOOK_AT:
             recipe.tally.relieve()
         tail = self.root.tail
         if tail is not None and (failed or self.root is self):

@@ -77,7 +77,7 @@ def make_advice(point_of: Callable[[Any], JoinPoint]) -> Callable[..., Any]:
                         pass
                 if recipe.fold is None and _continues(id(type(result))) is None:
                     recipe.count(taken)
-                    if not taken & LOOK_AT:
+                    if not start & LOOK_AT:
                         point.tally.relieve()
                     if tail is not None and (taken > point.tally.slow or tail.roots):
                         point.end_counted(recipe, args, kwargs, inside, start, start + taken, None)
