@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 import urllib.request
@@ -51,10 +52,9 @@ tracing_proxies.activate()
 class Application:
     """A program that is traced, its folder, and what its processes have counted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, runtime: Path) -> None:
         self.folder = folder
-        self.runtime = folder / "run"
-        self.runtime.mkdir()
+        self.runtime = runtime
 
     @contextmanager
     def start(self, body: str, monitoring: str = "interval: 100ms") -> Iterator[subprocess.Popen[str]]:
@@ -115,10 +115,11 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Application:
-    found = Application(tmp_path)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(found.runtime))
-    return found
+def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+    # Not below pytest's own folder: the path of a socket has at most 107 characters.
+    with tempfile.TemporaryDirectory(prefix="tp-") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        yield Application(tmp_path, Path(runtime))
 
 
 def _told(process: subprocess.Popen[str], many: int) -> list[int]:

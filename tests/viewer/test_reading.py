@@ -298,7 +298,7 @@ READERS: dict[str, Callable[[sqlite3.Connection, Workflow], object]] = {
     "news": lambda connection, workflow: (
         newest_row(connection),
         traces_after(connection, 5),
-        tops_after(connection, 5),
+        tops_after(connection, 5, Selection()),
     ),
 }
 
