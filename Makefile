@@ -20,8 +20,11 @@ $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wild
 demo: $(VENV)/.ready  ## run the retail simulation, traced into a local store
 	$(BIN)/tracing-proxies demo
 
+# Much of a test is waiting, for processes and servers: one more at a time than there are cores.
+AT_A_TIME := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+
 test: $(VENV)/.ready browser prometheus  ## run every test, on all cores, each file on one
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n $(AT_A_TIME) --dist loadfile
 
 # Chromium, for the tests of the page; root on Debian and its kin gets it installed, everybody else is told by the tests.
 browser:
@@ -102,7 +105,7 @@ mutants: $(VENV)/.ready  ## change one thing at a time where a failure would be 
 # The distributions are built in the usual environment, for the Python that is named.
 test-install:  ## build sdist and wheel, and run the wheel in an empty environment: make test-install PYTHON=python3.13 LANGFUSE=4
 	$(MAKE) $(VENV)/.ready PYTHON=python3
-	INSTALL_PYTHON=$$(command -v $(PYTHON)) INSTALL_LANGFUSE=$(LANGFUSE) $(BIN)/python -m pytest tests/packaging
+	INSTALL_PYTHON=$$(command -v $(PYTHON)) INSTALL_LANGFUSE=$(LANGFUSE) $(BIN)/python -m pytest tests/installing
 
 lint: $(VENV)/.ready  ## check style and types
 	$(BIN)/ruff check .

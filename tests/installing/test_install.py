@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.distributions import (
+from tests.installing.distributions import (
     LANGFUSE,
     PYTHON,
     ROOT,
