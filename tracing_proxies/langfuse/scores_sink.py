@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracing_proxies.delivery.reply import Verdict
-from tracing_proxies.delivery.sinks.langfuse import langfuse_headers
-from tracing_proxies.delivery.sinks.otlp import OtlpSink
+from tracing_proxies.delivery.sinks.langfuse import LangfuseSink
 from tracing_proxies.delivery.sinks.protocol import Outcome, Parcel
 from tracing_proxies.delivery.transport import JSON
 from tracing_proxies.langfuse.scores import to_body
@@ -17,41 +16,18 @@ from tracing_proxies.recording.observation import Observation
 SCORES_PATH = "/api/public/scores"
 
 
-class ScoreSink(OtlpSink):
+class ScoreSink(LangfuseSink):
     """A sink of scores: the same server, keys, deadlines and spool as the spans', another endpoint.
 
     Each score is a request of its own, and its id makes a repetition harmless.
 
     Args:
-        host, public_key, secret_key, renew, settings: as for ``LangfuseSink``.
+        host, public_key, secret_key, settings: as for ``LangfuseSink``.
     """
 
-    def __init__(
-        self,
-        host: str,
-        public_key: str,
-        secret_key: str,
-        *,
-        name: str = "scores",
-        renew: Callable[[], tuple[str, str] | None] | None = None,
-        **settings: Any,
-    ) -> None:
-        def headers() -> Mapping[str, str] | None:
-            keys = renew() if renew is not None else None
-            return None if keys is None else langfuse_headers(*keys)
-
-        given = langfuse_headers(public_key, secret_key)
-        super().__init__(
-            host,
-            given,
-            path=SCORES_PATH,
-            name=name,
-            renew=headers,
-            linger=0.0,
-            max_batch_spans=1,
-            media=JSON,
-            **settings,
-        )
+    def __init__(self, host: str, public_key: str, secret_key: str, **settings: Any) -> None:
+        alone = {"path": SCORES_PATH, "linger": 0.0, "max_batch_spans": 1, "media": JSON}
+        super().__init__(host, public_key, secret_key, **{"name": "scores", **alone, **settings})
 
     def write(self, batch: Sequence[Observation]) -> Outcome:
         """Post the scores in their order; from the first that has to be repeated on, they remain."""
