@@ -20,11 +20,8 @@ $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wild
 demo: $(VENV)/.ready  ## run the retail simulation, traced into a local store
 	$(BIN)/tracing-proxies demo
 
-# Much of a test is waiting, for processes and servers: one more at a time than there are cores.
-AT_A_TIME := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
-
 test: $(VENV)/.ready browser prometheus  ## run every test, on all cores, each file on one
-	$(BIN)/python -m pytest -n $(AT_A_TIME) --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # Chromium, for the tests of the page; root on Debian and its kin gets it installed, everybody else is told by the tests.
 browser:
@@ -41,8 +38,9 @@ prometheus:
 screenshots: $(VENV)/.ready browser  ## take the pictures of the README anew, from a run of the demo
 	$(BIN)/python -m docs.screenshots
 
+TESTS ?= tests/weaving tests/recording
 test-weaving: $(VENV)/.ready  ## run the tests of weaving and recording only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
-	$(BIN)/python -m pytest tests/weaving tests/recording -k "not thousand" -n auto --dist loadfile
+	$(BIN)/python -m pytest $(TESTS) -k "not thousand" -n auto --dist loadfile
 
 test-langfuse: $(LANGFUSE_VENVS:%=%/.ready)  ## run what needs Langfuse's SDK with the last 3, and the newest 4 and 5
 	for venv in $(LANGFUSE_VENVS); do $$venv/bin/python -m pytest -p no:cacheprovider $(LANGFUSE_TESTS) || exit 1; done
