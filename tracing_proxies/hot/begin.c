@@ -37,14 +37,6 @@ is_joined(Span *parent, Call *call)
     return is_text(SLOT(parent->recipe, Recipe, function), SLOT(call->recipe, Recipe, function));
 }
 
-static void
-set(PyObject **field, PyObject *value)
-{
-    PyObject *was = *field;
-    *field = Py_NewRef(value);
-    Py_XDECREF(was);
-}
-
 /* Give a new reference away. */
 static int
 put(PyObject **field, PyObject *value)
@@ -67,7 +59,7 @@ capture(Span *span, Call *call, long long *held_up)
     if (copied == NULL)
         goto end;
     if (copied != Py_None && (!named || hot_is_flat(call->kwargs, limits))) {
-        set(&span->arguments, copied);
+        hot_set(&span->arguments, copied);
         done = named ? put(&span->keywords, PyDict_Copy(call->kwargs)) : 0;
         goto end;
     }
@@ -98,8 +90,8 @@ place(Call *call, Span *parent, PyObject *name)
             Py_XDECREF(trace);
             return NULL;
         }
-        set(&trace->name, name);
-        set(&trace->room, SLOT(call->recipe, Recipe, room));
+        hot_set(&trace->name, name);
+        hot_set(&trace->room, SLOT(call->recipe, Recipe, room));
         return trace;
     }
     trace = (Trace *)parent->trace;
@@ -111,23 +103,6 @@ place(Call *call, Span *parent, PyObject *name)
             return NULL;
     }
     return (Trace *)Py_NewRef(trace);
-}
-
-static int
-is_impatient(Call *call, long long taken)
-{
-    return taken > PyLong_AsLongLong(SLOT(call->recorder, Recorder, patience));
-}
-
-static int
-complain(Call *call, long long taken)
-{
-    PyObject *held_up = PyLong_FromLongLong(taken), *said = NULL;
-    if (held_up != NULL)
-        said = PyObject_CallMethodObjArgs(call->recorder, hot.impatient, call->recipe, held_up, NULL);
-    Py_XDECREF(held_up);
-    Py_XDECREF(said);
-    return said == NULL ? -1 : 0;
 }
 
 static PyObject *
@@ -146,18 +121,18 @@ make(Call *call, Span *parent)
     span->recorder = Py_NewRef(call->recorder);
     span->recipe = Py_NewRef(recipe);
     span->trace = Py_NewRef(trace);
-    set(&span->function, SLOT(call->point, JoinPoint, function));
-    set(&span->name, name);
-    set(&span->type, SLOT(recipe, Recipe, observation));
+    hot_set(&span->function, SLOT(call->point, JoinPoint, function));
+    hot_set(&span->name, name);
+    hot_set(&span->type, SLOT(recipe, Recipe, observation));
     if (put(&span->span_id, hot_random_bits(64)) < 0 ||
         put(&span->instance_id, PyLong_FromVoidPtr(hot_instance(call))) < 0)
         goto fail;
     if (parent != NULL) {
-        set(&span->parent, (PyObject *)parent);
-        set(&span->app_root, Py_False);
-        set(&span->parent_id, parent->span_id);
-        set(&span->weight, trace->weight);
-        set(&span->foreign, parent->foreign);
+        hot_set(&span->parent, (PyObject *)parent);
+        hot_set(&span->app_root, Py_False);
+        hot_set(&span->parent_id, parent->span_id);
+        hot_set(&span->weight, trace->weight);
+        hot_set(&span->foreign, parent->foreign);
     }
     if (put(&span->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)span, NULL, NULL)) < 0)
         goto fail;
@@ -169,7 +144,7 @@ make(Call *call, Span *parent)
     start = hot_now();
     if (put(&span->start, PyLong_FromLongLong(start)) < 0)
         goto fail;
-    if (held_up && is_impatient(call, start - held_up) && complain(call, start - held_up) < 0)
+    if (held_up && hot_complain(call->recorder, recipe, start - held_up) < 0)
         goto fail;
     if (parent == NULL) {
         offset = PyObject_CallNoArgs(hot.wall_clock);

@@ -27,6 +27,20 @@ told(PyObject *answer)
     return answer == NULL ? -1 : 0;
 }
 
+/* Tell the recorder of a call that recording has held up for longer than it may. */
+int
+hot_complain(PyObject *recorder, PyObject *recipe, long long taken)
+{
+    if (taken <= PyLong_AsLongLong(SLOT(recorder, Recorder, patience)))
+        return 0;
+    PyObject *held_up = PyLong_FromLongLong(taken);
+    if (held_up == NULL)
+        return -1;
+    PyObject *answer = PyObject_CallMethodObjArgs(recorder, hot.impatient, recipe, held_up, NULL);
+    Py_DECREF(held_up);
+    return told(answer);
+}
+
 static int
 is_error(Span *span)
 {
@@ -47,23 +61,7 @@ record(Span *span, Trace *trace, PyObject *result, long long stop)
     Py_SETREF(span->output, output);
     if (output == result)
         return 0;
-    long long taken = hot_now() - stop;
-    if (taken <= PyLong_AsLongLong(SLOT(span->recorder, Recorder, patience)))
-        return 0;
-    PyObject *held_up = PyLong_FromLongLong(taken);
-    if (held_up == NULL)
-        return -1;
-    PyObject *said = PyObject_CallMethodObjArgs(span->recorder, hot.impatient, recipe, held_up, NULL);
-    Py_DECREF(held_up);
-    return told(said);
-}
-
-static void
-let_go(PyObject **field, PyObject *instead)
-{
-    PyObject *was = *field;
-    *field = Py_NewRef(instead);
-    Py_XDECREF(was);
+    return hot_complain(span->recorder, recipe, hot_now() - stop);
 }
 
 /* Hand an ended span on. */
@@ -107,12 +105,12 @@ finish(Span *span, Trace *trace, PyObject *result)
     if (hot_count(SLOT(recipe, Recipe, tally), taken, is_error(span)) < 0 && hot_contain("finish") < 0)
         return -1;
     PyObject *parent = Py_NewRef(span->parent);
-    let_go(&span->parent, Py_None); /* as `release`: a plain span has no more to let go of */
-    let_go(&span->function, Py_None);
-    let_go(&span->context, hot.RELEASED);
+    hot_set(&span->parent, Py_None); /* as `release`: a plain span has no more to let go of */
+    hot_set(&span->function, Py_None);
+    hot_set(&span->context, hot.RELEASED);
     int is_first = parent == Py_None;
     if (!is_first)
-        let_go(&((Span *)parent)->kept_child, Py_True);
+        hot_set(&((Span *)parent)->kept_child, Py_True);
     Py_DECREF(parent);
     if (is_first) {
         if (PyDict_GET_SIZE(SLOT(recorder, Recorder, traces)) || trace->crowd != Py_None) {
@@ -120,7 +118,7 @@ finish(Span *span, Trace *trace, PyObject *result)
                 return -1;
         }
         else
-            let_go(&trace->ended, Py_True);
+            hot_set(&trace->ended, Py_True);
     }
     return emit(span, trace, is_first) < 0 ? hot_contain("emit") : 0;
 }

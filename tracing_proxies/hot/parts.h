@@ -77,6 +77,15 @@ extern PyTypeObject SpanFields, TraceFields, Advised;
 /* Whether a slot that holds True or False holds True. */
 #define IS_SET(object, class, name) (SLOT(object, class, name) == Py_True)
 
+/* Let a field hold another object. */
+static inline void
+hot_set(PyObject **field, PyObject *value)
+{
+    PyObject *was = *field;
+    *field = Py_NewRef(value);
+    Py_XDECREF(was);
+}
+
 /* One call of a woven function. */
 typedef struct {
     PyObject *point, *recipe, *recorder, *args, *kwargs;
@@ -114,6 +123,7 @@ PyObject *hot_keywords(Call *call);
 /* finish.c */
 int hot_finish(Span *span, PyObject *result);
 int hot_spend(Trace *trace, long long before);
+int hot_complain(PyObject *recorder, PyObject *recipe, long long taken);
 int hot_count(PyObject *tally, long long taken, int failed);
 
 /* module.c */
