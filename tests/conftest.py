@@ -1,4 +1,4 @@
-"""What all tests share: nothing is written to the user's own folders."""
+"""What all tests share: nothing is written to the user's own folders, and a contract server for those that ask."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.server import ContractServer, start_server
 from tests.environment import BUDGET
 
 
@@ -25,3 +26,18 @@ def state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
         del os.environ["XDG_STATE_HOME"]
     else:
         os.environ["XDG_STATE_HOME"] = before
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[ContractServer]:
+    """One contract server for each file of tests that asks for it."""
+    server = start_server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(running: ContractServer) -> ContractServer:
+    """The same, as new for each test."""
+    running.reset()
+    return running

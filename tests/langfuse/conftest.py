@@ -1,4 +1,4 @@
-"""One contract server for each file of tests, and what is active against it.
+"""What is active against the contract server.
 
 This folder is no package (it has no ``__init__.py``): as one it would hide Langfuse's SDK, since pytest puts the folder
 above it first on the path.
@@ -12,21 +12,8 @@ from pathlib import Path
 import pytest
 
 import tracing_proxies
-from tests.contract.server import PUBLIC_KEY, SECRET_KEY, ContractServer, start_server
+from tests.contract.server import PUBLIC_KEY, SECRET_KEY, ContractServer
 from tracing_proxies.testing import registry_from
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ContractServer]:
-    server = start_server()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def server(running: ContractServer) -> ContractServer:
-    running.reset()
-    return running
 
 
 @pytest.fixture

@@ -103,19 +103,6 @@ def test_what_is_not_known_is_not_wrong() -> None:
     assert not {"langfuse", "clock", "alerts"} & {check.name for check in checks}
 
 
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[ContractServer]:
-    server = start_server()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def server(shared_server: ContractServer) -> ContractServer:
-    shared_server.reset()
-    return shared_server
-
-
 def test_a_probe_asks_once_in_half_a_minute_and_writes_nothing(server: ContractServer) -> None:
     asked: list[int] = []
     now = [0.0]
