@@ -82,13 +82,14 @@ class Walk:
         try:
             kind = type(obj)
             if kind is str:
-                if mode != _SHOW or label:
+                if mode != _SHOW:
                     return self._text(obj, depth, label, path, mode)
-                if obj in self._known.texts:
+                if obj in self._known.texts.get(label, ()):
                     return obj
                 masked = self._text(obj, depth, label, path, mode)
-                if masked is obj and obj[:1] not in _JSON_STARTS:
-                    self._known.learn_text(obj)
+                # What is in JSON text may depend on the keys that it lies below.
+                if masked is obj and (self._keys_decide or obj[:1] not in _JSON_STARTS):
+                    self._known.learn_text(obj, label)
                 return masked
             if obj is None or kind is bool:
                 return obj
@@ -121,7 +122,7 @@ class Walk:
                 elif (
                     value is None
                     or kind is bool
-                    or (kind is str and not label and value in texts)
+                    or (kind is str and value in texts[label])
                     or ((kind is int or kind is float) and -1e6 < value < 1e6)
                 ):
                     self._nodes += 1
