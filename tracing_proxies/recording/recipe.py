@@ -44,6 +44,7 @@ class Recipe:
         "has_flat_defaults",
         "input",
         "is_plain",
+        "judges_call",
         "late_metadata",
         "level",
         "library",
@@ -153,9 +154,11 @@ class Recipe:
             or self.level != "DEFAULT"
             or self.observation == "generation"
         )
-        # Of calls that are only counted: whether there is nothing to judge.
+        # Of calls that are only counted: whether there is nothing to judge, whether that takes no object of their own,
+        # and whether their result is judged by more than itself.
         self.never = self.sample <= 0.0 and self.rate is None and self.error_when is None and self.condition is None
-        self.counts_alone = self.error_when is None and self.condition is None and not self.root
+        self.counts_alone = self.condition is None and not self.root
+        self.judges_call = self.error_when is not None and not self.error_when.roots <= {"result"}
 
     def step_down(self) -> Callable[[], None]:
         """Record no more than a call's name, times and error from now on; returns what takes that back."""
