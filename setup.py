@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from setuptools import Extension, setup
 
-PARTS = ("module", "clock", "fields", "contexts", "capture", "begin", "finish", "advice", "steps")
+PARTS = ("module", "clock", "fields", "contexts", "capture", "begin", "finish", "advice", "steps", "known")
 
 setup(
     ext_modules=[

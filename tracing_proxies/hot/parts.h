@@ -139,6 +139,9 @@ int hot_count(PyObject *tally, long long taken, int failed);
 PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
+/* known.c */
+PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
 /* module.c */
 int hot_contain(const char *reason);
 

@@ -7,8 +7,11 @@ and is not copied.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from tracing_proxies.compiled import hot
+from tracing_proxies.masking.repeats import Repeats
 from tracing_proxies.masking.strategies import Strategy
 
 KnownKey = tuple[str, Strategy, str]
@@ -25,20 +28,22 @@ _DEEPEST = 16
 
 
 class Known:
-    """Remembers keys and texts under one set of rules; holds nothing in which anything was found.
+    """Remembers keys and texts under one set of rules; holds no text in which anything was found.
 
     Attributes:
         keys: what becomes of the entries under a key, where nothing but the key decides on that.
         texts: those that are left alone, by what they are labelled; most have no label.
+        repeats: what has become of others.
     """
 
-    __slots__ = ("_characters", "_count", "_labels", "keys", "texts")
+    __slots__ = ("_characters", "_count", "_labels", "keys", "repeats", "texts")
 
     def __init__(self) -> None:
         self.keys: dict[str, KnownKey] = {}
         self.texts: dict[str, set[str]] = {"": set()}
         self._labels: dict[str, str] = {}  # of the keys that change nothing
         self._count = self._characters = 0
+        self.repeats = Repeats()
 
     def learn_key(self, key: str, known: KnownKey) -> None:
         """Remember what becomes of a key."""
@@ -61,7 +66,7 @@ class Known:
             self._count, self._characters = 1, len(text)
         self.texts[label].add(text)
 
-    def leaves(self, value: Any, left: int, label: str = "", depth: int = 0) -> int:
+    def leaves(self, value: Any, left: int, label: str = "") -> int:
         """Tell whether a value holds only what is known to be left alone.
 
         Args:
@@ -72,39 +77,42 @@ class Known:
         Returns:
             How many of these are left; a negative number if something in it has to be masked, or looked at closely.
         """
-        kind = type(value)
-        if kind is dict:
-            left -= len(value)
-            if left < 0 or depth > _DEEPEST:
+        return _leaves(self._labels, self.texts, value, left, label)
+
+
+def look_through(
+    labels: dict[str, str], texts: dict[str, set[str]], value: Any, left: int, label: str = "", depth: int = 0
+) -> int:
+    """Do as `Known.leaves` does: the original of what is compiled (hot/known.c)."""
+    kind = type(value)
+    if value is None or kind is bool:
+        return left
+    if kind is str:
+        return left if value in texts.get(label, ()) else -1
+    if kind is int or kind is float:
+        return left if -_LARGEST_NUMBER < value < _LARGEST_NUMBER else -1
+    if kind is dict:
+        left -= len(value)
+        if depth > _DEEPEST:
+            return -1
+        for key, item in value.items():
+            below = labels.get(key) if type(key) is str else None
+            if left < 0 or below is None:
                 return -1
-            labels, texts = self._labels, self.texts
-            for key, item in value.items():
-                label_below = labels.get(key)
-                if label_below is None or type(key) is not str:
-                    return -1
-                kind = type(item)
-                if kind is str:
-                    if item not in texts[label_below]:
-                        return -1
-                elif kind is int or kind is float:
-                    if not -_LARGEST_NUMBER < item < _LARGEST_NUMBER:
-                        return -1
-                elif item is not None and kind is not bool:
-                    left = self.leaves(item, left, label_below, depth + 1)
-                    if left < 0:
-                        return -1
-            return left
-        if kind is list or kind is tuple:
-            left -= len(value)
-            if left < 0 or depth > _DEEPEST:
+            left = look_through(labels, texts, item, left, below, depth + 1)
+        return left
+    if kind is list or kind is tuple:
+        left -= len(value)
+        if depth > _DEEPEST:
+            return -1
+        for item in value:
+            if left < 0:
                 return -1
-            for item in value:
-                left = self.leaves(item, left, label, depth + 1)
-                if left < 0:
-                    return -1
-            return left
-        if kind is str:
-            return left if value in self.texts[label] else -1
-        if kind is int or kind is float:
-            return left if -_LARGEST_NUMBER < value < _LARGEST_NUMBER else -1
-        return left if value is None or kind is bool else -1
+            left = look_through(labels, texts, item, left, label, depth + 1)
+        return left
+    return -1
+
+
+_leaves: Callable[[dict[str, str], dict[str, set[str]], Any, int, str], int] = (
+    look_through if hot is None else hot.leaves
+)
