@@ -134,7 +134,7 @@ def test_what_is_compiled_knows_what_its_original_knows(seen: list[Any], value: 
         masker.value(one)
     known = masker._known
     for label in ("", "phone: ", "no key has it: "):
-        original = look_through(known._labels, known.texts, value, left, label)
+        original = look_through(known.labels, known.texts, value, left, label)
         assert max(known.leaves(value, left, label), -1) == max(original, -1)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import attrs
+import orjson
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.delivery.text import to_json
 from tracing_proxies.failures import contain
 from tracing_proxies.masking import Masker, markers
@@ -51,8 +54,11 @@ class Preparer:
     def __init__(self, masker: Masker, service: ServiceNames, withheld: frozenset[str] = frozenset()) -> None:
         self._masker = masker
         self._withheld = withheld
+        self._finish: Callable[..., Observation | None] = _leave_all if withheld else _compiled
         self._service_name = service.name
         self._service_fields = (service.environment, service.release, service.version)
+        self._service = (*self._service_fields, service.name)
+        self._known = masker.known
         # Names come again and again; what masking leaves alone is known by a look-up (0.04 us, not 0.5).
         self._clean_names: set[str] = set()
         self._clean_tags: set[tuple[str, ...]] = set()
@@ -68,7 +74,8 @@ class Preparer:
             The observation; None if sampling or ``min_duration`` leaves the span out.
         """
         if span.prepared is None and not span.dropped:
-            span.prepared = self._prepare(span)
+            found = self._finish(span, self._clean_names, self._known, self._masker.value, self._service)
+            span.prepared = self._prepare(span) if found is None else found
         prepared: Observation | None = span.prepared
         return prepared
 
@@ -147,6 +154,18 @@ class Preparer:
                 self._clean_names.clear()
             self._clean_names.add(name)
         return masked
+
+
+def _leave_all(*span: Any) -> Observation | None:
+    return None
+
+
+_compiled: Callable[..., Observation | None] = _leave_all
+"""Prepares the spans that most are; None for others."""
+
+if hot is not None:
+    _compiled = hot.prepare
+    hot.bind_prepare({"Observation": Observation, "NOTHING": NOTHING, "dumps": orjson.dumps, "to_json": to_json})
 
 
 def _input_of(span: Span) -> Any:

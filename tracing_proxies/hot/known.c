@@ -3,6 +3,7 @@
 
 #define LARGEST_NUMBER 1e6
 #define DEEPEST 16
+#define MOST_LOOKED_AT 2000
 
 static inline int
 is_small(PyObject *number)
@@ -52,6 +53,13 @@ leaves(PyObject *labels, PyObject *texts, PyObject *value, Py_ssize_t left, PyOb
         return left;
     }
     return -1;
+}
+
+/* The same of a value without a label; `known` are the labels and the texts. */
+Py_ssize_t
+hot_look_through(PyObject *known, PyObject *value)
+{
+    return leaves(PyTuple_GET_ITEM(known, 0), PyTuple_GET_ITEM(known, 1), value, MOST_LOOKED_AT, hot.empty, 0);
 }
 
 /* leaves(labels, texts, value, left, label) */

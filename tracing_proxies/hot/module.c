@@ -97,6 +97,17 @@ bind_capture(PyObject *module, PyObject *parts)
 }
 
 static PyObject *
+bind_prepare(PyObject *module, PyObject *parts)
+{
+    if (!PyDict_Check(parts)) {
+        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+        return NULL;
+    }
+    LENT_TO_PREPARE(TAKE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 snapshot(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *limits = nargs == 2 ? args[1] : hot.default_limits;
@@ -153,6 +164,8 @@ static PyMethodDef methods[] = {
     {"in_steps", (PyCFunction)(void (*)(void))hot_in_steps, METH_FASTCALL, "As `run_in_steps`."},
     {"generator_step", (PyCFunction)(void (*)(void))hot_generator_step, METH_FASTCALL, "As `_Step`."},
     {"leaves", (PyCFunction)(void (*)(void))hot_leaves, METH_FASTCALL, "As `Known.leaves`."},
+    {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
+    {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_capture", bind_capture, METH_O, "Take what captures need."},
     {"snapshot", (PyCFunction)(void (*)(void))snapshot, METH_FASTCALL, "As `take_snapshot`."},
     {"flat_copy", (PyCFunction)(void (*)(void))flat_copy, METH_FASTCALL, "As `flat_copy`."},

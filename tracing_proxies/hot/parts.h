@@ -40,6 +40,7 @@ typedef struct {
     S(Recipe, never) S(Recipe, is_plain) S(Recipe, counts_alone) S(Recipe, fold) S(Recipe, nested) S(Recipe, library)  \
     S(Recipe, constant_name) S(Recipe, observation) S(Recipe, capture_input) S(Recipe, capture_output)                 \
     S(Recipe, limits) S(Recipe, tally) S(Recipe, bind) S(Recipe, room) S(Recipe, function) S(Recipe, error_when)       \
+    S(Recipe, names) S(Recipe, masking)                                                                                \
     S(Recorder, tail) S(Recorder, forced) S(Recorder, observers) S(Recorder, traces) S(Recorder, open)                 \
     S(Recorder, patience) S(Recorder, emit)                                                                            \
     S(Tally, _pending) S(Tally, slow) S(Tally, seen) S(Tally, has_namesakes)                                           \
@@ -62,6 +63,8 @@ typedef struct {
     L(learned) L(textual) L(enumeration) L(take_snapshot) L(default_limits) L(left_out) L(too_deep) L(cycle)           \
     L(cut_text) L(note_rest)
 
+#define LENT_TO_PREPARE(L) L(Observation) L(NOTHING) L(dumps) L(to_json)
+
 #define AS_OFFSET(class, name) Py_ssize_t class##_##name;
 #define AS_CLASS(name) PyTypeObject *name;
 #define CLASSES(C) C(WovenFunction) C(JoinPoint) C(Recipe) C(Recorder) C(Tally) C(Tail) C(Held) C(Span) C(Trace)
@@ -75,6 +78,7 @@ typedef struct {
     LENT(AS_LENT)
     LENT_TO_STEPS(AS_LENT)
     LENT_TO_CAPTURE(AS_LENT)
+    LENT_TO_PREPARE(AS_LENT)
     int bound;
 } Hot;
 
@@ -141,6 +145,10 @@ PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t
 
 /* known.c */
 PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+Py_ssize_t hot_look_through(PyObject *known, PyObject *value);
+
+/* prepare.c */
+PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* module.c */
 int hot_contain(const char *reason);

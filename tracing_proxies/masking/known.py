@@ -32,16 +32,17 @@ class Known:
 
     Attributes:
         keys: what becomes of the entries under a key, where nothing but the key decides on that.
+        labels: what the values under the keys are labelled that change nothing.
         texts: those that are left alone, by what they are labelled; most have no label.
         repeats: what has become of others.
     """
 
-    __slots__ = ("_characters", "_count", "_labels", "keys", "repeats", "texts")
+    __slots__ = ("_characters", "_count", "keys", "labels", "repeats", "texts")
 
     def __init__(self) -> None:
         self.keys: dict[str, KnownKey] = {}
         self.texts: dict[str, set[str]] = {"": set()}
-        self._labels: dict[str, str] = {}  # of the keys that change nothing
+        self.labels: dict[str, str] = {}
         self._count = self._characters = 0
         self.repeats = Repeats()
 
@@ -52,7 +53,7 @@ class Known:
             new_key, strategy, label = known
             self.texts.setdefault(label, set())
             if new_key == key and not strategy:
-                self._labels[key] = label
+                self.labels[key] = label
 
     def learn_text(self, text: str, label: str) -> None:
         """Remember a text that was left alone under a label."""
@@ -77,7 +78,7 @@ class Known:
         Returns:
             How many of these are left; a negative number if something in it has to be masked, or looked at closely.
         """
-        return _leaves(self._labels, self.texts, value, left, label)
+        return _leaves(self.labels, self.texts, value, left, label)
 
 
 def look_through(

@@ -49,6 +49,7 @@ class Recipe:
         "level",
         "library",
         "limits",
+        "masking",
         "metadata",
         "min_duration",
         "model",
@@ -84,6 +85,7 @@ class Recipe:
         tally: Tally | None = None,
     ) -> None:
         self.policy = policy
+        self.masking = policy.masking
         self.tally = Tally() if tally is None else tally
         self.count = self.tally.count
         self.library = library
