@@ -170,8 +170,10 @@ def read_flow(connection: sqlite3.Connection, selection: Selection, *, budget: f
     end = time.perf_counter() + budget
     graph, cursor = Graph(by_source=not selection.name), ""
     while cursor is not None and graph.traces < _MOST_TRACES and graph.spans < _MOST_SPANS:
-        page = read_page(connection, selection, cursor, size=_AT_ONCE, budget=budget)
+        page = read_page(connection, selection, cursor, size=_AT_ONCE, budget=end - time.perf_counter())
         for trace in page["traces"]:
+            if graph.traces and time.perf_counter() >= end:
+                return {**graph.plain(), "complete": False}
             if trace["spans"] > 1:  # an event alone has no flow
                 graph.add(read_spans(connection, trace["id"]))
         cursor = page["cursor"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tracing_proxies.delivery.sinks import local_fork
+from tracing_proxies.delivery.sinks.local_calls import CallMinute, keep_calls
 from tracing_proxies.delivery.sinks.local_retention import delete_older_than, give_back, shrink_to, wipe
 from tracing_proxies.delivery.sinks.local_schema import COLUMNS, StoreRefused, open_store
 from tracing_proxies.delivery.sinks.protocol import Health, Outcome
@@ -79,6 +80,7 @@ class LocalSink:
         self._health = Health()
         self._next_age_check = 0.0
         self._next_size_check = 0.0
+        self._closed = False
         local_fork.guard(self)
 
     def __repr__(self) -> str:
@@ -92,6 +94,22 @@ class LocalSink:
         """Write the batch in one transaction; a full, locked or refused file leaves it all remaining."""
         with self.lock:
             return self._write(batch)
+
+    def keep(self, minute: CallMinute) -> bool:
+        """Write down what was counted of calls, recorded or not.
+
+        Returns:
+            Whether that could be done; what has come since can be told together with it the next time.
+        """
+        with self.lock:
+            try:
+                keep_calls(self._open(), minute)
+                return True
+            except (StoreRefused, sqlite3.Error, OSError):
+                return False  # the spans that the file does not take either say why
+            finally:
+                if self._closed:
+                    self.release()
 
     def tend(self) -> float | None:
         """Delete what has become too old though nothing new is written.
@@ -109,6 +127,7 @@ class LocalSink:
     def close(self) -> None:
         """Close the database."""
         with self.lock:
+            self._closed = True
             self.release()
 
     def release(self) -> None:

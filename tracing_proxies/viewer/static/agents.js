@@ -2,26 +2,41 @@
 
 async function showAgents(main, parameters, page) {
   const found = await page.source.get("agents", asked(parameters)).catch(nothingMissing({ agents: [] }));
-  main.append(el("div", { class: "head" }, el("h1", {}, "Agents"), el("p", { class: "found" }, found.agents.length ? basis(found) : "")));
+  main.append(el("div", { class: "head" }, el("h1", {}, "Agents"), el("p", { class: "found" }, found.agents.length ? basis({ ...found, live: page.source.live }) : "")));
   if (page.source.live) main.append(periodForm(parameters, (changed) => page.go("agents", changed)));
   if (!found.agents.length) main.append(state("No agent was called in this time", "Choose a longer time, or give your agents `role: agent` in the registry."));
   else main.append(el("div", { class: "cards" }, found.agents.map((agent) => agentCard(agent, found, page))));
   return {};
 }
 
+const BASES = {
+  exact: "Exact counts of every call, recorded or not, by whole minutes.",
+  each: "Every call was recorded and counts once.",
+  weights: "≈ Estimated from recorded calls, each with its sampling weight.",
+  mixed: "Exact counts of every call where there are some; ≈ else estimated by sampling weights.",
+};
+
+/* What the figures rest on, in words. */
 function basis(found) {
+  const bases = [...new Set(found.agents.map((agent) => agent.basis))];
   return [
     moment(found.since, true), " to ", moment(found.until, true), ". ",
-    found.weighted ? "Sampled calls count with their weights. " : "No call stands for others: each counts once. ",
-    found.complete ? "" : "Figures are those of the newest 4,000 calls. ",
-    found.compared ? "Small figures: change against the time before." : "",
+    BASES[bases.length === 1 ? bases[0] : "mixed"],
+    found.live ? "" : bases.includes("exact") ? " They are of all calls of that time, in the report or not." : "",
+    found.complete ? "" : [" Confidence, tools", bases.includes("exact") ? "" : " and all other figures", " are those of the newest 2,000 recorded calls, since ", moment(found.begins, true), "."],
+    found.compared ? " Small figures: change against the time before." : "",
   ];
+}
+
+/* Figures that are no count of every call are marked. */
+function estimate(calls) {
+  return calls.basis === "weights" ? el("span", { class: "estimate", title: "estimated: recorded calls, each with its sampling weight" }, "≈", hidden(" about ")) : null;
 }
 
 function agentCard(agent, found, page) {
   const before = agent.before;
   const change = (now, then, worse) => {
-    if (!found.compared) return null;
+    if (!agent.compared) return null;
     if (then === undefined || then === null) return el("span", { class: "change" }, "none before");
     if (!then) return now ? el("span", { class: "change" }, "from 0") : el("span", { class: "change" }, "same");
     const percent = Math.round((100 * (now - then)) / then);
@@ -36,7 +51,7 @@ function agentCard(agent, found, page) {
     el(
       "dl",
       { class: "figures" },
-      figure("Calls", count(agent.calls), change(agent.calls, before && before.calls, 0)),
+      figure("Calls", [estimate(agent), count(agent.calls)], change(agent.calls, before && before.calls, 0)),
       figure("Per minute", count(agent.per_minute), null),
       figure("Succeeded", el("span", { class: agent.failed ? "bad" : "" }, share(agent.calls - agent.failed, agent.calls)), change(well(agent), before && well(before), -1)),
       figure("Median", duration(agent.p50), change(agent.p50, before && before.p50, 1)),
@@ -78,7 +93,7 @@ function toolTable(agent) {
       "table",
       { class: "plain" },
       el("thead", {}, el("tr", {}, ["Tool", "Calls", "Failed", "Median", "95 %"].map((text, at) => el("th", { scope: "col", class: at ? "number" : "" }, text)))),
-      el("tbody", {}, agent.tools.map((tool) => el("tr", {}, el("td", {}, el("span", { class: "with-bar" }, tool.name, el("span", { class: "bar kind-tool", style: { width: (100 * tool.calls) / most + "%" } }))), el("td", { class: "number" }, count(tool.calls)), el("td", { class: "number" + (tool.failed ? " bad" : "") }, share(tool.failed, tool.calls)), el("td", { class: "number" }, duration(tool.p50)), el("td", { class: "number" }, duration(tool.p95))))),
+      el("tbody", {}, agent.tools.map((tool) => el("tr", {}, el("td", {}, el("span", { class: "with-bar" }, tool.name, el("span", { class: "bar kind-tool", style: { width: (100 * tool.calls) / most + "%" } }))), el("td", { class: "number" }, estimate(tool), count(tool.calls)), el("td", { class: "number" + (tool.failed ? " bad" : "") }, share(tool.failed, tool.calls)), el("td", { class: "number" }, duration(tool.p50)), el("td", { class: "number" }, duration(tool.p95))))),
     ),
   );
 }
