@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -256,8 +257,52 @@ def test_what_lies_in_a_lane_of_a_perfetto_file_is_nested(connection: sqlite3.Co
     for workflow in filled.workflows[:40]:
         spans = read_spans(connection, workflow.trace_id)
         assert_nested(spans, place_in_lanes(spans))
-    events = json.loads(write_perfetto({workflow.trace_id: spans}))["traceEvents"]
-    assert sum(event["ph"] == "X" for event in events) == len(spans)
+
+
+PERFETTO = {
+    "type": "object",
+    "required": ["traceEvents", "displayTimeUnit"],
+    "properties": {
+        "displayTimeUnit": {"enum": ["ms", "ns"]},
+        "traceEvents": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["ph", "name", "pid", "tid", "args"],
+                "properties": {
+                    "ph": {"enum": ["X", "M"]},
+                    "name": {"type": "string"},
+                    "pid": {"type": "integer"},
+                    "tid": {"type": "integer"},
+                    "args": {"type": "object"},
+                },
+                "if": {"properties": {"ph": {"const": "X"}}},
+                "then": {
+                    "required": ["ts", "dur", "cat"],
+                    "properties": {"ts": {"type": "number", "minimum": 0}, "dur": {"type": "number", "minimum": 0}},
+                },
+                "else": {"properties": {"name": {"enum": ["process_name", "thread_name"]}}},
+            },
+        },
+    },
+}
+"""The part of Chrome's trace event format that is written (docs.google.com, "Trace Event Format")."""
+
+
+def test_a_perfetto_file_keeps_to_its_format_and_nanoseconds_as_they_are(
+    connection: sqlite3.Connection, filled: Filled
+) -> None:
+    traces = {w.trace_id: read_spans(connection, w.trace_id) for w in filled.workflows[:3]}
+    document = json.loads(write_perfetto(traces))
+    jsonschema.Draft202012Validator(PERFETTO).validate(document)
+    drawn = {event["args"]["span_id"]: event for event in document["traceEvents"] if event["ph"] == "X"}
+    spans = [span for found in traces.values() for span in found]
+    begin = min(span.start for span in spans)
+    assert len(drawn) == len(spans)
+    for span in spans:
+        event = drawn[span.id]
+        assert round(event["ts"] * 1e3) == span.start - begin
+        assert round((event["ts"] + event["dur"]) * 1e3) == span.end - begin
 
 
 @given(trees())

@@ -79,6 +79,7 @@ class SpanContents:
         self._clock = clock
         self._exemplars: dict[str, tuple[str, str, int, int]] = {}
         self._names: set[CallName] = set()
+        self._delegating: set[str] = set()
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -94,7 +95,10 @@ class SpanContents:
         def prepare_and_read(span: Span) -> Observation | None:
             found = prepare(span)
             if found is not None:
-                self.read(found, span.recipe.tally.target)
+                recipe = span.recipe
+                if recipe.delegate is not None:
+                    self._delegating.add(recipe.tally.target)
+                self.read(found, recipe.tally.target)
             return found
 
         return prepare_and_read
@@ -194,7 +198,8 @@ class SpanContents:
 
     def _note(self, target: str, kind: str, name: str, *, within: bool) -> None:
         if len(self._names) < _MOST_NAMES:
-            self._names.add(CallName(target, kind, name, within))
+            # What hands its span over to another target's rule is counted there as well.
+            self._names.add(CallName(target, kind, name, within or target in self._delegating))
 
     def _end_coordination(self, span: Observation, below: _Below, weight: float, taken: int) -> None:
         # Of a trace of which only errors are left it is not known when its agents were at work.

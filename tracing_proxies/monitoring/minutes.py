@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 import attrs
@@ -101,7 +101,7 @@ class Minutes:
         return more
 
     def _told(self) -> CallMinute:
-        names = [name for name in self._names() if name.target in self._sums]
+        names = list(self._find_names())
         # There are few agents and many tools: how tools' durations are spread would be most of what is written.
         agents = {name.target for name in names if name.type == "agent"}
         sums = [
@@ -109,6 +109,16 @@ class Minutes:
             for target, one in self._sums.items()
         ]
         return CallMinute(self._began, self._process, sums, names)
+
+    def _find_names(self) -> Iterator[CallName]:
+        known = [name for name in self._names() if name.target in self._sums]
+        yield from known
+        # Spans of some tools are a framework's, which has handed them over: these tell what the tool itself is called.
+        handed_over = {name.name for name in known if name.type == "tool" and name.within}
+        named = {name.target for name in known}
+        for target, name, kind in self._seen:
+            if kind == "tool" and name in handed_over and target in self._sums and target not in named:
+                yield CallName(target, kind, name, within=False)
 
 
 def _whole(sizes: Distribution) -> dict[int, int]:

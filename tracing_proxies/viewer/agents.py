@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
@@ -111,6 +111,9 @@ def read_agents(
         recorded, exact = calls.get(name, _Calls()), counted.get(("agent", name))
         figures = recorded.plain(exact)
         then = before.get(name, _Calls()).plain(counted_before.get(("agent", name)))
+        for tool in tools.get(name, ()):
+            if tool["basis"] == "each" and figures["calls"] > figures["seen"]:
+                tool["basis"] = "weights"  # of an agent that was not always recorded, its tools were not either
         agents.append(
             {
                 "name": name,
@@ -176,16 +179,30 @@ def _read_tools(
     tools: dict[tuple[str | None, str], _Calls] = defaultdict(_Calls)
     for row in connection.execute(_TOOLS, (since, until)):
         tools[row["agent"], row["name"]].add(row)
-    users = Counter(tool for _, tool in tools)
+    by_tool: dict[str, list[_Calls]] = defaultdict(list)
+    for (_, tool), found in tools.items():
+        by_tool[tool].append(found)
     by_agent: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for (agent, tool), found in tools.items():
         if agent is not None:
-            # What is counted is not by agent: it is an agent's own if nobody else has used it.
-            exact = counted.get(("tool", tool)) if users[tool] == 1 else None
-            by_agent[agent].append({"name": tool, **found.plain(exact)})
+            by_agent[agent].append({"name": tool, **_share(found, by_tool[tool], counted.get(("tool", tool)))})
     for found_tools in by_agent.values():
         found_tools.sort(key=lambda tool: (-tool["calls"], tool["name"]))
     return by_agent
+
+
+def _share(used: _Calls, by_all: Sequence[_Calls], counted: Calls | None) -> dict[str, Any]:
+    """Return the figures of a tool in one agent's hands: what is counted is not by agent.
+
+    Args:
+        by_all: its recorded calls, by all who have used it.
+    """
+    figures = used.plain(counted if len(by_all) == 1 else None)
+    if len(by_all) == 1 or counted is None or counted.calls <= sum(len(one.durations) for one in by_all):
+        return figures
+    calls, failed = sum(one.weight for one in by_all), sum(one.failed for one in by_all)
+    shares = {"calls": counted.calls * used.weight / calls, "failed": counted.failed * used.failed / (failed or 1)}
+    return {**figures, "basis": "weights", **shares}
 
 
 def _weighted(ordered: Sequence[tuple[int, float]], share: float) -> float:

@@ -18,12 +18,13 @@ const BASES = {
 
 /* What the figures rest on, in words. */
 function basis(found) {
-  const bases = [...new Set(found.agents.map((agent) => agent.basis))];
+  const bases = new Set(found.agents.flatMap((agent) => [agent, ...agent.tools]).map((calls) => calls.basis));
+  const exact = bases.has("exact");
   return [
     moment(found.since, true), " to ", moment(found.until, true), ". ",
-    BASES[bases.length === 1 ? bases[0] : "mixed"],
-    found.live ? "" : bases.includes("exact") ? " They are of all calls of that time, in the report or not." : "",
-    found.complete ? "" : [" Confidence, tools", bases.includes("exact") ? "" : " and all other figures", " are those of the newest 2,000 recorded calls, since ", moment(found.begins, true), "."],
+    BASES[exact ? (bases.has("weights") ? "mixed" : "exact") : bases.has("weights") ? "weights" : "each"],
+    found.live ? "" : exact ? " They are of all calls of that time, in the report or not." : "",
+    found.complete ? "" : [" Confidence, tools", exact ? "" : " and all other figures", " are those of the newest 2,000 recorded calls, since ", moment(found.begins, true), "."],
     found.compared ? " Small figures: change against the time before." : "",
   ];
 }
@@ -47,7 +48,7 @@ function agentCard(agent, found, page) {
   return el(
     "article",
     { class: "card", "aria-label": agent.name },
-    el("h2", {}, chip("agent"), " ", el("a", { href: address("traces", { agent: agent.name }) }, agent.name)),
+    el("h2", {}, chip("agent"), " ", el("a", { href: address("traces", { agent: agent.name }) }, breakable(agent.name))),
     el(
       "dl",
       { class: "figures" },
@@ -84,16 +85,27 @@ function confidenceChart(agent) {
 }
 
 function toolTable(agent) {
-  if (!agent.tools.length) return el("p", { class: "sub" }, "It used no tool.");
+  if (!agent.tools.length) return el("p", { class: "sub" }, agent.seen ? "It used no tool." : "Which tools it used was not recorded.");
   const most = Math.max(...agent.tools.map((tool) => tool.calls));
+  const figure = (name, ...children) => el("td", { role: "cell", class: "number" + name }, ...children);
+  const row = (tool) =>
+    el(
+      "tr",
+      { role: "row" },
+      el("td", { role: "cell" }, el("span", { class: "with-bar" }, breakable(tool.name), el("span", { class: "bar kind-tool", style: { width: (100 * tool.calls) / most + "%" } }))),
+      figure("", estimate(tool), count(tool.calls)),
+      figure(tool.failed ? " bad" : "", share(tool.failed, tool.calls)),
+      figure("", duration(tool.p50)),
+      figure("", duration(tool.p95)),
+    );
   return el(
     "div",
     { class: "wide-table", tabindex: "0", role: "region", "aria-label": "Tools of " + agent.name },
     el(
       "table",
-      { class: "plain" },
-      el("thead", {}, el("tr", {}, ["Tool", "Calls", "Failed", "Median", "95 %"].map((text, at) => el("th", { scope: "col", class: at ? "number" : "" }, text)))),
-      el("tbody", {}, agent.tools.map((tool) => el("tr", {}, el("td", {}, el("span", { class: "with-bar" }, tool.name, el("span", { class: "bar kind-tool", style: { width: (100 * tool.calls) / most + "%" } }))), el("td", { class: "number" }, estimate(tool), count(tool.calls)), el("td", { class: "number" + (tool.failed ? " bad" : "") }, share(tool.failed, tool.calls)), el("td", { class: "number" }, duration(tool.p50)), el("td", { class: "number" }, duration(tool.p95))))),
+      { class: "plain", role: "table" },
+      el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ["Tool", "Calls", "Failed", "Median", "95 %"].map((text, at) => el("th", { role: "columnheader", scope: "col", class: at ? "number" : "" }, text)))),
+      el("tbody", { role: "rowgroup" }, agent.tools.map(row)),
     ),
   );
 }

@@ -93,7 +93,7 @@ function edgeTable(graph) {
       "table",
       { class: "plain" },
       el("thead", {}, el("tr", {}, ["From", "To", "Message", "Times", "Failed", "Median", "95 % within"].map((text, at) => el("th", { scope: "col", class: at > 2 ? "number" : "" }, text)))),
-      el("tbody", {}, rows.map((edge) => el("tr", {}, el("td", {}, names.get(edge.source)), el("td", {}, names.get(edge.target)), el("td", {}, edge.label), el("td", { class: "number" }, count(edge.count)), el("td", { class: "number" + (edge.errors ? " bad" : "") }, share(edge.errors, edge.count)), el("td", { class: "number" }, duration(edge.p50)), el("td", { class: "number" }, duration(edge.p95))))),
+      el("tbody", {}, rows.map((edge) => el("tr", {}, el("td", {}, breakable(names.get(edge.source))), el("td", {}, breakable(names.get(edge.target))), el("td", {}, edge.label), el("td", { class: "number" }, count(edge.count)), el("td", { class: "number" + (edge.errors ? " bad" : "") }, share(edge.errors, edge.count)), el("td", { class: "number" }, duration(edge.p50)), el("td", { class: "number" }, duration(edge.p95))))),
     ),
     rest > 0 ? el("p", { class: "sub" }, "and " + count(rest) + " more, less frequent") : null,
   );
