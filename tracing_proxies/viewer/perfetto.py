@@ -31,8 +31,13 @@ def write_perfetto(traces: Mapping[str, Sequence[Brief]]) -> str:
             told = {"name": "in turn" if lane == 0 else f"side by side {lane}"}
             events.append({"ph": "M", "name": "thread_name", "pid": number, "tid": lane, "args": told})
         for span, lane in zip(spans, lanes, strict=True):
-            known = {"level": span.level, "message": span.message, "decision": span.decision, "model": span.model}
-            known |= {"confidence": span.confidence}
+            known = {
+                "level": span.level,
+                "message": span.message,
+                "decision": span.decision,
+                "model": span.model,
+                "confidence": span.confidence,
+            }
             events.append(
                 {
                     "ph": "X",
