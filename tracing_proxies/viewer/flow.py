@@ -162,7 +162,7 @@ def read_flow(connection: sqlite3.Connection, selection: Selection, *, budget: f
     Triggers of the same source are one node, unless the selection is of one trigger.
 
     Args:
-        budget: seconds after which no more traces are read.
+        budget: seconds after which no more traces are looked for; the first 25 are drawn in any case.
 
     Returns:
         The graph in plain values; ``complete`` says whether the selection holds no more.
@@ -172,7 +172,7 @@ def read_flow(connection: sqlite3.Connection, selection: Selection, *, budget: f
     while cursor is not None and graph.traces < _MOST_TRACES and graph.spans < _MOST_SPANS:
         page = read_page(connection, selection, cursor, size=_AT_ONCE, budget=end - time.perf_counter())
         for trace in page["traces"]:
-            if graph.traces and time.perf_counter() >= end:
+            if graph.traces and graph.spans + trace["spans"] > _MOST_SPANS:
                 return {**graph.plain(), "complete": False}
             if trace["spans"] > 1:  # an event alone has no flow
                 graph.add(read_spans(connection, trace["id"]))

@@ -2,8 +2,8 @@
 
 const MOST_ROWS = 500;
 const NODE_HEIGHT = 46;
-const LETTER = 7.2;
-const SMALL_LETTER = 6;
+const LETTER = 7.7;
+const SMALL_LETTER = 6.1;
 const LONGEST_NAME = 30;
 const LEAST_SCALE = 0.62; // smaller text cannot be read
 

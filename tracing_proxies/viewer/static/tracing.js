@@ -48,6 +48,7 @@ function processCard(process) {
       ["Calls", status.calls && count(status.calls.count) + ", " + count(status.calls.errors) + " failed"],
       ["Alerts", (status.firing || []).length ? el("span", { class: "bad" }, status.firing.map((one) => plainly(one.name || one)).join(", ")) : status.firing ? "none firing" : null],
     ]),
+    process.health && healthOf(process.health),
     status.sampling && sampling(status.sampling),
     status.delivery && ledger(status.delivery),
     status.rules && [el("h3", {}, "Rules"), ruleTable(status.rules)],
@@ -60,6 +61,24 @@ function processCard(process) {
 /* A share of one, in per cent. */
 function percent(part) {
   return part === undefined || part === null ? null : Number((100 * part).toPrecision(2)) + " %";
+}
+
+const SIGNS = { ok: ["✓", "good"], degraded: ["!", "warn"], failing: ["✗", "bad"] };
+
+/* What is not well comes first and is in sight, with what to do; the rest is there for whoever asks. */
+function healthOf(told) {
+  const fine = told.checks.filter((check) => check.state === "ok");
+  const line = (check) => {
+    const [sign, name] = SIGNS[check.state] || SIGNS.failing;
+    return el("li", {}, el("span", { class: name, "aria-hidden": "true" }, sign + " "), hidden(check.state + ": "), el("b", {}, check.name), " " + check.seen, check.todo && el("div", { class: "sub" }, check.todo));
+  };
+  const list = (checks) => el("ul", { class: "checks" }, checks.map(line));
+  const [, name] = SIGNS[told.state] || SIGNS.failing;
+  return section("Health", [
+    el("p", {}, el("span", { class: name }, told.state)),
+    list(told.checks.filter((check) => check.state !== "ok")),
+    fine.length ? el("details", {}, el("summary", {}, plural(fine.length, "check") + (fine.length === 1 ? " is" : " are") + " fine"), list(fine)) : null,
+  ]);
 }
 
 function sampling(told) {
