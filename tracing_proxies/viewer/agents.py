@@ -104,7 +104,7 @@ def read_agents(
     before, all_before, _ = _read_calls(connection, earlier, first) if compare else ({}, True, 0)
     # A stretch that goes on when the time begins belongs to the time, not to what was before.
     counted_before = read_exact(connection, earlier, first, whole=True) if compare else {}
-    tools = _read_tools(connection, begins, until, counted if complete else {})
+    tools = _read_tools(connection, begins, until, counted)
     minutes = {True: _minutes(counted.values(), until, now), False: max((until - begins) / 60e9, 1.0)}
     agents = []
     for name in sorted({*calls, *(name for kind, name in counted if kind == "agent")}):

@@ -24,7 +24,7 @@ function basis(found) {
     moment(found.since, true), " to ", moment(found.until, true), ". ",
     BASES[exact ? (bases.has("weights") ? "mixed" : "exact") : bases.has("weights") ? "weights" : "each"],
     found.live ? "" : exact ? " They are of all calls of that time, in the report or not." : "",
-    found.complete ? "" : [" Confidence, tools", exact ? "" : " and all other figures", " are those of the newest 2,000 recorded calls, since ", moment(found.begins, true), "."],
+    found.complete ? "" : [exact ? " Confidence and tools' durations are those" : " All figures are those", " of the newest 2,000 recorded calls, since ", moment(found.begins, true), "."],
     found.compared ? " Small figures: change against the time before." : "",
   ];
 }
