@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
             status, reply = 0, None
         else:
             status, reply = answer(self.state, "POST", self.path, raw, self._unauthorised())
-        note = {"status": status, "time": time.time()}
+        note = {"status": status, "time": time.time(), "connection": self.client_address[1]}
         with self.state.lock:
             self.state.score_requests.append(note)
         if fault.get("hang"):

@@ -20,6 +20,7 @@ from tracing_proxies.viewer.tree import plain
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.KEEP: "=", Action.LEAVE: "!", Action.DELETE: "-"}
 _MARKS = {Verdict.FILLED: "✓", Verdict.EMPTY: "○", Verdict.REFUSED: "✗"}
+_PRICELESS = "; a model costs nothing until the server is told its price"
 
 _registry = click.option("--registry", type=click.Path(path_type=Path), help="The registry; else the next one upwards.")
 _folder = click.option(
@@ -137,5 +138,5 @@ def _shown(result: Checked) -> str:
     rows = sum(any(row.get(name) for name in result.metrics) for row in result.rows)
     told = result.reason or f"{rows} row{'' if rows == 1 else 's'}"
     if result.verdict is Verdict.EMPTY:
-        told = "nothing"
+        told = "nothing" + (_PRICELESS if all("Cost" in name for name in result.metrics) else "")
     return f"{_MARKS[result.verdict]} {result.key:<28} {result.name}: {told}"
