@@ -90,7 +90,7 @@ class Runtime:
             self._describe_registry,
             exporter,
         )
-        self.watch = Watch(registry, environ, self.monitor.collector, self.status)
+        self.watch = Watch(registry, environ, self.monitor.collector, self.status, self.monitor.join)
         self.monitor.server.routes.update(self.watch.routes())
         listeners.attach(self.recorder)
         debugging.begin(environ)
