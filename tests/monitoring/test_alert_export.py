@@ -76,6 +76,9 @@ COUNTERS: Levels = {
     f'tracing_proxies_call_duration_seconds_bucket{{{AGENT},le="5.0"}}': (30, 30, 30),
     f'tracing_proxies_call_duration_seconds_bucket{{{AGENT},le="+Inf"}}': (30, 30, 30),
     f'tracing_proxies_spans_total{{sink="langfuse",fate="delivered",reason="",{LABELS}}}': (30, 30, 30),
+    f"tracing_proxies_spans_recorded_total{{{LABELS}}}": (300, 300, 300),
+    f"tracing_proxies_caller_cost_seconds_count{{{LABELS}}}": (1, 1, 1),
+    f"tracing_proxies_caller_cost_seconds_sum{{{LABELS}}}": (0.0001, 0.0001, 0.0001),
 }
 GAUGES: Levels = {
     f'tracing_proxies_sink_healthy{{sink="langfuse",{LABELS}}}': (1, 1, 1),
@@ -84,14 +87,17 @@ GAUGES: Levels = {
     f'tracing_proxies_spool_max_bytes{{sink="langfuse",{LABELS}}}': (1_000, 1_000, 1_000),
     f"tracing_proxies_sampling_step{{{LABELS}}}": (0, 0, 0),
     f"tracing_proxies_on{{{LABELS}}}": (1, 1, 1),
+    f'tracing_proxies_clock_skew_seconds{{sink="langfuse",{LABELS}}}': (0.5, 0.5, 0.5),
 }
 HELD_UP = f'tracing_proxies_calls_held_up_total{{target="shop:Agent.run",{LABELS}}}'
 DROPPED = f'tracing_proxies_spans_total{{sink="langfuse",fate="dropped",reason="rejected",{LABELS}}}'
 FAULTS: dict[str, tuple[Levels, Levels, str]] = {
     "tracing_overhead": ({HELD_UP: (-1, 0.1, 0)}, {}, 'target="shop:Agent.run"'),
+    "agent_overhead": ({list(COUNTERS)[-1]: (0.0001, 0.05, 0.0001)}, {}, ""),
     "trace_success": ({DROPPED: (-1, 10, 0)}, {}, 'sink="langfuse"'),
     "langfuse_unreachable": ({}, {next(iter(GAUGES)): (1, 0, 1)}, ""),
     "delivery_lag": ({}, {list(GAUGES)[1]: (1, 300, 1)}, ""),
+    "clock_skew": ({}, {list(GAUGES)[-1]: (0.5, 90, 0.5)}, ""),
     "throughput_drop": ({next(iter(COUNTERS)): (30, 20, 30)}, {}, ""),
     "agent_errors": ({list(COUNTERS)[1]: (0.1, 10, 0.1)}, {}, 'target="shop:Agent.run"'),
     "agent_latency": ({list(COUNTERS)[3]: (30, 16, 30)}, {}, 'target="shop:Agent.run"'),
