@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -192,6 +193,17 @@ def test_the_channels_become_receivers_of_an_alertmanager_without_a_secret() -> 
     assert len(routes) == 4 * len(SHIPPED)
     assert [route["continue"] for route in routes[:4]] == [True, True, True, False]
     assert {route["receiver"] for route in routes} == {"ops", "night", "hook", "mail"}
+
+
+@pytest.mark.skipif(shutil.which("amtool") is None, reason="no amtool here: apt-get install prometheus-alertmanager")
+def test_an_alertmanager_takes_the_receivers(tmp_path: Path) -> None:
+    text = alertmanager_file(registry(CHANNELS.lstrip("\n")).alerts, {})
+    # Debian's is 0.25, which takes a webhook's address from no file.
+    (tmp_path / "alertmanager.yml").write_text(re.sub(r"\burl_file: .*", "url: http://desk.example", text))
+    command = ["amtool", "check-config", str(tmp_path / "alertmanager.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "SUCCESS" in done.stdout, done.stderr
+    assert "5 receivers" in done.stdout
 
 
 def test_the_command_writes_both_and_says_where_nothing_is_watched(tmp_path: Path) -> None:

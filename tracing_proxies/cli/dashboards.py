@@ -69,6 +69,8 @@ def sync(registry: Path | None, folder: Path | None, dry_run: bool, prune: bool,
             _tell(step)
     counts = Counter(step.action for step in steps)
     copied = copies(found, steps)
+    left = [] if prune else plan(collection, found, pruning=True, force=force)
+    gone = sum(step.action is Action.DELETE for step in left)
     if as_json:
         told = [_plain_step(step) for step in steps]
         click.echo(json.dumps({"server": client.origin, "dry_run": dry_run, "steps": told, "copies": copied}, indent=2))
@@ -77,6 +79,8 @@ def sync(registry: Path | None, folder: Path | None, dry_run: bool, prune: bool,
             click.echo(plain(f"  a copy of one of these, which is not looked after: {name}"))
         words = ", ".join(f"{counts[action]} {action.value}" for action in Action if counts[action])
         click.echo(f"{client.origin}: {words}" + (" (dry run: nothing was done)" if dry_run else ""))
+        if gone:
+            click.echo(f"{gone} made before and declared no longer: --prune deletes what is left of them.", err=True)
         if counts[Action.LEAVE]:
             click.echo("What was edited by hand is overwritten with --force.", err=True)
     raise SystemExit(1 if counts[Action.LEAVE] else 0)

@@ -100,15 +100,19 @@ def look_at_collector(otlp: OtlpExport, environ: Mapping[str, str]) -> Iterator[
 
 
 def look_at_clock(date: str | None, now: float) -> Iterator[Finding]:
-    """Yield whether our clock and the server's differ.
+    """Yield whether our clock and the server's agree, if it tells its time.
 
     Args:
         date: the server's ``Date`` header.
         now: our own time, in seconds since 1970.
     """
     skew = skew_of(date, now)
-    if skew is not None and abs(skew) > MOST_SKEW:
+    if skew is None:
+        return
+    if abs(skew) > MOST_SKEW:
         yield Finding(WRONG, "clock", *tell_skew(skew))
+    else:
+        yield Finding(FINE, "clock", "This computer's clock and the server's agree.")
 
 
 def look_at_store(path: Path) -> Finding:

@@ -68,10 +68,14 @@ class Watch:
         self._alerting: Alerting | None = None
         self._asks: Probe | None = None
 
+    def mark_logs(self, registry: Registry) -> None:
+        """Have log records carry their ids or not, as a registry says: before anything of ours is logged."""
+        self._ids.follow(registry.logging.trace_ids)
+
     def follow(self, registry: Registry) -> None:
         """Go over to what a registry says of alerts and log records."""
         self._registry = registry
-        self._ids.follow(registry.logging.trace_ids)
+        self.mark_logs(registry)
         if self._asks is not None:
             self._asks.forget()
         if registry.alerts.on:
