@@ -29,11 +29,11 @@ browser:
 		|| [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
 		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
-# Prometheus, for the tests of metrics and alerts, in the same way.
+# Prometheus and its Alertmanager, for the tests of metrics and alerts, in the same way.
 prometheus:
-	@command -v promtool >/dev/null \
+	@{ command -v promtool && command -v amtool; } >/dev/null \
 		|| [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
-		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus; }
+		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager; }
 
 screenshots: $(VENV)/.ready browser  ## take the pictures of the README anew, from a run of the demo
 	$(BIN)/python -m docs.screenshots

@@ -92,9 +92,10 @@ class Runtime:
             exporter,
             lambda: self._stores,
         )
-        self.watch = Watch(registry, environ, self.monitor.collector, self.status)
+        self.watch = Watch(registry, environ, self.monitor.collector, self.status, self.monitor.join)
         self.monitor.server.routes.update(self.watch.routes())
         listeners.attach(self.recorder)
+        self.watch.mark_logs(registry)
         debugging.begin(environ)
         try:
             install_adapters(registry, self.weaver)

@@ -13,7 +13,7 @@ prints its port. ``POST /api/public/otel/v1/traces`` and what `tests.contract.ro
     POST /_test/score_script  the same for the next scores; ``accept`` keeps the score all the same
     POST /_test/rules       {"poison": [names], "max_spans": n, "max_bytes": n, "max_length": n, "always": fault,
                              "scores_always": fault, "lacks": ["unstable", "v2"], "version": text,
-                             "forbidden": message}
+                             "forbidden": message, "clock": seconds that the server's is ahead}
     POST /_test/reset       forgets everything
 
 A fault is an object with one of ``status`` (and ``headers`` and ``body``), ``hang`` (seconds before going on),
@@ -69,6 +69,10 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Write nothing: requests hold credentials."""
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Tell the time, as the rule has it."""
+        return super().date_time_string((timestamp or time.time()) + float(self.state.rules.get("clock", 0)))
+
     def do_GET(self) -> None:
         if self.path == "/_test/counts":
             with self.state.lock:
@@ -119,7 +123,7 @@ class Handler(BaseHTTPRequestHandler):
             status, reply = 0, None
         else:
             status, reply = answer(self.state, "POST", self.path, raw, self._unauthorised())
-        note = {"status": status, "time": time.time()}
+        note = {"status": status, "time": time.time(), "connection": self.client_address[1]}
         with self.state.lock:
             self.state.score_requests.append(note)
         if fault.get("hang"):

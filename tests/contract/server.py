@@ -71,7 +71,7 @@ class ContractServer:
         return self._call("GET", "/_test/scores")["scores"]  # type: ignore[no-any-return]
 
     def score_requests(self) -> list[dict[str, Any]]:
-        """Return a note of each score that was posted: the status that was answered, and when."""
+        """Return a note of each score that was posted: the status that was answered, when, and on which connection."""
         return self._call("GET", "/_test/scores")["requests"]  # type: ignore[no-any-return]
 
     def script_scores(self, faults: list[dict[str, Any]]) -> None:

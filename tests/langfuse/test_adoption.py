@@ -7,6 +7,7 @@ import gc
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -486,7 +487,8 @@ def test_a_client_with_an_exporter_of_its_own_is_left_alone(server: ContractServ
 
 def test_scores_of_the_sdk_arrive_though_version_5_sends_them_in_arrays(server: ContractServer, sdk: Sdk) -> None:
     trace_id = sdk.client.create_trace_id(seed="x")
-    sdk.client.create_score(trace_id=trace_id, name="grade", value=0.5, comment="by anna@example.org", score_id="one")
+    said = {"comment": "by anna@example.org", "timestamp": datetime(2026, 1, 2, 3, 4, 5, 678_000, timezone.utc)}
+    sdk.client.create_score(trace_id=trace_id, name="grade", value=0.5, score_id="one", **said)
     sdk.client.create_score(trace_id=trace_id, name="right", value=1, data_type="BOOLEAN")
     sdk.client.create_score(session_id="s1", name="mood", value="good", data_type="CATEGORICAL")
     assert tracing_proxies.flush(10)
@@ -498,6 +500,7 @@ def test_scores_of_the_sdk_arrive_though_version_5_sends_them_in_arrays(server: 
     }
     assert (found["grade"]["id"], found["grade"]["traceId"]) == ("one", trace_id)
     assert "anna" not in found["grade"]["comment"]
+    assert found["grade"]["timestamp"] == "2026-01-02T03:04:05.678Z"
     assert (found["mood"]["sessionId"], found["mood"]["traceId"]) == ("s1", None)
 
 

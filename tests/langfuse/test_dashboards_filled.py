@@ -1,26 +1,25 @@
-"""After a run of the example every shipped widget shows what the local store holds of the same run."""
+"""After the demo every shipped widget shows what the local store holds of the same run."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.application.conftest import ROOT
-from tests.application.test_traces import COMMAND, launcher
-from tests.application.test_traces import run as run_application
 from tests.contract.asking import call
 from tests.contract.server import ContractServer
+from tests.environment import inherited
 from tests.langfuse.commands import keys, run
 from tests.langfuse.recomputing import Store
 from tracing_proxies.langfuse.dashboards.reading import read_shipped
 
 PRICE = 0.001
-_PATIENCE = 150.0
+PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
 WIDGETS = {f"{board.key}/{widget.key}": widget.body for board in read_shipped().dashboards for widget in board.widgets}
 
 
@@ -28,23 +27,17 @@ class Shown:
     """One run of the example, sent to the server and to a store, and what `dashboards check` said of it afterwards."""
 
     def __init__(self, server: ContractServer, folder: Path) -> None:
-        path = folder / "store" / "traces.db"
-        registry = folder / "registry.yaml"
-        export = f"\nexport: {{ langfuse: {{}}, local: {{ path: {path} }} }}\n"
-        registry.write_text((ROOT / "registry.yaml").read_text() + export)
+        path = folder / "demo.db"
         prices = {"inputPrice": PRICE, "outputPrice": 2 * PRICE}
         call(server, "POST", "/api/public/models", {"modelName": "retail", "matchPattern": "^retail-", **prices})
-        traced = [launcher(), "run", "--registry", str(registry), "--"]
-        variables = {**keys(server), "XDG_STATE_HOME": str(folder / "state")}
-        run_application([*traced, *COMMAND], **variables)
+        demo = [PROGRAM, "demo", "--registry", str(ROOT / "registry.yaml"), "--store", str(path)]
+        environ = {**inherited(), **keys(server), "XDG_STATE_HOME": str(folder / "state")}
+        told = subprocess.run(demo, cwd=folder, env=environ, capture_output=True, text=True, timeout=180)
+        assert told.returncode == 0, told.stderr
         self.store = Store(path, PRICE)
-        earned = len(self.store.scores("scores-numeric"))
-        deadline = time.monotonic() + _PATIENCE
-        # What a busy server has not taken at the exit, the next process sends.
-        complete = (earned, len(self.store.observations))
-        while (len(server.scores()), server.counts()["unique"]) != complete and time.monotonic() < deadline:
-            run_application([*traced, sys.executable, "-c", "import time; time.sleep(4)"], **variables)
-        assert (len(server.scores()), server.counts()["unique"]) == complete
+        spans, scores = len(self.store.observations), len(self.store.scores("scores-numeric"))
+        assert f"sent:   {spans} spans and {scores} scores to {server.url}" in told.stdout
+        assert (server.counts()["unique"], len(server.scores())) == (spans, scores)
         done = run(server, "dashboards", "check", "--json", "--filled", "--since", "1h")
         self.status = done.exit_code
         self.widgets = {widget["key"]: widget for widget in json.loads(done.stdout)["widgets"]}

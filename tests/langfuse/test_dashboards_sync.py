@@ -245,6 +245,8 @@ def test_pruning_deletes_what_is_declared_no_longer_and_nothing_else(server: Con
     declare(shop, CALLS)
     assert sync(server, shop)[1] == Counter(unchanged=1, update=1)  # without --prune both widgets stay where they are
     assert set(places(server)) == {"calls", "errors"}
+    told = run(server, "dashboards", "sync", "--from", shop).output
+    assert "3 made before and declared no longer: --prune deletes what is left of them." in told
     _, actions, steps = sync(server, shop, "--prune")
     assert actions == Counter(unchanged=1, update=1, delete=3)
     assert {step["key"] for step in steps if step["action"] == "delete"} == {"old", "old/calls", "sales/errors"}
@@ -253,6 +255,7 @@ def test_pruning_deletes_what_is_declared_no_longer_and_nothing_else(server: Con
     assert "Old" not in boards(server)
     assert set(places(server)) == {"calls"}
     assert sync(server, shop, "--prune")[1] == Counter(unchanged=2)
+    assert "--prune" not in run(server, "dashboards", "sync", "--from", shop).output
 
 
 def test_pruning_leaves_what_was_edited_by_hand_or_stands_on_somebody_elses_dashboard(

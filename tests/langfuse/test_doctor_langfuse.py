@@ -20,12 +20,20 @@ def findings(server: ContractServer, status: int, **variables: str) -> dict[str,
 def test_a_server_that_is_fine_is_fine_in_every_respect(server: ContractServer) -> None:
     found = findings(server, 0)
     assert {about: level for about, (level, _, _) in found.items()} == dict.fromkeys(
-        ("destination", "version", "project", "ingestion", "write mode", "dashboards"), "fine"
+        ("destination", "clock", "version", "project", "ingestion", "write mode", "dashboards"), "fine"
     )
     assert "version 4.16.0" in found["version"][1]
     assert "'test'" in found["project"][1]
     assert server.observations() == []
     assert "0 wrong, 0 to know" in run(server, "doctor", "--langfuse").output
+
+
+def test_a_clock_that_is_not_the_servers_is_wrong(server: ContractServer) -> None:
+    server.rules(clock=90)
+    level, seen, todo = findings(server, 1)["clock"]
+    assert level == "wrong"
+    assert "behind the server's" in seen
+    assert "NTP" in todo
 
 
 def test_an_older_server_is_told_with_what_it_lacks(server: ContractServer) -> None:
@@ -46,7 +54,7 @@ def test_a_server_that_takes_no_spans_is_wrong(server: ContractServer) -> None:
 
 def test_wrong_keys_are_wrong_and_the_rest_is_not_asked(server: ContractServer) -> None:
     found = findings(server, 1, LANGFUSE_SECRET_KEY="sk-lf-other-0123456789")
-    assert list(found) == ["destination"]
+    assert list(found) == ["destination", "clock"]
     assert "does not accept the keys" in found["destination"][1]
     assert "sk-lf-other" not in str(found)
 

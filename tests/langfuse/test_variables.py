@@ -26,10 +26,10 @@ KEYS = {
 Activate = Callable[..., None]
 
 
-def show(path: Any, monkeypatch: pytest.MonkeyPatch, **variables: str) -> dict[str, Any]:
+def show(path: Any, monkeypatch: pytest.MonkeyPatch, text: str = "", **variables: str) -> dict[str, Any]:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    path.write_text("version: 1\n")
+    path.write_text(f"version: 1\n{text}")
     shown = CliRunner().invoke(commands, ["config", "show", "--registry", str(path), "--json"], catch_exceptions=False)
     return {entry["key"]: entry["value"] for entry in json.loads(shown.stdout)["values"]}
 
@@ -113,12 +113,31 @@ def test_config_shows_what_comes_of_each(tmp_path: Any, monkeypatch: pytest.Monk
     for variable in VARIABLES:
         if "KEY" in variable.name:
             assert shown[variable.name] == "set"
-        elif variable.reason:
+        elif variable.reason or variable.name == "LANGFUSE_HOST":
             assert "not applicable" in shown[variable.name], variable.name
         else:
             assert "not applicable" not in shown[variable.name], variable.name
     assert shown["LANGFUSE_SAMPLE_RATE"].startswith("0.1 (not applicable: superseded")
+    assert shown["LANGFUSE_HOST"] == "5 (not applicable: LANGFUSE_BASE_URL holds)"
     assert SECRET_KEY not in json.dumps(shown)
+
+
+def test_config_shows_that_the_registry_holds_instead(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "service: { environment: dev }\nexport: { langfuse: { host: http://127.0.0.1:9 } }\n"
+    values = {"LANGFUSE_TRACING_ENVIRONMENT": "stage", "LANGFUSE_RELEASE": "5", "LANGFUSE_BASE_URL": "http://x"}
+    shown = show(tmp_path / "registry.yaml", monkeypatch, text, **values)
+    assert shown["LANGFUSE_TRACING_ENVIRONMENT"] == "stage (not applicable: service.environment holds)"
+    assert shown["LANGFUSE_BASE_URL"] == "http://x (not applicable: export.langfuse.host holds)"
+    assert shown["LANGFUSE_RELEASE"] == "5"
+
+
+def test_the_reason_why_a_variable_does_not_apply_is_not_cut(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "registry.yaml"
+    path.write_text("version: 1\n")
+    monkeypatch.setenv("LANGFUSE_SAMPLE_RATE", "0.1")
+    done = CliRunner().invoke(commands, ["config", "show", "--registry", str(path)])
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("LANGFUSE_SAMPLE_RATE")]
+    assert line.endswith("would be thinned once more by it)")
 
 
 def test_config_shows_what_is_clamped_and_what_cannot_be_read(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,9 @@ COUNTERS: Levels = {
     f'tracing_proxies_call_duration_seconds_bucket{{{AGENT},le="5.0"}}': (30, 30, 30),
     f'tracing_proxies_call_duration_seconds_bucket{{{AGENT},le="+Inf"}}': (30, 30, 30),
     f'tracing_proxies_spans_total{{sink="langfuse",fate="delivered",reason="",{LABELS}}}': (30, 30, 30),
+    f"tracing_proxies_spans_recorded_total{{{LABELS}}}": (300, 300, 300),
+    f"tracing_proxies_caller_cost_seconds_count{{{LABELS}}}": (1, 1, 1),
+    f"tracing_proxies_caller_cost_seconds_sum{{{LABELS}}}": (0.0001, 0.0001, 0.0001),
 }
 GAUGES: Levels = {
     f'tracing_proxies_sink_healthy{{sink="langfuse",{LABELS}}}': (1, 1, 1),
@@ -84,14 +88,17 @@ GAUGES: Levels = {
     f'tracing_proxies_spool_max_bytes{{sink="langfuse",{LABELS}}}': (1_000, 1_000, 1_000),
     f"tracing_proxies_sampling_step{{{LABELS}}}": (0, 0, 0),
     f"tracing_proxies_on{{{LABELS}}}": (1, 1, 1),
+    f'tracing_proxies_clock_skew_seconds{{sink="langfuse",{LABELS}}}': (0.5, 0.5, 0.5),
 }
 HELD_UP = f'tracing_proxies_calls_held_up_total{{target="shop:Agent.run",{LABELS}}}'
 DROPPED = f'tracing_proxies_spans_total{{sink="langfuse",fate="dropped",reason="rejected",{LABELS}}}'
 FAULTS: dict[str, tuple[Levels, Levels, str]] = {
     "tracing_overhead": ({HELD_UP: (-1, 0.1, 0)}, {}, 'target="shop:Agent.run"'),
+    "agent_overhead": ({list(COUNTERS)[-1]: (0.0001, 0.05, 0.0001)}, {}, ""),
     "trace_success": ({DROPPED: (-1, 10, 0)}, {}, 'sink="langfuse"'),
     "langfuse_unreachable": ({}, {next(iter(GAUGES)): (1, 0, 1)}, ""),
     "delivery_lag": ({}, {list(GAUGES)[1]: (1, 300, 1)}, ""),
+    "clock_skew": ({}, {list(GAUGES)[-1]: (0.5, 90, 0.5)}, ""),
     "throughput_drop": ({next(iter(COUNTERS)): (30, 20, 30)}, {}, ""),
     "agent_errors": ({list(COUNTERS)[1]: (0.1, 10, 0.1)}, {}, 'target="shop:Agent.run"'),
     "agent_latency": ({list(COUNTERS)[3]: (30, 16, 30)}, {}, 'target="shop:Agent.run"'),
@@ -186,6 +193,17 @@ def test_the_channels_become_receivers_of_an_alertmanager_without_a_secret() -> 
     assert len(routes) == 4 * len(SHIPPED)
     assert [route["continue"] for route in routes[:4]] == [True, True, True, False]
     assert {route["receiver"] for route in routes} == {"ops", "night", "hook", "mail"}
+
+
+@pytest.mark.skipif(shutil.which("amtool") is None, reason="no amtool here: apt-get install prometheus-alertmanager")
+def test_an_alertmanager_takes_the_receivers(tmp_path: Path) -> None:
+    text = alertmanager_file(registry(CHANNELS.lstrip("\n")).alerts, {})
+    # Debian's is 0.25, which takes a webhook's address from no file.
+    (tmp_path / "alertmanager.yml").write_text(re.sub(r"\burl_file: .*", "url: http://desk.example", text))
+    command = ["amtool", "check-config", str(tmp_path / "alertmanager.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "SUCCESS" in done.stdout, done.stderr
+    assert "5 receivers" in done.stdout
 
 
 def test_the_command_writes_both_and_says_where_nothing_is_watched(tmp_path: Path) -> None:

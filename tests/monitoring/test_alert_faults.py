@@ -16,6 +16,7 @@ import pytest
 import tracing_proxies
 from tests.contract.server import ContractServer, start_server
 from tests.monitoring.virtual import STEP, Clock
+from tracing_proxies import budgeting
 from tracing_proxies.monitoring.alert_measures import Measures
 from tracing_proxies.monitoring.alerts import Alerts
 from tracing_proxies.monitoring.collector import MetricsCollector
@@ -32,12 +33,17 @@ monitoring: {{{{ interval: off }}}}
 sampling: {{{{ budget: unlimited }}}}
 export: {{{{ {{export}} }}}}
 spool: {{{{ path: spool, max_size: 300KiB }}}}
+masking: {{{{ hide: [shelves] }}}}
 trace:
   - match: "{__name__}:Agent.run"
     observation: agent
   - match: "{__name__}:Agent.add_up"
     observation: agent
     metadata: {{{{ total: self.total! }}}}
+  - match: "{__name__}:Agent.walk"
+    observation: agent
+  - match: "{__name__}:Agent.look"
+    capture: {{{{ input: true, max_items: 100000, max_bytes: 16MiB }}}}
 """
 FILL = "tracing_proxies_spool_fill_ratio"
 
@@ -55,6 +61,14 @@ class Agent:
     def total(self) -> int:
         time.sleep(self.pause)
         return 1
+
+    def walk(self, shelves: list[dict[str, int]]) -> None:
+        """Take small steps, each with much to be copied."""
+        for _ in range(100):
+            self.look(shelves)
+
+    def look(self, shelves: list[dict[str, int]]) -> None:
+        """Be one of them."""
 
     def add_up(self) -> None:
         """Have a total that takes its time to be read."""
@@ -174,6 +188,28 @@ def test_recording_that_holds_an_agent_up_fires_and_resolves_since_the_rule_has_
     assert world.step(Agent().add_up) == ["firing tracing_overhead"]
     Agent.pause = 0.0
     assert world.run(600, Agent().add_up) == ["resolved tracing_overhead"]
+
+
+def test_small_steps_whose_recording_adds_up_fire_and_when_it_costs_little_resolve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgeting, "host_load", lambda: lambda: 0.1)  # whatever else this machine does
+    world = World(tmp_path)
+    world.activate(budget="budget: 100%, max_latency: 10s")
+    shelves = [{"stock": at} for at in range(16_000)]
+    assert "firing agent_overhead" in world.run(75, lambda: Agent().walk(shelves))
+    assert "resolved agent_overhead" in world.run(600, lambda: Agent().walk([]))
+
+
+def test_a_clock_that_is_not_the_servers_fires_and_when_it_is_set_resolves(
+    tmp_path: Path, server: ContractServer
+) -> None:
+    world = World(tmp_path, "langfuse: {}")
+    assert world.run(60, delivered(calls(3))) == []
+    server.rules(clock=-90)
+    assert world.run(120, delivered(calls(3))) == ["firing clock_skew"]
+    server.rules()
+    assert world.run(60, delivered(calls(3))) == ["resolved clock_skew"]
 
 
 def test_a_server_that_is_down_fires_and_when_it_is_back_resolves(tmp_path: Path, server: ContractServer) -> None:

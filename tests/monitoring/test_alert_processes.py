@@ -138,13 +138,23 @@ def test_an_alert_is_told_listed_acknowledged_and_resolved_and_its_secret_stays_
             assert "(by hand)" in over["text"]
 
 
-def test_a_forked_child_watches_itself_and_its_parent_goes_on(place: Path) -> None:
+def test_a_forked_child_watches_itself_and_one_of_both_tells_what_both_have_found(place: Path) -> None:
     with http_receiver() as receiver, shop(place, REGISTRY, "fork", OPS_HOOK=receiver.url("/")) as pid:
-        child = wait_until(lambda: (place / "child").exists() and (place / "child").read_text())
+        child = int(wait_until(lambda: (place / "child").exists() and (place / "child").read_text()))
         (place / "fail").touch()
-        assert wait_until(lambda: len(receiver.bodies) >= 2)
-        tellers = {int(json.loads(body)["process"].rpartition(":")[2]) for body in receiver.bodies}
-        assert tellers == {pid, int(child)}
+
+        def firing(one: int) -> bool:
+            return any(alert["state"] == "firing" for alert in ask(one, "alerts")["alerts"])
+
+        assert wait_until(lambda: firing(pid) and firing(child) and receiver.bodies)
+        told = [json.loads(body) for body in receiver.bodies]
+        assert [(one["what"], one["name"]) for one in told] == [("firing", "agent_errors")]
+        assert int(told[0]["process"].rpartition(":")[2]) in (pid, child)
+        os.kill(pid, signal.SIGKILL)  # the child goes on to find it wrong
+        (place / "fail").unlink()
+        assert wait_until(lambda: len(receiver.bodies) == 2)
+        over = json.loads(receiver.bodies[1])
+        assert (over["what"], int(over["process"].rpartition(":")[2])) == ("resolved", child)
 
 
 def test_under_gevent_a_webhook_and_a_command_are_told_from_outside_of_the_hub(place: Path) -> None:

@@ -21,8 +21,9 @@ import pytest
 import tracing_proxies
 from tests.contract.server import ContractServer, start_server
 from tests.environment import inherited
+from tracing_proxies.delivery.reply import skew_of
 from tracing_proxies.monitoring.health import DEGRADED, FAILING, OK, Check, Vitals, check_all, worst
-from tracing_proxies.monitoring.health_probe import Probe, ServerState, skew_of
+from tracing_proxies.monitoring.health_probe import Probe, ServerState
 
 PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
 SINK = {"healthy": True, "reason": "", "delivered": 5, "queued": 0, "dropped": {}}

@@ -103,3 +103,21 @@ def test_where_somebody_has_wrapped_ours_since_it_passes_through_and_speaks_agai
     finally:
         ids.follow(False)
         logging.Logger.makeRecord = before  # type: ignore[method-assign]
+
+
+def test_what_tracing_itself_logs_as_it_begins_has_the_attributes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACING_PROXIES_DEBUG", "nonsense")
+    found: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = found.append  # type: ignore[method-assign]
+    ours = logging.getLogger("tracing_proxies")
+    ours.addHandler(handler)
+    try:
+        activate("true", tmp_path)
+    finally:
+        ours.removeHandler(handler)
+        tracing_proxies.deactivate()
+    assert ["nonsense" in record.getMessage() for record in found] == [True]
+    assert found[0].trace_id == ""  # type: ignore[attr-defined]

@@ -30,7 +30,7 @@ def problems(text: str) -> list[tuple[str, int, int, str]]:
 def test_without_a_block_nothing_is_watched_and_with_an_empty_one_all_that_is_shipped() -> None:
     assert not alerts("").on
     found = alerts("alerts: {}")
-    assert (found.on, found.every, len(found.rules), found.channels) == (True, 15.0, 9, ())
+    assert (found.on, found.every, len(found.rules), found.channels) == (True, 15.0, 11, ())
     assert alerts("alerts:").on
     assert not alerts("alerts: { every: off }").on
     assert not alerts("alerts: { shipped: false }").on

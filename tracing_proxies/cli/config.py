@@ -50,7 +50,10 @@ def show(registry: Path | None, as_json: bool) -> None:
     values = [_shortened(_text(entry.value)) for entry in entries]
     wide = min(_WIDEST, max(map(len, values)))
     for entry, value in zip(entries, values, strict=True):
-        click.echo(f"{entry.key:<{width}}  {value:<{wide}}  {_origin(entry)}")
+        if entry.key in entry.places:  # a variable: what comes of it is said at its end, and where it is from is clear
+            click.echo(f"{entry.key:<{width}}  {_text(entry.value)}")
+        else:
+            click.echo(f"{entry.key:<{width}}  {value:<{wide}}  {_origin(entry)}")
 
 
 def _found_by(argument: Path | None) -> str:

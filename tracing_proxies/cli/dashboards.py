@@ -20,6 +20,7 @@ from tracing_proxies.viewer.tree import plain
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.KEEP: "=", Action.LEAVE: "!", Action.DELETE: "-"}
 _MARKS = {Verdict.FILLED: "✓", Verdict.EMPTY: "○", Verdict.REFUSED: "✗"}
+_PRICELESS = "; a model costs nothing until the server is told its price"
 
 _registry = click.option("--registry", type=click.Path(path_type=Path), help="The registry; else the next one upwards.")
 _folder = click.option(
@@ -68,6 +69,8 @@ def sync(registry: Path | None, folder: Path | None, dry_run: bool, prune: bool,
             _tell(step)
     counts = Counter(step.action for step in steps)
     copied = copies(found, steps)
+    left = [] if prune else plan(collection, found, pruning=True, force=force)
+    gone = sum(step.action is Action.DELETE for step in left)
     if as_json:
         told = [_plain_step(step) for step in steps]
         click.echo(json.dumps({"server": client.origin, "dry_run": dry_run, "steps": told, "copies": copied}, indent=2))
@@ -76,6 +79,8 @@ def sync(registry: Path | None, folder: Path | None, dry_run: bool, prune: bool,
             click.echo(plain(f"  a copy of one of these, which is not looked after: {name}"))
         words = ", ".join(f"{counts[action]} {action.value}" for action in Action if counts[action])
         click.echo(f"{client.origin}: {words}" + (" (dry run: nothing was done)" if dry_run else ""))
+        if gone:
+            click.echo(f"{gone} made before and declared no longer: --prune deletes what is left of them.", err=True)
         if counts[Action.LEAVE]:
             click.echo("What was edited by hand is overwritten with --force.", err=True)
     raise SystemExit(1 if counts[Action.LEAVE] else 0)
@@ -137,5 +142,5 @@ def _shown(result: Checked) -> str:
     rows = sum(any(row.get(name) for name in result.metrics) for row in result.rows)
     told = result.reason or f"{rows} row{'' if rows == 1 else 's'}"
     if result.verdict is Verdict.EMPTY:
-        told = "nothing"
+        told = "nothing" + (_PRICELESS if all("Cost" in name for name in result.metrics) else "")
     return f"{_MARKS[result.verdict]} {result.key:<28} {result.name}: {told}"

@@ -1,4 +1,4 @@
-"""`tracing-proxies demo`: run the retail optimiser traced into a local store, and show one trace."""
+"""`tracing-proxies demo`: run the retail optimiser traced into a local store, and to Langfuse, and show one trace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from tracing_proxies import runtime
+from tracing_proxies import destinations, runtime
 from tracing_proxies.cli.report import newest_traces, render, write_privately
 from tracing_proxies.cli.stores import surroundings
 from tracing_proxies.registry.discovery import find_registry
@@ -31,19 +31,23 @@ _MOST_REPORTED = 100
 def demo(registry: Path | None, store: Path | None, seed: int) -> None:
     """Run the retail simulation, all of its scenarios, six at a time, and show what was traced.
 
-    It needs the example application of the source checkout (`make demo` installs it). Its store is local in any case.
+    It needs the example application of the source checkout (`make demo` installs it). Its store is local in any case;
+    where LANGFUSE_BASE_URL, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY name a project, the same goes there as well.
     """
     path = find_registry(registry, os.environ, Path.cwd())
     file = (store or path.parent / ".tracing_proxies" / "demo.db").absolute()
     _remove(file)
     environment = {**os.environ, "TRACING_PROXIES__EXPORT__LOCAL__PATH": str(file)}
+    server = destinations.langfuse_host(os.environ)
+    if server is not None:
+        environment["TRACING_PROXIES__EXPORT__LANGFUSE__HOST"] = server
     console = Console()
     runtime.activate(load_registry(path, environ=environment))
     try:
         with console.status("running 21 market triggers, six at a time …"):
             triggers = _simulate(seed)
         delivered = runtime.flush(30.0)
-        left_open = runtime.status()["open"]
+        status = runtime.status()
     finally:
         runtime.deactivate()
     with open_for_reading(file) as connection:
@@ -57,10 +61,24 @@ def demo(registry: Path | None, store: Path | None, seed: int) -> None:
     with open_for_reading(file) as connection:
         newest = newest_traces(connection, _MOST_REPORTED)
         write_privately(page, render(connection, newest, surroundings(path, file)))
-    verdict = _conclude(file, triggers, summary, left_open, delivered)
+    verdict = _conclude(file, triggers, summary, status["open"], delivered)
+    if "langfuse" in status["delivery"]["sinks"]:
+        click.echo(f"sent:   {_describe_sent(status)}")
     click.echo(f"report: {_short(page)}")
     click.echo(f"page:   {_command()} ui --store {_short(file)}")
     raise SystemExit(verdict)
+
+
+def _describe_sent(status: dict[str, Any]) -> str:
+    """Say what of it has arrived at the server, and what has not."""
+    spans = status["delivery"]["sinks"]["langfuse"]
+    scores = status["scores"]["sinks"]["scores"]
+    told = f"{spans['delivered']} spans and {scores['delivered']} scores to {spans['address']}"
+    waiting = sum(sink["queued"] + sink["spooled"] for sink in (spans, scores))
+    lost = sum(sum(sink["dropped"].values()) for sink in (spans, scores))
+    if waiting:
+        told += f"; {waiting} wait for the next process" + (f" ({spans['reason']})" if spans["reason"] else "")
+    return told + (f"; {lost} were dropped" if lost else "")
 
 
 def _command() -> str:

@@ -110,6 +110,9 @@ def _draw(report: Report, since: str) -> None:
     console = Console(width=min(_WIDTH, Console().width), highlight=False)
     console.print(table)
     console.print(f"the last {since}; changes are against the {since} before", style="dim")
+    console.print(
+        "of kept traces; where sampling left some out, errors were kept first: success is too low", style="dim"
+    )
     if not report.complete:
         console.print("there are more; these are the thousand that are called most", style="dim")
 

@@ -101,6 +101,21 @@ def parse_retry_after(text: str | None, *, now: float | None = None) -> float:
     return min(max(seconds, RETRY_AFTER_MIN), RETRY_AFTER_MAX)
 
 
+def skew_of(date: str | None, now: float) -> float | None:
+    """Return by how many seconds our clock is ahead of a server's; None where it does not tell.
+
+    Args:
+        date: its ``Date`` header.
+        now: our own time, in seconds since 1970.
+    """
+    if date is None:
+        return None
+    try:
+        return now - email.utils.parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError, IndexError, OverflowError, OSError):
+        return None
+
+
 def _judge_success(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
     kind = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     if not body.strip():

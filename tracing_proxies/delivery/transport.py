@@ -1,4 +1,4 @@
-"""Posts one body to one server over one keep-alive connection, within deadlines, and never raises for the network."""
+"""Posts bodies to one server over one keep-alive connection, within deadlines, and never raises for the network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Final
 
 from tracing_proxies.delivery.connecting import Connector, ProxyRefusal, find_proxy
 from tracing_proxies.delivery.deadline import DeadlineSocket, TooMuch
-from tracing_proxies.delivery.reply import REFUSED_PAUSE, Reply, Verdict, judge
+from tracing_proxies.delivery.reply import REFUSED_PAUSE, Reply, Verdict, judge, skew_of
 
 CONNECT_TIMEOUT = 3.0
 READ_TIMEOUT = 10.0
@@ -78,6 +78,10 @@ class Transport:
         self._path_prefix = ""
         self._proxy_headers: dict[str, str] = {}
         self._pid = 0
+        self._begun = ("", b"")
+        self._reused = False
+        self._failure: Exception | None = None
+        self._told: tuple[str | None, float] = (None, 0.0)
 
     def __repr__(self) -> str:
         return f"Transport({self.origin})"
@@ -92,6 +96,11 @@ class Transport:
         """The server's address, without credentials or path."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'https' if self._https else 'http'}://{host}:{self._port}"
+
+    @property
+    def skew(self) -> float | None:
+        """By how many seconds our clock was ahead of the server's at its last reply; None where it does not tell."""
+        return skew_of(*self._told)
 
     def authenticate(self, headers: Mapping[str, str]) -> bool:
         """Send these credentials from now on.
@@ -137,27 +146,43 @@ class Transport:
             path: from the root of the server's address.
             payload: as ``media`` says; gzip may be in one member or several.
         """
+        self.begin(path, payload)
+        return self.end()
+
+    def begin(self, path: str, payload: bytes) -> None:
+        """Send a body; ``end`` reads the reply. In between, others may be sent to by other connections."""
         if self._pid != os.getpid():
             # The parent's connection is the parent's: closing our copy of the descriptor sends nothing.
             self.close()
             self._connector = Connector(self._host, self._port)
             self._pid = os.getpid()
-        reused = self._connection is not None
+        self._reused, self._failure = self._connection is not None, None
+        self._begun = (path, payload)
         try:
-            reply = self._exchange(path, payload)
+            self._send(path, payload)
+        except (OSError, http.client.HTTPException, ValueError) as exc:
+            self._failure = exc
+
+    def end(self) -> Reply:
+        """Read the reply to what ``begin`` has sent."""
+        failure, self._failure = self._failure, None
+        try:
+            if failure is not None:
+                raise failure
+            return self._receive()
         except (ConnectionError, http.client.BadStatusLine) as exc:
             self.close()
-            if not reused:
+            if not self._reused:
                 return self._trouble(exc)
-            try:
-                reply = self._exchange(path, payload)
-            except (OSError, http.client.HTTPException, ValueError) as again:
-                self.close()
-                return self._trouble(again)
         except (OSError, http.client.HTTPException, ValueError) as exc:
             self.close()
             return self._trouble(exc)
-        return reply
+        try:
+            self._send(*self._begun)
+            return self._receive()
+        except (OSError, http.client.HTTPException, ValueError) as again:
+            self.close()
+            return self._trouble(again)
 
     def close(self) -> None:
         """Close the connection; the next ``post`` opens another."""
@@ -165,7 +190,7 @@ class Transport:
         if connection is not None:
             connection.close()
 
-    def _exchange(self, path: str, payload: bytes) -> Reply:
+    def _send(self, path: str, payload: bytes) -> None:
         connection = self._connection
         if connection is None:
             connection = self._connect()
@@ -179,6 +204,10 @@ class Transport:
             connection.request("POST", self._path_prefix + self._base_path + path, body=payload, headers=headers)
         except (BrokenPipeError, ConnectionResetError):
             pass  # a server that refuses a body may say so and hang up before it has read it: there may be a reply
+
+    def _receive(self) -> Reply:
+        connection = self._connection
+        assert connection is not None, "what is sent is sent over a connection"
         response = connection.getresponse()
         try:
             body = response.read(MAX_REPLY_BYTES)
@@ -186,6 +215,7 @@ class Transport:
                 self.close()  # the rest of an endless reply is not read
         finally:
             response.close()
+        self._told = response.headers.get("Date"), time.time()
         reply = judge(response.status, response.headers, body)  # type: ignore[arg-type]  # Message has get()
         if reply.verdict is Verdict.UNAUTHORISED:
             self.close()  # the next attempt is minutes away, and the environment may name another proxy by then

@@ -37,6 +37,7 @@ PRESET: Final = "preset"
 _SWITCHES: Final = ("TRACING_PROXIES", "TRACING_PROXIES_STRICT", "TRACING_PROXIES_REGISTRY")
 _KEYS: Final = (LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY, MASKING_KEY)
 _HOSTS: Final = ("LANGFUSE_BASE_URL", "LANGFUSE_HOST")
+_OF_SERVICE: Final = {"environment": "LANGFUSE_TRACING_ENVIRONMENT", "release": "LANGFUSE_RELEASE"}
 _ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _LEAVES: Final = SCALARS | {"texts", "choices", "files", "patterns", "keeps", "command"}
 _OPTIONAL: Final = frozenset({"masking.presidio", "alerts"})
@@ -85,13 +86,23 @@ def describe_configuration(registry: Registry, environ: Mapping[str, str]) -> li
         elif key.kind in _LEAVES and stated is not None:
             entries.append(_leaf(key, key.name, registry.stated))
     entries += [_secret(name, environ) for name in _KEYS]
-    entries += [
-        Entry(variable.name, _without_credentials(describe_variable(variable, environ)), ENVIRONMENT, (variable.name,))
-        for variable in VARIABLES
-        if environ.get(variable.name) and variable.name not in _KEYS
-    ]
+    entries += _variables(registry, environ)
     entries += [Entry(name, environ[name], ENVIRONMENT, (name,)) for name in _SWITCHES if name in environ]
     return entries
+
+
+def _variables(registry: Registry, environ: Mapping[str, str]) -> Iterator[Entry]:
+    """Yield what comes of each of the variables of Langfuse's SDK that is set."""
+    service, export = registry.stated.get("service") or {}, registry.stated.get("export") or {}
+    instead = {variable: f"service.{name}" for name, variable in _OF_SERVICE.items() if service.get(name)}
+    if environ.get(_HOSTS[0]):
+        instead[_HOSTS[1]] = _HOSTS[0]
+    if (export.get("langfuse") or {}).get("host"):
+        instead |= dict.fromkeys(_HOSTS, "export.langfuse.host")
+    for variable in VARIABLES:
+        if environ.get(variable.name) and variable.name not in _KEYS:
+            told = describe_variable(variable, environ, instead.get(variable.name, ""))
+            yield Entry(variable.name, _without_credentials(told), ENVIRONMENT, (variable.name,))
 
 
 def _section(section: str, prefix: str, values: Mapping[str, Any]) -> Iterator[Entry]:
@@ -140,13 +151,12 @@ def _without_credentials(value: Any) -> Any:
 def _service(registry: Registry, environ: Mapping[str, str]) -> Iterator[Entry]:
     values = registry.stated.get("service") or {}
     names = service_names(registry, environ)
-    by_variable = {"environment": "LANGFUSE_TRACING_ENVIRONMENT", "release": "LANGFUSE_RELEASE"}
     for entry in _section("service", "service", values):
         name = entry.key.partition(".")[2]
         if values.get(name):
             yield entry
-        elif environ.get(by_variable.get(name, "")):
-            yield Entry(entry.key, environ[by_variable[name]], ENVIRONMENT, (by_variable[name],))
+        elif environ.get(_OF_SERVICE.get(name, "")):
+            yield Entry(entry.key, environ[_OF_SERVICE[name]], ENVIRONMENT, (_OF_SERVICE[name],))
         else:
             yield Entry(entry.key, getattr(names, name, entry.value), DEFAULT)
 

@@ -13,12 +13,13 @@ import attrs
 
 from tracing_proxies import destinations
 from tracing_proxies.credentials import LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY, read_secret
+from tracing_proxies.delivery.reply import skew_of
 from tracing_proxies.delivery.sinks.otlp import TRACES_PATH
 from tracing_proxies.diagnosis.finding import FINE, NOTE, WRONG, Finding
 from tracing_proxies.errors import ActivationError
 from tracing_proxies.langfuse.variables import ENABLED, is_enabled
 from tracing_proxies.monitoring.exchange import ExchangeError, exchange, origin_of
-from tracing_proxies.monitoring.health_probe import MOST_SKEW, ask_server, skew_of, tell_skew
+from tracing_proxies.monitoring.health_probe import MOST_SKEW, ask_server, tell_skew
 from tracing_proxies.registry.model import OtlpExport, Registry
 
 _TIMEOUT: Final = 2.0
@@ -99,15 +100,19 @@ def look_at_collector(otlp: OtlpExport, environ: Mapping[str, str]) -> Iterator[
 
 
 def look_at_clock(date: str | None, now: float) -> Iterator[Finding]:
-    """Yield whether our clock and the server's differ.
+    """Yield whether our clock and the server's agree, if it tells its time.
 
     Args:
         date: the server's ``Date`` header.
         now: our own time, in seconds since 1970.
     """
     skew = skew_of(date, now)
-    if skew is not None and abs(skew) > MOST_SKEW:
+    if skew is None:
+        return
+    if abs(skew) > MOST_SKEW:
         yield Finding(WRONG, "clock", *tell_skew(skew))
+    else:
+        yield Finding(FINE, "clock", "This computer's clock and the server's agree.")
 
 
 def look_at_store(path: Path) -> Finding:

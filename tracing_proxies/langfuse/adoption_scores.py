@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timezone
 from typing import Any, Final
 
 from tracing_proxies.langfuse.scores import CATEGORICAL, NUMERIC, TYPES, Score
@@ -46,8 +47,18 @@ def score_of(task: Any) -> Score | None:
         data_type=str(kind),
         id=str(fields["id"] or uuid.uuid4()),
         environment=fields["environment"],
+        made=_moment_of(task),
         details={key: found for key, found in details.items() if found is not None},
     )
+
+
+def _moment_of(task: Any) -> int:
+    """Return when the application says that a score was made, in nanoseconds since the epoch; 0 where it does not."""
+    told = task.get("timestamp") if isinstance(task, dict) else None  # in SDK 5 the body's, before that the event's
+    if not isinstance(told, datetime):
+        return 0
+    moment = told if told.tzinfo is not None else told.replace(tzinfo=timezone.utc)  # as the SDK itself reads it
+    return int(moment.timestamp() * 1_000) * 1_000_000
 
 
 def _camel(name: str) -> str:

@@ -46,6 +46,7 @@ class Score:
         id: its own; another score of this id takes its place.
         environment: None for that of the service.
         masked: whether nothing in it needs masking any more.
+        made: when what it judges was over, or it was made, in nanoseconds since the epoch; 0 for now.
         details: what else the server takes, by the server's names.
     """
 
@@ -58,6 +59,7 @@ class Score:
     id: str = ""
     environment: str | None = None
     masked: bool = False
+    made: int = 0
     details: dict[str, Any] = attrs.field(factory=dict)
 
 
@@ -98,6 +100,7 @@ def make_score(
         data_type=kind,
         id=id or score_id(trace_id, observation_id, name),
         environment=environment,
+        made=time.time_ns(),
     )
 
 
@@ -135,6 +138,7 @@ def scores_of(observation: Observation, settings: ScoreSettings) -> Iterator[Sco
                 id=score_id(observation.trace_id, observation.id, name),
                 environment=observation.environment,
                 masked=True,
+                made=observation.end_time,
             )
 
 
@@ -144,7 +148,7 @@ def to_record(score: Score, environment: str) -> Observation:
     Args:
         environment: of the service.
     """
-    now = time.time_ns()
+    now = score.made or time.time_ns()
     value = score.value
     return Observation(
         trace_id=score.trace_id,
@@ -175,7 +179,10 @@ def to_record(score: Score, environment: str) -> Observation:
 
 
 def to_body(record: Observation) -> bytes:
-    """Encode one score as the body of ``POST /api/public/scores``: one object, never an array."""
+    """Encode one score as the body of ``POST /api/public/scores``: one object, never an array.
+
+    It says when it was made: however late it arrives, and however often, it is the same row of the same day.
+    """
     from tracing_proxies.delivery.encoder import normalise_environment
 
     value = record.output or "null"
@@ -189,7 +196,14 @@ def to_body(record: Observation) -> bytes:
     if record.input:
         fields["comment"] = record.input
     fields["environment"] = normalise_environment(record.environment)
+    fields["timestamp"] = to_timestamp(record.start_time)
     return f'{to_json({**fields, **details})[:-1]},"value":{value}}}'.encode("utf-8", "backslashreplace")
+
+
+def to_timestamp(moment: int) -> str:
+    """Write nanoseconds since the epoch as the server takes them."""
+    seconds, rest = divmod(moment, 10**9)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1_000_000:03d}Z"
 
 
 def masked(score: Score, mask: Any) -> Score:

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 import attrs
 
 from tracing_proxies.failures import contain
+from tracing_proxies.langfuse.scores import to_timestamp
 from tracing_proxies.masking import Masker
 from tracing_proxies.recording.capture import snapshot
 from tracing_proxies.recording.copying import Limits
@@ -241,9 +242,7 @@ def _more(state: Mapping[str, Any], public: bool | None) -> dict[str, Any]:
     if state.get("cost"):
         found[prefix + "cost_details"] = state["cost"]
     if state.get("completion_start"):
-        seconds, rest = divmod(int(state["completion_start"]), 10**9)
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-        found[prefix + "completion_start_time"] = f"{moment}.{rest // 1_000_000:03d}Z"
+        found[prefix + "completion_start_time"] = to_timestamp(int(state["completion_start"]))
     if public is not None:
         found["langfuse.trace.public"] = public
     return found

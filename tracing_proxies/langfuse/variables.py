@@ -89,11 +89,17 @@ def sink_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def describe_variable(variable: Variable, environ: Mapping[str, str]) -> str:
-    """Say what comes of a variable that is set; no secret is shown."""
+def describe_variable(variable: Variable, environ: Mapping[str, str], instead: str = "") -> str:
+    """Say what comes of a variable that is set; no secret is shown.
+
+    Args:
+        instead: what holds in its place; "" where nothing does.
+    """
     value = environ[variable.name]
     if "KEY" in variable.name:
         return "set"
+    if instead:
+        return f"{value} (not applicable: {instead} holds)"
     if not variable.honoured:
         return f"{value} (not applicable: {variable.reason})"
     setting = _SETTINGS.get(variable.name)

@@ -60,9 +60,15 @@ def _failed(only: str, by: str = "") -> str:
     return f"{errors} / {_grown(f'{_CALLS}{{{only}}}', by)}"
 
 
+def _grown_of_cost(part: str) -> str:
+    return f"increase(tracing_proxies_caller_cost_seconds_{part}[%(window)s])"
+
+
 _DROPPED: Final = 'tracing_proxies_spans_total{fate="dropped"}'
 _ENDED: Final = 'tracing_proxies_spans_total{fate=~"delivered|dropped"}'
 _HELD: Final = "tracing_proxies_calls_held_up_total"
+_RECORDED: Final = "tracing_proxies_spans_recorded_total"
+_AGENTS: Final = f'{_CALLS}{{observation="agent"}}'
 _TARGET: Final = " by (target)"
 _SINK: Final = " by (sink)"
 SOURCES: Final[Mapping[str, _Source]] = MappingProxyType(
@@ -77,6 +83,10 @@ SOURCES: Final[Mapping[str, _Source]] = MappingProxyType(
         "throughput": _Source("tracing_proxies_calls_per_second", f"sum(rate({_CALLS}[%(window)s]))"),
         "error_rate": _Source("tracing_proxies_error_ratio", _failed("")),
         "calls_held_up": _Source(_HELD, _grown(_HELD, _TARGET)),
+        "agent_overhead": _Source(
+            "tracing_proxies_agent_overhead_seconds",
+            f"sum({_grown_of_cost('sum')}) / sum({_grown_of_cost('count')}) * {_grown(_RECORDED)} / {_grown(_AGENTS)}",
+        ),
         "trace_success": _Source(
             "tracing_proxies_trace_success_ratio",
             f"1 - {_grown(_DROPPED, _SINK)} / {_grown(_ENDED, _SINK)}",
@@ -87,6 +97,7 @@ SOURCES: Final[Mapping[str, _Source]] = MappingProxyType(
             {"sink": "langfuse"},
         ),
         "delivery_lag": _Source("tracing_proxies_delivery_lag_seconds", "max(tracing_proxies_delivery_lag_seconds)"),
+        "clock_skew": _Source("tracing_proxies_clock_skew_seconds", "max(tracing_proxies_clock_skew_seconds)"),
         "spool_fill": _Source(
             "tracing_proxies_spool_fill_ratio",
             "max by (sink) (tracing_proxies_spool_bytes / tracing_proxies_spool_max_bytes)",

@@ -15,11 +15,13 @@ from tracing_proxies.delivery.loop import Loop
 from tracing_proxies.delivery.native import RLock
 from tracing_proxies.failures import contain
 from tracing_proxies.monitoring.alert_measures import Measures
+from tracing_proxies.monitoring.alert_sharing import SharedAlerts
 from tracing_proxies.monitoring.alert_state import Event
 from tracing_proxies.monitoring.alerts import Alerts, label_of
 from tracing_proxies.monitoring.channel_messages import Notification, write_amount
 from tracing_proxies.monitoring.channels import LogChannel, open_channel
 from tracing_proxies.monitoring.outbox import Outbox
+from tracing_proxies.monitoring.workers import Member
 from tracing_proxies.registry.alerting import LOG, AlertSettings
 
 _PATIENCE: Final = 0.5
@@ -51,6 +53,7 @@ class Alerting:
         suppress: switches tracing off for the thread that calls it.
         clock: seconds, monotonic.
         wall: seconds since the epoch.
+        member: this process among those of its application; None where each tells for itself.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Alerting:
         suppress: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        member: Callable[[], Member | None] = lambda: None,
     ) -> None:
         self._measures = measures
         self._look = look
@@ -68,6 +72,7 @@ class Alerting:
         self._suppress = suppress
         self._clock = clock
         self._wall = wall
+        self._shared = SharedAlerts(member, clock)
         self._settings = _OFF
         self._speaker = Speaker("python", "default", str)
         self._loop: Loop | None = None
@@ -107,6 +112,7 @@ class Alerting:
         loop, self._loop = self._loop, None
         if loop is not None:
             loop.stop(_PATIENCE)
+        self._shared.leave()
 
     def pause(self) -> None:
         """Have no thread at the moment of a fork."""
@@ -122,6 +128,7 @@ class Alerting:
         """Begin anew in a forked child: what fires in the parent is the parent's to tell."""
         settings, speaker, self._loop = self._settings, self._speaker, None
         self._forget()
+        self._shared.after_fork()
         self._settings = _OFF
         if settings.on:
             self.follow(settings, speaker)
@@ -146,7 +153,9 @@ class Alerting:
     def acknowledge(self, name: str) -> list[str]:
         """Acknowledge what fires under a name, and return it."""
         with self._lock:
-            return self._alerts.acknowledge(name)
+            labels = self._alerts.acknowledge(name)
+            self._shared.acknowledge(labels)
+        return labels
 
     def resolve(self, name: str) -> list[str]:
         """Take what is now for the normal, and return what was wrong by then."""
@@ -165,6 +174,7 @@ class Alerting:
                 self._look()
                 with self._lock:
                     self._tell(self._alerts.step())
+                    self._tell_of_orphans()
             except Exception as exc:
                 contain("alerts", exc)
         with self._lock:
@@ -184,11 +194,24 @@ class Alerting:
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:
             debugging.tell("alerts", event.what, alert=label_of(event), value=event.value, usual=event.usual)
-            notification = self.describe(event)
-            for name in event.rule.tell:
-                outbox = self._outboxes.get(name)
-                if outbox is not None:
-                    outbox.put(notification)
+            if self._shared.admits(event):
+                self._put(event)
+
+    def _tell_of_orphans(self) -> None:
+        """Tell what is over since the processes that had found it have ended."""
+        rules = {rule.name: rule for rule in self._settings.rules}
+        for orphan in self._shared.take_orphans():
+            if orphan.name in rules:
+                lasted = self._clock() - orphan.since
+                why = "the process has ended in which it was so"
+                self._put(Event(rules[orphan.name], "resolved", orphan.subject, None, None, lasted, why))
+
+    def _put(self, event: Event) -> None:
+        notification = self.describe(event)
+        for name in event.rule.tell:
+            outbox = self._outboxes.get(name)
+            if outbox is not None:
+                outbox.put(notification)
 
     def describe(self, event: Event) -> Notification:
         """Say in words what has happened, masked."""

@@ -11,6 +11,7 @@ from tracing_proxies.monitoring.distribution import Distribution
 
 Read = Callable[["Reading", dict[str, str]], float | None]
 _MEDIAN: Final = "0.5"
+_COST: Final = "tracing_proxies_caller_cost_seconds"
 
 
 class Reading(Protocol):
@@ -70,6 +71,16 @@ def _trace_success(reading: Reading, labels: dict[str, str]) -> float | None:
     return delivered / (delivered + dropped) if delivered + dropped else None
 
 
+def _agent_overhead(reading: Reading, labels: dict[str, str]) -> float | None:
+    """Take all spans for agents': what is recorded besides makes it more, and never less, than it is."""
+    costs = reading.distribution(_COST, {})
+    spans = reading.value("tracing_proxies_spans_recorded_total", {})
+    calls = reading.value("tracing_proxies_calls_total", {"observation": "agent"})
+    if costs is None or not costs.count or spans is None or not calls:
+        return None
+    return costs.total / costs.count / catalogue.find(_COST).unit * spans / calls
+
+
 def _conflict_resolution(reading: Reading, labels: dict[str, str]) -> float | None:
     detected = reading.value("tracing_proxies_conflicts_total", {"state": "detected"})
     resolved = reading.value("tracing_proxies_conflicts_total", {"state": "resolved"})
@@ -90,7 +101,8 @@ READ: Final[Mapping[str, Read]] = MappingProxyType(
             "tracing_proxies_agent_busy_seconds_total", "tracing_proxies_coordinated_seconds_total"
         ),
         "tracing_proxies_workflow_duration_quantile_seconds": _quantile("tracing_proxies_workflow_duration_seconds"),
-        "tracing_proxies_caller_cost_quantile_seconds": _quantile("tracing_proxies_caller_cost_seconds"),
+        "tracing_proxies_caller_cost_quantile_seconds": _quantile(_COST),
+        "tracing_proxies_agent_overhead_seconds": _agent_overhead,
         "tracing_proxies_send_duration_quantile_seconds": _quantile("tracing_proxies_send_duration_seconds"),
         "tracing_proxies_trace_success_ratio": _trace_success,
         "tracing_proxies_worker_cpu_ratio": _per_second("tracing_proxies_worker_cpu_seconds_total"),
@@ -110,7 +122,8 @@ BASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "tracing_proxies_conflict_resolution_ratio": ("tracing_proxies_conflicts_total",),
         "tracing_proxies_coordination_efficiency_ratio": ("tracing_proxies_coordinated_seconds_total",),
         "tracing_proxies_workflow_duration_quantile_seconds": ("tracing_proxies_workflow_duration_seconds",),
-        "tracing_proxies_caller_cost_quantile_seconds": ("tracing_proxies_caller_cost_seconds",),
+        "tracing_proxies_caller_cost_quantile_seconds": (_COST,),
+        "tracing_proxies_agent_overhead_seconds": (_COST,),
         "tracing_proxies_send_duration_quantile_seconds": ("tracing_proxies_send_duration_seconds",),
         "tracing_proxies_trace_success_ratio": ("tracing_proxies_spans_total",),
         "tracing_proxies_worker_cpu_ratio": ("tracing_proxies_worker_cpu_seconds_total",),

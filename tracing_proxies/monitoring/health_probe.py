@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import attrs
 
+from tracing_proxies.delivery.reply import skew_of
 from tracing_proxies.monitoring.exchange import Answer, ExchangeError, exchange, origin_of
 
 MOST_SKEW: Final = 30.0
@@ -68,21 +68,6 @@ def _ask_for_project(address: str, base: str, public: str, secret: str, health: 
         todo = "Check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY."
         return ServerState(address, problem, todo, takes_keys=False, date=health.date)
     return ServerState(address, takes_keys=True, date=found.date or health.date)
-
-
-def skew_of(date: str | None, now: float) -> float | None:
-    """Return by how many seconds our clock is ahead of a server's; None where it does not tell.
-
-    Args:
-        date: its ``Date`` header.
-        now: our own time, in seconds since 1970.
-    """
-    if date is None:
-        return None
-    try:
-        return now - parsedate_to_datetime(date).timestamp()
-    except (TypeError, ValueError):
-        return None
 
 
 def tell_skew(skew: float) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from tracing_proxies.registry.model import Registry
 if TYPE_CHECKING:
     from tracing_proxies.monitoring.alerting import Alerting
     from tracing_proxies.monitoring.health_probe import Probe
+    from tracing_proxies.monitoring.workers import Member
 
 _LANGFUSE: Final = "langfuse"
 _LAST_SEND: Final = "tracing_proxies_last_send_timestamp_seconds"
@@ -47,6 +48,7 @@ class Watch:
         environ: the environment: keys, and the secrets of channels.
         collector: the collected metrics.
         status: tells what the runtime says of itself.
+        member: this process among those of its application.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Watch:
         environ: Mapping[str, str],
         collector: Collector,
         status: Callable[[], Mapping[str, Any]],
+        member: Callable[[], Member | None],
     ) -> None:
+        self._member = member
         self._registry = registry
         self._environ = environ
         self._collector = collector
@@ -64,10 +68,14 @@ class Watch:
         self._alerting: Alerting | None = None
         self._asks: Probe | None = None
 
+    def mark_logs(self, registry: Registry) -> None:
+        """Have log records carry their ids or not, as a registry says: before anything of ours is logged."""
+        self._ids.follow(registry.logging.trace_ids)
+
     def follow(self, registry: Registry) -> None:
         """Go over to what a registry says of alerts and log records."""
         self._registry = registry
-        self._ids.follow(registry.logging.trace_ids)
+        self.mark_logs(registry)
         if self._asks is not None:
             self._asks.forget()
         if registry.alerts.on:
@@ -151,7 +159,7 @@ class Watch:
 
             self._probe()  # here, and not on the thread of alerts: in a forked child that must not wait for an import
             measures = Measures(self._collector, self._reachable)
-            self._alerting = Alerting(measures, self._collector.look, self._environ, suppress)
+            self._alerting = Alerting(measures, self._collector.look, self._environ, suppress, member=self._member)
         return self._alerting
 
     def _probe(self) -> Probe:

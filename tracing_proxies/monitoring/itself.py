@@ -101,12 +101,14 @@ class SelfCounts:
 
     def _add_spans(self, numbers: Numbers) -> None:
         gauges, recorder = numbers.gauges, self._recorder
-        delivery, left_out, held = self._deliveries.status(), recorder.left_out, 0
+        delivery, left_out, held, unrecorded = self._deliveries.status(), recorder.left_out, 0, 0
         if recorder.tail is not None:
-            left_out += recorder.tail.left_out + recorder.tail.unrecorded
+            unrecorded = recorder.tail.unrecorded
+            left_out += recorder.tail.left_out + unrecorded
             held = recorder.tail.holding
         produced = delivery["produced"] + left_out + held
         self._follow(numbers, ("tracing_proxies_spans_produced_total", ()), produced)
+        self._follow(numbers, ("tracing_proxies_spans_recorded_total", ()), produced - unrecorded)
         gauges["tracing_proxies_queue_spans", ()] = delivery["queue"]
         gauges["tracing_proxies_held_spans", ()] = held
         gauges["tracing_proxies_open_spans", ()] = len(recorder.open)
@@ -127,6 +129,8 @@ class SelfCounts:
     def _add_sink(self, numbers: Numbers, name: str, sink: Mapping[str, Any], sends: Sends | None) -> None:
         gauges, breaker = numbers.gauges, sink["breaker"]
         gauges["tracing_proxies_sink_healthy", (name,)] = 1 if sink["healthy"] else 0
+        if sink.get("skew") is not None:
+            gauges["tracing_proxies_clock_skew_seconds", (name,)] = abs(sink["skew"])
         gauges["tracing_proxies_breaker_state", (name,)] = _BREAKER[breaker["state"]]
         gauges["tracing_proxies_breaker_failures", (name,)] = breaker["failures"]
         if "spool" in sink:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tracing_proxies.delivery import process
 from tracing_proxies.delivery.loop import Loop
+from tracing_proxies.delivery.native import RLock
 from tracing_proxies.failures import contain
 from tracing_proxies.monitoring import current
 from tracing_proxies.monitoring.calls import DURATION, CallCounts
@@ -84,6 +85,7 @@ class Monitor:
     def _begin_anew(self) -> None:
         self._kept = Numbers()
         self._member: Member | None = None
+        self._joining = RLock()
         self._published = Numbers()
         self._began = time.time()
         self._first = True
@@ -115,7 +117,7 @@ class Monitor:
 
     def pause(self) -> None:
         """Have no thread of ours beside a fork, and be there before the child is: it may end before our next look."""
-        self._join()
+        self.join()
         self.server.rest()
         self._end_loops()
 
@@ -175,7 +177,7 @@ class Monitor:
     def answer(self) -> dict[str, Any]:
         """Say what this process has counted up to now, in plain values; for the control socket."""
         numbers = self.collector.look()
-        member = self._join()
+        member = self.join()
         return {
             "member": member.stem if member is not None else None,
             "group": str(member.folder) if member is not None else None,
@@ -201,7 +203,7 @@ class Monitor:
     def _read_all(self) -> Numbers:
         suppress()  # the application itself may ask, and trace what this uses
         numbers = self.collector.look()
-        member = self._join()
+        member = self.join()
         return numbers if member is None else merge_living(member.folder, member.stem, numbers)
 
     def _answer(self, accept: str) -> tuple[str, bytes]:
@@ -238,15 +240,16 @@ class Monitor:
             contain("monitoring", exc)
         return max(self._interval, (time.thread_time() - begun) / _AT_MOST)
 
-    def _join(self) -> Member | None:
-        """Become one of the application's processes, where there is a folder for that."""
-        if self._member is None:
-            try:
-                self._member = Member.join(self._folder(), os.getpid())
-                sweep(self._member.folder)
-            except OSError as exc:
-                contain("monitoring", exc)
-        return self._member
+    def join(self) -> Member | None:
+        """Become one of the application's processes, where there is a folder for that; also called by other threads."""
+        with self._joining:
+            if self._member is None:
+                try:
+                    self._member = Member.join(self._folder(), os.getpid())
+                    sweep(self._member.folder)
+                except OSError as exc:
+                    contain("monitoring", exc)
+            return self._member
 
     def _send(self) -> float | None:
         exporter = self._exporter
@@ -277,7 +280,7 @@ class Monitor:
                 contain("monitoring", exc)
 
     def _publish(self, numbers: Numbers) -> None:
-        member, change = self._join(), numbers.since(self._published)
+        member, change = self.join(), numbers.since(self._published)
         if member is not None and (change.counters or change.distributions):
             member.publish(numbers.lasting())
             self._published = numbers

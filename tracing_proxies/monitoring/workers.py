@@ -67,7 +67,7 @@ class Member:
             OSError: there is no such folder to be had.
         """
         stem = f"{pid}-{secrets.token_hex(4)}"
-        with _locked(folder):
+        with locked(folder):
             if not _living(folder):
                 _clear(folder)
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -78,7 +78,7 @@ class Member:
 
     def publish(self, numbers: Numbers) -> None:
         """Write what was counted up to now, in place of what was written before."""
-        _write(self.folder / (self.stem + _NUMBERS), numbers.to_plain())
+        write_plain(self.folder / (self.stem + _NUMBERS), numbers.to_plain())
 
     def leave(self) -> None:
         """Be one no more. What was published stays for the others; the last one leaves nothing behind.
@@ -86,7 +86,7 @@ class Member:
         Raises:
             OSError: the folder is not to be had any more.
         """
-        with _locked(self.folder):
+        with locked(self.folder):
             self.forget()
             _remove_unless_living(self.folder)
 
@@ -189,7 +189,7 @@ def sweep(folder: Path) -> None:
     for other in folder.parent.glob(f"{stem}-*"):
         try:
             if other != folder and not _living(other):
-                with _locked(other):
+                with locked(other):
                     _remove_unless_living(other)
         except OSError:  # not ours, or somebody is about it at this moment
             continue
@@ -205,7 +205,7 @@ def _remove_unless_living(folder: Path) -> None:
 
 def _living(folder: Path) -> bool:
     """Tell whether any process that has joined lives still."""
-    return any(_is_alive(folder, stem) for stem in _stems(folder))
+    return any(is_alive(folder, stem) for stem in _stems(folder))
 
 
 def _clear(folder: Path) -> None:
@@ -215,7 +215,8 @@ def _clear(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _is_alive(folder: Path, stem: str) -> bool:
+def is_alive(folder: Path, stem: str) -> bool:
+    """Tell whether the process lives that has joined under this name."""
     try:
         descriptor = os.open(folder / (stem + _ALIVE), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -231,7 +232,7 @@ def _is_alive(folder: Path, stem: str) -> bool:
 
 def _fold_ended(folder: Path) -> None:
     """Add what ended processes have counted to one file, and remove theirs; called under the folder's lock."""
-    ended = [stem for stem in _stems(folder) if not _is_alive(folder, stem)]
+    ended = [stem for stem in _stems(folder) if not is_alive(folder, stem)]
     if not ended:
         return
     known, total = _read_ended(folder)
@@ -240,7 +241,7 @@ def _fold_ended(folder: Path) -> None:
         if numbers is not None and stem not in known:
             total.merge(numbers)
     names = [*known, *ended][-_MOST_NAMES:]
-    _write(folder / _ENDED, {"names": names, "numbers": total.lasting().to_plain()})
+    write_plain(folder / _ENDED, {"names": names, "numbers": total.lasting().to_plain()})
     for stem in ended:
         for suffix in (_NUMBERS, _ALIVE):
             (folder / (stem + suffix)).unlink(missing_ok=True)
@@ -249,21 +250,22 @@ def _fold_ended(folder: Path) -> None:
 def _read_ended(folder: Path) -> tuple[list[str], Numbers]:
     """Return the names of the members that have been folded, and what they have counted together."""
     try:
-        plain = _read_plain(folder / _ENDED)
+        plain = read_plain(folder / _ENDED)
         return list(plain["names"]), Numbers.of_plain(plain["numbers"])
     except (ValueError, TypeError, KeyError):  # there is none yet, or it is damaged
         return [], Numbers()
 
 
 def _read(path: Path) -> Numbers | None:
-    plain = _read_plain(path)
+    plain = read_plain(path)
     try:
         return None if plain is None else Numbers.of_plain(plain)
     except (ValueError, TypeError, KeyError):
         return None
 
 
-def _read_plain(path: Path) -> Any:
+def read_plain(path: Path) -> Any:
+    """Read what ``write_plain`` has written; None where there is nothing of the kind."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -275,7 +277,7 @@ def _read_plain(path: Path) -> Any:
             return None
 
 
-def _write(path: Path, plain: Any) -> None:
+def write_plain(path: Path, plain: Any) -> None:
     """Replace a file as a whole, so that whoever reads it reads one state or the other."""
     unborn = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -289,7 +291,7 @@ def _write(path: Path, plain: Any) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of an application's folder, which is made if need be, and may be removed while one waits."""
     while True:
         folder.mkdir(0o700, exist_ok=True)

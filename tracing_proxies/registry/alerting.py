@@ -55,11 +55,15 @@ MEASURES: Final[Mapping[str, Measure]] = MappingProxyType(
         "throughput": Measure(RATE, "How many traced calls end, over all targets.", calls=True),
         "error_rate": Measure(SHARE, "The share of all traced calls that failed.", calls=True),
         "calls_held_up": Measure(NUMBER, "How many calls tracing has held up for longer than `sampling.max_latency`."),
+        "agent_overhead": Measure(
+            DURATION, "How much CPU recording takes for each call of an agent, on its thread, on average."
+        ),
         "trace_success": Measure(SHARE, "Of the spans that were not left out on purpose, the share that is not lost."),
         "langfuse_reachable": Measure(
             NUMBER, "1 while the Langfuse server answers and takes the keys, 0 while it does not."
         ),
         "delivery_lag": Measure(DURATION, "How old the oldest span is that waits for its destination."),
+        "clock_skew": Measure(DURATION, "By how much this computer's clock and that of a destination differ."),
         "spool_fill": Measure(SHARE, "How full the spool is, of its `max_size`."),
         "degradation": Measure(NUMBER, "How many steps of detail the budget has taken away; 0 for full detail."),
         "internal_failures": Measure(RATE, "How often the tracing layer itself fails."),
@@ -125,12 +129,16 @@ SHIPPED: Final[Mapping[str, AlertRule]] = MappingProxyType(
         for rule in (
             AlertRule("tracing_overhead", "calls_held_up", "above", 0.0, hold=0.0,
                       summary="tracing holds an agent's operations up"),
+            AlertRule("agent_overhead", "agent_overhead", "above", 0.1,
+                      summary="tracing adds too much to an agent's operations"),
             AlertRule("trace_success", "trace_success", "below", 0.95, severity="critical",
                       summary="traces are lost"),
             AlertRule("langfuse_unreachable", "langfuse_reachable", "below", 1.0, window=60.0, severity="critical",
                       summary="the Langfuse server cannot be reached, or does not accept the keys"),
             AlertRule("delivery_lag", "delivery_lag", "above", 60.0, window=60.0,
                       summary="spans arrive late"),
+            AlertRule("clock_skew", "clock_skew", "above", 30.0, window=60.0,
+                      summary="this computer's clock is not the server's: traces appear at the wrong time"),
             AlertRule("throughput_drop", "throughput", "drops", 0.1, hold=300.0,
                       summary="fewer calls end than usual"),
             AlertRule("agent_errors", "agent_error_rate", "above", 0.1, severity="critical", at_least=10,

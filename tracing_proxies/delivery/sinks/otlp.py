@@ -107,8 +107,9 @@ class OtlpSink:
         self._next_transport = heir._transport.twin()
 
     def details(self) -> Mapping[str, Any]:
-        """Return the address, and what became of spans that the server did not take as they were."""
+        """Return the address, its clock's distance, and what became of spans that it did not take as they were."""
         found: dict[str, Any] = {"address": self._address, "shortened": self._dissector.shortened}
+        found["skew"] = self._transport.skew
         return found if self.dead is None else {**found, "dead": self.dead.status()}
 
     def write(self, batch: Sequence[Observation]) -> Outcome:
