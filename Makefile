@@ -17,10 +17,16 @@ $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wild
 	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet -e ".[test,lint]" -e examples
 	touch $@
 
+# Tests start hundreds of processes, and each would compile all of the package where nothing may write bytecode.
+.PHONY: bytecode
+bytecode: $(VENV)/.ready
+	$(BIN)/python -m compileall -q tracing_proxies adapters dashboards examples/retail \
+		$$(find tests -name '*.py' ! -name 'test_*')
+
 demo: $(VENV)/.ready  ## run the retail simulation, traced into a local store
 	$(BIN)/tracing-proxies demo
 
-test: $(VENV)/.ready browser prometheus  ## run every test, on all cores, each file on one
+test: bytecode browser prometheus  ## run every test, on all cores, each file on one
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # Chromium, for the tests of the page; root on Debian and its kin gets it installed, everybody else is told by the tests.
@@ -39,10 +45,10 @@ screenshots: $(VENV)/.ready browser  ## take the pictures of the README anew, fr
 	$(BIN)/python -m docs.screenshots
 
 TESTS ?= tests/weaving tests/recording
-test-weaving: $(VENV)/.ready  ## run the tests of weaving and recording only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
+test-weaving: bytecode  ## run the tests of weaving and recording only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
 	$(BIN)/python -m pytest $(TESTS) -k "not thousand" -n auto --dist loadfile
 
-test-langfuse: $(LANGFUSE_VENVS:%=%/.ready)  ## run what needs Langfuse's SDK with the last 3, and the newest 4 and 5
+test-langfuse: $(LANGFUSE_VENVS:%=%/.ready) bytecode  ## run what needs Langfuse's SDK with the last 3, and the newest 4 and 5
 	for venv in $(LANGFUSE_VENVS); do $$venv/bin/python -m pytest -p no:cacheprovider $(LANGFUSE_TESTS) || exit 1; done
 
 # Small environments on top of the usual one: pip puts in them what this version of the SDK needs another version of.
@@ -57,7 +63,7 @@ test-langfuse: $(LANGFUSE_VENVS:%=%/.ready)  ## run what needs Langfuse's SDK wi
 downstream: $(VENV)/.ready  ## run other libraries' own tests, untraced and with all of their public callables woven
 	$(BIN)/python -m tests.downstream $(LIBRARIES)
 
-downstream-part: $(VENV)/.ready  ## run a small part of them, as the continuous integration does
+downstream-part: bytecode  ## run a small part of them, as the continuous integration does
 	$(BIN)/python -m tests.downstream --part --plain-runs 1 --no-reference --work build/part$(subst .venv,,$(VENV)) $(LIBRARIES)
 
 docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the declared keys, docs/commands.md, docs/metrics.md, docs/performance.md from perf/
