@@ -8,7 +8,7 @@ LANGFUSE_VENVS := .venv-langfuse-3.15 .venv-langfuse-4 .venv-langfuse-5
 LANGFUSE_TESTS := tests/langfuse/test_adoption.py tests/langfuse/test_diagnosis.py tests/context/test_langfuse_observe.py \
 	tests/langfuse/test_variables.py::test_every_variable_of_the_installed_sdk_is_known
 
-.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills throughput sampling-sim downstream downstream-part docs site licences lint mutants test-install clean
+.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills properties throughput sampling-sim downstream downstream-part docs site licences lint mutants test-install clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wildcard tracing_proxies/hot/*)
@@ -46,7 +46,7 @@ screenshots: $(VENV)/.ready browser  ## take the pictures of the README anew, fr
 
 TESTS ?= tests/weaving tests/recording
 test-weaving: bytecode  ## run the tests of weaving and recording only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
-	$(BIN)/python -m pytest $(TESTS) -k "not thousand" -n auto --dist loadfile
+	$(BIN)/python -m pytest $(TESTS) -k "not hundreds_of_activations" -n auto --dist loadfile
 
 test-langfuse: $(LANGFUSE_VENVS:%=%/.ready) bytecode  ## run what needs Langfuse's SDK with the last 3, and the newest 4 and 5
 	for venv in $(LANGFUSE_VENVS); do $$venv/bin/python -m pytest -p no:cacheprovider $(LANGFUSE_TESTS) || exit 1; done
@@ -90,6 +90,10 @@ load: $(VENV)/.ready  ## hold the retail application to a budget under stress, l
 
 outage-long: $(VENV)/.ready  ## have a server away for ten minutes, with a large spool and with a small one
 	$(BIN)/python -m perf.outage --minutes 10
+
+properties: bytecode  ## try what holds for any input with ten times as many examples, runs and seeds
+	EXAMPLES=10 SAMPLING_SEEDS=1000 ACTIVATIONS=1000 $(BIN)/python -m pytest -n auto --dist loadfile \
+		$$(grep -lE "examples\(|ACTIVATIONS|SAMPLING_SEEDS" -r tests --include='test_*.py')
 
 kills: $(VENV)/.ready  ## kill traced processes two hundred times, and see what is lost
 	KILLS=100 KILL_LOSS=200 $(BIN)/python -m pytest tests/delivery/test_kills.py -rP
