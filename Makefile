@@ -2,26 +2,37 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# For the tests of weaving alone, as on other versions of Python, NEEDS='-e .[weaving]' takes a fifth of the time.
+NEEDS ?= -e ".[test,lint]" -e examples
 
 # The majors of Langfuse's SDK exclude one another, and need other versions of wrapt: an environment for each. 5 needs Python 3.11.
 LANGFUSE_VENVS := .venv-langfuse-3.15 .venv-langfuse-4 .venv-langfuse-5
 LANGFUSE_TESTS := tests/langfuse/test_adoption.py tests/langfuse/test_diagnosis.py tests/context/test_langfuse_observe.py \
 	tests/langfuse/test_variables.py::test_every_variable_of_the_installed_sdk_is_known
 
-.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking bench-page outage outage-long load kills throughput sampling-sim downstream downstream-part docs site licences lint mutants test-install clean
+.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking bench-page outage outage-long load kills properties throughput sampling-sim downstream downstream-part docs site licences lint mutants test-install clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wildcard tracing_proxies/hot/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=23.2"
-	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet -e ".[test,lint]" -e examples
+	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet $(NEEDS)
 	touch $@
+
+# Tests start hundreds of processes, and each would compile all of the package where nothing may write bytecode.
+.PHONY: bytecode
+bytecode: $(VENV)/.ready
+	$(BIN)/python -m compileall -q tracing_proxies adapters dashboards examples/retail \
+		$$(find tests -name '*.py' ! -name 'test_*')
 
 demo: $(VENV)/.ready  ## run the retail simulation, traced into a local store
 	$(BIN)/tracing-proxies demo
 
-test: $(VENV)/.ready browser prometheus  ## run every test, on all cores, each file on one
-	$(BIN)/python -m pytest -n auto --dist loadfile
+# Weaving looks at all modules that are loaded: what weaves hundreds of times does so without what other tests import.
+WOVEN_IN_PLACE := tests/weaving tests/recording
+test: bytecode browser prometheus  ## run every test, on all cores, each file on one
+	$(BIN)/python -m pytest -n auto --dist loadfile $(WOVEN_IN_PLACE)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(WOVEN_IN_PLACE:%=--ignore=%)
 
 # Chromium, for the tests of the page; root on Debian and its kin gets it installed, everybody else is told by the tests.
 browser:
@@ -39,10 +50,13 @@ screenshots: $(VENV)/.ready browser  ## take the pictures of the README anew, fr
 	$(BIN)/python -m docs.screenshots
 
 TESTS ?= tests/weaving tests/recording
-test-weaving: $(VENV)/.ready  ## run the tests of weaving and recording only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
-	$(BIN)/python -m pytest $(TESTS) -k "not thousand" -n auto --dist loadfile
+test-weaving: bytecode  ## run the tests of weaving and recording only: make test-weaving PYTHON=python3.13 VENV=.venv-3.13
+	$(BIN)/python -m pytest $(TESTS) -k "not hundreds_of_activations" -n auto --dist loadfile
 
-test-langfuse: $(LANGFUSE_VENVS:%=%/.ready)  ## run what needs Langfuse's SDK with the last 3, and the newest 4 and 5
+.PHONY: langfuse-environments
+langfuse-environments: $(LANGFUSE_VENVS:%=%/.ready)
+
+test-langfuse: langfuse-environments bytecode  ## run what needs Langfuse's SDK with the last 3, and the newest 4 and 5
 	for venv in $(LANGFUSE_VENVS); do $$venv/bin/python -m pytest -p no:cacheprovider $(LANGFUSE_TESTS) || exit 1; done
 
 # Small environments on top of the usual one: pip puts in them what this version of the SDK needs another version of.
@@ -57,7 +71,7 @@ test-langfuse: $(LANGFUSE_VENVS:%=%/.ready)  ## run what needs Langfuse's SDK wi
 downstream: $(VENV)/.ready  ## run other libraries' own tests, untraced and with all of their public callables woven
 	$(BIN)/python -m tests.downstream $(LIBRARIES)
 
-downstream-part: $(VENV)/.ready  ## run a small part of them, as the continuous integration does
+downstream-part: bytecode  ## run a small part of them, as the continuous integration does
 	$(BIN)/python -m tests.downstream --part --plain-runs 1 --no-reference --work build/part$(subst .venv,,$(VENV)) $(LIBRARIES)
 
 docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the declared keys, docs/commands.md, docs/metrics.md, docs/performance.md from perf/
@@ -84,6 +98,10 @@ load: $(VENV)/.ready  ## hold the retail application to a budget under stress, l
 
 outage-long: $(VENV)/.ready  ## have a server away for ten minutes, with a large spool and with a small one
 	$(BIN)/python -m perf.outage --minutes 10
+
+properties: bytecode  ## try what holds for any input with ten times as many examples, runs and seeds
+	EXAMPLES=10 SAMPLING_SEEDS=1000 ACTIVATIONS=1000 $(BIN)/python -m pytest -n auto --dist loadfile \
+		$$(grep -lE "examples\(|ACTIVATIONS|SAMPLING_SEEDS" -r tests --include='test_*.py')
 
 kills: $(VENV)/.ready  ## kill traced processes two hundred times, and see what is lost
 	KILLS=100 KILL_LOSS=200 $(BIN)/python -m pytest tests/delivery/test_kills.py -rP

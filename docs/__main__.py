@@ -12,7 +12,7 @@ from docs import commands, metrics
 from docs.performance import Page
 from tracing_proxies.registry.codes import CODES
 from tracing_proxies.registry.forms import FORMS
-from tracing_proxies.registry.keys import LATER, Key, choices_of, sections
+from tracing_proxies.registry.keys import LATER, Key, sections
 from tracing_proxies.registry.path_filters import FILTERS, Filter
 from tracing_proxies.registry.presets import shipped_names, summarise
 from tracing_proxies.registry.schema import schema_of_preset, schema_of_registry
@@ -95,15 +95,14 @@ class Reference:
         rows = [_row("key", "takes", "default", "what it does"), "|---|---|---|---|"]
         for key in sections()[section].values():
             must = " Required." if key.required else " In preset files only." if key.presets_only else ""
-            rows.append(_row(f"`{key.name}`", self._takes(section, key), key.default or "", key.doc + must))
+            rows.append(_row(f"`{key.name}`", self._takes(key), key.default or "", key.doc + must))
         return "\n".join(rows)
 
-    def _takes(self, section: str, key: Key) -> str:
+    def _takes(self, key: Key) -> str:
         form = FORMS.get(key.kind)
         takes = _SECTION_KINDS[key.kind] if form is None else form.takes
-        choices = choices_of(section, key)
-        if choices:
-            takes += " " + ", ".join(f"`{choice}`" for choice in choices)
+        if key.choices:
+            takes += " " + ", ".join(f"`{choice}`" for choice in key.choices)
         opened = key.section or {"rules": "rule"}.get(key.kind, key.kind)
         chapter = self._chapters.get(opened) if form is None else form.chapter
         return f"[{takes}](#{chapter})" if chapter else takes
@@ -148,8 +147,7 @@ def _codes() -> Iterator[str]:
 def _later() -> Iterator[str]:
     yield from (_row("key", "stands in"), "|---|---|")
     for later in LATER:
-        value = f": {later.example}" if later.example else ""
-        yield _row(f"`{later.name}{value}`", "the top level" if later.section == "registry" else f"`{later.section}`")
+        yield _row(f"`{later.name}`", "the top level" if later.section == "registry" else f"`{later.section}`")
 
 
 _LISTS = {"filters": _filters, "units": _units, "presets": _presets, "codes": _codes, "later": _later}

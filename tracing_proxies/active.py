@@ -35,7 +35,7 @@ from tracing_proxies.registry.model import Registry
 from tracing_proxies.reloading import Reloading
 from tracing_proxies.sampling.learning import Work
 from tracing_proxies.weaving import compiled
-from tracing_proxies.weaving.unmatched import find_pending
+from tracing_proxies.weaving.unmatched import Loaded, find_pending, loaded_namespaces
 from tracing_proxies.weaving.weaver import Weaver
 
 _log = logging.getLogger("tracing_proxies")
@@ -255,7 +255,7 @@ class Runtime:
 
     def status(self) -> dict[str, Any]:
         """Describe what is woven, what is under way and what went wrong, in plain values."""
-        targets = self.weaver.targets()
+        targets, loaded = self.weaver.targets(), loaded_namespaces()
         delivery, left_out, held = self._pipelines.status(), self.recorder.left_out, 0
         if self.recorder.tail is not None:
             tail = self.recorder.tail
@@ -283,9 +283,9 @@ class Runtime:
             "aliases": self.weaver.aliases,
             "out_of_reach": len(self.weaver.reach.beyond),
             "targets": sorted(map(str, targets)),
-            "rules": self._rules(),
+            "rules": self._rules(loaded),
             "refused": [{"target": str(target), "reason": why} for target, why in self.weaver.refused.items()],
-            "unmatched": [str(problem) for problem in self.weaver.unmatched()],
+            "unmatched": [str(problem) for problem in self.weaver.unmatched(loaded=loaded)],
             "open": len(self.recorder.open),
             "calls": self.recorder.count_calls(),
             "sampling": self.budgeting.status(),
@@ -296,8 +296,8 @@ class Runtime:
             "failures": failures.counts(),
         }
 
-    def _rules(self) -> list[dict[str, Any]]:
-        matches, pending = self.weaver.matches(), find_pending(self.registry, self.weaver.targets())
+    def _rules(self, loaded: Loaded) -> list[dict[str, Any]]:
+        matches, pending = self.weaver.matches(), find_pending(self.registry, self.weaver.targets(), loaded)
         return [
             {
                 "place": str(rule.place),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import contextlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from strands import Agent
 from tests.application.cases import AGENTS, CONFIDENCE, OUTCOMES, OneCall, read_arguments, read_cases
 from tracing_proxies.testing import CapturedSpan, capture_spans
 
+pytestmark = pytest.mark.usefixtures("traced_throughout")
 WAYS = ("direct", "model", "agent.tool", "new instance")
 
 
@@ -42,7 +42,7 @@ def test_the_cases_are_the_twenty_tools() -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", read_cases(), ids=lambda case: case[1])
-def test_a_tool_leaves_one_span_however_it_is_reached(traced: Path, case: tuple[str, ...], way: str) -> None:
+def test_a_tool_leaves_one_span_however_it_is_reached(case: tuple[str, ...], way: str) -> None:
     agent, tool = case[0], case[1]
     arguments = read_arguments(case[2])
     expected = getattr(AGENTS[agent][0], tool)(**arguments)
@@ -68,7 +68,7 @@ def test_a_tool_leaves_one_span_however_it_is_reached(traced: Path, case: tuple[
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", read_cases(), ids=lambda case: f"{case[1]}-{case[5]}")
-def test_a_tool_that_fails_leaves_one_error_span(traced: Path, case: tuple[str, ...], way: str) -> None:
+def test_a_tool_that_fails_leaves_one_error_span(case: tuple[str, ...], way: str) -> None:
     agent, tool = case[0], case[1]
     raised = case[4] == "raises"
     # Strands turns what a tool raises into a result; called directly it passes.
@@ -85,7 +85,7 @@ def test_a_tool_that_fails_leaves_one_error_span(traced: Path, case: tuple[str, 
         assert span.metadata["error.returned"] is True
 
 
-def test_arguments_that_strands_refuses_leave_an_error_span_too(traced: Path) -> None:
+def test_arguments_that_strands_refuses_leave_an_error_span_too() -> None:
     with capture_spans() as spans:
         call("model", "pricing", "calculate_optimal_price", {"market_conditions": "not a mapping"})
     [span] = spans_of(spans, "calculate_optimal_price")

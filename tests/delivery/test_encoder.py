@@ -15,6 +15,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.delivery.support import observation, observations
+from tests.examples import examples
 from tracing_proxies.delivery.encoder import (
     encode_request,
     encode_resource,
@@ -135,7 +136,7 @@ def with_official_classes(o: Observation) -> Span:
     return span
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(hostile)
 def test_the_bytes_are_those_of_the_official_classes(o: Observation) -> None:
     encoded = encode_span(o)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tracing_proxies import failures
 from tracing_proxies.masking import Masker, hits
 from tracing_proxies.masking.known import Known, look_through
@@ -51,7 +52,7 @@ policies: Any = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(policies, st.lists(st.tuples(values, st.sampled_from([(), ("status",), ("*.status",)])), min_size=2, max_size=6))
 def test_a_masker_that_has_seen_much_masks_as_a_new_one_does(policy: dict[str, Any], seen: list[Any]) -> None:
     rules = MaskingSettings(**policy)

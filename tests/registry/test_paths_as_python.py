@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tracing_proxies.registry.fields import MISSING
 from tracing_proxies.registry.path_values import MOST_ITEMS
 from tracing_proxies.registry.paths import compile_path
@@ -165,7 +166,7 @@ def as_dict(value: Any) -> Any:
 
 
 @given(conditions, worlds)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_an_expression_has_the_value_that_python_gives_it(pair: Pair, world: Order) -> None:
     text, python = pair
     expected = eval(python, {"__builtins__": {}}, {**PYTHON, "result": world})

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tracing_proxies.registry.pointcut import ClassRef, Pointcut, PointcutError, Target
 
 # The reference: what docs/registry.md says, in the shortest way that there is, whatever it costs.
@@ -81,7 +82,7 @@ def targets(draw: st.DrawFn) -> Target:
 
 
 @given(pointcuts, targets())
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=examples(700), deadline=None)
 def test_matching_agrees_with_the_reference(text: str, target: Target) -> None:
     pointcut = Pointcut.parse(text)
     assert pointcut.matches(target) is selects(text, target)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tracing_proxies.errors import RegistryError
 from tracing_proxies.registry.codes import CODES
 from tracing_proxies.registry.keys import KEYS, LATER, sections
@@ -413,7 +414,7 @@ def load_or_refuse(load: Callable[[], Registry]) -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_bytes(content)
@@ -421,13 +422,13 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_any_text_is_read_or_refused(text: str) -> None:
     load_or_refuse(lambda: parse(text))
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_a_mutated_registry_is_read_or_refused(data: st.DataObject) -> None:
     text = VALID
     for _ in range(data.draw(st.integers(1, 4))):
@@ -441,7 +442,7 @@ def test_a_mutated_registry_is_read_or_refused(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_a_registry_whose_values_were_swapped_is_read_or_refused(data: st.DataObject) -> None:
     odd = st.sampled_from(
         ["null", "[]", "{}", "[[]]", "{a: b}", "-1", ".nan", "1e999", "''", "true", "${X}", "*", "~x"]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.weaving.support import make_registry
 from tests.weaving.twins import NAME, make_module, namespaces
 from tracing_proxies.recording.recorder import Recorder
@@ -163,7 +164,7 @@ def _owner_of(modules: tuple[ModuleType, ...], place: str) -> int:
     return 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(EDITS)
 def test_random_edits_leave_what_a_fresh_activation_would(edits: list[list[tuple[str, str]]]) -> None:
     modules = make_both()

@@ -128,6 +128,15 @@ SOURCE = """
 """
 
 
+@pytest.fixture(autouse=True, scope="module")
+def nothing_old_is_collected() -> Iterator[None]:
+    """Spare the collector what was there before: with all that the tests have imported, a collection takes long."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def by_reference_counts_only() -> Iterator[None]:
     """Leave nothing to the collector of cycles, and demand that there is nothing for it."""

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.weaving.programs import DUNDERS, MEMBERS, Program, programs
 from tests.weaving.twins import in_place, make_module, outcome, twins
 
@@ -180,7 +181,7 @@ def _fits(source: str) -> bool:
 
 
 @given(program=programs(), nested=st.sampled_from(["child", "merge", "skip"]))
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=list(HealthCheck))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_random_program_runs_woven_as_it_runs_untraced(program: Program, nested: str) -> None:
     assume(_fits(program.source))

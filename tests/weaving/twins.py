@@ -6,7 +6,8 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from functools import lru_cache
+from types import CodeType, ModuleType
 from typing import Any
 
 from tests.weaving.support import woven
@@ -20,10 +21,15 @@ def make_module(source: str, name: str = NAME) -> ModuleType:
     """Execute a source as a module that is in ``sys.modules`` meanwhile, where dataclasses look, and not afterwards."""
     module = sys.modules[name] = ModuleType(name)
     try:
-        exec(compile(textwrap.dedent(source), f"<{name}>", "exec"), vars(module))
+        exec(_compile(source, name), vars(module))
     finally:
         del sys.modules[name]
     return module
+
+
+@lru_cache(maxsize=64)
+def _compile(source: str, name: str) -> CodeType:
+    return compile(textwrap.dedent(source), f"<{name}>", "exec")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -60,23 +59,10 @@ class Key:
 
 @attrs.frozen
 class Later:
-    """A key, or one kind of value of a key, that the language has and this version has not.
-
-    Args:
-        value: a regular expression; only values that it matches as a whole are not available. None for the key itself.
-        example: such a value.
-    """
+    """A key that the language has and this version has not."""
 
     section: str
     name: str
-    value: str | None = None
-    example: str | None = None
-
-    def concerns(self, text: str | None) -> bool:
-        """Tell whether a value is not available: its text, None for one that is no scalar."""
-        if self.value is None:
-            return True
-        return text is not None and re.fullmatch(self.value, text[:40]) is not None
 
 
 _TOP = ("registry",)
@@ -287,12 +273,6 @@ def sections() -> Mapping[str, Mapping[str, Key]]:
     return MappingProxyType(found)
 
 
-def choices_of(section: str, key: Key) -> tuple[str, ...]:
-    """Return the choices that a key has in a section of this version."""
-    later = not_yet(section, key.name)
-    return tuple(choice for choice in key.choices if later is None or not later.concerns(choice))
-
-
-def not_yet(section: str, name: str) -> Later | None:
-    """Return what is not available yet of a key, None if all of it is."""
-    return next((later for later in LATER if later.section == section and later.name == name), None)
+def is_for_later(section: str, name: str) -> bool:
+    """Tell whether a key belongs to the language but is not available in this version."""
+    return Later(section, name) in LATER

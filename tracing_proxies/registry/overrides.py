@@ -9,9 +9,10 @@ import attrs
 
 from tracing_proxies.errors import Place
 from tracing_proxies.registry.findings import Findings, Refusal
-from tracing_proxies.registry.keys import not_yet, sections
-from tracing_proxies.registry.kinds import SCALARS, is_null
+from tracing_proxies.registry.keys import is_for_later, sections
+from tracing_proxies.registry.kinds import SCALARS
 from tracing_proxies.registry.nodes import MapNode, Node, ScalarNode, core_value
+from tracing_proxies.registry.scalar_kinds import is_null
 from tracing_proxies.registry.suggest import nearest
 
 PREFIX: Final = "TRACING_PROXIES__"
@@ -93,8 +94,7 @@ def _put(node: Node, section: str, path: list[str], passed: str, variable: _Over
         return node  # not what it should be; the reader says so
     name, *rest = path
     key = sections()[section].get(name)
-    later = not_yet(section, name)
-    if later is not None and later.value is None:
+    if is_for_later(section, name):
         return _with(node, name, _leaf(variable), variable)  # the reader says that it is not available
     if key is None:
         right = nearest(name, sections()[section])

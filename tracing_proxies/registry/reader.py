@@ -10,13 +10,14 @@ import attrs
 
 from tracing_proxies.errors import Place
 from tracing_proxies.registry.findings import Findings, Refusal
-from tracing_proxies.registry.keys import Key, not_yet, sections
-from tracing_proxies.registry.kinds import READERS, is_null
+from tracing_proxies.registry.keys import Key, is_for_later, sections
+from tracing_proxies.registry.kinds import READERS
 from tracing_proxies.registry.masking import Tightening
 from tracing_proxies.registry.model import CaptureSettings, Placed, Settings
 from tracing_proxies.registry.nodes import BrokenNode, ListNode, MapNode, Node, ScalarNode, describe
 from tracing_proxies.registry.origins import Stated, flat_origins, origin_of
 from tracing_proxies.registry.pointcut import Pointcut
+from tracing_proxies.registry.scalar_kinds import is_null
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.registry.versions import refuse_newer
 
@@ -126,14 +127,12 @@ class Reader:
 
     def _known_key(self, section: str, name: ScalarNode, child: Node, label: str) -> Key | None:
         known = sections()[section]
-        later = not_yet(section, name.text)
-        if later is not None and later.concerns(child.text if isinstance(child, ScalarNode) else None):
-            what = (
-                name.text if later.value is None or not isinstance(child, ScalarNode) else f"{name.text}: {child.text}"
-            )
+        if is_for_later(section, name.text):
             # Where the environment overrides, the value's place tells the variable.
             place = child.place if not child.place.line else name.place
-            self.findings.add("TP113", f"{what!r} is part of the language but not available in this version", place)
+            self.findings.add(
+                "TP113", f"{name.text!r} is part of the language but not available in this version", place
+            )
             return None
         key = known.get(name.text)
         if key is None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import attrs
-
 from tracing_proxies.registry.forms import FORMS, NOTHING, SCALAR, VARIABLE, Schema, either, entries
-from tracing_proxies.registry.keys import Key, choices_of, not_yet, sections
+from tracing_proxies.registry.keys import Key, sections
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _LITERAL: Final = frozenset(("bytes", "duration", "sample", "budget", "rate", "file"))
@@ -53,7 +51,7 @@ class _Schemas:
             # A section without a value is an empty one, if it needs nothing.
             "type": "object" if required else ["object", "null"],
             "additionalProperties": False,
-            "properties": {key.name: self._key(section, key) for key in keys},
+            "properties": {key.name: self._key(key) for key in keys},
         }
         return {**made, "required": required} if required else made
 
@@ -63,15 +61,11 @@ class _Schemas:
             self._made[section] = self._section(section)
         return {"$ref": f"#/$defs/{section}"}
 
-    def _key(self, section: str, key: Key) -> Schema:
-        key = attrs.evolve(key, choices=choices_of(section, key))
+    def _key(self, key: Key) -> Schema:
         schema: Schema = {"description": _describe(key), **self._value(key)}
         default = _default(key)
         if default is not None:
             schema["default"] = default
-        later = not_yet(section, key.name)
-        if later is not None and later.value is not None and not key.choices:
-            schema["not"] = {"type": "string", "pattern": f"^(?:{later.value})$"}
         return schema
 
     def _value(self, key: Key) -> Schema:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TypeVar
 
 _Key = TypeVar("_Key")
@@ -18,5 +18,14 @@ def items_of(entries: Mapping[_Key, _Value]) -> list[tuple[_Key, _Value]]:
     while True:
         try:
             return list(entries.items())
+        except RuntimeError:
+            continue
+
+
+def holds_any(entries: Mapping[_Key, _Value], ids: Set[int]) -> bool:
+    """Tell whether a dict holds any of some objects, by identity; no loop of Python's looks at each."""
+    while True:
+        try:
+            return not ids.isdisjoint(map(id, entries.values()))
         except RuntimeError:
             continue

@@ -11,14 +11,14 @@ from tracing_proxies.registry.model import Placed, Registry, Rule
 from tracing_proxies.registry.pointcut import Pointcut
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.weaving.points import Points
-from tracing_proxies.weaving.unmatched import loaded_namespaces, selects
+from tracing_proxies.weaving.unmatched import Loaded, selects
 
 CODE = "TP214"
 Signature = tuple[str, frozenset[str] | None]
 """A target's name, and the names of its parameters; None where any name may be one."""
 
 
-def find_misnamed(registry: Registry, points: Points, *, pending: bool = False) -> list[Problem]:
+def find_misnamed(registry: Registry, points: Points, loaded: Loaded, *, pending: bool = False) -> list[Problem]:
     """Report each ``args.<name>`` of the user's rules and roles that would be absent from every call.
 
     A rule for many targets may name what some of them lack; it is a mistake if all of them do. At run time a rule is
@@ -26,9 +26,9 @@ def find_misnamed(registry: Registry, points: Points, *, pending: bool = False) 
 
     Args:
         points: what is woven.
+        loaded: what is loaded, by `loaded_namespaces`.
         pending: whether to judge the other rules as well, by what is woven now.
     """
-    loaded = loaded_namespaces()
     users: dict[int, list[Rule]] = {}
     for rule in registry.rules:
         if rule.preset is None and rule.bundle is not None and _reads_parameters(rule.bundle.reads):

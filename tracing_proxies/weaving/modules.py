@@ -33,7 +33,12 @@ def spec_of(module: Any) -> Any:
 
 def is_loading(module: Any) -> bool:
     """Tell whether a module's body is still running, in this thread or another."""
-    return bool(getattr(spec_of(module), "_initializing", False))
+    return is_initializing(_entries_of(module).get("__spec__"))
+
+
+def is_initializing(spec: Any) -> bool:
+    """Tell by a module's spec whether the module's body is still running."""
+    return bool(getattr(spec, "_initializing", False))
 
 
 def loaded_modules() -> list[tuple[str, Any]]:

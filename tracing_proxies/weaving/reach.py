@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
@@ -47,10 +47,11 @@ class Reach:
     def search_all(self) -> None:
         """Search everything that is loaded."""
         self.beyond.clear()
-        search = self._begin()
         targets = self._points.targets()
         self._tops = {_top(target.module) for target in targets}
-        self._search_modules(search, {target.module for target in targets})
+        modules = {target.module for target in targets}
+        search = self._begin(self._near(modules))
+        self._search_modules(search, modules)
         self._seen.clear()
         self.fresh()
         self._conclude(search)
@@ -60,8 +61,9 @@ class Reach:
         held = [point for point in points if _is_held(point)]
         if held:
             made = {id(made) for point in held for made in (point.entry, proxy_of(point.entry)) if made is not None}
-            search = Search(made, self._points.restored)
-            self._search_modules(search, {point.target.module for point in held})
+            modules = {point.target.module for point in held}
+            search = Search(made, self._points.restored, near=self._near(modules))
+            self._search_modules(search, modules)
 
     def restore_all(self) -> None:
         """Do so for everything that is woven, and forget it."""
@@ -82,7 +84,7 @@ class Reach:
             fresh: the modules that were loaded since the last arrival.
         """
         self._tops.add(_top(name))
-        search = self._begin()
+        search = self._begin({id(module)})
         todo = {key: entries_of(found) for key, found in fresh}
         if module is not None and is_module(module):
             todo[name] = entries_of(module)
@@ -90,9 +92,8 @@ class Reach:
             found = sys.modules.get(suspect)
             if found is not None and is_module(found):
                 todo[suspect] = entries_of(found)
-        near = {id(module)}
         for key, entries in todo.items():
-            if search.names(key, entries, near) or _top(key) in self._tops:
+            if search.names(key, entries) or _top(key) in self._tops:
                 search.depths(key, entries)
             if self._suspects:
                 self._suspect(key, entries)
@@ -131,22 +132,26 @@ class Reach:
                     found.append((name, module))
         return found
 
-    def _begin(self) -> Search:
-        return Search(self._points.raws, self._points.woven, self._ledger)
+    def _begin(self, near: Set[int] = frozenset()) -> Search:
+        return Search(self._points.raws.keys(), self._points.woven, self._ledger, near)
 
     def _conclude(self, search: Search) -> None:
         self.looked += search.looked
         self.beyond.update(search.beyond)
 
-    def _search_modules(self, search: Search, targets: set[str]) -> None:
-        tops = {_top(name) for name in targets}
+    def _near(self, targets: set[str]) -> set[int]:
+        """Return the ids of what a module holds that has to do with some woven modules."""
         packages = {".".join(parts[:n]) for parts in (t.split(".") for t in targets) for n in range(1, len(parts) + 1)}
         near = {id(sys.modules[name]) for name in packages if name in sys.modules} | self._points.owners()
         near.update(self._points.entries)  # what a name holds already, something deeper in its module may hold raw
+        return near
+
+    def _search_modules(self, search: Search, targets: set[str]) -> None:
+        tops = {_top(name) for name in targets}
         for name, module in loaded_modules():
             if _top(name) != _OURS:
                 entries = entries_of(module)
-                if search.names(name, entries, near) or _top(name) in tops or name == "__main__":
+                if search.names(name, entries) or _top(name) in tops or name == "__main__":
                     search.depths(name, entries)
 
     def _suspect(self, name: str, entries: dict[str, Any]) -> None:

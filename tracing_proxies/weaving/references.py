@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable, Set
 from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
 from tracing_proxies.registry.fields import namespace_of, qualname_of
 from tracing_proxies.weaving.candidates import is_class
-from tracing_proxies.weaving.contents import items_of
+from tracing_proxies.weaving.contents import holds_any, items_of
 from tracing_proxies.weaving.holders import is_plain_key, swap
 from tracing_proxies.weaving.kinds import proxy_of
 from tracing_proxies.weaving.ledger import Keeper, Ledger, put
@@ -24,6 +24,7 @@ from tracing_proxies.weaving.proxies import raw_of
 DEPTH = 3
 MOST_ITEMS = 1_000
 _MOST_NOTES = 1_000
+_NONE: Set[int] = frozenset()
 
 
 class Search:
@@ -33,33 +34,38 @@ class Search:
         known: the ids of what is looked for: one look-up per name decides.
         pair_of: returns what is to be held in place of an object, None for what is not looked for after all.
         ledger: records each change; None records nothing (when everything is taken back).
+        near: ids of further objects: a module that holds one of them has to do with what is looked for.
     """
 
     def __init__(
-        self, known: Container[int], pair_of: Callable[[Any], Pair | None], ledger: Ledger | None = None
+        self,
+        known: Set[int],
+        pair_of: Callable[[Any], Pair | None],
+        ledger: Ledger | None = None,
+        near: Set[int] = _NONE,
     ) -> None:
         self.changed = 0
         self.looked = 0
         self.beyond: dict[str, str] = {}
         self._known = known
+        self._near = near
+        self._wanted = known | near if near else known
         self._pair_of = pair_of
         self._ledger = ledger
         self._seen: set[int] = set()
         self._made: dict[int, tuple[Any, Pair]] = {}
         self._at = ""
 
-    def names(self, name: str, entries: dict[str, Any], near: Container[int] = ()) -> bool:
+    def names(self, name: str, entries: dict[str, Any]) -> bool:
         """Search the names of a module.
 
-        Args:
-            name: the module's.
-            near: ids of further objects.
-
         Returns:
-            Whether one of the names held what is looked for, or one of ``near``.
+            Whether one of the names held what is looked for, or one of the objects near it.
         """
-        known, touched = self._known, False
+        known, near, touched = self._known, self._near, False
         self.looked += len(entries)
+        if not holds_any(entries, self._wanted):  # so it is with nearly every module
+            return False
         for key, value in items_of(entries):
             if id(value) in known:
                 pair = self._pair_of(value)

@@ -12,24 +12,30 @@ from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.weaving import candidates
 from tracing_proxies.weaving.main_module import bodies_of_main
-from tracing_proxies.weaving.modules import MAIN, entries_of, is_loading, loaded_modules, main_name
+from tracing_proxies.weaving.modules import MAIN, entries_of, is_initializing, loaded_modules, main_name
 
 CODE = "TP203"
+Loaded = Mapping[str, dict[str, Any]]
 _NONE: Final[Mapping[Target, str]] = MappingProxyType({})
 
 
 def find_unmatched(
-    registry: Registry, targets: Sequence[Target], refused: Mapping[Target, str] = _NONE, *, pending: bool = False
+    registry: Registry,
+    targets: Sequence[Target],
+    loaded: Loaded,
+    refused: Mapping[Target, str] = _NONE,
+    *,
+    pending: bool = False,
 ) -> list[Problem]:
     """Report the pointcuts of the user's rules that select none of the woven targets.
 
     Args:
         targets: what is woven.
+        loaded: what is loaded, by `loaded_namespaces`.
         refused: what cannot be, with the reason.
         pending: whether to report those as well whose module is not loaded.
     """
     problems = []
-    loaded = loaded_namespaces()
     by_name: dict[str, list[Target]] = {}
     for target in targets:
         by_name.setdefault(target.name, []).append(target)
@@ -59,14 +65,14 @@ def find_unmatched(
     return problems
 
 
-def find_pending(registry: Registry, targets: Iterable[Target]) -> dict[int, list[str]]:
+def find_pending(registry: Registry, targets: Iterable[Target], loaded: Loaded) -> dict[int, list[str]]:
     """List the pointcuts that wait for a module which is not loaded yet, by the index of their rule.
 
     Args:
         targets: what is woven; the main module's is, while its body still runs.
+        loaded: what is loaded, by `loaded_namespaces`.
     """
     woven = list(targets)
-    loaded = loaded_namespaces()
     found: dict[int, list[str]] = {}
     for rule in registry.rules:
         waiting = [
@@ -79,7 +85,7 @@ def find_pending(registry: Registry, targets: Iterable[Target]) -> dict[int, lis
     return found
 
 
-def _modules_of(pointcut: Pointcut, loaded: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _modules_of(pointcut: Pointcut, loaded: Loaded) -> list[dict[str, Any]]:
     if pointcut.is_exact_module:
         return [loaded[pointcut.module]] if pointcut.module in loaded else []
     return [entries for name, entries in loaded.items() if pointcut.names_module(name)]
@@ -92,8 +98,10 @@ def loaded_namespaces() -> dict[str, dict[str, Any]]:
         if name in MAIN:
             if not bodies_of_main():
                 found[name] = found[main_name()] = entries_of(module)
-        elif not is_loading(module):
-            found[name] = entries_of(module)
+        else:
+            entries = entries_of(module)
+            if not is_initializing(entries.get("__spec__")):
+                found[name] = entries
     return found
 
 

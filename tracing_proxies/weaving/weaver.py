@@ -165,17 +165,21 @@ class Weaver:
                 found.setdefault(rule.index, []).append(target)
         return found
 
-    def unmatched(self, *, pending: bool = False) -> list[Problem]:
+    def unmatched(self, *, pending: bool = False, loaded: unmatched.Loaded | None = None) -> list[Problem]:
         """Report the patterns that select nothing, and the paths that name a parameter which nothing traced has.
 
         Args:
             pending: whether to report also what modules that are not loaded yet may bring.
+            loaded: what is loaded, where that has been looked at already.
         """
         if self._registry is None:
             return []
-        problems = unmatched.find_unmatched(self._registry, self.points.targets(), self.refused, pending=pending)
-        problems += find_needless(self._registry)
-        return problems + find_misnamed(self._registry, self.points, pending=pending)
+        if loaded is None:
+            loaded = unmatched.loaded_namespaces()
+        targets = self.points.targets()
+        problems = unmatched.find_unmatched(self._registry, targets, loaded, self.refused, pending=pending)
+        problems += find_needless(self._registry, loaded)
+        return problems + find_misnamed(self._registry, self.points, loaded, pending=pending)
 
     def is_wanted(self, name: str) -> bool:
         """Tell by a module's name whether it is to be reported when it is loaded."""
