@@ -376,3 +376,15 @@ def test_the_ledger_of_a_process_under_a_budget_sums_up(monkeypatch: pytest.Monk
 def look(seen: list[dict[str, Any]]) -> None:
     """Remember what the ledger says."""
     seen.append(tracing_proxies.status()["delivery"])
+
+
+def test_what_a_rule_reads_of_a_call_is_measured_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracing_proxies.recording.tail._TIMED", 0)
+    rules = f"  - match: {M}:visit\n  - match: {M}:look\n    metadata: {{ n: args.number }}\n"
+    ticks = iter(range(0, 10**12, 10**9))
+    with open_shop(rules) as opened:
+        opened.plan(whole=1.0)
+        monkeypatch.setattr("tracing_proxies.recording.recorder._cpu_clock", lambda: next(ticks))
+        opened.module.visit(times=3)
+        (trace,) = {span.trace for span in opened.take()}
+        assert trace.spent >= 3 * 10**9
