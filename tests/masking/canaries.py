@@ -11,6 +11,8 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Final
 
+from ahocorasick_rs import AhoCorasick
+
 CANARIES: Final[dict[str, tuple[str, str]]] = {
     "email": ("wilma.canary@example.com", "please write to {} today"),
     "email, tagged": ("wilma+canary@mail.example.org", "cc {}"),
@@ -73,11 +75,10 @@ def texts() -> list[str]:
 def occurrences(content: bytes) -> Iterator[str]:
     """Yield each canary that bytes hold as it is, escaped, in base64, in hexadecimal, or encoded as in URLs."""
     content += content.replace(b'","', b"")  # pieces of a stream, as whoever reads them puts them together
-    lower = content.lower()
-    for kind, (value, _) in CANARIES.items():
-        for how, form in _forms(value):
-            if (form.lower() in lower) if how != "base64" else (form in content):
-                yield f"{kind}, {how}"
+    text = content.decode("latin-1")
+    for automaton, names, within in ((_EXACT, _EXACT_NAMES, text), (_FOLDED, _FOLDED_NAMES, text.lower())):
+        for found in {index for index, _, _ in automaton.find_matches_as_indexes(within, overlapping=True)}:
+            yield names[found]
 
 
 def _forms(value: str) -> Iterator[tuple[str, bytes]]:
@@ -93,3 +94,17 @@ def _forms(value: str) -> Iterator[tuple[str, bytes]]:
         # its neighbours.
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield "base64", encode(b"\0" * shift + raw)[4:].rstrip(b"=")[:-1]
+
+
+def _automaton(*, exact: bool) -> tuple[AhoCorasick, list[str]]:
+    forms = [
+        (f"{kind}, {how}", form.decode("latin-1"))
+        for kind, (value, _) in CANARIES.items()
+        for how, form in _forms(value)
+        if (how == "base64") is exact
+    ]
+    return AhoCorasick([form if exact else form.lower() for _, form in forms]), [name for name, _ in forms]
+
+
+_EXACT, _EXACT_NAMES = _automaton(exact=True)
+_FOLDED, _FOLDED_NAMES = _automaton(exact=False)
