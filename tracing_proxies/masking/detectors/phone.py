@@ -107,7 +107,7 @@ def _is_phone(text: str, lower: str, start: int, end: int, digits: str, shape: t
         return not _is_named_otherwise(lower, start)
     if _has_bracketed_area(written, digits, shape) or (written.count("/") < 2 and _has_trunk_prefix(digits, shape)):
         return not _is_named_otherwise(lower, start)
-    return shape.count(1) <= 2 and _in_context(lower, start, end)
+    return (shape.count(1) <= 2 or len(shape) == len(digits)) and _in_context(lower, start, end)
 
 
 def _is_international(digits: str) -> bool:
