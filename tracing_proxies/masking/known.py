@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracing_proxies.masking.pairs import VALUES
 from tracing_proxies.masking.strategies import Strategy
 
 KnownKey = tuple[str, Strategy, str]
@@ -41,7 +42,7 @@ class Known:
         if key and len(key) <= _LONGEST and len(self.keys) < _MOST_KEYS:
             self.keys[key] = known
             new_key, strategy, label = known
-            if new_key == key and not strategy and not label:
+            if new_key == key and not strategy and not label and key not in VALUES:
                 self._plain.add(key)
 
     def learn_text(self, text: str) -> None:

@@ -15,6 +15,7 @@ from tracing_proxies.masking.detectors.words import tells
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.keys import fold_path, split_name
 from tracing_proxies.masking.known import Known
+from tracing_proxies.masking.pairs import VALUES, named
 from tracing_proxies.masking.policy import MaskingRules
 from tracing_proxies.masking.replacing import Replacer, TextMasker
 from tracing_proxies.masking.strategies import Strategy, disguise, label_of, shape_of
@@ -142,7 +143,21 @@ class Walk:
                 masked[new_key] = entry
             if keys is not None and type(key) is str:
                 self._known.learn_key(key, (self._key(key, depth, mode), self._rules.strategy(key), label_for(key)))
+        if "value" in masked or "Value" in masked:
+            self._mask_pair(obj, masked, depth, path, mode)
         return masked
+
+    def _mask_pair(self, obj: dict[Any, Any], masked: dict[Any, Any], depth: int, path: str, mode: int) -> None:
+        """Mask the value of an entry that is written as a name and a value as if it stood under that name."""
+        for key in VALUES:
+            name = named(obj, key) if key in obj and key in masked else ""
+            below = f"{path}.{fold_path(name)}" if self._paths else ""
+            if name and self._rules.strategy(name, below) > self._rules.strategy(key, f"{path}.value"):
+                entry = self._entry(name, obj[key], obj, depth, below, mode)
+                if entry is _GONE:
+                    del masked[key]
+                else:
+                    masked[key] = entry
 
     def _entry(self, name: str, value: Any, siblings: dict[Any, Any], depth: int, path: str, mode: int) -> Any:
         if name:
