@@ -11,7 +11,7 @@ from typing import Any
 from tracing_proxies import failures
 from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.checks import is_card_number
-from tracing_proxies.masking.detectors.words import tells
+from tracing_proxies.masking.detectors.words import locates, tells
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.keys import fold_path, split_name
 from tracing_proxies.masking.known import Known
@@ -123,7 +123,7 @@ class Walk:
                     value is None
                     or kind is bool
                     or (kind is str and not label and value in texts)
-                    or ((kind is int or kind is float) and -1e6 < value < 1e6)
+                    or ((kind is int or (kind is float and not label)) and -1e6 < value < 1e6)
                 ):
                     self._nodes += 1
                     masked[new_key] = value
@@ -260,6 +260,10 @@ class Walk:
             return markers.HIDDEN
         if mode >= _FORCED:
             return self._token(str(number), label, mode)
+        if label and type(number) is float and mode == _SHOW and locates(label):
+            written = repr(number)
+            masked = self._texts.mask(written, label)
+            return number if masked is written else masked
         if mode == _EXEMPT or not (1e6 <= number < 1e19):
             return number
         if type(number) is float and not number.is_integer():

@@ -84,6 +84,7 @@ _TELLING = frozenset(
     """phone telephone tel mobile fax cell whatsapp msisdn card cc ssn social security landline telefon handy
     id ids order orders invoice ticket ref reference batch serial isbn ean upc gtin asin tracking timestamp""".split()
 )
+_PLACES = frozenset(AFTER["coordinates"])
 _PHRASES = tuple(
     dict.fromkeys(f" {' '.join(split_name(word))} " for words in AFTER.values() for word in words if split_name(word))
 )
@@ -99,3 +100,9 @@ def tells(name: str) -> bool:
     words = split_name(name)
     spaced = f" {' '.join(words)} "
     return not _TELLING.isdisjoint(words) or any(phrase in spaced for phrase in _PHRASES)
+
+
+@lru_cache(maxsize=4096)
+def locates(name: str) -> bool:
+    """Tell whether a key says that a fraction under it is a place: ``lat``, ``homeLongitude``."""
+    return not _PLACES.isdisjoint(split_name(name))
