@@ -12,6 +12,7 @@ import pytest
 from tests.masking.canaries import CANARIES, SENTINEL, occurrences, texts
 from tests.masking.canary_exits import SHOWN, Run, deliver, spool
 from tracing_proxies.masking import Masker
+from tracing_proxies.masking.detectors import DETECTORS
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,11 @@ def test_there_are_forty_and_the_search_finds_each_in_any_encoding() -> None:
             urllib.parse.quote_plus(text, safe="").encode(),
         ):
             assert list(occurrences(content)), text
+
+
+def test_there_is_one_for_each_class_of_values() -> None:
+    masker = Masker()
+    assert {note.detector for text in texts() for note in masker.notes(text)} == set(DETECTORS)
 
 
 @pytest.mark.parametrize("kind", CANARIES)
