@@ -11,6 +11,7 @@ import asyncio
 import enum
 import json
 import logging
+import re
 import sys
 import types
 from collections import deque
@@ -96,6 +97,16 @@ class Agent:
         finally:
             context.detach(token)
 
+    def answer(self, text: str) -> None:
+        """Go on with the trace of a request that has data in its ``tracestate``, where that can hold it."""
+        said = [("acme", "" if re.search("[,=\n]", text) else text), ("other", "harmless")]
+        told = trace.SpanContext(7, 9, True, trace.TraceFlags(1), trace.TraceState(said))
+        token = context.attach(trace.set_span_in_context(trace.NonRecordingSpan(told)))
+        try:
+            self.ask("within a request")
+        finally:
+            context.detach(token)
+
     def decide(self, text: str) -> dict[str, Any]:
         """Tell what metrics are made of: who it is, by what it was triggered, with whom it speaks, what it decides."""
         self.ask(text)
@@ -132,6 +143,7 @@ def use(agent: Agent, text: str) -> None:
     asyncio.run(consume(agent.astream(text)))
     agent.annotate(text)
     agent.carry(text)
+    agent.answer(text)
     agent.decide(text)
     trace_id = "0af7651916cd43dd8448eb211c80319c"
     tracing_proxies.score(trace_id=trace_id, name=text, value=text, comment=text, id=text)

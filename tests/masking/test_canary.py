@@ -55,6 +55,8 @@ def test_a_canary_is_masked_in_its_text(kind: str) -> None:
 
 def test_no_canary_is_in_what_shows_the_contents_of_spans(delivered: Run) -> None:
     seen = {name: content.count(SENTINEL.encode()) for name, content in delivered.data.items()}
+    assert b"tracing failed" not in delivered.words["logs"], "nothing is hidden because it has failed"
+    assert b"harmless" in delivered.data["OTLP body"]
     assert seen.pop("show") >= SHOWN
     assert min(seen.values()) >= len(CANARIES), seen
     assert leaks(delivered.data) == {}

@@ -11,6 +11,7 @@ from tracing_proxies.failures import contain
 from tracing_proxies.masking import Masker, markers
 from tracing_proxies.recording.observation import Observation
 from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.state import exported
 from tracing_proxies.registry.masking import NOTHING
 
 _MOST_NAMES = 4_096
@@ -120,7 +121,7 @@ class Preparer:
             span.weight,
             span.app_root,
             self._service_name,
-            None if trace.state is None else trace.state.to_header(),
+            None if trace.state is None else exported(trace.state, masker.text),
             None,
         )
         prepared: Observation = _new(Observation, fields)
