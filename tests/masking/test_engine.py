@@ -273,3 +273,4 @@ def test_coordinates_are_masked_as_numbers_too_and_amounts_are_not(masker: Maske
             "lon": 2,
             "price": 48.8566,
         }
+        assert masker.value([{"coordinates": [2.35221, 48.8566]}]) == [{"coordinates": ["[coordinates]"] * 2}]
