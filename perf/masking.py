@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import json
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -96,7 +97,30 @@ def count(engine: str, python: Path, data: Path, scorer: Path, *options: str) ->
     return counts
 
 
-def write(reports: list[Report], by_class: dict[str, Any], missing: dict[str, str], output: Path) -> None:
+def beyond_secrets(data: Path) -> str:
+    """Return a pattern of the sources whose labels are not of secrets alone: elsewhere a masked address is damage."""
+    kinds: dict[str, set[bool]] = {}
+    for line in data.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        kinds.setdefault(record["source"], set()).update(kind.startswith("SECRET") for _, _, kind in record["spans"])
+    only_secrets = sorted(source for source, found in kinds.items() if found == {True})
+    return f"^(?!(?:{'|'.join(map(re.escape, only_secrets))})$)"
+
+
+def tell_labelled(counts: dict[str, Any]) -> list[str]:
+    """Say what is damaged where everything is labelled."""
+    precision, damage = _percent(counts["region_precision"]), _percent(counts["over_masking"], 2)
+    return [
+        "Some sources label secrets alone, though e-mail and IP addresses stand in their texts, so that masking these",
+        f"counts as damage. Of what this project changes in the others, {precision} % is labelled; {damage} % of the",
+        "letters and digits outside labels change there.",
+        "",
+    ]
+
+
+def write(
+    reports: list[Report], by_class: dict[str, Any], labelled: dict[str, Any], missing: dict[str, str], output: Path
+) -> None:
     """Write the tables."""
     lines = [
         "# Masking: what it finds, what it damages, what it costs",
@@ -118,7 +142,8 @@ def write(reports: list[Report], by_class: dict[str, Any], missing: dict[str, st
     ]
     lines += [_row(report) for report in reports]
     lines += [f"| {NAMES.get(engine, engine)} | {reason} |" for engine, reason in missing.items()]
-    lines += ["", "What no engine of patterns finds: names, places, and addresses without a street and a number.", ""]
+    lines += ["", *tell_labelled(labelled)]
+    lines += ["What no engine of patterns finds: names, places, and addresses without a street and a number.", ""]
     ours = next(report for report in reports if report.engine == "ours")
     lines += ["## Found by class", "| class | labelled | found, % | not even half left, % |", "|---|---|---|---|"]
     for name, found in sorted(ours.counts["classes"].items()):
@@ -185,7 +210,9 @@ def main(data: Path, scorer: Path, engines: str, budget: float, output: Path) ->
             missing[engine] = f"did not run: {last[0][:120]}"
             console.print(missing[engine])
     by_class = count("ours_by_class", Path(sys.executable), data.resolve(), scorer.resolve(), "--no-bench")
-    write(reports, by_class, missing, output)
+    only = ("--no-bench", "--only", beyond_secrets(data))
+    labelled = count("ours", Path(sys.executable), data.resolve(), scorer.resolve(), *only)
+    write(reports, by_class, labelled, missing, output)
     console.print(f"wrote {output}")
 
 

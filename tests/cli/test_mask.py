@@ -130,3 +130,14 @@ def test_without_the_key_markers_stand_in_place_of_tokens(folder: Path, monkeypa
     assert "[hidden]" in done.stdout
     assert "[employee]" in done.stdout
     assert "openssl rand -hex 32" in done.stderr
+
+
+def test_a_private_key_is_masked_as_a_whole_though_it_has_several_lines(folder: Path) -> None:
+    key = f"-----BEGIN PRIVATE KEY-----\n{'Mi4c7' * 12}\n{'Qw9x2' * 12}\n-----END PRIVATE KEY-----"
+    text = f"fine\n{key}\nof E123456\n\n{key}"
+    assert places(text) == [
+        (2, "column 1", "secrets", "[secret]"),
+        (6, "column 4", "employee", "[employee]"),
+        (8, "column 1", "secrets", "[secret]"),
+    ]
+    assert run("mask", "-", text=text).stdout.startswith("fine\n[secret]\nof [employee]\n\n[secret]\n")

@@ -109,6 +109,18 @@ def test_feedback_reaches_a_trace_by_its_id_masked(server: ContractServer, activ
     assert score["comment"].startswith("ask ")
 
 
+def test_a_name_or_id_that_is_made_of_data_leaves_with_none_of_it(server: ContractServer, activate: Activate) -> None:
+    activate("masking: { policy: strict, show: [] }\n")
+    tracing_proxies.score(trace_id=TRACE, name="of anna@example.org", value=2, id="anna@example.org")
+    tracing_proxies.score(trace_id=TRACE, name="of ben@example.org", value=5, id="ben@example.org")
+    tracing_proxies.score(trace_id=TRACE, name="stars", value=1, id="feedback-7")
+    flush()
+    first, second, third = server.scores()
+    assert {first["name"], second["name"]} == {"of [email]"}
+    assert len({first["id"], second["id"], "[email]"}) == 3, "none of them takes the place of another"
+    assert (third["name"], third["id"]) == ("stars", "feedback-7")
+
+
 def test_the_latest_score_of_a_name_holds(server: ContractServer, activate: Activate) -> None:
     activate()
     tracing_proxies.score(trace_id=TRACE, name="stars", value=2)

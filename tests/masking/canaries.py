@@ -11,38 +11,40 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Final
 
+from ahocorasick_rs import AhoCorasick
+
 CANARIES: Final[dict[str, tuple[str, str]]] = {
     "email": ("wilma.canary@example.com", "please write to {} today"),
     "email, tagged": ("wilma+canary@mail.example.org", "cc {}"),
     "phone, US": ("(415) 555-0132", "call me at {} tonight"),
     "phone, German": ("+49 30 901820143", "Telefon {}"),
-    "phone, British": ("+44 20 7946 0958", "my number is {}"),
+    "coordinates": ("48.85837, 2.29448", "coordinates: {}"),
     "card, Visa": ("4111 1111 1111 1111", "paid with {}"),
     "card, Mastercard": ("5555555555554444", "charge {} again"),
-    "card, American Express": ("3782-822463-10005", "use {}"),
+    "date of birth": ("1987-03-14", "date of birth {}"),
     "IBAN, German": ("DE89 3704 0044 0532 0130 00", "transfer to {}"),
-    "IBAN, British": ("GB29NWBK60161331926819", "from {}"),
-    "US social security": ("219-09-9999", "her SSN is {}"),
+    "website": ("wilma-canary.example.net", "my website is {}"),
+    "US social security": ("219-09-9999", "SSN {} on file"),
     "IPv4": ("203.0.113.77", "connection from {} refused"),
     "IPv6": ("2001:db8:85a3::8a2e:370:7334", "peer {} closed"),
     "MAC": ("00:1a:2b:3c:4d:5e", "interface {} is down"),
     "URL with credentials": ("canary-pass-81x", "fetch https://bird:{}@feeds.example.com/a"),
     "PostgreSQL": ("pg-Canary-77q", "postgresql://app:{}@db.example.com:5432/shop"),
     "MongoDB": ("mongo-Canary-5t1", "mongodb+srv://app:{}@cluster0.example.net/shop"),
-    "Redis": ("redis-Canary-9p2", "redis://:{}@cache.example.net:6379/0"),
-    "AMQP": ("amqp-Canary-3k8", "amqps://app:{}@queue.example.net/v"),
+    "wallet": ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "send it to {}"),
+    "national id": ("44051401359", "PESEL {}"),
     "ADO connection string": ("Ado-Canary-6w4", "Server=db;Database=shop;User Id=app;Password={};"),
     "AWS access key": ("AKIAQ3EGRZ7XWB5NCANA", "key {} was rotated"),
     "GitHub": ("ghp_c4N4ryZ8xK2mW7pQ5tR1vY3bD6fH9jL0sAeX", "cloned with {}"),
-    "GitLab": ("glpat-c4N4ryZ8xK2mW7pQ5tR1", "deploy by {}"),
+    "passport": ("C01X00T47", "passport number {}"),
     "Slack": ("xoxb-204819482043-2048194820431-c4N4ryZ8xK2mW7pQ5tR1vY3b", "bot {}"),
     "Stripe": ("sk_live_c4N4ryZ8xK2mW7pQ5tR1vY3b", "billing {}"),
     "OpenAI": ("sk-proj-c4N4ryZ8xK2mW7pQ5tR1vY3bD6fH9jL0sAeXuTqPoIyZ1M3", "model key {}"),
     "Anthropic": ("sk-ant-api03-c4N4ryZ8xK2mW7pQ5tR1vY3bD6fH9jL0sAeXuTqPoIyZ1M3wXy-AA", "model key {}"),
-    "Google": ("AIzaSyC4N4ryZ8xK2mW7pQ5tR1vY3bD6fH9jL0s", "maps key {}"),
-    "SendGrid": ("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", "mail key {}"),
-    "Hugging Face": ("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", "weights by {}"),
-    "npm": ("npm_c4N4ryZ8xK2mW7pQ5tR1vY3bD6fH9jL0sAeX", "publish with {}"),
+    "street": ("221 Canary Wharf Road", "lives at {} now"),
+    "bank account": ("000123987654", "account number {}"),
+    "vehicle": ("1HGCM82633A004352", "VIN {}"),
+    "driving licence": ("MORGA753116SM9IJ", "driving licence {}"),
     "JWT": (
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJjYW5hcnkifQ.c4N4ryZ8xK2mW7pQ5tR1vY3bD6fH9jL0sAeXuTqPoIy",
         "session {} expired",
@@ -73,11 +75,10 @@ def texts() -> list[str]:
 def occurrences(content: bytes) -> Iterator[str]:
     """Yield each canary that bytes hold as it is, escaped, in base64, in hexadecimal, or encoded as in URLs."""
     content += content.replace(b'","', b"")  # pieces of a stream, as whoever reads them puts them together
-    lower = content.lower()
-    for kind, (value, _) in CANARIES.items():
-        for how, form in _forms(value):
-            if (form.lower() in lower) if how != "base64" else (form in content):
-                yield f"{kind}, {how}"
+    text = content.decode("latin-1")
+    for automaton, names, within in ((_EXACT, _EXACT_NAMES, text), (_FOLDED, _FOLDED_NAMES, text.lower())):
+        for found in {index for index, _, _ in automaton.find_matches_as_indexes(within, overlapping=True)}:
+            yield names[found]
 
 
 def _forms(value: str) -> Iterator[tuple[str, bytes]]:
@@ -93,3 +94,17 @@ def _forms(value: str) -> Iterator[tuple[str, bytes]]:
         # its neighbours.
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield "base64", encode(b"\0" * shift + raw)[4:].rstrip(b"=")[:-1]
+
+
+def _automaton(*, exact: bool) -> tuple[AhoCorasick, list[str]]:
+    forms = [
+        (f"{kind}, {how}", form.decode("latin-1"))
+        for kind, (value, _) in CANARIES.items()
+        for how, form in _forms(value)
+        if (how == "base64") is exact
+    ]
+    return AhoCorasick([form if exact else form.lower() for _, form in forms]), [name for name, _ in forms]
+
+
+_EXACT, _EXACT_NAMES = _automaton(exact=True)
+_FOLDED, _FOLDED_NAMES = _automaton(exact=False)

@@ -262,3 +262,15 @@ def test_no_container_leads_deeper_than_the_bound(wrap: Any, masker: Masker) -> 
             assert "ann@example.com" not in seen
             assert ("too deep" in seen) is too_deep, levels
             assert ("[email]" in seen) is not too_deep
+
+
+def test_coordinates_are_masked_as_numbers_too_and_amounts_are_not(masker: Masker) -> None:
+    for _ in range(2):
+        assert masker.value({"lat": 48.8566, "homeLongitude": 2.35221, "vat": 1234.56, "lon": 2, "price": 48.8566}) == {
+            "lat": "[coordinates]",
+            "homeLongitude": "[coordinates]",
+            "vat": 1234.56,
+            "lon": 2,
+            "price": 48.8566,
+        }
+        assert masker.value([{"coordinates": [2.35221, 48.8566]}]) == [{"coordinates": ["[coordinates]"] * 2}]

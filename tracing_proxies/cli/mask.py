@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from rich.text import Text
 from tracing_proxies.errors import ActivationError, RegistryError
 from tracing_proxies.finishing import make_masker, masker_with, masking_key
 from tracing_proxies.masking import Masker
+from tracing_proxies.masking.detectors import pem
 from tracing_proxies.masking.explaining import MAX_JSON, Masked, explain
 from tracing_proxies.masking.markers import compile_markers
 from tracing_proxies.registry.discovery import find_registry
@@ -49,8 +50,8 @@ class _Line:
 def mask(file: Path, registry: Path | None, values: bool, checking: bool, as_json: bool) -> None:
     """Show what of a file would be masked, and why. - reads the standard input.
 
-    A document of JSON, or of JSON lines, is masked by its keys; any other text line by line. What stood there is not
-    repeated, unless --values asks for it.
+    A document of JSON, or of JSON lines, is masked by its keys; any other text line by line, private keys as a whole.
+    What stood there is not repeated, unless --values asks for it.
 
     \b
     The exit status is
@@ -129,7 +130,22 @@ def _mask(masker: Masker, text: str) -> list[_Line]:
             pass
         else:
             return [_Line(0, *explain(masker, text.strip()))]
-    return [_Line(number, *explain(masker, line)) for number, line in enumerate(text.splitlines(), 1)]
+    return [_Line(number, *explain(masker, piece)) for number, piece in _pieces(text)]
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Yield what is masked by itself, with the number of its first line: a line, or those that a private key takes."""
+    keys = [(start, end) for start, end, _ in pem.read(text, text, ())][::-1]
+    begin = at = 0
+    first = 1
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        at += len(line)
+        while keys and keys[-1][1] <= at:
+            keys.pop()
+        if keys and keys[-1][0] < at:
+            continue
+        yield first, text[begin : at - len(line)] + line.splitlines()[0]
+        begin, first = at, number + 1
 
 
 def _document(lines: list[_Line], values: bool) -> dict[str, Any]:

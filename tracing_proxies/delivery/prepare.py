@@ -14,6 +14,7 @@ from tracing_proxies.failures import contain
 from tracing_proxies.masking import Masker, markers
 from tracing_proxies.recording.observation import Observation
 from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.state import exported
 from tracing_proxies.registry.masking import NOTHING
 
 _MOST_NAMES = 4_096
@@ -83,6 +84,10 @@ class Preparer:
         """Mask a value of the application's that is no part of a span, as if it stood under a name."""
         return self._masker.field(name, value)
 
+    def mask_name(self, name: str) -> str:
+        """Mask a name, which passes under the strict policy, too."""
+        return self._masker.text(name)
+
     @property
     def environment(self) -> str:
         """The environment that stands on every span."""
@@ -115,7 +120,7 @@ class Preparer:
             None if result is None else to_json(_output(masker, result)),
             metadata,
             None if span.model is None else _field(masker, "model", span.model),
-            {**span.usage} if span.usage else {},
+            {k if k in names else self._name(masker, k): n for k, n in span.usage.items()} if span.usage else {},
             None if trace.user is None else _field(masker, "user_id", trace.user),
             None if trace.session is None else _field(masker, "session_id", trace.session),
             self._tags(masker, trace.tags) if trace.tags else (),
@@ -124,7 +129,7 @@ class Preparer:
             span.weight,
             span.app_root,
             self._service_name,
-            None if trace.state is None else trace.state.to_header(),
+            None if trace.state is None else exported(trace.state, masker.text),
             None,
         )
         prepared: Observation = _new(Observation, fields)

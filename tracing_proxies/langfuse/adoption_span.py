@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,15 +18,12 @@ from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.trace import Trace
 
 SDK_SCOPE: Final = "langfuse-sdk"
-_UNMASKED: Final = frozenset(
-    (
-        "langfuse.trace.public",
-        "langfuse.observation.completion_start_time",
-        "langfuse.observation.cost_details",
-        "langfuse.observation.prompt.version",
-    )
-)
-"""Numbers, times and truth values, which a detector could only spoil."""
+_UNMASKED: Final = {
+    "langfuse.trace.public": re.compile(r"true|false", re.IGNORECASE),
+    "langfuse.observation.completion_start_time": re.compile(r'"?[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.Z+\- ]{0,28}"?'),
+    "langfuse.observation.prompt.version": re.compile(r"[0-9]{1,9}"),
+}
+"""Numbers, times and truth values, which a detector could only spoil; anything else under these names is masked."""
 _MOST_EVENTS: Final = 32
 _NOTHING: Final = Said()
 _EXCEPTION: Final = {
@@ -176,7 +174,8 @@ class AdoptedSpan(Span):
         return said
 
     def _masked(self, masker: Masker, key: str, value: Any) -> Any:
-        if key in _UNMASKED or type(value) in (bool, int, float):
+        form = _UNMASKED.get(key)
+        if type(value) in (bool, int, float) or (form is not None and form.fullmatch(str(value))):
             return value
         parsed = told.parse(value)
         found = masker.field(key.rpartition(".")[2], parsed)

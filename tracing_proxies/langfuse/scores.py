@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import attrs
@@ -27,6 +28,8 @@ RECORD: Final = "score"
 """The type of an observation that is the record of a score on its way."""
 
 _NAMESPACE: Final = uuid.UUID("5d0d3b52-9f5e-5d0f-8a9b-1b8f1d6f7c11")
+_ID: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_ID_OF_SPAN: Final = re.compile(r"[0-9a-f]{16}").fullmatch
 _LONGEST_TEXT: Final = 500
 _LONGEST_COMMENT: Final = 2_000
 _DETAILS: Final = ("sessionId", "datasetRunId", "configId", "timestamp", "metadata")
@@ -206,11 +209,12 @@ def to_timestamp(moment: int) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1_000_000:03d}Z"
 
 
-def masked(score: Score, mask: Any) -> Score:
+def masked(score: Score, mask: Callable[[str, Any], Any], mask_name: Callable[[str], str]) -> Score:
     """Return a score with its texts masked, each under its name.
 
     Args:
-        mask: takes a name and a value; None where nothing is left of it.
+        mask: takes a name and a value; returns None where nothing is left of it.
+        mask_name: takes what is a name itself, or an id.
     """
     if score.masked:
         return score
@@ -222,7 +226,31 @@ def masked(score: Score, mask: Any) -> Score:
         comment = mask("comment", comment[:_LONGEST_COMMENT])
         comment = None if comment is None else str(comment)
     details = {key: mask(key, item) for key, item in score.details.items() if key in _DETAILS and item is not None}
-    return attrs.evolve(score, value=value, comment=comment, details=details, masked=True)
+    observation_id = score.observation_id
+    if observation_id is not None and not _ID_OF_SPAN(observation_id):
+        observation_id = _masked_id(observation_id, mask_name)
+    return attrs.evolve(
+        score,
+        trace_id=_masked_id(score.trace_id, mask_name),
+        observation_id=observation_id,
+        id=_masked_id(score.id, mask_name),
+        name=mask_name(score.name),
+        value=value,
+        comment=comment,
+        environment=None if score.environment is None else mask_name(score.environment),
+        details=details,
+        masked=True,
+    )
+
+
+def _masked_id(found: str, mask_name: Callable[[str], str]) -> str:
+    """Return an id that tells nothing: a new one for one that is made of data, such as an e-mail address.
+
+    What is left of it after masking may be that of another score, whose place it would take.
+    """
+    if not found or _ID(found) or mask_name(found) == found:
+        return found
+    return str(uuid.uuid4())
 
 
 def _type_of(value: Any) -> str | None:

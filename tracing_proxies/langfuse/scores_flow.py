@@ -27,6 +27,8 @@ class Finisher(Protocol):
 
     def mask(self, name: str, value: Any) -> Any: ...
 
+    def mask_name(self, name: str) -> str: ...
+
 
 class Scoring:
     """Scores the observations that a pipeline finishes, and takes scores of others' making.
@@ -115,7 +117,7 @@ class Scoring:
 
     def _finish(self, score: Score) -> Observation:
         finisher = self._finisher()
-        return to_record(masked(score, finisher.mask), finisher.environment)
+        return to_record(masked(score, finisher.mask, finisher.mask_name), finisher.environment)
 
     def _score(self, observation: Observation) -> None:
         try:

@@ -11,6 +11,7 @@ import attrs
 from tracing_proxies.masking import markers
 from tracing_proxies.masking.engine import Masker
 from tracing_proxies.masking.keys import fold_path
+from tracing_proxies.masking.pairs import VALUES, named
 from tracing_proxies.masking.strategies import Strategy
 
 MAX_JSON = 64 * 1024
@@ -71,18 +72,22 @@ def _entries(
     left = iter(masked.items())
     for key, item in value.items():
         path = f"{folded}.{fold_path(key)}"
-        strategy = masker.rules.strategy(key, path)
+        strategy, by = masker.rules.strategy(key, path), key
+        if key in VALUES and (name := named(value, key)):
+            beside = f"{folded}.{fold_path(name)}"
+            if (other := masker.rules.strategy(name, beside)) > strategy:
+                strategy, by, path = other, name, beside
         # A key may be personal itself: places are told by what has become of it.
         name, now = (masker.text(key), None) if strategy is Strategy.REMOVE else next(left, (markers.FAILED, None))
         inner = f"{place}.{name}" if place else name
         if strategy is Strategy.REMOVE:
-            yield Masked(inner, "key", _of_key(masker, key, path), strategy, _short(item), "")
+            yield Masked(inner, "key", _of_key(masker, by, path), strategy, _short(item), "")
             continue
         if name != key:
             yield from _found(masker, key, name, f"key {inner}", "")
         if strategy and now != item:
             shown = now if isinstance(now, str) else json.dumps(now, ensure_ascii=False)
-            yield Masked(inner, "key", _of_key(masker, key, path), strategy, _short(item), shown)
+            yield Masked(inner, "key", _of_key(masker, by, path), strategy, _short(item), shown)
         else:
             yield from _values(masker, item, now, inner, path, key)
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tracing_proxies.compiled import hot
+from tracing_proxies.masking.detectors.words import locates
+from tracing_proxies.masking.pairs import VALUES
 from tracing_proxies.masking.repeats import Repeats
 from tracing_proxies.masking.strategies import Strategy
 
@@ -52,7 +54,8 @@ class Known:
             self.keys[key] = known
             new_key, strategy, label = known
             self.texts.setdefault(label, set())
-            if new_key == key and not strategy:
+            # Where only keys and texts are known, nobody sees a name beside its value, or that a fraction is a place.
+            if new_key == key and not strategy and key not in VALUES and not locates(label):
                 self.labels[key] = label
 
     def learn_text(self, text: str, label: str) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 from tracing_proxies import failures
 from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.checks import is_card_number
-from tracing_proxies.masking.detectors.words import tells
+from tracing_proxies.masking.detectors.words import locates, tells
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.keys import fold_path, split_name
 from tracing_proxies.masking.known import MOST_LOOKED_AT, Known
+from tracing_proxies.masking.pairs import VALUES, named
 from tracing_proxies.masking.policy import MaskingRules
 from tracing_proxies.masking.repeats import SHORTEST
 from tracing_proxies.masking.replacing import Replacer, TextMasker
@@ -107,6 +108,7 @@ class Walk:
                 and mode == _SHOW
                 and self._keys_decide
                 and kind in _WALKED
+                and not (label and locates(label))
                 and (left := self._known.leaves(obj, MOST_LOOKED_AT, label)) >= 0
             ):
                 self._nodes += MOST_LOOKED_AT - left
@@ -153,7 +155,7 @@ class Walk:
                     value is None
                     or kind is bool
                     or (kind is str and value in texts[label])
-                    or ((kind is int or kind is float) and -1e6 < value < 1e6)
+                    or ((kind is int or (kind is float and not label)) and -1e6 < value < 1e6)
                 ):
                     self._nodes += 1
                     masked[new_key] = value
@@ -173,7 +175,21 @@ class Walk:
                 masked[new_key] = entry
             if keys is not None and type(key) is str:
                 self._known.learn_key(key, (self._key(key, depth, mode), self._rules.strategy(key), label_for(key)))
+        if "value" in masked or "Value" in masked:
+            self._mask_pair(obj, masked, depth, path, mode)
         return masked
+
+    def _mask_pair(self, obj: dict[Any, Any], masked: dict[Any, Any], depth: int, path: str, mode: int) -> None:
+        """Mask the value of an entry that is written as a name and a value as if it stood under that name."""
+        for key in VALUES:
+            name = named(obj, key) if key in obj and key in masked else ""
+            below = f"{path}.{fold_path(name)}" if self._paths else ""
+            if name and self._rules.strategy(name, below) > self._rules.strategy(key, f"{path}.value"):
+                entry = self._entry(name, obj[key], obj, depth, below, mode)
+                if entry is _GONE:
+                    del masked[key]
+                else:
+                    masked[key] = entry
 
     def _entry(self, name: str, value: Any, siblings: dict[Any, Any], depth: int, path: str, mode: int) -> Any:
         if name:
@@ -276,6 +292,10 @@ class Walk:
             return markers.HIDDEN
         if mode >= _FORCED:
             return self._token(str(number), label, mode)
+        if label and type(number) is float and mode == _SHOW and locates(label):
+            written = repr(number)
+            masked = self._texts.mask(written, label)
+            return number if masked is written else masked
         if mode == _EXEMPT or not (1e6 <= number < 1e19):
             return number
         if type(number) is float and not number.is_integer():

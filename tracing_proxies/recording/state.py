@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from opentelemetry.trace import TraceState
 
 from tracing_proxies.sampling.rule import write_state
@@ -20,6 +22,18 @@ def told_state(state: TraceState | None, random: int, least: int | None) -> Trac
     known = [] if state is None else list(state.items())
     written = write_state(dict(known).get("ot"), random, least)
     return TraceState(shortened([("ot", written), *((name, value) for name, value in known if name != "ot")]))
+
+
+def exported(state: TraceState, mask: Callable[[str], str]) -> str:
+    """Write a state as it stands on a span: of what others have said in it, only what masking leaves alone.
+
+    Args:
+        mask: masks a text.
+    """
+    if len(state) == 1 and "ot" in state:
+        return state.to_header()
+    kept = [(name, value) for name, value in state.items() if name == "ot" or mask(value) == value]
+    return TraceState(kept).to_header()
 
 
 def shortened(members: list[tuple[str, str]]) -> list[tuple[str, str]]:

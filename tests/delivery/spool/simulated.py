@@ -164,6 +164,9 @@ class SimulatedDisk:
         self.medium.bad[name] = self.medium.names.pop(name)
         assert len(self.medium.bad) <= 1_000
 
+    def forget_kept(self, before: int) -> None:
+        self._step()
+
     def write_small(self, name: str, data: bytes) -> None:
         self._step()
         self.medium.names[name] = File(bytearray(data), len(data))

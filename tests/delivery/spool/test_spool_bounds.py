@@ -105,6 +105,7 @@ def open_descriptors() -> int:
 
 def test_what_the_documentation_says_of_sizes_and_times_is_so() -> None:
     assert (spool.MAX_SIZE, spool.MAX_AGE) == (512 * 1024**2, 24 * 60 * 60 * 1_000_000_000)
+    assert spool.KEPT_AGE == 7 * spool.MAX_AGE
     assert (SCAN_PAUSE, SYNC_PAUSE, PROBE_PAUSE) == (30.0, 0.5, 30.0)
     assert (dead.MOST_LETTERS, dead.MOST_BYTES) == (1_000, 16 * 1024**2)
     assert (MAX_PAYLOAD, MAX_SPANS, segment.MAX_SEGMENT) == (32 * 1024**2, 1_000_000, 64 * 1024**2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -276,6 +277,21 @@ def test_files_kept_apart_are_few(spool: Spool, clock: Clock, folder: Path) -> N
     look_around(spool, clock)
     assert spool.next() is None
     assert len(list((folder / "bad").iterdir())) == 16
+
+
+def test_what_was_refused_or_damaged_is_kept_for_a_week(spool: Spool, clock: Clock, folder: Path) -> None:
+    elsewhere = folder.parent / "elsewhere"
+    for kept in (folder / "bad", folder / "dead", elsewhere):
+        kept.mkdir(parents=True)
+        for days in (6, 8):
+            (kept / str(days)).write_bytes(b"spans")
+            os.utime(kept / str(days), (time.time() - days * 86_400,) * 2)
+    look_around(spool, clock)
+    assert [sorted(path.name for path in (folder / kept).iterdir()) for kept in ("bad", "dead")] == [["6"], ["6"]]
+    shutil.rmtree(folder / "dead")
+    (folder / "dead").symlink_to(elsewhere)
+    look_around(spool, clock)
+    assert len(list(elsewhere.iterdir())) == 2, "what is not ours is left alone"
 
 
 def test_a_hundred_thousand_files_are_looked_at_a_few_at_a_time(spool: Spool, clock: Clock, folder: Path) -> None:

@@ -72,6 +72,15 @@ SYNTAXES = (
     'get("{name}") or "{value}"',
     "https://x.example/cb?a=1&{name}={value}&b=2",
     '{{\\"{name}\\": \\"{value}\\"}}',
+    '{{"name": "{name}", "value": "{value}"}}',
+    "env:\n  - name: {name}\n    value: {value}",
+    "**{name}:** {value}",
+    "{name}: !secret {value}",
+    "| {name} | {value} |",
+    "set {name} {value}",
+    "{name}\t{value}",
+    "the {name} for our server is {value}",
+    '.with("{name}", "{value}")',
 )
 
 
@@ -112,10 +121,28 @@ def test_what_stands_in_a_secrets_place_survives(name: str, value: str) -> None:
         "mysql -u root -p ${DB_PASSWORD}",
         "shopping, designs and capital letters: 12 of them",
         "https://x.example/tokens/list-of-all-my-open-issues/",
+        "| secret | k8s-secret-1 |",
+        "| password | string | required |",
+        "secret: !Ref DbSecret1",
+        "bearer token v2.1.0-beta1",
+        "the token for step 3 is model-v2.1",
+        "password for user1 is unchanged",
+        "setPasswordPolicy('min8chars')",
+        "name: API_TOKEN\nvalueFrom:\n  secretKeyRef: x",
     ],
 )
 def test_what_speaks_about_secrets_survives(text: str) -> None:
     assert mask_text(text) == text
+
+
+@pytest.mark.parametrize("text", ["setPassword('{}')", "machine example.com login ann password {}"])
+def test_a_password_that_is_handed_over_vanishes(text: str) -> None:
+    assert mask_text(text.format("h4Xk29sLq7w")) == text.format("[secret]")
+
+
+def test_a_phrase_of_words_is_a_password_where_one_is_given() -> None:
+    assert mask_text("password=correct-horse-battery-staple") == "password=[secret]"
+    assert mask_text("token=correct-horse-battery-staple") == "token=correct-horse-battery-staple"
 
 
 def test_a_password_may_hold_brackets() -> None:

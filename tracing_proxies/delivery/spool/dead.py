@@ -1,7 +1,8 @@
 """The spans that a server will never take, kept for people to look at, and to send again when it can take them.
 
 One file for each, ``<ns>-<rand>-<why>.gz`` in the folder ``dead`` of the destination's spool: a request of OTLP/HTTP
-with one span in it, compressed as it was sent. There is room for a bounded number; the oldest go first.
+with one span in it, compressed as it was sent. There is room for a bounded number; the oldest go first, and the spool
+forgets those that are old.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from typing import Any, Final
 
 import attrs
 
-from tracing_proxies.delivery.spool.disk import PosixDisk
+from tracing_proxies.delivery.spool.disk import DEAD, PosixDisk
 
-FOLDER: Final = "dead"
 MOST_LETTERS: Final = 1_000
 MOST_BYTES: Final = 16 * 2**20
 _NAME: Final = re.compile(r"(?P<ns>[0-9]{1,20})-[0-9a-f]{8}-(?P<why>[a-z0-9_]{1,40})\.gz")
@@ -63,7 +63,7 @@ class DeadLetters:
         most_bytes: int = MOST_BYTES,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.folder = spool / FOLDER
+        self.folder = spool / DEAD
         self._disk = PosixDisk(self.folder)
         self._most_letters = most_letters
         self._most_bytes = most_bytes

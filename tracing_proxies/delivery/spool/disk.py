@@ -8,8 +8,12 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
+BAD: Final = "bad"
+"""The folder beside the spool for files that are damaged."""
+DEAD: Final = "dead"
+"""The one for what a server will never take."""
 _TAKE = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _LOST = (errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENXIO)
 
@@ -58,6 +62,9 @@ class Disk(Protocol):
 
     def quarantine(self, name: str, most: int) -> None:
         """Move a file that is damaged out of the way, and keep at most so many of them."""
+
+    def forget_kept(self, before: int) -> None:
+        """Remove what is kept beside the spool and was written before a time, in nanoseconds since the epoch."""
 
     def write_small(self, name: str, data: bytes) -> None:
         """Write a small file whole, or leave what was there."""
@@ -181,12 +188,20 @@ class PosixDisk:
             return
 
     def quarantine(self, name: str, most: int) -> None:
-        bad = self.folder / "bad"
+        bad = self.folder / BAD
         bad.mkdir(mode=0o700, exist_ok=True)
         kept = sorted(found for found in os.listdir(bad))
         for old in kept[: max(0, len(kept) - most + 1)]:
             os.unlink(bad / old)
         os.rename(self._path(name), bad / name)
+
+    def forget_kept(self, before: int) -> None:
+        for folder in (self.folder / BAD, self.folder / DEAD):
+            if folder.is_symlink() or not folder.is_dir():
+                continue
+            for entry in list(os.scandir(folder)):
+                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime_ns < before:
+                    self.remove(entry.path)
 
     def write_small(self, name: str, data: bytes) -> None:
         fresh = f"{name}.new"

@@ -16,6 +16,8 @@ from tracing_proxies.delivery.spool.segment import Segment, entry_of
 
 MAX_SIZE = 512 * 2**20
 MAX_AGE = 24 * 3600 * 10**9
+KEPT_AGE = 7 * 24 * 3600 * 10**9
+"""How long is kept what a server has refused for good, and what is damaged."""
 SEGMENT_SIZE = 8 * 2**20
 SYNC_PAUSE = 0.5
 SCAN_PAUSE = 30.0
@@ -237,3 +239,4 @@ class Spool:
             self._files.segments.sort(key=lambda segment: segment.born)
         if not self._lookout.busy:
             self._scanned = now
+            self._files.disk.forget_kept(self._files.wall() - KEPT_AGE)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from functools import lru_cache
 
 from tracing_proxies.masking.detectors.kinds import Part, Span
 from tracing_proxies.masking.detectors.values import is_chosen, is_code, is_placeholder, is_random
 from tracing_proxies.masking.keys import Verdict, judge_name, split_name
+
+
+class Sign(Enum):
+    """What stands between a name and its value: a sign of assignment, something that may be one, a blank or a bar."""
+
+    CLEAR = 1
+    LOOSE = 2
+    NONE = 3
+
 
 # Every name that hides or is suspect holds one of these.
 _ANCHORS = (
@@ -17,15 +27,18 @@ _ANCHORS = (
 )
 _NAME_REST = re.compile(r"[A-Za-z0-9_\-]{0,48}")
 _BETWEEN = re.compile(
-    r"(?:\\{0,3}[\"'`]|&quot;|%22)?[\])]?(?:[ \t]{1,4}(?:string|str|String))?[ \t]{0,4}"
+    r"(?:\\{0,3}[\"'`]|&quot;|%22)?[\])]?\*{0,2}(?:[ \t]{1,4}(?:string|str|String))?[ \t]{0,4}"
     r"(?:(?P<sign>:[ \t]{0,2}[A-Za-z][\w.\[\]]{0,24}[ \t]{0,2}=(?=[ \t]{0,2}[\"'`])"
-    r"|(?:\|\||[:?.+!]{0,3})?[=:]{1,3}[>~]?|->|%3[dDaA]"
-    r"|value[ \t]{0,2}=(?=[ \t]{0,2}[\"'])|(?:or|\?\?|\|\|)[ \t]{1,3}(?=[\"'])|(?<![ \t])/(?=[A-Za-z0-9_\-]{20}))"
-    r"|(?P<tag>>)|(?P<comma>,)|(?P<word>(?<=[ \t])is(?=[ \t:])))?"
+    r"|[,;]?\s{0,24}(?:\\{0,3}[\"'])?(?:value|Value|val)(?:\\{0,3}[\"'])?[ \t]{0,2}[:=]"
+    r"|(?:\|\||[:?.+!]{0,3})?[=:]{1,3}[>~]?\*{0,2}(?:[ \t]{1,2}!{1,2}[a-z]{1,12}(?=[ \t]))?|->|%3[dDaA]"
+    r"|(?:or|\?\?|\|\|)[ \t]{1,3}(?=[\"'])|(?<![ \t])/(?=[A-Za-z0-9_\-]{20}))"
+    r"|(?P<tag>>)|(?P<comma>,)|(?P<call>\()(?=[\"'])|(?P<cell>\|)"
+    r"|(?P<word>(?<=[ \t])(?:for[ \t](?:[\w.\-]{1,16}[ \t]){1,4})?is(?=[ \t:])))?"
     r"\s{0,8}(?:[bruf@$]{0,2}(?P<quote>\\{0,3}[\"'`]{1,3}|&quot;|%22))?"
 )
 _MAY_FOLLOW = re.compile(
-    r"[^\w\s]|[ \t]{1,4}(?:[^\w\s,;(]|(?:is|or|value)[ \t:=]|string|str|String)|\s{1,8}[\"'`]"
+    r"[^\w\s]|[ \t]{1,4}(?:[^\w\s,;(]|(?:is|or|for|value)[ \t:=]|string|str|String)|\s{1,8}[\"'`]|\s{1,24}value:"
+    r"|[ \t](?=\S{0,40}[0-9])\S{10}"
 ).match
 _PLAIN = r"[^\s\"'`<>,;&\\)\]}\[{|=%]"
 _BARE = re.compile(rf"(?:{_PLAIN}{{1,512}}|%(?!26|3[Bb]))(?:%(?!26|3[Bb]){_PLAIN}{{0,512}}){{0,64}}={{0,2}}")
@@ -38,6 +51,11 @@ _SPACE = re.compile(r"\s").search
 _ODD_PASSWORD = re.compile(r"(?i)pa?ss?w(?:o?r?s?d)s?[0-9]{0,2}\Z").search
 _BUNDLER = re.compile(r"BUNDLE_[A-Z0-9_]{1,40}__[A-Z]{2,8}\Z").match
 _RANDOM_BY_NATURE = frozenset(("salt", "nonce"))
+_SETS = re.compile(r"(?:[Ss]et|[Ww]ith|[Uu]se|[Aa]dd)(?![a-z])").match
+_PHRASE = re.compile(r"[a-z]{3,12}(?:[\-_.][a-z]{3,12}){3,7}\Z").match
+_CHANGE = re.compile(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])").findall
+_VERSION = re.compile(r"[A-Za-z]{0,2}[0-9]{1,4}\.[0-9]").match
+_PASSWORDS = frozenset(("password", "passwd", "pwd", "passphrase", "passcode", "pw", "pass"))
 _PASSES = frozenset(("pass", "psw", "userpass"))
 _PATH_NAMES = frozenset(("token", "tokens", "key", "apikey", "api-key", "api_key", "secret"))
 _NUMBERS = frozenset(("cvv", "cvc", "pin"))
@@ -63,17 +81,17 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
             past = header.end()
             yield header.start(1), past, "secrets"
             continue
-        value = _value_after(text, end, option=text[start] == "-")
+        value = _value_after(text, start, end, option=text[start] == "-")
         if value is None:
             continue
-        first, last, quoted, loose = value
+        first, last, quoted, sign = value
         if text[first - 1] == "/":
             if text[start - 1 : start] != "/" or lower[start:end] not in _PATH_NAMES:
                 continue
             following = text.find("/", first, last)
             last = following if following >= 0 else last
         budget -= min(last - first, _JUDGED)
-        if budget < 0 or _is_secret(text[first : min(last, first + _JUDGED)], text[start:end], verdict, quoted, loose):
+        if budget < 0 or _is_secret(text[first : min(last, first + _JUDGED)], text[start:end], verdict, quoted, sign):
             rest = None if quoted or last - first < _JUDGED else _BARE_REST.match(text, last)
             last = rest.end() if rest else last
             # What a secret holds needs no second look: `password=password=…` stays linear.
@@ -98,33 +116,35 @@ def _names(text: str, lower: str, places: Sequence[int]) -> Iterator[tuple[int, 
             yield start, end
 
 
-def _value_after(text: str, end: int, *, option: bool) -> tuple[int, int, bool, bool] | None:
-    """Return start and end of the value, whether it is quoted, and whether its sign is a loose one."""
+def _value_after(text: str, start: int, end: int, *, option: bool) -> tuple[int, int, bool, Sign] | None:
+    """Return start and end of the value behind a name, whether it is quoted, and what stands between them."""
     between = _BETWEEN.match(text, end)
-    if between is None or between.end() == end:
+    if between is None or between.end() == end or (between["call"] and not _SETS(text[start:end])):
         return None
     option = option and between["sign"] is None and bool(_OPTION.match(text, end))
     quote = between["quote"]
-    loose = between["sign"] is None and not option
+    sign = Sign.CLEAR if between["sign"] is not None or option else Sign.LOOSE
     first = between.end()
     if quote:
         last = text.find(quote, first, first + _LONGEST)
         # A quote that closes on another line, or far away, was the closing one of something else.
         if last <= first or "\n" in text[first:last]:
             return None
-        return first, last, True, loose
-    if loose and not (between["tag"] or between["word"] or option):
-        return None
+        return first, last, True, sign
+    if sign is Sign.LOOSE and not (between["tag"] or between["word"]):
+        if between["comma"] or between["call"] or not (between["cell"] or first == end + 1):
+            return None
+        sign = Sign.NONE
     bare = _BARE.match(text, first)
     if bare is None:
         return None
     last = bare.end()
     if text[last : last + 1] in _ENDS_SENTENCE:
         last = first + len(bare[0].rstrip(".:!?"))
-    return (first, last, False, loose) if last > first else None
+    return (first, last, False, sign) if last > first else None
 
 
-def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, loose: bool) -> bool:
+def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, sign: Sign) -> bool:
     if _SPACE(value) or value[0] == "[" or is_placeholder(value):
         return False
     if value.startswith(("http://", "https://", "/", "./", "arn:", "data:")):
@@ -132,6 +152,9 @@ def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, loose: boo
     if not quoted and is_code(value) and not is_random(value, 20):
         return False
     last = _last_word(name)
+    if sign is Sign.NONE:
+        return verdict is Verdict.HIDDEN and is_random(value, 10) and (last in _PASSWORDS or _is_mixed(value))
+    loose = sign is Sign.LOOSE
     if verdict is Verdict.SUSPECT:
         if last in _PASSES and not loose:
             return len(value) >= 6 and is_chosen(value) and not value.isdigit() and value.lower() != value.upper()
@@ -142,9 +165,16 @@ def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, loose: boo
         return is_random(value, 8) or (quoted and value.isdigit() and len(value) >= 12)
     if value.isdigit():
         return len(value) >= 4 and not loose
+    if last in _PASSWORDS and not loose and _PHRASE(value) and "pass" not in value:
+        return True
     return is_chosen(value) or (
         quoted and not loose and len(value) >= 6 and value.lower() != name.lower() and "_" not in value
     )
+
+
+def _is_mixed(value: str) -> bool:
+    """Tell whether letters and digits alternate as in nothing that a person writes."""
+    return len(_CHANGE(value)) >= 4 and not _VERSION(value)
 
 
 @lru_cache(maxsize=4096)

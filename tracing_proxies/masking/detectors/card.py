@@ -18,6 +18,9 @@ def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
     """Yield the card numbers in a run, each a single group or a sequence of equal-looking groups."""
     if len(run.digits) < 12 or run.glued or text[run.start] == "+":
         return
+    if run.spelled and is_card_number(run.digits):
+        yield run.groups[0][0], run.end, "payment_card"
+        return
     at = 0
     while at < len(run.groups):
         last = _card_from(run, at, text, lower)

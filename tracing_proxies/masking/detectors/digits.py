@@ -44,6 +44,11 @@ class Run(NamedTuple):
         """The lengths of the groups."""
         return tuple(end - start for start, end in self.groups)
 
+    @property
+    def spelled(self) -> bool:
+        """Whether each digit stands by itself, as transcripts of what was said write numbers."""
+        return len(self.groups) == len(self.digits)
+
 
 def find_runs(text: str, shape: str) -> list[Run]:
     """Return every run of at least seven digits, in order.

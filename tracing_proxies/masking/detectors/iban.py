@@ -12,7 +12,8 @@ from tracing_proxies.masking.detectors.kinds import Part, Span
 _HEADS = ("A00", "a00")  # the second letter of the country and the check digits
 _STAND_APART = re.compile(r"(?<![A-Za-z0-9])|(?<=\\[nrt])")
 _GOES_ON = re.compile(r"[ \u00a0\-]?[A-Za-z0-9]{4}")
-_SEPARATORS = " -\u00a0"
+_SEPARATORS = " -\u00a0\n"
+_MISREAD = str.maketrans("OolI", "0011")  # as programs read scanned paper
 _POLISH = ((26,), (2, 4, 4, 4, 4, 4, 4))
 
 
@@ -56,7 +57,15 @@ def _end_of(text: str, start: int, length: int) -> int:
         at += 1
     if len(taken) < length or (at < len(text) and text[at].isalnum()):
         return 0
-    return at if _is_grouped(text[start:at]) and mod97("".join(taken).upper()) else 0
+    written = "".join(taken)
+    if not _is_grouped(text[start:at]):
+        return 0
+    return at if mod97(written.upper()) or _is_misread(written) else 0
+
+
+def _is_misread(written: str) -> bool:
+    digits = written[4:].translate(_MISREAD)
+    return digits != written[4:] and digits.isdigit() and mod97(written[:4].upper() + digits)
 
 
 def _continues_a_code(text: str, start: int) -> bool:

@@ -113,7 +113,9 @@ def code_end(text: str, start: int, least: int, least_digits: int, *, lettered: 
         lettered: whether groups behind the first may have letters only.
     """
     at, end, size, digits = start, 0, 0, 0
-    for _ in range(_MOST_PIECES):
+    for pieces in range(_MOST):
+        if pieces >= _MOST_PIECES and size > pieces:
+            break  # only digits that stand one by one may be more
         piece = _PIECE.match(text, at)
         if piece is None:
             break

@@ -17,8 +17,8 @@ def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
     if run.glued or text[run.start] in "+(":
         return
     shape = run.shape
-    if len(shape) == 1:
-        if shape[0] in PLAIN and is_number(run.digits) and not _is_named_otherwise(lower, run.start):
+    if len(shape) == 1 or run.spelled:
+        if len(run.digits) in PLAIN and is_number(run.digits) and not _is_named_otherwise(lower, run.start):
             yield run.start, run.end, "national_id"
         return
     if len(run.digits) <= _LONGEST and shape in GROUPED:

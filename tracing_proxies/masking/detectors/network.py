@@ -26,7 +26,7 @@ _HEX = frozenset("0123456789abcdefABCDEF:.")
 _LONGEST = 45
 _ADDRESS = frozenset("ip ipv4 ipv6 address addr src dst host bind listen any unspecified".split())
 _PREFIX = re.compile(r"/[0-9]{1,3}(?![0-9])")
-_NOT_ADDRESS = frozenset(("version", "v", "release", "ver", "section", "build"))
+_NOT_ADDRESS = frozenset(("version", "v", "release", "ver", "rv", "section", "build"))
 
 
 def find_dotted(text: str, shape: str) -> list[Span]:

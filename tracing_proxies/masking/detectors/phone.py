@@ -12,7 +12,12 @@ _CONTEXT = frozenset(
     """phone phones telephone telephones tel tele telefon telefono teléfono telefone téléphone telefonu
     telefonnummer tlf mobile mobil móvil movil portable handy cell cellphone cellular fax contact
     contacts reach registered dial desk landline whatsapp sms hotline helpline komórka numer msisdn ring
-    callback voicemail pager switchboard rufnummer numéro celular puhelin telefoon viber signal""".split()
+    callback voicemail pager switchboard rufnummer numéro celular puhelin telefoon viber signal kontakt
+    kontaktnummer erreichbar erreichen anrufen rufen ruf appelez appelle appeler joindre contacter llame llámame
+    llamar llamarme chiama chiamami chiamare zadzwoń zadzwonić dzwoń dzwonić bellen ligue ligar rückruf
+    handynummer handynr mobilnummer mobiltelefon telefonnummeret telefonnumret cellulare puhelinnumero
+    puhelinnumeroni numeroon telefonum telefonumu cep gsm телефон телефона телефону тел мобильный моб звоните
+    позвоните τηλέφωνο κινητό""".split()
 )
 # In scripts without spaces a word is found anywhere.
 _UNSPACED = (
@@ -43,16 +48,19 @@ _OTHER = frozenset(
 _SAID_BEHIND = re.compile(
     r"[ \-(]{1,2}(?:office|fax|mobile|cell|home|work|desk|direct|phone|tel|landline|whatsapp)(?![a-z])"
     r"| is (?:my|his|her|our|their) (?:[a-z]{2,9} )?(?:number|phone|cell|mobile)"
+    r"| as (?:my|his|her|our|their|the|a) (?:[a-z]{2,9} )?(?:contact|phone|cell|mobile)"
 )
 _OWN_NUMBER = re.compile(
-    r"(?<![a-z])(?:my|his|her|their|our|your) (?:(?:new|old|work|home|other|current|personal|direct) )?"
-    r"numbers? (?:is|are|was)[ :]+\Z"
+    r"(?<![a-z])(?:(?:my|his|her|their|our|your) (?:(?:new|old|work|home|other|current|personal|direct) )?"
+    r"numbers? (?:is|are|was)|texts? (?:me|him|her|us|them)(?: at| on)?)[ :]+\Z"
 )
 _EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.?|extension)[ :]{0,2}[0-9]{1,6}(?![0-9A-Za-z])", re.IGNORECASE)
 _DATE = re.compile(
     r"(?:(?:19|20)[0-9]{2}[-/. ](?:0?[1-9]|1[0-2])[-/. ](?:[0-2]?[0-9]|3[01])"
     r"|(?:[0-2]?[0-9]|3[01])[-/.](?:[0-2]?[0-9]|3[01])[-/.](?:19|20)[0-9]{2})(?![0-9])"
 )
+_BRACKETED_AREA = re.compile(r"(?:8 )?\(([0-9]{2,5})\)[ /\-]?[0-9]")
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}\Z")
 _QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 _CALLING_CODES = frozenset(
     """1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82
@@ -87,6 +95,8 @@ def _is_phone(text: str, lower: str, start: int, end: int, digits: str, shape: t
     if glued and not _EXTENSION.match(text, end):
         return False
     written = text[start:end]
+    if "." in written and text[start - 1 : start] == "/" and text[start - 2 : start - 1].isalpha():
+        return False  # `Safari/6535.50.2` is a version
     if written[0] == "+" or written.startswith("(+"):
         return _is_international(digits)
     if len(set(digits)) < 3 or _DATE.match(written.lstrip("(")) or _QUAD.match(written):
@@ -95,9 +105,9 @@ def _is_phone(text: str, lower: str, start: int, end: int, digits: str, shape: t
         return len(shape) > 1 or _in_context(lower, start, end)
     if _is_american(written, digits, shape):
         return not _is_named_otherwise(lower, start)
-    if written.count("/") < 2 and _has_trunk_prefix(digits, shape):
+    if _has_bracketed_area(written, digits, shape) or (written.count("/") < 2 and _has_trunk_prefix(digits, shape)):
         return not _is_named_otherwise(lower, start)
-    return shape.count(1) <= 2 and _in_context(lower, start, end)
+    return (shape.count(1) <= 2 or len(shape) == len(digits)) and _in_context(lower, start, end)
 
 
 def _is_international(digits: str) -> bool:
@@ -126,6 +136,19 @@ def _has_trunk_prefix(digits: str, shape: tuple[int, ...]) -> bool:
         and 2 <= len(shape) <= 5
         and 2 <= shape[0] <= 5
         and min(shape) >= 2
+    )
+
+
+def _has_bracketed_area(written: str, digits: str, shape: tuple[int, ...]) -> bool:
+    """``(03350) 49258 991``, ``(11) 91234-5678``, ``8 (483) 378-87-62``: the area in brackets, the rest in groups."""
+    area = _BRACKETED_AREA.match(written)
+    return (
+        area is not None
+        and not _YEAR.match(area[1])
+        and 8 <= len(digits) <= 13
+        and 2 <= len(shape) <= 5
+        and min(shape[1:]) >= 2
+        and (area[1][0] == "0" or (len(shape) > 2 and "-" in written))
     )
 
 

@@ -53,6 +53,10 @@ CCIPAT_ w30        CCIPRJ_ w30        sk_live- a20       ghst_ a30          dckr
 pat-na1- w30       pat-eu1- w30       pmu_ a30           ubi_ a30           dd_api_ w20        bb_live_ w20
 zpka_ w30          cfut_ a30          cfat_ a30          v1.public. d60     mia_ a40           nebius_ a40
 sk_car_ a16        gms_ w30           wandb_v1_ w40      hvo_ w30           exa_ w30           deepl- w30
+fc- h=32           sk_ h=48           fw_ a22            napi_ a40          p8e- a=32          IGQV a60
+pat d=79           vercel_blob_rw_ w20                   access-sandbox- w=36
+access-production- w=36
+access-development- w=36              rnd_ a=28          glrtr- d16         sk-helicone- w16   pk_prod_ a16
 AAAAAAAAAAAAAAAAAAAAA b50                   ZXlK b60          endr+ w30
 """.split()
 

@@ -12,7 +12,8 @@ _STAND_INS = frozenset(
     """none null nil true false undefined string str int number bool boolean bytes object any optional list dict
     required password passwd pass secret token key apikey username user test testing value changeme example
     sample foo bar baz incorrect invalid correct missing empty unknown default redacted hidden masked removed
-    omitted secretstr text basic bearer digest negotiate cookie self this admin root disabled enabled yes no""".split()
+    omitted secretstr text basic bearer digest negotiate cookie self this admin root disabled enabled yes no !ref !sub
+    !getatt !join !select !importvalue""".split()
 )
 _OPENERS = "$<{%[*(&"
 _HINTS = (

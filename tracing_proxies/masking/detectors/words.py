@@ -41,7 +41,7 @@ AFTER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "bank_account": _words(
         """account number | account no | account num | acct | bank account | accountnumber | account_number | a/c |
-        routing | aba number | sort code | sort_code | bsb | clabe | ifsc | kontonummer | konto-nr | nr konta |
+        routing | aba | sort code | sort_code | bsb | clabe | ifsc | kontonummer | konto-nr | nr konta |
         numer konta | numer rachunku | nr rachunku | numéro de compte | número de cuenta | numero di conto |
         conto corrente | rekeningnummer | bankleitzahl | blz"""
     ),
@@ -59,6 +59,8 @@ AFTER: Final[dict[str, tuple[str, ...]]] = {
         | sa id | rsa id | citizen id | voter id | voter | nin | tckn | kimlik | emirates id | iqama | personal
         code | personal identification | isikukood | asmens kodas | oib | jmbg | cnp | egn | amka | afm |
         kennitala | sécurité sociale | securite sociale | seguridad social | social security | resident number |
+        cédula | cedula | személyi szám | személyi azonosító | emšo | rijksregisternummer | riziv | егн | рнокпп |
+        ідентифікаційний код | תעודת זהות | ת.ז | ahv | numer identyfikacji | 身分證 |
         refugee id | medical license | dea number | dea | medical record | mrn | member id | policy number |
         insurance number | alien number | bsnr | lanr | snils | инн | снилс | rodné číslo | 身份证 | 身份证号 |
         マイナンバー | 個人番号 | 주민등록번호 | 사업자등록번호"""
@@ -82,6 +84,7 @@ _TELLING = frozenset(
     """phone telephone tel mobile fax cell whatsapp msisdn card cc ssn social security landline telefon handy
     id ids order orders invoice ticket ref reference batch serial isbn ean upc gtin asin tracking timestamp""".split()
 )
+_PLACES = frozenset(AFTER["coordinates"])
 _PHRASES = tuple(
     dict.fromkeys(f" {' '.join(split_name(word))} " for words in AFTER.values() for word in words if split_name(word))
 )
@@ -97,3 +100,9 @@ def tells(name: str) -> bool:
     words = split_name(name)
     spaced = f" {' '.join(words)} "
     return not _TELLING.isdisjoint(words) or any(phrase in spaced for phrase in _PHRASES)
+
+
+@lru_cache(maxsize=4096)
+def locates(name: str) -> bool:
+    """Tell whether a key says that a fraction under it is a place: ``lat``, ``homeLongitude``."""
+    return not _PLACES.isdisjoint(split_name(name))
