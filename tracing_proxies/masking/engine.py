@@ -13,10 +13,11 @@ from tracing_proxies.masking.detectors import DETECTORS, Detector
 from tracing_proxies.masking.fragments import FragmentMasker
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.known import MOST_LOOKED_AT, Known
+from tracing_proxies.masking.leaves import label_for
 from tracing_proxies.masking.policy import MaskingRules
 from tracing_proxies.masking.replacing import Note, Replacer, TextMasker
 from tracing_proxies.masking.scan import Scanner
-from tracing_proxies.masking.walk import Walk, label_for
+from tracing_proxies.masking.walk import Walk
 from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightening, join
 
 _USUAL = MaskingSettings()

@@ -2,69 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from enum import Enum
-from functools import lru_cache
 from typing import Any
 
 from tracing_proxies import failures
 from tracing_proxies.masking import hits, markers
-from tracing_proxies.masking.checks import is_card_number
-from tracing_proxies.masking.detectors.words import locates, tells
-from tracing_proxies.masking.keyed import MaskingKey
-from tracing_proxies.masking.keys import fold_path, split_name
-from tracing_proxies.masking.known import MOST_LOOKED_AT, Known
+from tracing_proxies.masking.detectors.words import locates
+from tracing_proxies.masking.keys import fold_path
+from tracing_proxies.masking.known import MOST_LOOKED_AT
+from tracing_proxies.masking.leaves import EXEMPT, FORCED, JSON_STARTS, MAX_DEPTH, MAX_NODES, SHOW, Leaves, label_for
 from tracing_proxies.masking.pairs import VALUES, named
-from tracing_proxies.masking.policy import MaskingRules
-from tracing_proxies.masking.repeats import SHORTEST
-from tracing_proxies.masking.replacing import Replacer, TextMasker
-from tracing_proxies.masking.strategies import Strategy, disguise, label_of, shape_of
+from tracing_proxies.masking.strategies import Strategy, shape_of
 from tracing_proxies.registry.fields import MISSING, is_subtype, model_fields, read_field
 
-MAX_DEPTH = 32
-MAX_NODES = 100_000
-MAX_JSON = 64 * 1024
 _DEEPEST_LEARNT = 16
-
-_JSON_STARTS = frozenset('{["')
-_JSON_IN_STRING = frozenset("{[\\")
-# How a value is treated: below 0 it is hidden, and the bits of its negative tell which of the strict policies have not
-# shown it yet; above _FORCED it falls under the strategy that the rest says.
-_SHOW = 0
-_EXEMPT = 1
-_FORCED = 10
 _GONE: Any = object()
-_LEFT_OUT = " more characters>"
-_LONGEST_CUT = 120
 _SEQUENCES = (list, tuple, set, frozenset)
 _WALKED = frozenset((dict, list, tuple))
 
 
-class Walk:
-    """Masks one structure.
+class Walk(Leaves):
+    """Masks one structure, whose arguments are those of ``Leaves``."""
 
-    Args:
-        rules: the compiled policy.
-        texts: masks the texts.
-        replacer: tells what kind of value a text is.
-        known: what has been learnt under these rules.
-        key: what pseudonyms and encryption are made with.
-    """
-
-    __slots__ = ("_key_of_tokens", "_keys_decide", "_known", "_nodes", "_paths", "_replacer", "_rules", "_texts")
-
-    def __init__(
-        self, rules: MaskingRules, texts: TextMasker, replacer: Replacer, known: Known, key: MaskingKey | None
-    ) -> None:
-        self._rules = rules
-        self._texts = texts
-        self._replacer = replacer
-        self._nodes = 0
-        self._paths = rules.needs_path
-        self._known = known
-        self._keys_decide = rules.keys_decide
-        self._key_of_tokens = key
+    __slots__ = ()
 
     def mask(self, obj: Any) -> Any:
         """Return the masked copy of a value that stands under no key."""
@@ -78,7 +39,7 @@ class Walk:
             depth: how many containers it lies in.
             label: its key, if that tells what the value is.
             path: its folded keys, where a pattern needs them.
-            mode: below 0 hides every scalar, _SHOW applies the detectors, _EXEMPT copies, above _FORCED disguises.
+            mode: below 0 hides every scalar, SHOW applies the detectors, EXEMPT copies, above FORCED disguises.
         """
         self._nodes += 1
         if self._nodes > MAX_NODES:
@@ -86,7 +47,7 @@ class Walk:
         try:
             kind = type(obj)
             if kind is str:
-                if mode != _SHOW:
+                if mode != SHOW:
                     return self._text(obj, depth, label, path, mode)
                 if obj in self._known.texts.get(label, ()):
                     return obj
@@ -94,7 +55,7 @@ class Walk:
                     return self._text_again(obj, depth, label)
                 # Here what is in JSON text may depend on the keys that it lies below, or is too deep to be read.
                 masked = self._text(obj, depth, label, path, mode)
-                if masked is obj and obj[:1] not in _JSON_STARTS:
+                if masked is obj and obj[:1] not in JSON_STARTS:
                     self._known.learn_text(obj, label)
                 return masked
             if obj is None or kind is bool:
@@ -105,7 +66,7 @@ class Walk:
                 return markers.TOO_DEEP
             if (
                 depth
-                and mode == _SHOW
+                and mode == SHOW
                 and self._keys_decide
                 and kind in _WALKED
                 and not (label and locates(label))
@@ -122,25 +83,9 @@ class Walk:
             failures.contain("masking", exc)
             return markers.FAILED
 
-    def _text_again(self, text: str, depth: int, label: str) -> str:
-        """Mask a text that nothing but itself and its label decide on, and learn what becomes of it."""
-        repeats, mark, before = self._known.repeats, b"", hits.counted
-        if len(text) >= SHORTEST:
-            mark = repeats.mark(text, label)
-            recalled = repeats.recall(mark)
-            if recalled is not None:
-                return recalled
-            before = hits.counted.copy()
-        masked = self._text(text, depth, label, "", _SHOW)
-        if masked is text:
-            self._known.learn_text(text, label)
-        elif mark and self._nodes < MAX_NODES:
-            repeats.learn(mark, masked, before)
-        return masked
-
     def _mapping(self, obj: dict[Any, Any], depth: int, path: str, mode: int) -> dict[Any, Any]:
         masked: dict[Any, Any] = {}
-        keys = self._known.keys if self._keys_decide and mode == _SHOW else None
+        keys = self._known.keys if self._keys_decide and mode == SHOW else None
         texts = self._known.texts
         for key, value in obj.items():
             known = None if keys is None else keys.get(key) if type(key) is str else None
@@ -197,21 +142,21 @@ class Walk:
             strategy = rules.strategy(name, path)
             if strategy and not ("logprob" in siblings and name == "token" and not rules.listed(name, path)):
                 return self._disguised(strategy, value, depth, name, path, mode)
-            if mode <= _EXEMPT:
+            if mode <= EXEMPT:
                 if rules.allow and rules.allow.holds(name, path):
-                    mode = _EXEMPT
+                    mode = EXEMPT
                 elif mode < 0:
                     mode = self._shown(name, path, mode)
-        return self._value(value, depth + 1, "" if mode == _EXEMPT else label_for(name), path, mode)
+        return self._value(value, depth + 1, "" if mode == EXEMPT else label_for(name), path, mode)
 
     def _disguised(self, strategy: Strategy, value: Any, depth: int, name: str, path: str, mode: int) -> Any:
         """Return what becomes of the value under a key that asks for a strategy."""
-        if mode == _EXEMPT:
+        if mode == EXEMPT:
             strategy = self._rules.tighter.find(name, path)
             if not strategy:
                 return self._value(value, depth + 1, "", path, mode)
-        if mode > _FORCED:
-            strategy = max(strategy, Strategy(mode - _FORCED))
+        if mode > FORCED:
+            strategy = max(strategy, Strategy(mode - FORCED))
         hits.counted[hits.BY_KEY] += 1
         if strategy is Strategy.REMOVE:
             return _GONE
@@ -222,7 +167,7 @@ class Walk:
             return markers.HIDDEN
         if strategy == Strategy.SHAPE and isinstance(value, (dict, list, tuple, set, frozenset)):
             return shape_of(value)
-        return self._value(value, depth + 1, label_for(name), path, _FORCED + strategy)
+        return self._value(value, depth + 1, label_for(name), path, FORCED + strategy)
 
     def _shown(self, name: str, path: str, mode: int) -> int:
         """Return what holds below a key under strict policies."""
@@ -233,12 +178,12 @@ class Walk:
         return -pending
 
     def _key(self, key: Any, depth: int, mode: int) -> Any:
-        if mode == _EXEMPT:
+        if mode == EXEMPT:
             return key
         if isinstance(key, str):
             return key if key in self._rules.allow_texts else self._texts.mask(key)
         # A number or a tuple as a key is structure, which strict leaves alone; the detectors still see it.
-        return self._value(key, depth + 1, "", "", _SHOW)
+        return self._value(key, depth + 1, "", "", SHOW)
 
     def _sequence(self, obj: Iterable[Any], depth: int, label: str, path: str, mode: int) -> Any:
         items: list[Any] = []
@@ -255,58 +200,6 @@ class Walk:
             )
             return obj if same else tuple(items)
         return frozenset(items) if isinstance(obj, frozenset) else set(items)
-
-    def _text(self, text: str, depth: int, label: str, path: str, mode: int) -> str:
-        if mode == _EXEMPT or not text or (text[0] == "[" and markers.is_marker(text)):
-            return text
-        if text in self._rules.allow_texts and mode < _FORCED:
-            return text
-        if text[0] in _JSON_STARTS and depth < MAX_DEPTH and len(text) <= MAX_JSON and _may_be_json(text):
-            parsed = _parse(text)
-            if parsed is not None:
-                return self._json(text, parsed, depth, label, path, mode)
-        if mode < 0:
-            hits.counted[hits.BY_KEY] += 1
-            return markers.HIDDEN
-        if mode >= _FORCED:
-            return self._token(text, label, mode)
-        if text.endswith(_LEFT_OUT):
-            text = _without_cut_word(text)
-        return self._texts.mask(text, label)
-
-    def _token(self, text: str, label: str, mode: int) -> str:
-        """Return what stands for a text that its key disguises; its kind is the detector's that knows it as a whole."""
-        detector = self._replacer.whole(text, label)
-        kind = markers.HIDDEN[1:-1] if detector is None else label_of(detector)
-        return disguise(Strategy(mode - _FORCED), kind, text, self._key_of_tokens)
-
-    def _json(self, text: str, parsed: Any, depth: int, label: str, path: str, mode: int) -> str:
-        masked = self._value(parsed, depth + 1, label, path, mode)
-        if masked == parsed:
-            return text
-        return json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
-
-    def _number(self, number: int | float, label: str, mode: int) -> Any:
-        if mode < 0:
-            hits.counted[hits.BY_KEY] += 1
-            return markers.HIDDEN
-        if mode >= _FORCED:
-            return self._token(str(number), label, mode)
-        if label and type(number) is float and mode == _SHOW and locates(label):
-            written = repr(number)
-            masked = self._texts.mask(written, label)
-            return number if masked is written else masked
-        if mode == _EXEMPT or not (1e6 <= number < 1e19):
-            return number
-        if type(number) is float and not number.is_integer():
-            return number
-        digits = str(int(number))
-        if is_card_number(digits):
-            return digits if digits in self._rules.allow_texts else markers.CARD
-        if label and type(number) is int:
-            masked = self._texts.mask(digits, label)
-            return number if masked is digits else masked
-        return number
 
     def _other(self, obj: Any, depth: int, label: str, path: str, mode: int) -> Any:
         if isinstance(obj, (bytes, bytearray)):
@@ -332,46 +225,8 @@ class Walk:
         raise TypeError(f"cannot mask a value of type {type(obj).__name__}")
 
 
-@lru_cache(maxsize=4096)
-def label_for(name: str) -> str:
-    """Return what stands before a text for its key, if that tells what it is: ``home phone: `` for ``homePhone``."""
-    blank = markers.blank(name)
-    return f"{' '.join(split_name(blank))}: " if name and tells(blank) else ""
-
-
-def _without_cut_word(text: str) -> str:
-    """Leave out the word before the note that capture has cut a text: it may be the half of what a detector knows."""
-    end = text.rfind("<")
-    start = end
-    while start > max(0, end - _LONGEST_CUT) and not text[start - 1].isspace():
-        start -= 1
-    return text if start >= end else f"{text[:start]}…{text[end:]}"
-
-
 def _free_name(name: str, taken: dict[Any, Any]) -> str:
     number = 2
     while f"{name} {number}" in taken:
         number += 1
     return f"{name} {number}"
-
-
-def _may_be_json(text: str) -> bool:
-    """Tell by its ends whether a text may be a JSON object or array, or a JSON string that holds JSON in turn."""
-    if text[0] == '"':
-        return text[-1] == '"' and text[1:2] in _JSON_IN_STRING
-    return text.rstrip()[-1:] in ("}", "]")
-
-
-def _parse(text: str) -> Any:
-    """Return the JSON value of a text, None if it has none or one that a dict cannot hold (a key twice)."""
-    try:
-        return json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    entries = dict(pairs)
-    if len(entries) < len(pairs):
-        raise ValueError("a key twice")
-    return entries
