@@ -10,7 +10,7 @@ LANGFUSE_VENVS := .venv-langfuse-3.15 .venv-langfuse-4 .venv-langfuse-5
 LANGFUSE_TESTS := tests/langfuse/test_adoption.py tests/langfuse/test_diagnosis.py tests/context/test_langfuse_observe.py \
 	tests/langfuse/test_variables.py::test_every_variable_of_the_installed_sdk_is_known
 
-.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking outage outage-long load kills properties throughput sampling-sim downstream downstream-part docs site licences lint mutants test-install clean
+.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking bench-page outage outage-long load kills properties throughput sampling-sim downstream downstream-part docs site licences lint mutants test-install clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wildcard tracing_proxies/hot/*)
@@ -111,6 +111,9 @@ throughput: $(VENV)/.ready  ## measure what a delivered span costs, by size and 
 
 bench-masking: $(VENV)/.ready  ## measure masking beside other engines: make bench-masking DATA=file.jsonl SCORER=score.py
 	$(BIN)/python -m perf.masking --data $(DATA) --scorer $(SCORER)
+
+bench-page: $(VENV)/.ready  ## fill a store of a million observations below build/, and say what each view of the page reads of it
+	$(BIN)/python -m perf.page
 
 sampling-sim: $(VENV)/.ready  ## simulate the budget beside simpler strategies, and write perf/sampling.svg and perf/sampling.md
 	$(BIN)/python -m perf.sampling_picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from setuptools import Extension, setup
 
-PARTS = ("module", "clock", "fields", "contexts", "capture", "begin", "finish", "advice")
+PARTS = ("module", "clock", "fields", "contexts", "capture", "begin", "finish", "advice", "steps", "known", "prepare")
 
 setup(
     ext_modules=[

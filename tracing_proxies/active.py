@@ -16,6 +16,7 @@ from tracing_proxies.control.service import Commands
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.prepare import Preparer
+from tracing_proxies.delivery.sinks.local import LocalSink
 from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.succession import Succession
 from tracing_proxies.langfuse.adoption import ADOPT, Adoption, Wish
@@ -89,6 +90,7 @@ class Runtime:
             self.weaver.recipes,
             self._describe_registry,
             exporter,
+            lambda: self._stores,
         )
         self.watch = Watch(registry, environ, self.monitor.collector, self.status)
         self.monitor.server.routes.update(self.watch.routes())
@@ -119,6 +121,7 @@ class Runtime:
 
     def _make_pipeline(self, sinks: Sequence[Sink], prepare: Preparer) -> Pipeline:
         watched = self._watched(prepare)
+        self._stores = [sink for sink in sinks if isinstance(sink, LocalSink)]
         return Pipeline(sinks, watched, ledger=Ledger(), suppress=suppress, get_ready=prepare.get_ready)
 
     def _watched(self, prepare: Preparer) -> Callable[[Span], Observation | None]:
@@ -220,6 +223,7 @@ class Runtime:
         self.watch.close()
         self.reloading.end()
         self.adoption.close()
+        self.monitor.look()
         self.weaver.undo()
         listeners.detach(self.recorder)
         self.budgeting.close()

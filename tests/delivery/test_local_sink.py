@@ -28,6 +28,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "traces" / "local.db"
 
 
+INDEXES = {
+    "spans_by_trace", "spans_by_start", "spans_at_the_top", "spans_failed", "spans_warned", "spans_by_agent",
+    "spans_of_agents", "spans_of_tools",
+}  # fmt: skip
+
+
 def sink_at(path: Path, **arguments: Any) -> LocalSink:
     return LocalSink(path, **{"retention_ns": FOREVER, **arguments})
 
@@ -51,8 +57,7 @@ def test_the_public_columns_are_exactly_these(path: Path) -> None:
     assert tuple(rows(path)[0].keys()) == COLUMNS
     assert len(COLUMNS) == 22
     indexed = {row["name"] for row in rows(path, "SELECT name FROM sqlite_master WHERE type = 'index'")}
-    by_column = {"spans_by_trace", "spans_by_start", "spans_by_name"}
-    assert indexed == by_column | {"spans_at_the_top", "spans_failed", "spans_of_agents", "spans_of_tools"}
+    assert indexed - {"sqlite_autoindex_calls_1", "sqlite_autoindex_called_1"} == INDEXES
     assert rows(path, "PRAGMA user_version")[0][0] == SCHEMA_VERSION
     assert rows(path, "PRAGMA journal_mode")[0][0] == "wal"
     sink.close()
@@ -61,13 +66,18 @@ def test_the_public_columns_are_exactly_these(path: Path) -> None:
 def test_a_store_of_the_first_version_gets_the_indexes_and_the_column_that_it_lacks(path: Path) -> None:
     sink_at(path).write([observation()])
     connection = sqlite3.connect(path)
-    for index in ("spans_at_the_top", "spans_failed", "spans_of_agents", "spans_of_tools"):
+    for index in INDEXES - {"spans_by_trace", "spans_by_start"}:
         connection.execute(f"DROP INDEX {index}")
+    connection.execute("CREATE INDEX spans_by_name ON spans (name, start_time)")
+    for table in ("calls", "called"):
+        connection.execute(f"DROP TABLE {table}")
     connection.execute("ALTER TABLE spans DROP COLUMN trace_state")
     connection.execute("PRAGMA user_version=1")
     connection.close()
     assert sink_at(path).write([observation()]).delivered == 1
-    assert len(rows(path, "SELECT name FROM sqlite_master WHERE type = 'index'")) == 7
+    indexed = rows(path, "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'spans'")
+    assert {row["name"] for row in indexed} == INDEXES
+    assert rows(path, "SELECT * FROM calls") == []
     assert rows(path, "PRAGMA user_version")[0][0] == SCHEMA_VERSION
     assert len(rows(path)) == 2
 

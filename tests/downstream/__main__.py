@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from tests.downstream.compare import Verdict, compare
-from tests.downstream.suite import HERE, ROOT, Library, Run, Suite, load
+from tests.downstream.suite import HERE, ROOT, Run, Suite, load
 
 
 @click.command()
@@ -23,6 +23,7 @@ from tests.downstream.suite import HERE, ROOT, Library, Run, Suite, load
 @click.option(
     "--reference/--no-reference", default=True, help="Also run with an OpenTelemetry span in a wrapt wrapper."
 )
+@click.option("--budget", default="unlimited", show_default=True, help="What tracing may cost, such as 1%.")
 @click.option("--part", is_flag=True, help="Only the small part of each suite.")
 @click.option(
     "--list",
@@ -40,7 +41,14 @@ from tests.downstream.suite import HERE, ROOT, Library, Run, Suite, load
     help="Where sources, environments and results are kept.",
 )
 def main(
-    names: tuple[str, ...], python: str, plain_runs: int, reference: bool, part: bool, libraries: Path, work: Path
+    names: tuple[str, ...],
+    python: str,
+    plain_runs: int,
+    reference: bool,
+    budget: str,
+    part: bool,
+    libraries: Path,
+    work: Path,
 ) -> None:
     """Run the suites of the libraries that are NAMED, or of all, untraced and woven, and compare."""
     chosen = [library for library in load(libraries) if not names or library.name in names]
@@ -51,7 +59,7 @@ def main(
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as progress:
         for library in chosen:
-            verdict = _judge(library, work, python, plain_runs, reference, part, progress)
+            verdict = _judge(Suite(library, work, python, budget), plain_runs, reference, part, progress)
             verdicts.append(verdict)
             (work / library.name / "verdict.json").write_text(json.dumps(attrs.asdict(verdict), indent=1), "utf-8")
             console.print(_sentence(verdict))
@@ -63,10 +71,8 @@ def main(
     sys.exit(any(verdict.newly_failing or not verdict.tests for verdict in verdicts))
 
 
-def _judge(
-    library: Library, work: Path, python: str, plain_runs: int, reference: bool, part: bool, progress: Progress
-) -> Verdict:
-    suite = Suite(library, work, python)
+def _judge(suite: Suite, plain_runs: int, reference: bool, part: bool, progress: Progress) -> Verdict:
+    library = suite.library
     task = progress.add_task(f"{library.name}: fetching and installing", total=None)
 
     def run(mode: str, description: str) -> Run:

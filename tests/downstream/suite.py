@@ -63,10 +63,12 @@ class Suite:
     Args:
         work: a folder for sources, environment and results.
         python: the interpreter to make the environment with.
+        budget: what tracing may cost.
     """
 
-    def __init__(self, library: Library, work: Path, python: str) -> None:
+    def __init__(self, library: Library, work: Path, python: str, budget: str = "unlimited") -> None:
         self.library = library
+        self.budget = budget
         self.folder = work.absolute() / library.name
         self.python = python
 
@@ -160,7 +162,7 @@ class Suite:
         registry = {
             "version": 1,
             "service": {"name": "downstream"},
-            "sampling": {"budget": "unlimited"},
+            "sampling": {"budget": self.budget},
             "export": {"discard": {}},
             "defaults": {"nested": "child", "capture": {"input": True, "output": True}},
             "trace": [{"match": matches, **({"except": leave} if leave else {})}],

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from tests.masking.test_hostile import calls_of
 from tracing_proxies.masking import Masker
-from tracing_proxies.registry.masking import MaskingSettings, Tightening
+from tracing_proxies.masking.fragments import FragmentMasker
+from tracing_proxies.masking.policy import MaskingRules
+from tracing_proxies.masking.scan import Scanner
+from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightening
 
 HIDING = Masker(MaskingSettings(hide=("diagnosis", "case.ward"), allow=("fine",)))
 
@@ -108,3 +111,25 @@ def test_however_a_text_is_cut_no_piece_and_no_joint_shows_the_value(data: Any) 
     joined = "".join(masker.value(masker.chunks(chunks)))
     for value in ("ann@example.com", "415 555 0132", "DE89 3704 0044 0532 0130 00"):
         assert value not in joined
+
+
+def test_a_quick_look_overlooks_no_key() -> None:
+    names = ("supplier_api_key", "*_code", "customer.address", "Straße", "ключ", "*")
+    spelled = st.sampled_from(
+        ["supplierApiKey", "SUPPLIER-API-KEY", "supplier api key", "pin_code", "zipcode", "address", "a.address",
+         "STRASSE", "ſupplier_api_\u212aey", "КЛЮЧ", "other", "Kod"]
+    )  # fmt: skip
+    texts = st.lists(
+        st.tuples(spelled, st.sampled_from([": ", "=", "': '", " => ", " "]), st.text(max_size=6)), max_size=4
+    )
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.sampled_from(names), texts)
+    def check(hidden: str, pieces: list[tuple[str, str, str]]) -> None:
+        masker = FragmentMasker(MaskingRules.compile(MaskingSettings(hide=(hidden,)), NOTHING), Scanner(()), None)
+        text = "{'" + ", '".join("".join(piece) for piece in pieces)
+        quickly = list(masker.notes(text))
+        masker._literals = (b"",)
+        assert quickly == list(masker.notes(text))
+
+    check()

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tracing_proxies.masking import Masker
-from tracing_proxies.masking.known import Known
+from tracing_proxies import failures
+from tracing_proxies.masking import Masker, hits
+from tracing_proxies.masking.known import Known, look_through
 from tracing_proxies.masking.strategies import Strategy
+from tracing_proxies.masking.walk import Walk
 from tracing_proxies.registry.masking import MaskingSettings, Tightening
 
 texts = st.sampled_from(
-    ["", "ok", "olive oil", "ana@example.com", "4155550199", '{"password": "x"}', '["a"]', "[masked]", "a" * 70, "{}"]
+    [
+        "",
+        "ok",
+        "olive oil",
+        "ana@example.com",
+        f"{'Please write to us. ' * 4}ana@example.com",
+        '["password"]' * 9,
+        '{"password": "x", "note": "a text that is long enough to be known again by its hash", "b": 1}',
+        "4155550199",
+        '{"password": "x"}',
+        '["a"]',
+        "[masked]",
+        "a" * 70,
+        "{}",
+    ]
 ) | st.text(max_size=12)
 keys = st.sampled_from(["status", "token", "logprob", "phone", "card", "password", "note", "ana@example.com", ""])
 numbers = st.sampled_from([0, 1, True, 4155550199, 4111111111111111, -5.5, float("nan"), 1e7, 10**30])
@@ -62,7 +80,7 @@ def test_memory_for_what_is_known_is_bounded() -> None:
     masker = Masker()
     for number in range(30_000):
         masker.value({f"key {number}": f"text {number}"})
-    assert len(masker._known.texts) <= 8_192
+    assert sum(map(len, masker._known.texts.values())) <= 8_192
     assert len(masker._known.keys) <= 4_096
 
 
@@ -73,20 +91,25 @@ def test_what_is_learnt_has_an_end_in_number_and_length() -> None:
         known.learn_key(f"key {number}", (f"key {number}", plain, ""))
     assert len(known.keys) == 4_096
     few = Known()
-    for key in ("", "k" * 64, "k" * 200):
+    for key in ("", "k" * 64, "k" * 200, "k" * 20_000):
         few.learn_key(key, (key, plain, ""))
-        few.learn_text(key)
+        few.learn_text(key, "")
+        few.learn_text(key, "a label that no key has: ")
     assert set(few.keys) == {"k" * 64}
-    assert few.texts == {"", "k" * 64}
+    assert few.texts == {"": {"", "k" * 64, "k" * 200}}
+    for number in range(500):
+        few.learn_text(f"{number:016000}", "")
+    assert sum(map(len, few.texts[""])) <= 4_000_000
 
 
 def test_a_value_is_known_part_by_part_and_no_further_than_it_may_be_looked_at() -> None:
     known = Known()
     known.learn_key("status", ("status", Strategy(0), ""))
     known.learn_key("password", ("password", Strategy.HIDE, ""))
-    known.learn_text("ok")
+    known.learn_text("ok", "")
     assert known.leaves({"status": "ok"}, 10) == 9
     assert known.leaves({"status": [1, 2.5, None, True, "ok"]}, 10) == 4
+    assert known.leaves(("ok", 1), 10) == 8
     assert known.leaves([1, 2], 2) == 0
     assert known.leaves({"status": {"status": 1}}, 2) == 0
     for value, left in (
@@ -97,9 +120,42 @@ def test_a_value_is_known_part_by_part_and_no_further_than_it_may_be_looked_at()
         ({"status": ["new"]}, 10),
         ([1, 2], 1),
         ({"status": {"status": 1}}, 1),
-        (("ok",), 10),
         (b"ok", 10),
         (float("nan"), 10),
         (-(10**7), 10),
     ):
         assert known.leaves(value, left) < 0, value
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(values, max_size=4), values, st.integers(0, 30))
+def test_what_is_compiled_knows_what_its_original_knows(seen: list[Any], value: Any, left: int) -> None:
+    masker = Masker()
+    for one in [*seen, value][: 1 + left % 5]:
+        masker.value(one)
+    known = masker._known
+    for label in ("", "phone: ", "no key has it: "):
+        original = look_through(known.labels, known.texts, value, left, label)
+        assert max(known.leaves(value, left, label), -1) == max(original, -1)
+
+
+def test_what_was_hidden_is_counted_each_time_and_not_kept() -> None:
+    masker = Masker()
+    text = f"{'We have written this before. ' * 3}Our address is ana.garcia@example.com."
+    before = hits.counted["email"]
+    assert {masker.value({"note": text})["note"] for _ in range(3)} == {
+        text.replace("ana.garcia@example.com", "[email]")
+    }
+    assert hits.counted["email"] == before + 3
+    kept = pickle.dumps([masker._known.repeats._known, masker._known.texts])
+    assert b"[email]" in kept
+    assert b"garcia" not in kept
+
+
+def test_a_text_that_masking_failed_on_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    masker, text = Masker(), '{"mail": "ana@example.com", "note": "long enough to be known again by its hash"}'
+    with monkeypatch.context() as broken:
+        broken.setattr(Walk, "_mapping", lambda *args: 1 / 0)
+        broken.setattr(failures, "strict", lambda: False)
+        assert "failed" in masker.value([text])[0]
+    assert "[email]" in masker.value([text])[0]

@@ -105,6 +105,18 @@ def test_one_trace_is_named_by_the_beginning_of_its_id(filled: Filled, tmp_path:
     assert "there is no trace 'nothing'" in none.stderr
 
 
+def test_the_last_trace_is_the_newest_that_is_more_than_a_single_event(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    sink = LocalSink(path, retention_ns=10**30)
+    top = observation(trace_id="a" * 32, name="workflow", start_time=1, end_time=9)
+    below = observation(trace_id="a" * 32, name="step", parent_observation_id=top.id, app_root=False, start_time=2)
+    later = observation(trace_id="b" * 32, name="engine.stop", type="event", start_time=20, end_time=21)
+    assert sink.write([top, below, later]).delivered == 3
+    assert "workflow" in run(tmp_path, "show", "--store", str(path)).stdout
+    assert "engine.stop" in run(tmp_path, "show", "b", "--store", str(path)).stdout
+    sink.close()
+
+
 @pytest.mark.parametrize(("kind", "ending"), [("markdown", "md"), ("perfetto", "json")])
 def test_other_formats_hold_the_same_traces(filled: Filled, tmp_path: Path, kind: str, ending: str) -> None:
     done = run(tmp_path, "report", "--store", str(filled.path), "--limit", "5", "--format", kind)

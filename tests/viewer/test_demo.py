@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.viewer.conftest import served
 from tests.viewer.test_page import opened, visit
 from tracing_proxies.viewer.documents import Surroundings
+from tracing_proxies.viewer.exact import read_exact
+from tracing_proxies.viewer.store import open_for_reading
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = str(Path(sys.executable).parent / "tracing-proxies")
@@ -27,10 +29,25 @@ def test_the_page_and_the_report_show_all_triggers_of_the_demo(browser: Browser,
     assert f"triggers={TRIGGERS} traces={TRIGGERS} " in summary
     assert report == "report: demo-report.html"
     assert re.search(r"^page: .*tracing-proxies ui --store demo\.db$", page)
+    assert_counted(store)
     with served(Surroundings(store)) as address:
         for where in (address, (tmp_path / "demo-report.html").as_uri()):
             with opened(browser, where) as shown:
                 assert_complete(shown)
+
+
+def assert_counted(store: Path) -> None:
+    """All is recorded here: what is counted of each agent's decisions and each tool is what its spans come to."""
+    with open_for_reading(store) as connection:
+        counted = read_exact(connection, 0, 2**62)
+        rows = connection.execute(
+            "SELECT s.type, s.name, count(*), sum(s.level = 'ERROR') FROM spans s LEFT JOIN spans p "
+            "ON p.trace_id = s.trace_id AND p.id = s.parent_observation_id WHERE s.type IN ('agent', 'tool') "
+            "AND (p.id IS NULL OR p.type <> s.type OR p.name <> s.name) GROUP BY s.type, s.name"
+        ).fetchall()
+    assert {key: (calls.calls, calls.failed) for key, calls in counted.items()} == {
+        (row[0], row[1]): (row[2], row[3]) for row in rows
+    }
 
 
 def assert_complete(page: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,16 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+import tracing_proxies
 from tests.delivery.support import observation
+from tests.environment import BUDGET
+from tests.monitoring import shop
 from tests.viewer.conftest import EPOCH, TOKEN, Filled, served
 from tracing_proxies.cli.report import newest_traces, render
 from tracing_proxies.delivery.sinks.local import LocalSink
+from tracing_proxies.delivery.sinks.local_calls import MINUTE, CallMinute, CallName, CallSum
 from tracing_proxies.recording.observation import Observation
-from tracing_proxies.testing import fill_store, workflows
+from tracing_proxies.testing import fill_store, registry_from, workflows
 from tracing_proxies.viewer.documents import Surroundings
 from tracing_proxies.viewer.store import open_for_reading
 
@@ -186,6 +191,68 @@ def test_new_traces_appear_by_themselves(browser: Browser, tmp_path: Path) -> No
         fill_store(path, islice(stream, 2), epoch=EPOCH)
         page.get_by_role("button", name="There is more: refresh").click()
         expect(page.locator("header .line")).to_have_text("live")
+
+
+def test_single_events_do_not_stand_between_workflows(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "traces.db"
+    fill_store(path, islice(workflows(3, rate=1.0), 2), epoch=EPOCH)
+    sink = LocalSink(path, retention_ns=10**30)
+    place = {"type": "event", "app_root": True, "parent_observation_id": None}
+    for number in range(5):
+        at = {"trace_id": f"{number:032x}", "start_time": EPOCH + 10**12 + number, "end_time": EPOCH + 10**12 + number}
+        assert sink.write([observation(name=f"tick_{number % 2}", **place, **at)]).delivered == 1
+    sink.close()
+    with served(Surroundings(path)) as address, opened(browser, address) as page:
+        expect(page.locator("tbody tr")).to_have_count(3)
+        folded = page.get_by_role("button", name="5 single events")
+        expect(page.locator("tr.run")).to_contain_text("tick_0 ×3, tick_1 ×2")
+        folded.press("Enter")
+        expect(page.locator("tbody tr")).to_have_count(7)
+        assert page.evaluate("document.activeElement.textContent") == "tick_0"
+        visit(page, "traces?name=tick_1")  # where there is nothing else they are shown
+        expect(page.locator("tbody tr")).to_have_count(2)
+
+
+def test_agents_say_whether_their_figures_are_exact(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "traces.db"
+    sink = LocalSink(path, retention_ns=10**30)
+    records = [observation(name=name, sampling_weight=10.0, start_time=EPOCH + 1) for name in ("counted", "sampled")]
+    assert sink.write(records).delivered == 2
+    sums = [CallSum("shop:counted", 4321, 0, 10**9, {600: 4321})]
+    names = [CallName("shop:counted", "agent", "counted", within=False)]
+    assert sink.keep(CallMinute(EPOCH // MINUTE * MINUTE, "process", sums, names))
+    sink.close()
+    with served(Surroundings(path)) as address, opened(browser, address) as page:
+        visit(page, "agents")
+        expect(page.get_by_role("article", name="counted")).to_contain_text("4,321")
+        expect(page.get_by_role("article", name="counted").locator(".estimate")).to_have_count(0)
+        expect(page.get_by_role("article", name="sampled").locator(".estimate")).to_have_count(1)
+        expect(page.locator(".found")).to_contain_text("≈ else estimated by sampling weights")
+
+
+def test_tracing_itself_is_told_with_what_each_rule_matches(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv(BUDGET, "2%")
+    path = tmp_path / "traces.db"
+    rule = "trace: [{ match: 'tests.monitoring.shop:Agent.*', observation: agent }]"
+    text = f"version: 1\nexport: {{ local: {{ path: {path} }} }}\n{rule}\n"
+    tracing_proxies.activate(registry_from(text))
+    try:
+        shop.Agent().decide()
+        tracing_proxies.flush(10)
+        with served(Surroundings(path)) as address, opened(browser, address) as page:
+            visit(page, "tracing")
+            card = page.locator(".card", has_text=f"Process {os.getpid()}")
+            produced = "2 spans produced = 2 delivered"
+            for text in ("2 % of a core", "full", "healthy", produced, "2, 0 failed", "checks are fine"):
+                expect(card).to_contain_text(text)
+            card.get_by_text("targets").click()
+            expect(card.get_by_text("tests.monitoring.shop:Agent.decide")).to_be_visible()
+            assert barriers(page) == []
+    finally:
+        tracing_proxies.deactivate()
 
 
 @pytest.mark.parametrize("kind", ["page", "report"])

@@ -71,7 +71,7 @@ def report(
             chosen = newest_traces(connection, limit, since=max(bounds, default=None))
         if not chosen:
             raise click.ClickException(f"there is no trace in {around.store}" + (f" since {since}" if since else ""))
-        text = render(connection, chosen, around, kind)
+        text = render(connection, chosen, around, kind, counted=trace is None)
     path = output or Path(f"report.{_ENDINGS[kind]}")
     if str(path) == "-":
         click.echo(text)
@@ -94,14 +94,25 @@ def newest_traces(
     return list(dict.fromkeys(row["id"] for row in found))
 
 
-def render(connection: sqlite3.Connection, trace_ids: list[str], around: Surroundings, kind: str = "html") -> str:
-    """Return a report of these traces, the newest first, as text of a kind: html, markdown or perfetto."""
+def render(
+    connection: sqlite3.Connection,
+    trace_ids: list[str],
+    around: Surroundings,
+    kind: str = "html",
+    *,
+    counted: bool = True,
+) -> str:
+    """Return a report of these traces, the newest first, as text of a kind: html, markdown or perfetto.
+
+    Args:
+        counted: whether the agents' figures are of all calls of that time, where they were counted.
+    """
     if kind == "perfetto":
         return write_perfetto({trace_id: read_spans(connection, trace_id) for trace_id in trace_ids})
     if kind == "markdown":
         rows = (read_trace_row(connection, trace_id) for trace_id in trace_ids)
         return write_markdown((row, read_trace(connection, row["id"])) for row in rows if row is not None)
-    return make_report(connection, trace_ids, around, time.time_ns())
+    return make_report(connection, trace_ids, around, time.time_ns(), counted=counted)
 
 
 def write_privately(path: Path, text: str) -> None:

@@ -25,7 +25,7 @@ _LOOK_EVERY: Final = 0.5
 @click.option("--store", type=click.Path(path_type=Path), help="The store's file; else the registry's.")
 @click.option("--registry", type=click.Path(path_type=Path), help="The registry; else the next one upwards.")
 def show(trace: str, store: Path | None, registry: Path | None) -> None:
-    """Draw the trace TRACE as a tree: an id, its beginning, or `last`."""
+    """Draw the trace TRACE as a tree: an id, its beginning, or `last`, the newest that is more than a single event."""
     around = surroundings(registry, store)
     with open_or_tell(around.store) as connection:
         _draw(Console(), read_trace(connection, find_trace(connection, trace)))

@@ -38,13 +38,15 @@ def open_or_tell(store: Path) -> Iterator[sqlite3.Connection]:
 def find_trace(connection: sqlite3.Connection, named: str) -> str:
     """Return the id of the trace that is meant by an id, its beginning, or `last`.
 
+    The last is the newest that is more than an event on its own, if there is one among the newest fifty.
+
     Raises:
         click.ClickException: there is none, or more than one.
     """
     if named == "last":
-        newest = read_page(connection, Selection(), size=1)["traces"]
+        newest = read_page(connection, Selection())["traces"]
         if newest:
-            return str(newest[0]["id"])
+            return str(next((trace for trace in newest if trace["spans"] > 1), newest[0])["id"])
         raise click.ClickException("there is no trace in the store")
     found = connection.execute(
         "SELECT DISTINCT trace_id FROM spans WHERE trace_id >= ? AND trace_id < ? ORDER BY trace_id LIMIT 2",

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from tracing_proxies.delivery import neighbours
 from tracing_proxies.delivery.native import Empty, SimpleQueue, take
 
-SLICE = 0.0005
+SLICE = 0.0002
 PATIENCE = 0.25
 """How long one stretch of work stands back in all, in seconds."""
 _PAUSE = 0.000_001

@@ -83,6 +83,21 @@ end_counted(Call *call, PyObject *inside, long long start, long long stop, PyObj
     return told;
 }
 
+/* Tell the recorder the result of a call that was counted here, which may be an error. */
+static PyObject *
+end_judged(Call *call, long long start, long long stop, PyObject *result)
+{
+    PyObject *keywords = hot_keywords(call), *begun = PyLong_FromLongLong(start), *ended = PyLong_FromLongLong(stop);
+    PyObject *told = NULL;
+    if (keywords != NULL && begun != NULL && ended != NULL)
+        told = PyObject_CallMethodObjArgs(call->point, hot.end_judged, call->recipe, call->args, keywords, begun, ended,
+                                          result, NULL);
+    Py_XDECREF(keywords);
+    Py_XDECREF(begun);
+    Py_XDECREF(ended);
+    return told;
+}
+
 /* What goes on after a call whose recording is known; takes the result. */
 static PyObject *
 end(Call *call, PyObject *recording, PyObject *result)
@@ -193,6 +208,13 @@ count(Call *call, PyObject *inside, PyObject *tail)
             goto fail;
         result = end(call, recording, result);
         Py_DECREF(recording);
+        return result;
+    }
+    if (SLOT(call->recipe, Recipe, error_when) != Py_None) {
+        PyObject *told = end_judged(call, start, stop, result);
+        if (told == NULL)
+            goto fail;
+        Py_DECREF(told);
         return result;
     }
     if (hot_count(tally, stop - start, 0) < 0 && hot_contain("finish") < 0)

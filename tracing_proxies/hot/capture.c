@@ -1,10 +1,26 @@
-/* Copies what most calls have: texts, numbers, and plain dicts and lists of them. Everything else is for
+/* Copies what most calls have: texts, numbers, plain dicts and lists of them, and models. Everything else is for
    recording/capture.py, which this follows exactly; nothing here runs the application's code. */
 #include "parts.h"
 
+/* The containers that are open above. */
+typedef struct Open {
+    PyObject *value;
+    struct Open *above;
+} Open;
+
 typedef struct {
     Py_ssize_t left, nodes, items, depth;
+    Open *open;
 } Room;
+
+static inline int
+is_open(PyObject *value, Room *room)
+{
+    for (Open *open = room->open; open != NULL; open = open->above)
+        if (open->value == value)
+            return 1;
+    return 0;
+}
 
 static inline Py_ssize_t
 limit(PyObject *value)
@@ -128,18 +144,25 @@ static inline PyObject *
 copy_entry(PyObject *item, Py_ssize_t depth, Room *room)
 {
     if (room->nodes <= 0)
-        return NULL;
+        return Py_NewRef(hot.left_out);
     return copy(item, depth + 1, room);
+}
+
+/* The note on entries that were left out; NULL without an exception where there are none. */
+static PyObject *
+rest_of(Py_ssize_t size, Room *room)
+{
+    return size <= room->items ? NULL : PyObject_CallFunction(hot.note_rest, "n", size - room->items);
 }
 
 static PyObject *
 copy_dict(PyObject *value, Py_ssize_t depth, Room *room)
 {
-    PyObject *copied = PyDict_New(), *key, *item;
-    Py_ssize_t at = 0, size = PyDict_GET_SIZE(value);
+    PyObject *copied = PyDict_New(), *key, *item, *rest;
+    Py_ssize_t at = 0, size = PyDict_GET_SIZE(value), more = room->items;
     if (copied == NULL)
         return NULL;
-    while (PyDict_Next(value, &at, &key, &item)) {
+    while (more-- > 0 && PyDict_Next(value, &at, &key, &item)) {
         if (!PyUnicode_CheckExact(key) || PyUnicode_GET_LENGTH(key) > room->left)
             goto elsewhere;
         room->left -= PyUnicode_GET_LENGTH(key);
@@ -154,7 +177,14 @@ copy_dict(PyObject *value, Py_ssize_t depth, Room *room)
         if (failed || PyDict_GET_SIZE(value) != size)
             goto elsewhere;
     }
-    return copied;
+    if ((rest = rest_of(size, room)) != NULL) {
+        int failed = PyDict_SetItem(copied, rest, Py_None) < 0;
+        Py_DECREF(rest);
+        if (failed)
+            goto elsewhere;
+    }
+    if (!PyErr_Occurred())
+        return copied;
 elsewhere:
     Py_DECREF(copied);
     return NULL;
@@ -163,10 +193,10 @@ elsewhere:
 static PyObject *
 copy_sequence(PyObject *value, Py_ssize_t size, Py_ssize_t depth, Room *room)
 {
-    PyObject *copied = PyList_New(0);
+    PyObject *copied = PyList_New(0), *rest;
     if (copied == NULL)
         return NULL;
-    for (Py_ssize_t at = 0; at < size; at++) {
+    for (Py_ssize_t at = 0; at < size && at < room->items; at++) {
         if (PySequence_Fast_GET_SIZE(value) != size)
             goto elsewhere;
         PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(value, at));
@@ -177,7 +207,14 @@ copy_sequence(PyObject *value, Py_ssize_t size, Py_ssize_t depth, Room *room)
         if (failed)
             goto elsewhere;
     }
-    return copied;
+    if ((rest = rest_of(size, room)) != NULL) {
+        int failed = PyList_Append(copied, rest) < 0;
+        Py_DECREF(rest);
+        if (failed)
+            goto elsewhere;
+    }
+    if (!PyErr_Occurred())
+        return copied;
 elsewhere:
     Py_DECREF(copied);
     return NULL;
@@ -186,8 +223,11 @@ elsewhere:
 static PyObject *
 copy_text(PyObject *text, Room *room)
 {
-    if (PyUnicode_GET_LENGTH(text) > room->left)
-        return NULL;
+    if (PyUnicode_GET_LENGTH(text) > room->left) {
+        Py_ssize_t kept = room->left;
+        room->left = 0;
+        return PyObject_CallFunction(hot.cut_text, "On", text, kept);
+    }
     room->left -= PyUnicode_GET_LENGTH(text);
     return Py_NewRef(text);
 }
@@ -197,15 +237,16 @@ static PyObject *
 copy_fields(PyObject *value, PyObject *names, Py_ssize_t depth, Room *room)
 {
     PyObject *copied, *fields;
-    if (depth >= room->depth || PyTuple_GET_SIZE(names) > room->items || PyTuple_Check(value) ||
-        Py_TYPE(value)->tp_dictoffset == 0)
+    if (PyTuple_Check(value) || Py_TYPE(value)->tp_dictoffset == 0)
         return NULL;
+    if (depth >= room->depth)
+        return Py_NewRef(hot.too_deep);
     fields = PyObject_GenericGetDict(value, NULL);
     if (fields == NULL || !PyDict_CheckExact(fields) || (copied = PyDict_New()) == NULL) {
         Py_XDECREF(fields);
         return NULL;
     }
-    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(names); at++) {
+    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(names) && at < room->items; at++) {
         PyObject *name = PyTuple_GET_ITEM(names, at), *entry;
         PyObject *item = Py_XNewRef(PyDict_GetItemWithError(fields, name));
         if (item == NULL || PyUnicode_GET_LENGTH(name) > room->left) {
@@ -265,22 +306,36 @@ copy_model(PyObject *value, Py_ssize_t depth, Room *room)
     return copied;
 }
 
+/* Copy a value that may hold others. */
+static PyObject *
+copy_within(PyObject *value, Py_ssize_t depth, Room *room)
+{
+    if (PyDict_CheckExact(value))
+        return depth >= room->depth ? Py_NewRef(hot.too_deep) : copy_dict(value, depth, room);
+    if (PyList_CheckExact(value) || PyTuple_CheckExact(value))
+        return depth >= room->depth ? Py_NewRef(hot.too_deep)
+                                    : copy_sequence(value, PySequence_Fast_GET_SIZE(value), depth, room);
+    return copy_model(value, depth, room);
+}
+
 static PyObject *
 copy(PyObject *value, Py_ssize_t depth, Room *room)
 {
     if (--room->nodes < 0)
-        return NULL;
+        return Py_NewRef(hot.left_out);
     if (PyUnicode_CheckExact(value))
         return copy_text(value, room);
     if (is_atom(value, depth > 0))
         return Py_NewRef(value);
-    if (PyDict_CheckExact(value))
-        return depth >= room->depth || PyDict_GET_SIZE(value) > room->items ? NULL : copy_dict(value, depth, room);
-    if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
-        Py_ssize_t size = PySequence_Fast_GET_SIZE(value);
-        return depth >= room->depth || size > room->items ? NULL : copy_sequence(value, size, depth, room);
-    }
-    return PyLong_CheckExact(value) ? NULL : copy_model(value, depth, room);
+    if (PyLong_CheckExact(value))
+        return NULL;
+    if (is_open(value, room))
+        return Py_NewRef(hot.cycle);
+    Open open = {value, room->open};
+    room->open = &open;
+    PyObject *copied = copy_within(value, depth, room);
+    room->open = open.above;
+    return copied;
 }
 
 /* As `snapshot`. */
@@ -292,6 +347,7 @@ hot_snapshot(PyObject *value, PyObject *limits)
         0,
         limit(SLOT(limits, Limits, max_items)),
         limit(SLOT(limits, Limits, max_depth)),
+        NULL,
     };
     if (PyUnicode_CheckExact(value) && PyUnicode_GET_LENGTH(value) <= room.left)
         return Py_NewRef(value);

@@ -70,6 +70,20 @@ bind(PyObject *module, PyObject *parts)
 }
 
 static PyObject *
+bind_steps(PyObject *module, PyObject *parts)
+{
+    if (!PyDict_Check(parts)) {
+        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+        return NULL;
+    }
+    TAKE_CLASS(Steps)
+    TAKE_CLASS(Stream)
+    LENT_TO_STEPS(TAKE)
+    SLOTS_OF_STEPS(LOCATE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 bind_capture(PyObject *module, PyObject *parts)
 {
     if (!PyDict_Check(parts)) {
@@ -79,6 +93,17 @@ bind_capture(PyObject *module, PyObject *parts)
     TAKE_CLASS(Limits)
     LENT_TO_CAPTURE(TAKE)
     SLOTS_OF_LIMITS(LOCATE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+bind_prepare(PyObject *module, PyObject *parts)
+{
+    if (!PyDict_Check(parts)) {
+        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+        return NULL;
+    }
+    LENT_TO_PREPARE(TAKE)
     Py_RETURN_NONE;
 }
 
@@ -135,6 +160,12 @@ seed(PyObject *module, PyObject *entropy)
 
 static PyMethodDef methods[] = {
     {"bind", bind, METH_O, "Take what the Python side lends: classes, contexts and functions by name."},
+    {"bind_steps", bind_steps, METH_O, "Take what steps need."},
+    {"in_steps", (PyCFunction)(void (*)(void))hot_in_steps, METH_FASTCALL, "As `run_in_steps`."},
+    {"generator_step", (PyCFunction)(void (*)(void))hot_generator_step, METH_FASTCALL, "As `_Step`."},
+    {"leaves", (PyCFunction)(void (*)(void))hot_leaves, METH_FASTCALL, "As `Known.leaves`."},
+    {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
+    {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_capture", bind_capture, METH_O, "Take what captures need."},
     {"snapshot", (PyCFunction)(void (*)(void))snapshot, METH_FASTCALL, "As `take_snapshot`."},
     {"flat_copy", (PyCFunction)(void (*)(void))flat_copy, METH_FASTCALL, "As `flat_copy`."},
@@ -153,10 +184,12 @@ name_texts(void)
 {
     struct { PyObject **at; const char *text; } texts[] = {
         {&hot.empty, ""}, {&hot.span, "span"}, {&hot.default_level, "DEFAULT"}, {&hot.error_level, "ERROR"},
-        {&hot.child, "child"}, {&hot.merge, "merge"}, {&hot.end_counted, "end_counted"}, {&hot.finish, "finish"},
+        {&hot.child, "child"}, {&hot.merge, "merge"}, {&hot.end_counted, "end_counted"}, {&hot.end_judged, "end_judged"}, {&hot.finish, "finish"},
         {&hot.fail, "fail"}, {&hot.relieve, "relieve"}, {&hot.decide, "_decide"}, {&hot.end_trace, "_end_trace"},
         {&hot.add, "add"}, {&hot.append, "append"}, {&hot.leave_out, "leave_out"}, {&hot.impatient, "impatient"},
         {&hot.value, "_value_"}, {&hot.close, "_close"}, {&hot.context, "context"},
+        {&hot.start, "start"}, {&hot.move, "move"}, {&hot.throw, "throw"}, {&hot.abandon, "abandon"},
+        {&hot.ag_frame, "ag_frame"}, {&hot.close_body, "close"},
     };
     for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
         if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)
@@ -172,7 +205,7 @@ PyInit__hot(void)
 {
     PyObject *module;
     if (name_texts() < 0 || PyType_Ready(&SpanFields) < 0 || PyType_Ready(&TraceFields) < 0 ||
-        PyType_Ready(&Advised) < 0 || (module = PyModule_Create(&definition)) == NULL)
+        PyType_Ready(&Advised) < 0 || PyType_Ready(&StepType) < 0 || (module = PyModule_Create(&definition)) == NULL)
         return NULL;
     if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
         PyModule_AddObjectRef(module, "TraceFields", (PyObject *)&TraceFields) < 0 ||

@@ -39,21 +39,31 @@ typedef struct {
     S(JoinPoint, bound) S(JoinPoint, call) S(JoinPoint, recipe) S(JoinPoint, begin) S(JoinPoint, begin_later)          \
     S(Recipe, never) S(Recipe, is_plain) S(Recipe, counts_alone) S(Recipe, fold) S(Recipe, nested) S(Recipe, library)  \
     S(Recipe, constant_name) S(Recipe, observation) S(Recipe, capture_input) S(Recipe, capture_output)                 \
-    S(Recipe, limits) S(Recipe, tally) S(Recipe, bind) S(Recipe, room) S(Recipe, function)                             \
+    S(Recipe, limits) S(Recipe, tally) S(Recipe, bind) S(Recipe, room) S(Recipe, function) S(Recipe, error_when)       \
+    S(Recipe, names) S(Recipe, masking)                                                                                \
     S(Recorder, tail) S(Recorder, forced) S(Recorder, observers) S(Recorder, traces) S(Recorder, open)                 \
     S(Recorder, patience) S(Recorder, emit)                                                                            \
     S(Tally, _pending) S(Tally, slow) S(Tally, seen) S(Tally, has_namesakes)                                           \
     S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after) S(Tail, _skipped) S(Tail, _below)                \
     S(Held, spans) S(Held, verdict) S(Held, root_id)
 
+#define SLOTS_OF_STEPS(S)                                                                                              \
+    S(Steps, inner) S(Steps, outer) S(Stream, started) S(Stream, steps) S(Stream, left) S(Stream, fold)
+
 #define SLOTS_OF_LIMITS(S) S(Limits, max_bytes) S(Limits, max_items) S(Limits, max_depth)
 
 /* What the Python side lends. */
 #define LENT(L)                                                                                                        \
-    L(Context) L(Unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(ROOT_KEY) L(variable)          \
-    L(continues) L(proceed_with) L(go_on) L(contain) L(clock) L(wall_clock)
+    L(Context) L(Unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(ROOT_KEY) L(continues)         \
+    L(proceed_with) L(go_on) L(clock) L(wall_clock)
 
-#define LENT_TO_CAPTURE(L) L(learned) L(textual) L(enumeration) L(take_snapshot) L(default_limits)
+#define LENT_TO_STEPS(L) L(variable) L(contain)
+
+#define LENT_TO_CAPTURE(L)                                                                                             \
+    L(learned) L(textual) L(enumeration) L(take_snapshot) L(default_limits) L(left_out) L(too_deep) L(cycle)           \
+    L(cut_text) L(note_rest)
+
+#define LENT_TO_PREPARE(L) L(Observation) L(NOTHING) L(dumps) L(to_json)
 
 #define AS_OFFSET(class, name) Py_ssize_t class##_##name;
 #define AS_CLASS(name) PyTypeObject *name;
@@ -61,16 +71,19 @@ typedef struct {
 #define AS_LENT(name) PyObject *name;
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
-    PyObject *end_counted, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
-    struct { SLOTS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET) } at;
-    struct { CLASSES(AS_CLASS) AS_CLASS(Limits) } type;
+    PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
+    PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body;
+    struct { SLOTS(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET) } at;
+    struct { CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(Limits) } type;
     LENT(AS_LENT)
+    LENT_TO_STEPS(AS_LENT)
     LENT_TO_CAPTURE(AS_LENT)
+    LENT_TO_PREPARE(AS_LENT)
     int bound;
 } Hot;
 
 extern Hot hot;
-extern PyTypeObject SpanFields, TraceFields, Advised;
+extern PyTypeObject SpanFields, TraceFields, Advised, StepType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -125,6 +138,17 @@ int hot_finish(Span *span, PyObject *result);
 int hot_spend(Trace *trace, long long before);
 int hot_complain(PyObject *recorder, PyObject *recipe, long long taken);
 int hot_count(PyObject *tally, long long taken, int failed);
+
+/* steps.c */
+PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* known.c */
+PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+Py_ssize_t hot_look_through(PyObject *known, PyObject *value);
+
+/* prepare.c */
+PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* module.c */
 int hot_contain(const char *reason);

@@ -63,6 +63,14 @@ class Masker:
         self._keys_decide = self.rules.keys_decide
         self._lists_tags = bool(self.rules.listed("tags", ".tags"))
 
+    @property
+    def known(self) -> tuple[dict[str, str], dict[str, set[str]]] | None:
+        """What is known to be left alone, for ``look_through``: labels by key and texts by label, which grow later.
+
+        None where keys alone do not decide on that.
+        """
+        return (self._known.labels, self._known.texts) if self._keys_decide else None
+
     def get_ready(self) -> None:
         """Load the detectors, which are loaded else with the first text that may hold something: some 50 ms."""
         self.text(_TELLING)

@@ -1,13 +1,17 @@
-"""What masking has learnt: keys and short texts that come again and again, and are left alone each time.
+"""What masking has learnt: keys and texts that come again and again, and are left alone each time.
 
-Most of what is captured is made of few keys, states and names. A structure of nothing but these is known to hold
-nothing to mask by a look at each of its parts (0.1 us a part, not 1), and is not copied.
+Most of what is captured is made of few keys, states and names, and a conversation repeats all that was said before. A
+structure of nothing but these is known to hold nothing to mask by a look at each of its parts (0.1 us a part, not 1),
+and is not copied.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from tracing_proxies.compiled import hot
+from tracing_proxies.masking.repeats import Repeats
 from tracing_proxies.masking.strategies import Strategy
 
 KnownKey = tuple[str, Strategy, str]
@@ -16,83 +20,100 @@ KnownKey = tuple[str, Strategy, str]
 MOST_LOOKED_AT = 2_000
 _MOST_KEYS = 4_096
 _MOST_TEXTS = 8_192
-_LONGEST = 64
+_MOST_CHARACTERS = 4_000_000
+_LONGEST_KEY = 64
+_LONGEST_TEXT = 16_384
 _LARGEST_NUMBER = 1e6
 _DEEPEST = 16
 
 
 class Known:
-    """Remembers keys and texts under one set of rules; holds nothing in which anything was found.
+    """Remembers keys and texts under one set of rules; holds no text in which anything was found.
 
     Attributes:
         keys: what becomes of the entries under a key, where nothing but the key decides on that.
-        texts: short texts that the detectors leave alone where they stand under no telling key, and that are no JSON.
+        labels: what the values under the keys are labelled that change nothing.
+        texts: those that are left alone, by what they are labelled; most have no label.
+        repeats: what has become of others.
     """
 
-    __slots__ = ("_plain", "keys", "texts")
+    __slots__ = ("_characters", "_count", "keys", "labels", "repeats", "texts")
 
     def __init__(self) -> None:
         self.keys: dict[str, KnownKey] = {}
-        self.texts: set[str] = set()
-        self._plain: set[str] = set()
+        self.texts: dict[str, set[str]] = {"": set()}
+        self.labels: dict[str, str] = {}
+        self._count = self._characters = 0
+        self.repeats = Repeats()
 
     def learn_key(self, key: str, known: KnownKey) -> None:
         """Remember what becomes of a key."""
-        if key and len(key) <= _LONGEST and len(self.keys) < _MOST_KEYS:
+        if key and len(key) <= _LONGEST_KEY and len(self.keys) < _MOST_KEYS:
             self.keys[key] = known
             new_key, strategy, label = known
-            if new_key == key and not strategy and not label:
-                self._plain.add(key)
+            self.texts.setdefault(label, set())
+            if new_key == key and not strategy:
+                self.labels[key] = label
 
-    def learn_text(self, text: str) -> None:
-        """Remember a text that was left alone."""
-        if len(text) <= _LONGEST:
-            if len(self.texts) >= _MOST_TEXTS:
-                self.texts.clear()
-            self.texts.add(text)
+    def learn_text(self, text: str, label: str) -> None:
+        """Remember a text that was left alone under a label."""
+        if len(text) > _LONGEST_TEXT or label not in self.texts:
+            return
+        self._count += 1
+        self._characters += len(text)
+        if self._count > _MOST_TEXTS or self._characters > _MOST_CHARACTERS:
+            for texts in list(self.texts.values()):
+                texts.clear()
+            self._count, self._characters = 1, len(text)
+        self.texts[label].add(text)
 
-    def leaves(self, value: Any, left: int, depth: int = 0) -> int:
+    def leaves(self, value: Any, left: int, label: str = "") -> int:
         """Tell whether a value holds only what is known to be left alone.
 
         Args:
             value: builtins.
             left: how many parts may be looked at.
+            label: what it is labelled.
 
         Returns:
             How many of these are left; a negative number if something in it has to be masked, or looked at closely.
         """
-        kind = type(value)
-        if kind is dict:
-            left -= len(value)
-            if left < 0 or depth > _DEEPEST:
+        return _leaves(self.labels, self.texts, value, left, label)
+
+
+def look_through(
+    labels: dict[str, str], texts: dict[str, set[str]], value: Any, left: int, label: str = "", depth: int = 0
+) -> int:
+    """Do as `Known.leaves` does: the original of what is compiled (hot/known.c)."""
+    kind = type(value)
+    if value is None or kind is bool:
+        return left
+    if kind is str:
+        return left if value in texts.get(label, ()) else -1
+    if kind is int or kind is float:
+        return left if -_LARGEST_NUMBER < value < _LARGEST_NUMBER else -1
+    if kind is dict:
+        left -= len(value)
+        if depth > _DEEPEST:
+            return -1
+        for key, item in value.items():
+            below = labels.get(key) if type(key) is str else None
+            if left < 0 or below is None:
                 return -1
-            plain, texts = self._plain, self.texts
-            for key, item in value.items():
-                if key not in plain:
-                    return -1
-                kind = type(item)
-                if kind is str:
-                    if item not in texts:
-                        return -1
-                elif kind is int or kind is float:
-                    if not -_LARGEST_NUMBER < item < _LARGEST_NUMBER:
-                        return -1
-                elif item is not None and kind is not bool:
-                    left = self.leaves(item, left, depth + 1)
-                    if left < 0:
-                        return -1
-            return left
-        if kind is list:
-            left -= len(value)
-            if left < 0 or depth > _DEEPEST:
+            left = look_through(labels, texts, item, left, below, depth + 1)
+        return left
+    if kind is list or kind is tuple:
+        left -= len(value)
+        if depth > _DEEPEST:
+            return -1
+        for item in value:
+            if left < 0:
                 return -1
-            for item in value:
-                left = self.leaves(item, left, depth + 1)
-                if left < 0:
-                    return -1
-            return left
-        if kind is str:
-            return left if value in self.texts else -1
-        if kind is int or kind is float:
-            return left if -_LARGEST_NUMBER < value < _LARGEST_NUMBER else -1
-        return left if value is None or kind is bool else -1
+            left = look_through(labels, texts, item, left, label, depth + 1)
+        return left
+    return -1
+
+
+_leaves: Callable[[dict[str, str], dict[str, set[str]], Any, int, str], int] = (
+    look_through if hot is None else hot.leaves
+)

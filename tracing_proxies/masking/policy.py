@@ -16,15 +16,24 @@ from tracing_proxies.masking.strategies import BY_LIST, Strategy
 from tracing_proxies.registry.masking import MaskingSettings, Tightening
 
 POLICIES = ("open", "strict")
+_WILD = re.compile(r"[*?]")
 
 
 @attrs.frozen
 class NameSet:
-    """Key names and globs, compared without case and separators; a pattern with a dot is matched along the path."""
+    """Key names and globs, compared without case and separators; a pattern with a dot is matched along the path.
+
+    Args:
+        exact: folded names.
+        globs: those that fit a folded name.
+        paths: those that fit folded names with a dot before each.
+        literals: of which one is part of every folded name that is named here; one of them may be empty.
+    """
 
     exact: frozenset[str]
     globs: tuple[re.Pattern[str], ...]
     paths: tuple[re.Pattern[str], ...]
+    literals: frozenset[str]
 
     @classmethod
     def compile(cls, patterns: Iterable[str]) -> NameSet:
@@ -34,6 +43,7 @@ class NameSet:
             patterns: names and globs; ``*.name`` is the same as ``name``.
         """
         exact: set[str] = set()
+        literals: set[str] = set()
         globs: list[re.Pattern[str]] = []
         paths: list[re.Pattern[str]] = []
         for pattern in patterns:
@@ -41,13 +51,14 @@ class NameSet:
             while plain.startswith(("*.", "**.")):
                 plain = plain.split(".", 1)[1]
             segments = [_fold_glob(segment) for segment in plain.split(".")]
+            literals.add(max(_WILD.split(segments[-1]), key=len))
             if len(segments) > 1:
                 paths.append(re.compile(translate("*." + ".".join(segments))))
             elif "*" in segments[0] or "?" in segments[0]:
                 globs.append(re.compile(translate(segments[0])))
             elif segments[0]:
                 exact.add(segments[0])
-        return cls(frozenset(exact), tuple(globs), tuple(paths))
+        return cls(frozenset(exact), tuple(globs), tuple(paths), frozenset(literals))
 
     def __bool__(self) -> bool:
         return bool(self.exact or self.globs or self.paths)
@@ -105,6 +116,11 @@ class KeyRules:
         """Whether any pattern looks beyond the key itself."""
         return any(names.paths for _, names in self.names)
 
+    @property
+    def literals(self) -> frozenset[str]:
+        """Of these one is part of every folded name that is found here."""
+        return frozenset[str]().union(*(names.literals for _, names in self.names))
+
 
 @attrs.frozen
 class MaskingRules:
@@ -116,6 +132,10 @@ class MaskingRules:
         tighter: what rule, role and environment name besides; ``allow`` does not exempt from it.
         allow_texts: texts that no detector touches.
         finds: the strategies for what the detectors find; those that are not in it are replaced by markers.
+
+    Attributes:
+        needs_path: whether any pattern looks beyond the key itself.
+        keys_decide: whether nothing but its key decides what becomes of an entry.
     """
 
     shows: tuple[NameSet, ...]
@@ -124,6 +144,17 @@ class MaskingRules:
     allow: NameSet
     allow_texts: frozenset[str]
     finds: Mapping[str, Strategy]
+    needs_path: bool = attrs.field(init=False)
+    keys_decide: bool = attrs.field(init=False)
+
+    @needs_path.default
+    def _needs_path(self) -> bool:
+        named = any(names.paths for names in (*self.shows, self.allow))
+        return named or self.keys.needs_path or self.tighter.needs_path
+
+    @keys_decide.default
+    def _keys_decide(self) -> bool:
+        return not (self.shows or self.allow or self.needs_path)
 
     @classmethod
     def compile(cls, settings: MaskingSettings, tightening: Tightening) -> MaskingRules:
@@ -147,18 +178,6 @@ class MaskingRules:
             allow_texts=frozenset(settings.allow),
             finds=_strategies_of(detectors, settings, tightening),
         )
-
-    @property
-    def needs_path(self) -> bool:
-        """Whether any pattern looks beyond the key itself."""
-        return (
-            any(names.paths for names in (*self.shows, self.allow)) or self.keys.needs_path or self.tighter.needs_path
-        )
-
-    @property
-    def keys_decide(self) -> bool:
-        """Whether nothing but its key decides what becomes of an entry."""
-        return not (self.shows or self.allow or self.needs_path)
 
     def listed(self, name: str, path: str = "") -> Strategy:
         """Return what the lists alone ask for under a key, whatever is usual."""

@@ -14,8 +14,9 @@ from tracing_proxies.masking.checks import is_card_number
 from tracing_proxies.masking.detectors.words import tells
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.keys import fold_path, split_name
-from tracing_proxies.masking.known import Known
+from tracing_proxies.masking.known import MOST_LOOKED_AT, Known
 from tracing_proxies.masking.policy import MaskingRules
+from tracing_proxies.masking.repeats import SHORTEST
 from tracing_proxies.masking.replacing import Replacer, TextMasker
 from tracing_proxies.masking.strategies import Strategy, disguise, label_of, shape_of
 from tracing_proxies.registry.fields import MISSING, is_subtype, model_fields, read_field
@@ -23,6 +24,7 @@ from tracing_proxies.registry.fields import MISSING, is_subtype, model_fields, r
 MAX_DEPTH = 32
 MAX_NODES = 100_000
 MAX_JSON = 64 * 1024
+_DEEPEST_LEARNT = 16
 
 _JSON_STARTS = frozenset('{["')
 _JSON_IN_STRING = frozenset("{[\\")
@@ -35,6 +37,7 @@ _GONE: Any = object()
 _LEFT_OUT = " more characters>"
 _LONGEST_CUT = 120
 _SEQUENCES = (list, tuple, set, frozenset)
+_WALKED = frozenset((dict, list, tuple))
 
 
 class Walk:
@@ -82,13 +85,16 @@ class Walk:
         try:
             kind = type(obj)
             if kind is str:
-                if mode != _SHOW or label:
+                if mode != _SHOW:
                     return self._text(obj, depth, label, path, mode)
-                if obj in self._known.texts:
+                if obj in self._known.texts.get(label, ()):
                     return obj
+                if self._keys_decide and depth <= _DEEPEST_LEARNT:
+                    return self._text_again(obj, depth, label)
+                # Here what is in JSON text may depend on the keys that it lies below, or is too deep to be read.
                 masked = self._text(obj, depth, label, path, mode)
                 if masked is obj and obj[:1] not in _JSON_STARTS:
-                    self._known.learn_text(obj)
+                    self._known.learn_text(obj, label)
                 return masked
             if obj is None or kind is bool:
                 return obj
@@ -96,6 +102,15 @@ class Walk:
                 return self._number(obj, label, mode)
             if depth >= MAX_DEPTH:
                 return markers.TOO_DEEP
+            if (
+                depth
+                and mode == _SHOW
+                and self._keys_decide
+                and kind in _WALKED
+                and (left := self._known.leaves(obj, MOST_LOOKED_AT, label)) >= 0
+            ):
+                self._nodes += MOST_LOOKED_AT - left
+                return obj
             if isinstance(obj, dict):
                 return self._mapping(obj, depth, path, mode)
             if kind is list or kind is tuple or (isinstance(obj, _SEQUENCES) and model_fields(kind) is None):
@@ -104,6 +119,22 @@ class Walk:
         except Exception as exc:
             failures.contain("masking", exc)
             return markers.FAILED
+
+    def _text_again(self, text: str, depth: int, label: str) -> str:
+        """Mask a text that nothing but itself and its label decide on, and learn what becomes of it."""
+        repeats, mark, before = self._known.repeats, b"", hits.counted
+        if len(text) >= SHORTEST:
+            mark = repeats.mark(text, label)
+            recalled = repeats.recall(mark)
+            if recalled is not None:
+                return recalled
+            before = hits.counted.copy()
+        masked = self._text(text, depth, label, "", _SHOW)
+        if masked is text:
+            self._known.learn_text(text, label)
+        elif mark and self._nodes < MAX_NODES:
+            repeats.learn(mark, masked, before)
+        return masked
 
     def _mapping(self, obj: dict[Any, Any], depth: int, path: str, mode: int) -> dict[Any, Any]:
         masked: dict[Any, Any] = {}
@@ -121,7 +152,7 @@ class Walk:
                 elif (
                     value is None
                     or kind is bool
-                    or (kind is str and not label and value in texts)
+                    or (kind is str and value in texts[label])
                     or ((kind is int or kind is float) and -1e6 < value < 1e6)
                 ):
                     self._nodes += 1

@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies.delivery.native import RLock
+from tracing_proxies.delivery.sinks.local_calls import CallName
 from tracing_proxies.monitoring.calls import DURATION
 from tracing_proxies.monitoring.gathering import Gathering
 from tracing_proxies.monitoring.intervals import Interval, join, length
@@ -27,6 +28,7 @@ _CONFIDENCE: Final = "outcome.confidence"
 _MOST_TRACES: Final = 2_000
 _PATIENCE: Final = 600.0
 _PATIENCE_AFTER_END: Final = 60.0
+_MOST_NAMES: Final = 2_000
 _PLAIN: Final = frozenset(("span", "event", "generation", "embedding", "retriever", "guardrail", "evaluator", "chain"))
 
 
@@ -35,14 +37,15 @@ class _Below:
     """What has ended below a span that has not ended yet.
 
     Args:
-        tools: name, source, outcome and weight of each tool of which it is not known yet which agent has called it.
-        agents: name, source, outcome, nanoseconds and weight of each agent that may be a part of another one.
+        tools: name, source, outcome, weight and target of each tool of which it is not known yet which agent has called
+            it.
+        agents: name, source, outcome, nanoseconds, weight and target of each agent that may be a part of another one.
         busy: when agents were at work.
         collaborations: name, outcome, nanoseconds and weight of each that is not part of another.
     """
 
-    tools: list[tuple[str, str, str, float]] = attrs.field(factory=list)
-    agents: list[tuple[str, str, str, int, float]] = attrs.field(factory=list)
+    tools: list[tuple[str, str, str, float, str]] = attrs.field(factory=list)
+    agents: list[tuple[str, str, str, int, float, str]] = attrs.field(factory=list)
     busy: list[Interval] = attrs.field(factory=list)
     collaborations: list[tuple[str, str, int, float]] = attrs.field(factory=list)
 
@@ -75,6 +78,8 @@ class SpanContents:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._exemplars: dict[str, tuple[str, str, int, int]] = {}
+        self._names: set[CallName] = set()
+        self._delegating: set[str] = set()
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -90,7 +95,10 @@ class SpanContents:
         def prepare_and_read(span: Span) -> Observation | None:
             found = prepare(span)
             if found is not None:
-                self.read(found, span.recipe.tally.target)
+                recipe = span.recipe
+                if recipe.delegate is not None:
+                    self._delegating.add(recipe.tally.target)
+                self.read(found, recipe.tally.target)
             return found
 
         return prepare_and_read
@@ -109,7 +117,12 @@ class SpanContents:
         ):
             return  # most spans have nothing to tell
         with self._lock:
-            self._read(span, kind, metadata)
+            self._read(span, kind, metadata, target)
+
+    def names(self) -> list[CallName]:
+        """Return what agents and tools were named, by their targets, as far as it is known what they were part of."""
+        with self._lock:
+            return list(self._names)
 
     def add_to(self, numbers: Numbers, labels_of: Callable[[str], Labels | None]) -> None:
         """Add all that was read so far.
@@ -125,7 +138,7 @@ class SpanContents:
             if labels is not None:
                 numbers.exemplars[DURATION, labels] = Exemplar(trace_id, span_id, taken, stop / 1e9)
 
-    def _read(self, span: Observation, kind: str, metadata: dict[str, Any]) -> None:
+    def _read(self, span: Observation, kind: str, metadata: dict[str, Any], target: str) -> None:
         weight, outcome, taken = span.sampling_weight, "ok", span.end_time - span.start_time
         if span.level == "ERROR":
             outcome = "error"
@@ -137,12 +150,15 @@ class SpanContents:
         below = None if trace is None else trace.below.pop(span.id, None)
         if kind == "agent":
             below = below or _Below()
-            self._end_agent(span, below, outcome, weight, taken)
+            self._end_agent(span, below, outcome, weight, taken, target)
         elif kind == "tool":
             below = below or _Below()
             # A framework's span for a tool and that of the tool itself are one call.
+            for tool in below.tools:
+                if tool[0] == span.name:
+                    self._note(tool[4], "tool", span.name, within=True)
             below.tools = [tool for tool in below.tools if tool[0] != span.name]
-            below.tools.append((span.name, _source_of(span), outcome, weight))
+            below.tools.append((span.name, _source_of(span), outcome, weight, target))
         if "outcome.participants" in metadata:
             below = below or _Below()
             below.collaborations = [(span.name, outcome, taken, weight)]
@@ -158,20 +174,32 @@ class SpanContents:
         elif below is not None:
             self._hand_up(span.trace_id, span.parent_observation_id, below)
 
-    def _end_agent(self, span: Observation, below: _Below, outcome: str, weight: float, taken: int) -> None:
+    def _end_agent(
+        self, span: Observation, below: _Below, outcome: str, weight: float, taken: int, target: str
+    ) -> None:
         name = span.name
         # The same agent within itself is the one that a framework makes of it.
+        for agent in below.agents:
+            if agent[0] == name:
+                self._note(agent[5], "agent", name, within=True)
         self._count_agents(agent for agent in below.agents if agent[0] != name)
-        below.agents = [(name, _source_of(span), outcome, taken, weight)]
-        for tool, cause, result, many in below.tools:
+        below.agents = [(name, _source_of(span), outcome, taken, weight, target)]
+        for tool, cause, result, many, used in below.tools:
+            self._note(used, "tool", tool, within=False)
             self._gathered.count("tracing_proxies_tool_calls_total", (name, tool, cause, result), many)
         below.tools = []
         below.busy = [(span.start_time, span.end_time)]
 
-    def _count_agents(self, agents: Iterable[tuple[str, str, str, int, float]]) -> None:
-        for name, source, outcome, taken, weight in agents:
+    def _count_agents(self, agents: Iterable[tuple[str, str, str, int, float, str]]) -> None:
+        for name, source, outcome, taken, weight, target in agents:
+            self._note(target, "agent", name, within=False)
             self._gathered.count("tracing_proxies_agent_calls_total", (name, source, outcome), weight)
             self._gathered.size("tracing_proxies_agent_duration_seconds", (name,), taken, weight)
+
+    def _note(self, target: str, kind: str, name: str, *, within: bool) -> None:
+        if len(self._names) < _MOST_NAMES:
+            # What hands its span over to another target's rule is counted there as well.
+            self._names.add(CallName(target, kind, name, within or target in self._delegating))
 
     def _end_coordination(self, span: Observation, below: _Below, weight: float, taken: int) -> None:
         # Of a trace of which only errors are left it is not known when its agents were at work.
@@ -232,7 +260,8 @@ class SpanContents:
 
     def _settle(self, below: _Below) -> None:
         self._count_agents(below.agents)
-        for tool, source, outcome, weight in below.tools:
+        for tool, source, outcome, weight, target in below.tools:
+            self._note(target, "tool", tool, within=False)
             self._gathered.count("tracing_proxies_tool_calls_total", ("", tool, source, outcome), weight)
         for name, outcome, taken, weight in below.collaborations:
             self._gathered.count("tracing_proxies_collaborations_total", (name, outcome), weight)

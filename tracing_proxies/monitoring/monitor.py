@@ -18,6 +18,7 @@ from tracing_proxies.monitoring.calls import DURATION, CallCounts
 from tracing_proxies.monitoring.collector import WINDOWS, MetricsCollector
 from tracing_proxies.monitoring.contents import SpanContents
 from tracing_proxies.monitoring.itself import Budget, Deliveries, SelfCounts
+from tracing_proxies.monitoring.minutes import Minutes, Store
 from tracing_proxies.monitoring.numbers import Labels, Numbers
 from tracing_proxies.monitoring.otlp import Exporter
 from tracing_proxies.monitoring.server import Server
@@ -43,6 +44,7 @@ class Monitor:
         recipes: tells all recipes that are in use.
         describe: tells what holds of the registry: targets, unmatched, reloads, stale, on.
         exporter: sends metrics to a collector, where the registry asks for that.
+        stores: tells the local stores, which keep what was counted.
 
     Attributes:
         collector: reads the numbers of this process.
@@ -59,6 +61,7 @@ class Monitor:
         recipes: Callable[[], Iterable[Recipe]],
         describe: Callable[[], Mapping[str, Any]],
         exporter: Exporter | None,
+        stores: Callable[[], Iterable[Store]] = tuple,
     ) -> None:
         self.contents = contents
         self._deliveries = deliveries
@@ -66,6 +69,7 @@ class Monitor:
         self._calls = CallCounts(recorder, recipes)
         self._itself = SelfCounts(recorder, deliveries, budget, describe)
         self._exporter = exporter
+        self._minutes = Minutes(stores, contents.names)
         self._loops: list[Loop] = []
         self._begun = False
         self._closed = False
@@ -131,6 +135,7 @@ class Monitor:
         self._calls.after_fork()
         self._itself.after_fork()
         self.contents.after_fork()
+        self._minutes.after_fork()
         self.collector.begin_anew()
         if self._begun:
             self.begin()
@@ -142,6 +147,13 @@ class Monitor:
         """Publish what was counted up to now, as a child that ``multiprocessing`` has forked ends."""
         self._publish_at_last()
         return True
+
+    def look(self) -> None:
+        """Take note of what was counted while it is still known what the targets are called."""
+        try:
+            self.collector.look()
+        except Exception as exc:
+            contain("monitoring", exc)
 
     def close(self, timeout: float = _PATIENCE) -> bool:
         """Publish what was counted, for the processes that go on, and let nothing listen any more."""
@@ -218,7 +230,9 @@ class Monitor:
             return self._interval
         begun = time.thread_time()
         try:
-            self._publish(self.collector.look())
+            numbers = self.collector.look()
+            self._publish(numbers)
+            self._minutes.note(numbers)
             self.server.listen()
         except Exception as exc:
             contain("monitoring", exc)
@@ -270,7 +284,9 @@ class Monitor:
 
     def _publish_at_last(self) -> None:
         try:
+            numbers = self.collector.look()
+            self._minutes.note(numbers)
             if self._member is not None or self._folder().exists():  # else there is nobody whom it would be for
-                self._publish(self.collector.look())
+                self._publish(numbers)
         except Exception as exc:
             contain("monitoring", exc)

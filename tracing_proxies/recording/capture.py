@@ -11,6 +11,7 @@ from typing import Any
 
 from tracing_proxies.compiled import hot
 from tracing_proxies.failures import contain
+from tracing_proxies.recording import copying
 from tracing_proxies.recording.copying import DEFAULT_LIMITS, ENUM, INT64, TEXTUAL, Copy, Limits, integer, learned
 from tracing_proxies.registry.fields import type_name
 
@@ -106,5 +107,10 @@ if hot is not None:
             "textual": TEXTUAL,
             "enumeration": ENUM,
             "take_snapshot": take_snapshot,
+            "left_out": copying.LEFT_OUT,
+            "too_deep": copying.TOO_DEEP,
+            "cycle": copying.CYCLE,
+            "cut_text": copying.cut_text,
+            "note_rest": copying.note_rest,
         }
     )

@@ -45,7 +45,7 @@ _MAPPINGS = frozenset(map(id, (dict, OrderedDict, defaultdict)))
 _SEQUENCES = frozenset(map(id, (list, tuple, set, frozenset, deque)))
 _ARRAYS = frozenset({("numpy", "ndarray"), ("torch", "Tensor")})
 INT64 = 2**63
-_LEFT_OUT = "<left out>"
+LEFT_OUT, TOO_DEEP, CYCLE = "<left out>", "<depth>", "<cycle>"
 _LARGEST_INT_BITS = 4096
 
 
@@ -67,6 +67,16 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
+def cut_text(text: str, left: int) -> str:
+    """Return the beginning of a text with a note on the rest."""
+    return f"{text[:left]}<{len(text) - left:,} more characters>"
+
+
+def note_rest(count: int) -> str:
+    """Return the note on entries that were left out."""
+    return f"<{count:,} more>"
+
+
 class Copy:
     """One snapshot in the making: the budget that is left, and the containers that are open above."""
 
@@ -82,7 +92,7 @@ class Copy:
         kind = type(value)
         self.nodes -= 1
         if self.nodes < 0:
-            return _LEFT_OUT
+            return LEFT_OUT
         if kind is str:
             return self.text(value)
         identity = id(kind)
@@ -93,7 +103,7 @@ class Copy:
         if kind is bytes or kind is bytearray:
             return f"<{kind.__name__} of {len(value):,} bytes>"
         if id(value) in self.open:
-            return "<cycle>"
+            return CYCLE
         if identity in _MAPPINGS or identity in _SEQUENCES:
             return self.container(value, depth)
         return self.model(value, kind, depth)
@@ -102,12 +112,12 @@ class Copy:
         if len(value) <= self.left:
             self.left -= len(value)
             return value
-        kept, self.left = value[: self.left], 0
-        return f"{kept}<{len(value) - len(kept):,} more characters>"
+        left, self.left = self.left, 0
+        return cut_text(value, left)
 
     def container(self, value: Any, depth: int) -> Any:
         if depth >= self.limits.max_depth:
-            return "<depth>"
+            return TOO_DEEP
         self.open.add(id(value))
         try:
             try:
@@ -123,14 +133,14 @@ class Copy:
     # What most entries are is written out in the two loops below: 0.2 us an entry, where `take` needs 0.6.
     def entries(self, value: Any, depth: int) -> Any:
         size, most = len(value), self.limits.max_items
-        rest = f"<{size - most:,} more>" if size > most else ""
+        rest = note_rest(size - most) if size > most else ""
         if id(type(value)) in _MAPPINGS:
             return self.pairs(islice(value.items(), most), depth, rest)
         items: list[Any] = []
         for item in islice(value, most):  # also where it is short: another thread may make it longer meanwhile
             kind = type(item)
             if self.nodes <= 0:
-                items.append(_LEFT_OUT)
+                items.append(LEFT_OUT)
             elif kind is str and len(item) <= self.left:
                 self.left -= len(item)
                 self.nodes -= 1
@@ -158,7 +168,7 @@ class Copy:
                 name += "'"
             kind = type(item)
             if self.nodes <= 0:
-                copied[name] = _LEFT_OUT
+                copied[name] = LEFT_OUT
             elif kind is str and len(item) <= self.left:
                 self.left -= len(item)
                 self.nodes -= 1
@@ -183,7 +193,7 @@ class Copy:
             return f"<{type_name(kind)} shape={tuple(value.shape)} dtype={value.dtype}>"
         fields: tuple[str, ...] = how if type(how) is tuple else model_fields(kind) or ()
         if depth >= self.limits.max_depth:
-            return "<depth>"
+            return TOO_DEEP
         self.open.add(id(value))
         try:
             return self.pairs(islice(_field_values(value, kind, fields), self.limits.max_items), depth)

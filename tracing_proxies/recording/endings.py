@@ -14,6 +14,7 @@ from tracing_proxies.recording.capture import snapshot
 from tracing_proxies.recording.context import SPAN_KEY, current
 from tracing_proxies.recording.ids import new_span_id
 from tracing_proxies.recording.recipe import Recipe
+from tracing_proxies.recording.scope import CallScope
 from tracing_proxies.recording.span import RELEASED, Span
 from tracing_proxies.recording.tally import LOOK_AT
 from tracing_proxies.recording.trace import Trace
@@ -224,6 +225,37 @@ class Endings:
                 call.settle()
         except Exception as error:
             contain("fail", error)
+
+    def end_judged(
+        self,
+        recipe: Recipe,
+        function: Any,
+        instance: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        start: int,
+        stop: int,
+        result: Any,
+    ) -> None:
+        """Count a call below one that is not recorded either, and leave the stub of its error if it returned one."""
+        try:
+            # Nearly all results are no errors, and nearly all conditions look at nothing else.
+            bound = recipe.bind(args, kwargs) if recipe.judges_call else {}
+            scope = CallScope(recipe.function, instance, args, bound)
+            scope.result = result
+            if not recipe.error_when.holds(scope):  # type: ignore[union-attr]
+                recipe.count(stop - start)
+                if not start & LOOK_AT:
+                    recipe.tally.relieve()
+                return
+            context = current()
+            above = context.get(SPAN_KEY)
+            parent = above if type(above) is Unrecorded else UNSAMPLED
+            call = make_unrecorded(recipe, context, parent, function, instance, args, kwargs)
+            call.start, call.stop = start, stop
+            call.finish(result)
+        except Exception as error:
+            contain("finish", error)
 
     def _mind(self, recipe: Recipe, span: Span) -> None:
         """Say so if recording a result has taken longer than it may."""

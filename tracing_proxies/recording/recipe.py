@@ -44,10 +44,12 @@ class Recipe:
         "has_flat_defaults",
         "input",
         "is_plain",
+        "judges_call",
         "late_metadata",
         "level",
         "library",
         "limits",
+        "masking",
         "metadata",
         "min_duration",
         "model",
@@ -83,6 +85,7 @@ class Recipe:
         tally: Tally | None = None,
     ) -> None:
         self.policy = policy
+        self.masking = policy.masking
         self.tally = Tally() if tally is None else tally
         self.count = self.tally.count
         self.library = library
@@ -153,9 +156,11 @@ class Recipe:
             or self.level != "DEFAULT"
             or self.observation == "generation"
         )
-        # Of calls that are only counted: whether there is nothing to judge.
+        # Of calls that are only counted: whether there is nothing to judge, whether that takes no object of their own,
+        # and whether their result is judged by more than itself.
         self.never = self.sample <= 0.0 and self.rate is None and self.error_when is None and self.condition is None
-        self.counts_alone = self.error_when is None and self.condition is None and not self.root
+        self.counts_alone = self.condition is None and not self.root
+        self.judges_call = self.error_when is not None and not self.error_when.roots <= {"result"}
 
     def step_down(self) -> Callable[[], None]:
         """Record no more than a call's name, times and error from now on; returns what takes that back."""

@@ -11,7 +11,7 @@ from tracing_proxies.registry.fields import MISSING
 from tracing_proxies.registry.path_filters import FILTERS
 from tracing_proxies.registry.path_steps import ROOTS, Evaluate, Field, Index, Star, Step, read_root, walk
 from tracing_proxies.registry.path_tokens import PathError, Token, tokenize
-from tracing_proxies.registry.path_values import DEEPEST, compare, contains, truth
+from tracing_proxies.registry.path_values import DEEPEST, compare, contains, equal, is_exact, truth
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.registry.units import parse_duration
 
@@ -28,10 +28,12 @@ class Expression:
     Args:
         value: what the part evaluates to.
         subject: the value that explains it: of ``result.status == "failed"`` it is `result.status`.
+        constant: what it is on every call, MISSING where that depends on the call.
     """
 
     value: Evaluate
     subject: Evaluate
+    constant: Any = MISSING
 
 
 def _plainly(value: Evaluate) -> Expression:
@@ -177,13 +179,13 @@ class Parser:
     def _operand(self) -> Expression:
         token = self._next()
         if token.kind == "text":
-            return _plainly(_constant(token.text))
+            return _constant(token.text)
         if token.kind == "quantity":
-            return _plainly(_constant(parse_duration(token.text)))
+            return _constant(parse_duration(token.text))
         if token.kind == "number" or (token.kind == "sign" and token.text == "-"):
-            return _plainly(_constant(self._number(token)))
+            return _constant(self._number(token))
         if token.kind == "sign" and token.text == "[":
-            return _plainly(self._list())
+            return self._list()
         if token.kind == "sign" and token.text == "(":
             inner = self._either()
             self._expect("sign", ")")
@@ -194,7 +196,7 @@ class Parser:
 
     def _named(self, token: Token) -> Expression:
         if token.text in _CONSTANTS:
-            return _plainly(_constant(_CONSTANTS[token.text]))
+            return _constant(_CONSTANTS[token.text])
         calls = self._peek.kind == "sign" and self._peek.text == "("
         if token.text == "first" and calls:
             return self._followed(_plainly(self._first()))
@@ -275,9 +277,12 @@ class Parser:
 
         return first
 
-    def _list(self) -> Evaluate:
-        parts = [part.value for part in self._series("]")]
-        return lambda scope: [value for part in parts if (value := part(scope)) is not MISSING]
+    def _list(self) -> Expression:
+        series = self._series("]")
+        if all(is_exact(part.constant) for part in series):
+            return _constant([part.constant for part in series])
+        parts = [part.value for part in series]
+        return _plainly(lambda scope: [value for part in parts if (value := part(scope)) is not MISSING])
 
     def _series(self, closing: str) -> list[Expression]:
         parts: list[Expression] = []
@@ -290,20 +295,31 @@ class Parser:
         return parts
 
 
-def _constant(value: Any) -> Evaluate:
-    return lambda scope: value
+def _constant(value: Any) -> Expression:
+    def constant(scope: Any) -> Any:
+        return value
+
+    return Expression(constant, constant, value)
 
 
 def _any_of(parts: list[Expression]) -> Expression:
-    def decide(scope: Any) -> tuple[Any, Expression]:
-        value: Any = MISSING
-        for part in parts:
-            value = part.value(scope)
-            if truth(value):
-                break
-        return value, part
+    values = [part.value for part in parts]
 
-    return Expression(lambda scope: decide(scope)[0], lambda scope: decide(scope)[1].subject(scope))
+    def value(scope: Any) -> Any:
+        found: Any = MISSING
+        for part in values:
+            found = part(scope)
+            if found is not False and truth(found):
+                break
+        return found
+
+    def subject(scope: Any) -> Any:
+        for part in parts:
+            if truth(part.value(scope)):
+                break
+        return part.subject(scope)
+
+    return Expression(value, subject)
 
 
 def _all_of(parts: list[Expression]) -> Expression:
@@ -319,10 +335,26 @@ def _all_of(parts: list[Expression]) -> Expression:
 
 
 def _comparing(sign: str, left: Expression, right: Expression) -> Expression:
-    a, b = left.value, right.value
-    return Expression(lambda scope: compare(sign, a(scope), b(scope)), left.subject)
+    a, b, fixed = left.value, right.value, right.constant
+    if sign != "==" or not is_exact(fixed):
+        return Expression(lambda scope: compare(sign, a(scope), b(scope)), left.subject)
+
+    def equals(scope: Any) -> bool:
+        found = a(scope)
+        if is_exact(found):
+            return bool(found == fixed)
+        return equal(found, fixed) is True
+
+    return Expression(equals, left.subject)
 
 
 def _holding(left: Expression, right: Expression, wanted: bool) -> Expression:
-    a, b = left.value, right.value
-    return Expression(lambda scope: contains(b(scope), a(scope)) is wanted, left.subject)
+    a, b, fixed = left.value, right.value, right.constant
+    if type(fixed) is not list:
+        return Expression(lambda scope: contains(b(scope), a(scope)) is wanted, left.subject)
+
+    def holds(scope: Any) -> bool:
+        found = a(scope)
+        return ((found in fixed) if is_exact(found) else contains(fixed, found)) is wanted
+
+    return Expression(holds, left.subject)

@@ -61,12 +61,6 @@ def read_root(root: str, steps: Sequence[Step]) -> tuple[Evaluate, Sequence[Step
         return (lambda scope: os.environ.get(variable, MISSING)), steps[1:]
     if root == "error":
         return (lambda scope: MISSING if scope.error is None else scope.error), steps
-    if root == "self":
-        return (lambda scope: scope.self), steps
-    if root == "result":
-        return (lambda scope: scope.result), steps
-    if root == "args":
-        return (lambda scope: scope.args), steps
     return attrgetter(root), steps
 
 
@@ -85,7 +79,7 @@ def walk(start: Evaluate, steps: Sequence[Step]) -> Evaluate:
             for name in names:
                 if value is MISSING:
                     return MISSING
-                value = read_field(value, name)
+                value = value.get(name, MISSING) if type(value) is dict else read_field(value, name)
             return value
 
         return read_names

@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
-from tracing_proxies.registry.fields import MISSING, read_field
+from tracing_proxies.registry.fields import MISSING, is_subtype, read_field
 
 MOST_ITEMS: Final = 1_000
 DEEPEST: Final = 32
@@ -30,14 +30,16 @@ _LENGTHS: Final[dict[type, Callable[[Any], int]]] = {
 
 def is_a(value: Any, kind: type) -> bool:
     """Tell whether a value is an instance of a builtin class, without asking its `__class__` or metaclass."""
-    found = type(value)
-    return found is kind or any(base is kind for base in type.__dict__["__mro__"].__get__(found))
+    return is_subtype(kind, type(value))
 
 
 def plain(value: Any) -> Any:
     """Return a scalar as its exact builtin type, an enum member as its value, anything else as MISSING."""
-    if type(value) in _EXACT:
+    kind = type(value)
+    if kind in _EXACT:
         return value
+    if value is MISSING or kind is dict or kind is list:
+        return MISSING
     if is_a(value, enum.Enum):
         inner = read_field(value, "value")
         return inner if type(inner) in _EXACT else MISSING
@@ -87,8 +89,8 @@ def length(value: Any) -> Any:
 
 def truth(value: Any) -> bool:
     """Judge a value as Python would, but call no `__bool__` or `__len__`: foreign objects are true."""
-    if value is MISSING:
-        return False
+    if value is True or value is False or value is MISSING:
+        return value is True
     scalar = plain(value)
     if scalar is not MISSING:
         return bool(scalar)
@@ -120,10 +122,17 @@ def equal(left: Any, right: Any) -> bool | None:
 
     Too much to compare within 10,000 steps, or 32 deep, cannot be told either.
     """
+    if left is MISSING or right is MISSING:
+        return None
     a, b = plain(left), plain(right)
     if a is not MISSING and b is not MISSING:
         return bool(a == b)
     return _equal(left, right, 0, _Steps())
+
+
+def is_exact(value: Any) -> bool:
+    """Tell whether a value is a scalar of a builtin class itself, which compares and hashes without foreign code."""
+    return type(value) in _EXACT
 
 
 def contains(container: Any, value: Any) -> bool | None:
@@ -172,7 +181,7 @@ def _equal(left: Any, right: Any, depth: int, steps: _Steps) -> bool | None:
     pairs = zip(items(left) or (), items(right) or (), strict=True)
     if kinds[0] is dict:
         # Looking a key up may run its code, so all of them must be builtin.
-        if not all(map(_is_builtin, (*dict.keys(left), *dict.keys(right)))):
+        if not all(map(is_exact, (*dict.keys(left), *dict.keys(right)))):
             return None
         pairs = ((value, dict.get(right, key, MISSING)) for key, value in dict.items(left))  # type: ignore[assignment]
         if any(key not in dict.keys(right) for key in dict.keys(left)):
@@ -188,7 +197,7 @@ def _equal(left: Any, right: Any, depth: int, steps: _Steps) -> bool | None:
 
 def _equal_sets(left: Any, right: Any) -> bool | None:
     members = list(_iterate(left) or ()), list(_iterate(right) or ())
-    return set(members[0]) == set(members[1]) if all(map(_is_builtin, members[0] + members[1])) else None
+    return set(members[0]) == set(members[1]) if all(map(is_exact, members[0] + members[1])) else None
 
 
 def _kind_of(value: Any) -> type | None:
@@ -198,7 +207,3 @@ def _kind_of(value: Any) -> type | None:
     if is_a(value, set) or is_a(value, frozenset):
         return set
     return next((kind for kind in (list, tuple, dict) if is_a(value, kind)), None)
-
-
-def _is_builtin(value: Any) -> bool:
-    return type(value) in _EXACT

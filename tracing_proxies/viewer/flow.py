@@ -15,7 +15,7 @@ from tracing_proxies.viewer.spans import Brief, read_spans
 from tracing_proxies.viewer.traces import read_page
 
 _MOST_TRACES: Final = 400
-_MOST_SPANS: Final = 8_000
+_MOST_SPANS: Final = 5_000
 _AT_ONCE: Final = 25
 _BUDGET: Final = 0.08
 _OF_AN_AGENT: Final = ("tool", "generation", "retriever", "embedding")
@@ -157,12 +157,13 @@ def draw_flow(traces: Iterable[Sequence[Brief]]) -> Graph:
 
 
 def read_flow(connection: sqlite3.Connection, selection: Selection, *, budget: float = _BUDGET) -> dict[str, Any]:
-    """Draw the graph of the newest traces of a selection: at most 400 of them, and 8,000 spans.
+    """Draw the graph of the newest traces of a selection: at most 400 of them, and 5,000 spans.
 
     Triggers of the same source are one node, unless the selection is of one trigger.
 
     Args:
-        budget: seconds after which no more traces are read.
+        budget: seconds after which no more is looked for once it has become rare; otherwise how much is drawn does not
+            depend on how busy the machine is.
 
     Returns:
         The graph in plain values; ``complete`` says whether the selection holds no more.
@@ -170,11 +171,13 @@ def read_flow(connection: sqlite3.Connection, selection: Selection, *, budget: f
     end = time.perf_counter() + budget
     graph, cursor = Graph(by_source=not selection.name), ""
     while cursor is not None and graph.traces < _MOST_TRACES and graph.spans < _MOST_SPANS:
-        page = read_page(connection, selection, cursor, size=_AT_ONCE, budget=budget)
+        page = read_page(connection, selection, cursor, size=_AT_ONCE, budget=end - time.perf_counter())
         for trace in page["traces"]:
+            if graph.traces and graph.spans + trace["spans"] > _MOST_SPANS:
+                return {**graph.plain(), "complete": False}
             if trace["spans"] > 1:  # an event alone has no flow
                 graph.add(read_spans(connection, trace["id"]))
         cursor = page["cursor"]
-        if time.perf_counter() >= end:
-            break
+        if len(page["traces"]) < _AT_ONCE and time.perf_counter() >= end:
+            break  # what is rare may be far away
     return {**graph.plain(), "complete": cursor is None}

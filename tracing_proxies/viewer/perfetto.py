@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from tracing_proxies.viewer.spans import Brief
@@ -12,31 +13,49 @@ from tracing_proxies.viewer.spans import Brief
 def write_perfetto(traces: Mapping[str, Sequence[Brief]]) -> str:
     """Return the traces as Chrome trace JSON: each trace a process, what ran side by side in lanes of its own.
 
+    Times count from the start of the first span: since the epoch their nanoseconds would not fit into a JSON number,
+    and what is nested would no longer be.
+
     Args:
         traces: by their ids, as `read_spans` orders them.
     """
     events: list[dict[str, Any]] = []
+    begin = min((span.start for spans in traces.values() for span in spans), default=0)
     for number, (trace_id, spans) in enumerate(traces.items(), 1):
         if not spans:
             continue
         name = f"{spans[0].name} {trace_id[:8]}"
+        lanes = place_in_lanes(spans)
         events.append({"ph": "M", "name": "process_name", "pid": number, "tid": 0, "args": {"name": name}})
-        for span, lane in zip(spans, place_in_lanes(spans), strict=True):
-            told = {"level": span.level, "message": span.message, "decision": span.decision, "model": span.model}
-            known = {key: value for key, value in {**told, "confidence": span.confidence}.items() if value is not None}
+        for lane in sorted(set(lanes)):
+            told = {"name": "in turn" if lane == 0 else f"side by side {lane}"}
+            events.append({"ph": "M", "name": "thread_name", "pid": number, "tid": lane, "args": told})
+        for span, lane in zip(spans, lanes, strict=True):
+            known = {
+                "level": span.level,
+                "message": span.message,
+                "decision": span.decision,
+                "model": span.model,
+                "confidence": span.confidence,
+            }
             events.append(
                 {
                     "ph": "X",
                     "name": span.name,
                     "cat": span.type,
-                    "ts": span.start / 1e3,
+                    "ts": (span.start - begin) / 1e3,
                     "dur": (span.end - span.start) / 1e3,
                     "pid": number,
                     "tid": lane,
-                    "args": {"trace_id": trace_id, "span_id": span.id, **known},
+                    "args": {
+                        "trace_id": trace_id,
+                        "span_id": span.id,
+                        **{key: value for key, value in known.items() if value is not None},
+                    },
                 }
             )
-    return json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}, ensure_ascii=False)
+    about = {"began": datetime.fromtimestamp(begin / 1e9, timezone.utc).isoformat()}
+    return json.dumps({"traceEvents": events, "displayTimeUnit": "ms", "otherData": about}, ensure_ascii=False)
 
 
 def place_in_lanes(spans: Sequence[Brief]) -> list[int]:

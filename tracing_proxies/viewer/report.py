@@ -25,7 +25,13 @@ _AMPLE: Final = 60.0
 
 
 def make_report(
-    connection: sqlite3.Connection, trace_ids: Sequence[str], around: Surroundings, now: int, *, largest: int = LARGEST
+    connection: sqlite3.Connection,
+    trace_ids: Sequence[str],
+    around: Surroundings,
+    now: int,
+    *,
+    counted: bool = True,
+    largest: int = LARGEST,
 ) -> str:
     """Return the page with these traces in it, as HTML that loads nothing.
 
@@ -35,11 +41,13 @@ def make_report(
     Args:
         trace_ids: the newest first.
         now: nanoseconds since the epoch.
+        counted: whether the agents' figures are of all calls of the time of these traces, where they were counted; else
+            of what is in the report.
     """
     room = largest - len(assets.report("", "").encode())
     kept = list(trace_ids)
     while True:
-        document = _gather(connection, kept, around, now)
+        document = _gather(connection, kept, around, now, counted)
         for limit in _LIMITS:
             packed = _pack(document, limit, len(trace_ids))
             if len(packed) <= room:
@@ -49,9 +57,11 @@ def make_report(
         kept = kept[: len(kept) // 2]
 
 
-def _gather(connection: sqlite3.Connection, trace_ids: Sequence[str], around: Surroundings, now: int) -> dict[str, Any]:
+def _gather(
+    connection: sqlite3.Connection, trace_ids: Sequence[str], around: Surroundings, now: int, counted: bool
+) -> dict[str, Any]:
     forever = Surroundings(around.store, around.registry, around.langfuse)
-    with excerpt(connection, trace_ids) as copy:
+    with excerpt(connection, trace_ids, counted=counted) as copy:
         traces: dict[str, Any] = {}
         for trace_id in trace_ids:
             found = describe_trace(copy, trace_id, forever, now)

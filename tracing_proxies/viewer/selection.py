@@ -13,10 +13,11 @@ LEVELS: Final = ("ERROR", "WARNING")
 _LONGEST: Final = 200
 _LONGEST_TIME: Final = 12 + 1  # digits: in nanoseconds it is an integer that SQLite can hold until the year 2286
 _SOURCE: Final = "CASE WHEN json_valid(r.metadata) THEN json_extract(r.metadata, '$.trigger_source') END"
-# + keeps SQLite from looking a name up in the whole store instead of in the one trace.
-_AGENT: Final = "SELECT 1 FROM spans s WHERE s.trace_id = r.trace_id AND +s.type = 'agent' AND +s.name = ?"
-_LEVEL: Final = "SELECT 1 FROM spans s WHERE s.trace_id = r.trace_id AND +s.level = ?"
-_FAILED: Final = "SELECT 1 FROM spans s WHERE s.trace_id = r.trace_id AND s.level = 'ERROR'"
+_AGENT: Final = "SELECT 1 FROM spans s WHERE s.trace_id = r.trace_id AND s.type = 'agent' AND s.name = :agent"
+# As they are written in the store's indexes, which otherwise would not be used.
+_LEVEL: Final = {
+    level: f"SELECT 1 FROM spans s WHERE s.trace_id = r.trace_id AND s.level = '{level}'" for level in LEVELS
+}
 _TEXT: Final = (
     "SELECT 1 FROM spans s WHERE s.trace_id = r.trace_id AND (s.name LIKE ?1 ESCAPE '\\' OR s.status_message LIKE ?1 "
     "ESCAPE '\\' OR s.input LIKE ?1 ESCAPE '\\' OR s.output LIKE ?1 ESCAPE '\\' OR s.metadata LIKE ?1 ESCAPE '\\')"
@@ -66,7 +67,7 @@ class Selection:
         """Return the condition that picks the top spans ``r`` of the traces that are meant, with its named values."""
         conditions, values = ["1"], {}
         if self.agent:
-            conditions.append(f"EXISTS ({_AGENT.replace('?', ':agent')})")
+            conditions.append(f"EXISTS ({_AGENT})")
             values["agent"] = self.agent
         if self.source:
             conditions.append(f"coalesce({_SOURCE}, r.name) = :source")
@@ -78,8 +79,7 @@ class Selection:
             conditions.append("r.name = :name")
             values["name"] = self.name
         if self.level:
-            conditions.append(f"EXISTS ({_FAILED if self.level == 'ERROR' else _LEVEL.replace('?', ':level')})")
-            values["level"] = self.level
+            conditions.append(f"EXISTS ({_LEVEL[self.level]})")
         if self.text:
             conditions.append(f"EXISTS ({_TEXT.replace('?1', ':text')})")
             escaped = self.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -18,6 +18,7 @@ from tracing_proxies.recording.observation import Observation
 from tracing_proxies.viewer.selection import Selection
 
 _MOST_TRACES_TOLD = 500
+_MOST_SPANS_SEEN = 20_000
 
 
 class StoreUnreadable(TracingProxiesError):
@@ -73,9 +74,10 @@ def newest_row(connection: sqlite3.Connection) -> int:
 
 
 def traces_after(connection: sqlite3.Connection, row: int) -> list[str]:
-    """List the traces that spans were written of after a row, at most 500."""
-    found = connection.execute(f"SELECT DISTINCT trace_id FROM spans WHERE rowid > ? LIMIT {_MOST_TRACES_TOLD}", (row,))
-    return [str(row[0]) for row in found]
+    """List the traces that spans were written of after a row, at most 500, of the first 20,000 spans."""
+    # With DISTINCT SQLite goes through the whole index by trace, in which there are no repetitions to be found.
+    found = connection.execute(f"SELECT trace_id FROM spans WHERE rowid > ? LIMIT {_MOST_SPANS_SEEN}", (row,))
+    return list(dict.fromkeys(str(row[0]) for row in found))[:_MOST_TRACES_TOLD]
 
 
 def tops_after(connection: sqlite3.Connection, row: int, selection: Selection) -> list[str]:

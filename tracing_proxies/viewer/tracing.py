@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from tracing_proxies.control.client import traced_processes
+from tracing_proxies.control.client import Running, ask, traced_processes
+from tracing_proxies.errors import ControlError
 from tracing_proxies.registry.model import Registry
+
+_AT_ONCE: Final = 8
+_PATIENCE: Final = 5.0
+"""Seconds; a server has two to answer a process."""
 
 
 def read_store(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
@@ -46,5 +52,21 @@ def describe_registry(registry: Registry | None) -> dict[str, Any] | None:
 
 
 def describe_processes() -> list[dict[str, Any]]:
-    """Ask every traced process of this user how it is doing."""
-    return [{"pid": running.pid, "status": running.status} for running in traced_processes()]
+    """Ask every traced process of this user how it is doing, all at once: some may have to ask their servers."""
+    found = traced_processes()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        health = list(pool.map(_ask_health, found))
+    return [
+        {"pid": running.pid, "status": running.status, "health": told}
+        for running, told in zip(found, health, strict=True)
+    ]
+
+
+def _ask_health(running: Running) -> dict[str, Any] | None:
+    if running.status is None or not running.status.get("active"):
+        return None
+    try:
+        told: dict[str, Any] = ask(running.pid, "health", _PATIENCE)
+        return told
+    except ControlError:
+        return None  # it has ended since, or is of another version

@@ -86,6 +86,15 @@ class JoinPoint:
             instance, args = args[0], args[1:]
         self.recorder.end_counted(recipe, self.function, instance, args, kwargs, root, start, stop, exc)
 
+    def end_judged(
+        self, recipe: Recipe, args: tuple[Any, ...], kwargs: dict[str, Any], start: int, stop: int, result: Any
+    ) -> None:
+        """End a call that was only counted and whose result may be an error, as ``Recorder.end_judged`` says."""
+        instance = None
+        if self.bound and args:
+            instance, args = args[0], args[1:]
+        self.recorder.end_judged(recipe, self.function, instance, args, kwargs, start, stop, result)
+
     def follow(self, recipe: Recipe | None, on: bool) -> None:
         """Go over to another recipe, at once if tracing is switched on, else when it will be."""
         self.standing = recipe

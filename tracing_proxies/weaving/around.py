@@ -76,6 +76,9 @@ def make_advice(point_of: Callable[[Any], JoinPoint]) -> Callable[..., Any]:
                     except ValueError:
                         pass
                 if recipe.fold is None and _continues(id(type(result))) is None:
+                    if recipe.error_when is not None:
+                        point.end_judged(recipe, args, kwargs, start, start + taken, result)
+                        return result
                     recipe.count(taken)
                     if not start & LOOK_AT:
                         point.tally.relieve()

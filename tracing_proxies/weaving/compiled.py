@@ -8,7 +8,6 @@ from typing import Any
 from opentelemetry.context import Context
 
 from tracing_proxies.compiled import hot
-from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import SPAN_KEY, variable
 from tracing_proxies.recording.held import Held
 from tracing_proxies.recording.recipe import Recipe
@@ -42,11 +41,9 @@ def bind(woven: type) -> None:
             "RELEASED": RELEASED,
             "SPAN_KEY": SPAN_KEY,
             "ROOT_KEY": ROOT_KEY,
-            "variable": variable,
             "continues": CONTINUES,
             "proceed_with": proceed_with,
             "go_on": go_on,
-            "contain": contain,
             "clock": time.perf_counter_ns,
             "wall_clock": time.time_ns,
         }

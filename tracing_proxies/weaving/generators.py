@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tracing_proxies.recording.context import attach, current, detach
+from tracing_proxies.compiled import hot
+from tracing_proxies.recording.context import attach, current, detach, variable
 from tracing_proxies.weaving.internal import all_internal, cut_frame
 from tracing_proxies.weaving.standin import StandIn
 
@@ -94,16 +95,20 @@ class TracedAsyncGenerator(StandIn):
         return self
 
     def __anext__(self) -> Any:
-        return _Step(self._tp_wrapped.__anext__(), (self._tp_state, self._tp_wrapped))
+        generator = self._tp_wrapped
+        return _step(generator.__anext__(), self._tp_state, generator, False)
 
     def asend(self, *args: Any, **kwargs: Any) -> Any:
-        return _Step(self._tp_wrapped.asend(*args, **kwargs), (self._tp_state, self._tp_wrapped))
+        generator = self._tp_wrapped
+        return _step(generator.asend(*args, **kwargs), self._tp_state, generator, False)
 
     def athrow(self, *args: Any, **kwargs: Any) -> Any:
-        return _Step(self._tp_wrapped.athrow(*args, **kwargs), (self._tp_state, self._tp_wrapped))
+        generator = self._tp_wrapped
+        return _step(generator.athrow(*args, **kwargs), self._tp_state, generator, False)
 
     def aclose(self) -> Any:
-        return _LastStep(self._tp_wrapped.aclose(), (self._tp_state, self._tp_wrapped))
+        generator = self._tp_wrapped
+        return _step(generator.aclose(), self._tp_state, generator, True)
 
     def __del__(self) -> None:
         self._tp_state.drop()
@@ -111,10 +116,12 @@ class TracedAsyncGenerator(StandIn):
 
 @all_internal
 class _Step(StandIn):
-    """The awaitable of one step of an async generator; like the interpreter's own it is no coroutine."""
+    """The awaitable of one step of an async generator; like the interpreter's own it is no coroutine.
+
+    The original of what is compiled (hot/steps.c).
+    """
 
     __slots__ = ()
-    _last = False
 
     def __await__(self) -> Any:
         return self
@@ -124,34 +131,34 @@ class _Step(StandIn):
 
     def __next__(self) -> Any:
         __tracebackhide__ = True
-        stream, generator = self._tp_state
+        stream, generator, last = self._tp_state
         try:
-            return stream.async_step(generator, self._last, self._tp_wrapped.__next__)
+            return stream.async_step(generator, last, self._tp_wrapped.__next__)
         except BaseException as exc:
             cut_frame(exc)
             raise
 
     def send(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        stream, generator = self._tp_state
+        stream, generator, last = self._tp_state
         try:
-            return stream.async_step(generator, self._last, self._tp_wrapped.send, *args, **kwargs)
+            return stream.async_step(generator, last, self._tp_wrapped.send, *args, **kwargs)
         except BaseException as exc:
             cut_frame(exc)
             raise
 
     def throw(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        stream, generator = self._tp_state
+        stream, generator, last = self._tp_state
         try:
-            return stream.async_step(generator, self._last, self._tp_wrapped.throw, *args, **kwargs)
+            return stream.async_step(generator, last, self._tp_wrapped.throw, *args, **kwargs)
         except BaseException as exc:
             cut_frame(exc)
             raise
 
     def close(self) -> Any:
         __tracebackhide__ = True
-        stream, generator = self._tp_state
+        stream, generator, _ = self._tp_state
         try:
             return stream.async_close(generator, self._tp_wrapped)
         except BaseException as exc:
@@ -159,9 +166,8 @@ class _Step(StandIn):
             raise
 
 
-@all_internal
-class _LastStep(_Step):
-    """The awaitable of ``aclose``."""
+def _make_step(awaitable: Any, stream: Any, generator: Any, last: bool) -> Any:
+    return _Step(awaitable, (stream, generator, last))
 
-    __slots__ = ()
-    _last = True
+
+_step: Any = _make_step if hot is None or variable is None else hot.generator_step

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 _OWN = frozenset(("_tp_state", "_tp_wrapped"))
+_set = object.__setattr__
 
 
 class StandIn:
@@ -16,8 +17,8 @@ class StandIn:
     __slots__ = ("__weakref__", "_tp_state", "_tp_wrapped")
 
     def __init__(self, wrapped: Any, state: Any) -> None:
-        self._tp_wrapped = wrapped
-        self._tp_state = state
+        _set(self, "_tp_wrapped", wrapped)
+        _set(self, "_tp_state", state)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -28,7 +29,7 @@ class StandIn:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _OWN:
-            object.__setattr__(self, name, value)
+            _set(self, name, value)
         else:
             setattr(self._tp_wrapped, name, value)
 

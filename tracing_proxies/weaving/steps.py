@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import types
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
 
-from tracing_proxies.recording.context import attach, current, detach, with_own_span, with_span
+from tracing_proxies.compiled import hot
+from tracing_proxies.recording.context import attach, current, detach, variable, with_own_span, with_span
 from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.span import Span
 from tracing_proxies.weaving.internal import internal
@@ -82,3 +83,7 @@ def run_in_steps(body: Any, steps: Steps) -> Generator[Any, Any, Any]:
                 thrown = exc
     finally:
         value = thrown = None  # an exception that a frame of its own traceback holds is a cycle
+
+
+if not TYPE_CHECKING and hot is not None and variable is not None:
+    run_in_steps = hot.in_steps

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.capture import snapshot
+from tracing_proxies.recording.context import variable
 from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import Span
@@ -244,3 +246,7 @@ class Stream:
         self.started = True
         self.opener = None
         return recording
+
+
+if hot is not None and variable is not None:
+    hot.bind_steps({"Steps": Steps, "Stream": Stream, "variable": variable, "contain": contain})

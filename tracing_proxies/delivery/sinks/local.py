@@ -7,10 +7,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tracing_proxies.delivery.sinks import local_fork
+from tracing_proxies.delivery.sinks.local_calls import CallMinute, keep_calls
 from tracing_proxies.delivery.sinks.local_retention import delete_older_than, give_back, shrink_to, wipe
 from tracing_proxies.delivery.sinks.local_schema import COLUMNS, StoreRefused, open_store
 from tracing_proxies.delivery.sinks.protocol import Health, Outcome
@@ -23,6 +25,7 @@ MAX_SIZE = 512 * 2**20
 _AGE_CHECK_EVERY = 60.0
 _SIZE_CHECK_EVERY = 1.0
 _REPROBE_AFTER = 30.0
+_PATIENCE = 0.5
 _MAX_INTEGER = 2**63 - 1
 _INSERT = (
     f"INSERT OR REPLACE INTO spans ({', '.join(COLUMNS)}, app_root, service_name, trace_state) "
@@ -79,6 +82,7 @@ class LocalSink:
         self._health = Health()
         self._next_age_check = 0.0
         self._next_size_check = 0.0
+        self._closed = False
         local_fork.guard(self)
 
     def __repr__(self) -> str:
@@ -92,6 +96,33 @@ class LocalSink:
         """Write the batch in one transaction; a full, locked or refused file leaves it all remaining."""
         with self.lock:
             return self._write(batch)
+
+    def keep(self, minute: CallMinute) -> bool:
+        """Write down what was counted of calls, recorded or not; nobody waits for it for longer than half a second.
+
+        Returns:
+            Whether that could be done; what has come since can be told together with it the next time.
+        """
+        lock = self.lock
+        if not lock.acquire(timeout=_PATIENCE):
+            return False
+        try:
+            connection = self._open()
+            connection.execute(f"PRAGMA busy_timeout={int(min(_PATIENCE, self._busy_timeout) * 1e3)}")
+            keep_calls(connection, minute)
+            connection.execute(f"PRAGMA busy_timeout={int(self._busy_timeout * 1e3)}")
+            return True
+        except (StoreRefused, sqlite3.Error, OSError):
+            self._abandon()
+            return False  # the spans that the file does not take either say why
+        finally:
+            if self._closed:
+                self._abandon()
+            lock.release()
+
+    def _abandon(self) -> None:
+        with suppress(sqlite3.Error):
+            self.release()
 
     def tend(self) -> float | None:
         """Delete what has become too old though nothing new is written.
@@ -109,6 +140,7 @@ class LocalSink:
     def close(self) -> None:
         """Close the database."""
         with self.lock:
+            self._closed = True
             self.release()
 
     def release(self) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 
+from tracing_proxies.delivery.sinks.local_calls import forget_calls
+
+_LAST = 2**63 - 1
 _ROWS_AT_ONCE = 5_000
 _PAGES_AT_ONCE = 2_000
 
 
 def delete_older_than(connection: sqlite3.Connection, start_time: int) -> int:
-    """Delete spans that began before ``start_time`` (ns since the epoch), in short transactions.
+    """Delete spans that began before ``start_time`` (ns since the epoch), and counts of before, in short transactions.
 
     Returns:
-        How many were deleted.
+        How many rows were deleted.
     """
-    deleted = 0
+    deleted = forget_calls(connection, start_time)
     while True:
         rows = connection.execute(
             "DELETE FROM spans WHERE rowid IN (SELECT rowid FROM spans WHERE start_time < ? LIMIT ?)",
@@ -44,6 +47,9 @@ def shrink_to(connection: sqlite3.Connection, max_size: int) -> int:
                 "DELETE FROM spans WHERE rowid IN (SELECT rowid FROM spans ORDER BY start_time LIMIT ?)", (share,)
             ).rowcount
             deleted += rows
+            # Counts are no older than the spans that are left, so that they can never be what fills the file.
+            oldest = connection.execute("SELECT min(start_time) FROM spans").fetchone()[0]
+            forget_calls(connection, _LAST if oldest is None else oldest)
             if not rows:
                 break
     return deleted

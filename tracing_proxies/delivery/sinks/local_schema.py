@@ -10,7 +10,7 @@ from pathlib import Path
 from tracing_proxies.errors import TracingProxiesError
 
 APPLICATION_ID = 0x54505258  # "TPRX": tells our files from other SQLite files
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 COLUMNS = (
     "trace_id",
     "id",
@@ -67,12 +67,32 @@ CREATE TABLE IF NOT EXISTS spans (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS spans_by_trace ON spans (trace_id, id, start_time);
 CREATE INDEX IF NOT EXISTS spans_by_start ON spans (start_time);
-CREATE INDEX IF NOT EXISTS spans_by_name ON spans (name, start_time);
 CREATE INDEX IF NOT EXISTS spans_at_the_top ON spans (start_time) WHERE app_root = 1;
 CREATE INDEX IF NOT EXISTS spans_failed ON spans (trace_id) WHERE level = 'ERROR';
+CREATE INDEX IF NOT EXISTS spans_warned ON spans (trace_id) WHERE level = 'WARNING';
+CREATE INDEX IF NOT EXISTS spans_by_agent ON spans (trace_id, name) WHERE type = 'agent';
 CREATE INDEX IF NOT EXISTS spans_of_agents ON spans (start_time) WHERE type = 'agent';
 CREATE INDEX IF NOT EXISTS spans_of_tools ON spans (start_time) WHERE type = 'tool';
 CREATE VIEW IF NOT EXISTS observations AS SELECT {", ".join(COLUMNS)} FROM spans;
+CREATE TABLE IF NOT EXISTS calls (
+    began INTEGER NOT NULL,
+    lasts INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    process TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    taken INTEGER NOT NULL,
+    sizes TEXT NOT NULL,
+    PRIMARY KEY (began, lasts, target, process)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS called (
+    target TEXT NOT NULL,
+    type TEXT NOT NULL,
+    name TEXT NOT NULL,
+    within INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    PRIMARY KEY (target, type, name, within)
+) WITHOUT ROWID;
 """
 
 
@@ -140,10 +160,11 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA secure_delete=ON")  # what has been kept long enough is overwritten, not only let go
     if application_id != APPLICATION_ID or version < SCHEMA_VERSION:
-        # The first version had no trace state; a column that is added at the end costs nothing.
+        # The first version had no trace state; a column that is added at the end costs nothing. The second had an index
+        # by name, which nothing has used and every span has paid for.
         known = {row[1] for row in connection.execute("PRAGMA table_info(spans)")}
         older = "ALTER TABLE spans ADD COLUMN trace_state TEXT; " if known and "trace_state" not in known else ""
         connection.executescript(
-            f"BEGIN IMMEDIATE; {older}{SCHEMA}"
+            f"BEGIN IMMEDIATE; {older}DROP INDEX IF EXISTS spans_by_name; {SCHEMA}"
             f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
         )

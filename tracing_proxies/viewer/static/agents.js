@@ -2,26 +2,42 @@
 
 async function showAgents(main, parameters, page) {
   const found = await page.source.get("agents", asked(parameters)).catch(nothingMissing({ agents: [] }));
-  main.append(el("div", { class: "head" }, el("h1", {}, "Agents"), el("p", { class: "found" }, found.agents.length ? basis(found) : "")));
+  main.append(el("div", { class: "head" }, el("h1", {}, "Agents"), el("p", { class: "found" }, found.agents.length ? basis({ ...found, live: page.source.live }) : "")));
   if (page.source.live) main.append(periodForm(parameters, (changed) => page.go("agents", changed)));
   if (!found.agents.length) main.append(state("No agent was called in this time", "Choose a longer time, or give your agents `role: agent` in the registry."));
   else main.append(el("div", { class: "cards" }, found.agents.map((agent) => agentCard(agent, found, page))));
   return {};
 }
 
+const BASES = {
+  exact: "Exact counts of every call, recorded or not, by whole minutes.",
+  each: "Every call was recorded and counts once.",
+  weights: "≈ Estimated from recorded calls, each with its sampling weight.",
+  mixed: "Exact counts of every call where there are some; ≈ else estimated by sampling weights.",
+};
+
+/* What the figures rest on, in words. */
 function basis(found) {
+  const bases = new Set(found.agents.flatMap((agent) => [agent, ...agent.tools]).map((calls) => calls.basis));
+  const exact = bases.has("exact");
   return [
     moment(found.since, true), " to ", moment(found.until, true), ". ",
-    found.weighted ? "Sampled calls count with their weights. " : "No call stands for others: each counts once. ",
-    found.complete ? "" : "Figures are those of the newest 4,000 calls. ",
-    found.compared ? "Small figures: change against the time before." : "",
+    BASES[exact ? (bases.has("weights") ? "mixed" : "exact") : bases.has("weights") ? "weights" : "each"],
+    found.live ? "" : exact ? " They are of all calls of that time, in the report or not." : "",
+    found.complete ? "" : [exact ? " Confidence and tools' durations are those" : " All figures are those", " of the newest 2,000 recorded calls, since ", moment(found.begins, true), "."],
+    found.compared ? " Small figures: change against the time before." : "",
   ];
+}
+
+/* Figures that are no count of every call are marked. */
+function estimate(calls) {
+  return calls.basis === "weights" ? el("span", { class: "estimate", title: "estimated: recorded calls, each with its sampling weight" }, "≈", hidden(" about ")) : null;
 }
 
 function agentCard(agent, found, page) {
   const before = agent.before;
   const change = (now, then, worse) => {
-    if (!found.compared) return null;
+    if (!agent.compared) return null;
     if (then === undefined || then === null) return el("span", { class: "change" }, "none before");
     if (!then) return now ? el("span", { class: "change" }, "from 0") : el("span", { class: "change" }, "same");
     const percent = Math.round((100 * (now - then)) / then);
@@ -32,11 +48,11 @@ function agentCard(agent, found, page) {
   return el(
     "article",
     { class: "card", "aria-label": agent.name },
-    el("h2", {}, chip("agent"), " ", el("a", { href: address("traces", { agent: agent.name }) }, agent.name)),
+    el("h2", {}, chip("agent"), " ", el("a", { href: address("traces", { agent: agent.name }) }, breakable(agent.name))),
     el(
       "dl",
       { class: "figures" },
-      figure("Calls", count(agent.calls), change(agent.calls, before && before.calls, 0)),
+      figure("Calls", [estimate(agent), count(agent.calls)], change(agent.calls, before && before.calls, 0)),
       figure("Per minute", count(agent.per_minute), null),
       figure("Succeeded", el("span", { class: agent.failed ? "bad" : "" }, share(agent.calls - agent.failed, agent.calls)), change(well(agent), before && well(before), -1)),
       figure("Median", duration(agent.p50), change(agent.p50, before && before.p50, 1)),
@@ -69,16 +85,27 @@ function confidenceChart(agent) {
 }
 
 function toolTable(agent) {
-  if (!agent.tools.length) return el("p", { class: "sub" }, "It used no tool.");
+  if (!agent.tools.length) return el("p", { class: "sub" }, agent.seen ? "It used no tool." : "Which tools it used was not recorded.");
   const most = Math.max(...agent.tools.map((tool) => tool.calls));
+  const figure = (name, ...children) => el("td", { role: "cell", class: "number" + name }, ...children);
+  const row = (tool) =>
+    el(
+      "tr",
+      { role: "row" },
+      el("td", { role: "cell" }, el("span", { class: "with-bar" }, breakable(tool.name), el("span", { class: "bar kind-tool", style: { width: (100 * tool.calls) / most + "%" } }))),
+      figure("", estimate(tool), count(tool.calls)),
+      figure(tool.failed ? " bad" : "", share(tool.failed, tool.calls)),
+      figure("", duration(tool.p50)),
+      figure("", duration(tool.p95)),
+    );
   return el(
     "div",
     { class: "wide-table", tabindex: "0", role: "region", "aria-label": "Tools of " + agent.name },
     el(
       "table",
-      { class: "plain" },
-      el("thead", {}, el("tr", {}, ["Tool", "Calls", "Failed", "Median", "95 %"].map((text, at) => el("th", { scope: "col", class: at ? "number" : "" }, text)))),
-      el("tbody", {}, agent.tools.map((tool) => el("tr", {}, el("td", {}, el("span", { class: "with-bar" }, tool.name, el("span", { class: "bar kind-tool", style: { width: (100 * tool.calls) / most + "%" } }))), el("td", { class: "number" }, count(tool.calls)), el("td", { class: "number" + (tool.failed ? " bad" : "") }, share(tool.failed, tool.calls)), el("td", { class: "number" }, duration(tool.p50)), el("td", { class: "number" }, duration(tool.p95))))),
+      { class: "plain", role: "table" },
+      el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ["Tool", "Calls", "Failed", "Median", "95 %"].map((text, at) => el("th", { role: "columnheader", scope: "col", class: at ? "number" : "" }, text)))),
+      el("tbody", { role: "rowgroup" }, agent.tools.map(row)),
     ),
   );
 }

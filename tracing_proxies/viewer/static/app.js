@@ -47,7 +47,7 @@ class Page {
     for (const old of this.line.querySelectorAll("button")) old.remove();
     const page = this.visitor(now);
     const main = el("div", { class: "view view-" + name });
-    this.nav.replaceChildren(...TABS.map(([tab, text]) => el("a", { href: address(tab), "aria-current": tab === name || (tab === "traces" && name === "trace") ? "page" : undefined }, text)));
+    this.nav.replaceChildren(...TABS.map(([tab, text]) => el("a", { href: address(tab), "aria-current": tab === (id ? "traces" : name) ? "page" : undefined }, text)));
     this.main.setAttribute("aria-busy", "true");
     const slow = setTimeout(() => now === this.visit && this.main.replaceChildren(el("p", { class: "state" }, "Loading …")), 150);
     const placed = () => {

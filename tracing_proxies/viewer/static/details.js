@@ -11,7 +11,7 @@ function showDetails(panel, span, details) {
   for (const key of ["decision", "rationale", "confidence"]) delete outcome[key];
   const usage = Object.entries(details.usage_details || {}).map(([key, value]) => [key, count(value) + " tokens"]);
   const parts = [
-    el("h2", { tabindex: "-1" }, mark(span.level), chip(span.type), " ", el("span", { class: "title" }, span.name)),
+    el("h2", { tabindex: "-1" }, mark(span.level), chip(span.type), " ", el("span", { class: "title" }, breakable(span.name))),
     facts([
       ["Duration", duration(span.duration / 1e6)],
       ["Started", moment(details.start)],
@@ -25,7 +25,7 @@ function showDetails(panel, span, details) {
       error.stack && el("details", {}, el("summary", {}, "Stack, outermost call first"), el("pre", { tabindex: "0" }, [].concat(error.stack).join("\n"))),
     ], details.level === "ERROR" ? "bad" : "") : null,
     decision !== undefined || confidence !== null || rationale !== undefined || Object.keys(outcome).length ? section("Outcome", [
-      decision !== undefined && el("p", { class: "verdict" }, plainly(decision)),
+      decision !== undefined && el("p", { class: "verdict" }, breakable(plainly(decision))),
       confidence !== null && el("div", { class: "confidence" }, el("meter", { min: 0, max: 1, value: confidence, "aria-label": "Confidence" }), el("span", {}, "confidence " + confidence.toFixed(2))),
       rationale !== undefined && el("p", { class: "rationale" }, plainly(rationale)),
       Object.keys(outcome).length ? facts(Object.entries(outcome).map(([key, value]) => [key.replaceAll("_", " "), plainly(value)]), "facts stacked") : null,

@@ -38,6 +38,11 @@ function mark(level) {
   return null;
 }
 
+/* A name that may be broken where its words end, and so is not broken within one. */
+function breakable(text) {
+  return String(text).split(/(?<=[_.:/])(?=[^_.:/])/).flatMap((word, at) => (at ? [el("wbr"), word] : [word]));
+}
+
 function hidden(text) {
   return el("span", { class: "unseen" }, text);
 }

@@ -36,7 +36,7 @@ async function showFlowOfOne(main, page, id) {
     if (span) page.go("trace/" + encodeURIComponent(id), { span: span.id });
   };
   const go = (span) => page.go("trace/" + encodeURIComponent(id), { span: span.id });
-  main.append(el("div", { class: "head" }, el("h1", {}, trace.spans[0].name), el("p", { class: "found" }, moment(trace.about.start, true), " · ", plural(trace.spans.length, "span")), tabs), story(trace, go), ...canvas(trace.flow, false, choose).filter(Boolean), el("h2", {}, "Every step"), edgeTable(trace.flow));
+  main.append(el("div", { class: "head" }, el("h1", {}, breakable(trace.spans[0].name)), el("p", { class: "found" }, moment(trace.about.start, true), " · ", plural(trace.spans.length, "span")), tabs), story(trace, go), ...canvas(trace.flow, false, choose).filter(Boolean), el("h2", {}, "Every step"), edgeTable(trace.flow));
   return {};
 }
 

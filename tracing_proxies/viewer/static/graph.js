@@ -2,8 +2,8 @@
 
 const MOST_ROWS = 500;
 const NODE_HEIGHT = 46;
-const LETTER = 7.2;
-const SMALL_LETTER = 6;
+const LETTER = 7.7;
+const SMALL_LETTER = 6.1;
 const LONGEST_NAME = 30;
 const LEAST_SCALE = 0.62; // smaller text cannot be read
 
@@ -93,7 +93,7 @@ function edgeTable(graph) {
       "table",
       { class: "plain" },
       el("thead", {}, el("tr", {}, ["From", "To", "Message", "Times", "Failed", "Median", "95 % within"].map((text, at) => el("th", { scope: "col", class: at > 2 ? "number" : "" }, text)))),
-      el("tbody", {}, rows.map((edge) => el("tr", {}, el("td", {}, names.get(edge.source)), el("td", {}, names.get(edge.target)), el("td", {}, edge.label), el("td", { class: "number" }, count(edge.count)), el("td", { class: "number" + (edge.errors ? " bad" : "") }, share(edge.errors, edge.count)), el("td", { class: "number" }, duration(edge.p50)), el("td", { class: "number" }, duration(edge.p95))))),
+      el("tbody", {}, rows.map((edge) => el("tr", {}, el("td", {}, breakable(names.get(edge.source))), el("td", {}, breakable(names.get(edge.target))), el("td", {}, edge.label), el("td", { class: "number" }, count(edge.count)), el("td", { class: "number" + (edge.errors ? " bad" : "") }, share(edge.errors, edge.count)), el("td", { class: "number" }, duration(edge.p50)), el("td", { class: "number" }, duration(edge.p95))))),
     ),
     rest > 0 ? el("p", { class: "sub" }, "and " + count(rest) + " more, less frequent") : null,
   );

@@ -22,7 +22,7 @@ async function showTrace(main, parameters, page, id) {
     el(
       "div",
       { class: "head" },
-      el("h1", {}, mark(errors ? "ERROR" : "DEFAULT"), top.name),
+      el("h1", {}, mark(errors ? "ERROR" : "DEFAULT"), breakable(top.name)),
       el("p", { class: "found" }, moment(trace.about.start, true), " · ", duration(timeline.total / 1e6), " · ", plural(spans.length, "span"), errors ? el("span", { class: "bad" }, " · " + plural(errors, "error")) : ""),
       el("nav", { class: "tabs", "aria-label": "Views of this trace" }, el("a", { href: address("trace/" + encodeURIComponent(id)), "aria-current": "page" }, "Timeline"), el("a", { href: address("flow/" + encodeURIComponent(id)) }, "Flow"), trace.langfuse && el("a", { href: trace.langfuse, target: "_blank", rel: "noopener noreferrer" }, "In Langfuse ↗")),
     ),
@@ -53,11 +53,11 @@ function story(trace, go, withPath) {
   return el(
     "ol",
     { class: "story", "aria-label": "From trigger to decision" },
-    step("trigger", "Trigger", el("button", { type: "button", class: "link", onclick: () => go(top) }, told("trigger_name") || told("trigger_type") || top.name), el("span", { class: "sub" }, [told("trigger_source"), told("intensity") && told("intensity") + " intensity", products].filter(Boolean).join(" · ") || (tags || []).join(" · "))),
-    unique.slice(0, 4).map((span) => step("agent", span.name, el("button", { type: "button", class: "link", onclick: () => go(span) }, span.decision), el("span", { class: "sub" }, span.confidence !== undefined ? "confidence " + span.confidence.toFixed(2) : "no confidence given"))),
+    step("trigger", "Trigger", el("button", { type: "button", class: "link", onclick: () => go(top) }, breakable(told("trigger_name") || told("trigger_type") || top.name)), el("span", { class: "sub" }, [told("trigger_source"), told("intensity") && told("intensity") + " intensity", products].filter(Boolean).join(" · ") || (tags || []).join(" · "))),
+    unique.slice(0, 4).map((span) => step("agent", breakable(span.name), el("button", { type: "button", class: "link", onclick: () => go(span) }, breakable(span.decision)), el("span", { class: "sub" }, span.confidence !== undefined ? "confidence " + span.confidence.toFixed(2) : "no confidence given"))),
     unique.length > 4 ? step("agent", "and", el("span", {}, plural(unique.length - 4, "more decision"))) : null,
-    step("decision", "Outcome", el("strong", {}, told("outcome.decision") || told("outcome.status") || (top.level === "ERROR" ? "failed" : "ended")), el("span", { class: "sub" }, top.message || (told("outcome.decision") && told("outcome.status")))),
-    withPath && step("path", "Time went to", el("span", { class: "paths" }, slowest.map((span) => el("button", { type: "button", class: "link", onclick: () => go(span) }, span.name + " " + duration(span.self_time / 1e6))))),
+    step("decision", "Outcome", el("strong", {}, breakable(told("outcome.decision") || told("outcome.status") || (top.level === "ERROR" ? "failed" : "ended"))), el("span", { class: "sub" }, top.message || (told("outcome.decision") && told("outcome.status")))),
+    withPath && step("path", "Time went to", el("span", { class: "paths" }, slowest.map((span) => el("button", { type: "button", class: "link", onclick: () => go(span) }, breakable(span.name), " " + duration(span.self_time / 1e6))))),
   );
 }
 

@@ -2,6 +2,8 @@
 
 const PERIODS = [["", "Any time"], ["900000", "Last 15 minutes"], ["3600000", "Last hour"], ["86400000", "Last 24 hours"], ["604800000", "Last 7 days"]];
 
+const FEWEST_FOLDED = 3;
+
 /* What the address says, as the server wants it asked. */
 function asked(parameters) {
   const { period, ...rest } = parameters;
@@ -52,9 +54,14 @@ function filterForm(parameters, choices, change) {
   return form;
 }
 
+/* Whether a trace is an event, not a workflow. */
+function isLone(trace) {
+  return trace.spans === 1 && !trace.errors && !trace.decision && !trace.agents.length;
+}
+
 class TraceList {
   constructor(page, parameters, list, found) {
-    Object.assign(this, { page, parameters, list, found, shown: [], cursor: "" });
+    Object.assign(this, { page, parameters, list, found, shown: [], cursor: "", opened: new Set() });
   }
 
   async load() {
@@ -106,21 +113,52 @@ class TraceList {
       "table",
       { class: "traces", role: "table" },
       el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ["Started", "Trigger", "Decision", "Agents", "Spans", "Duration"].map((text) => el("th", { role: "columnheader", scope: "col" }, text)))),
-      el("tbody", { role: "rowgroup" }, this.shown.map((trace) => this.row(trace, longest, fresh.has(trace.id)))),
+      el("tbody", { role: "rowgroup" }, this.runs().map((run) => (run.folded ? this.folded(run.traces) : run.traces.map((trace) => this.row(trace, longest, fresh.has(trace.id)))))),
     );
     const more = this.cursor !== null && el("div", { class: "more" }, searching ? el("p", {}, "Searched back to ", moment(this.searched), " …") : el("button", { type: "button", onclick: () => this.more().catch(this.page.fail) }, "Show older traces"));
     this.list.replaceChildren(table, more || "");
   }
 
+  /* Splits the list so that events on their own, of which there may be very many, do not stand between the workflows. */
+  runs() {
+    const runs = [];
+    for (const trace of this.shown) {
+      const last = runs[runs.length - 1];
+      if (last && last.lone === isLone(trace)) last.traces.push(trace);
+      else runs.push({ lone: isLone(trace), traces: [trace] });
+    }
+    const mixed = runs.length > 1;
+    for (const run of runs) run.folded = mixed && run.lone && run.traces.length >= FEWEST_FOLDED && !run.traces.some((trace) => this.opened.has(trace.id));
+    return runs;
+  }
+
+  folded(traces) {
+    const names = new Map();
+    for (const trace of traces) names.set(trace.name, (names.get(trace.name) || 0) + 1);
+    const told = [...names].slice(0, 3).map(([name, times]) => name + (times > 1 ? " ×" + count(times) : ""));
+    const open = () => {
+      for (const trace of traces) this.opened.add(trace.id);
+      this.draw(false);
+      const first = address("trace/" + encodeURIComponent(traces[0].id));
+      [...this.list.querySelectorAll("a")].find((link) => link.getAttribute("href") === first).focus();
+    };
+    return el(
+      "tr",
+      { role: "row", class: "lone run" },
+      el("td", { role: "cell", class: "when" }, moment(traces[0].start)),
+      el("td", { role: "cell", class: "trigger", colspan: "5" }, el("button", { type: "button", class: "link", "aria-expanded": "false", onclick: open }, "▸ " + plural(traces.length, "single event")), el("span", { class: "sub" }, told.join(", ") + (names.size > 3 ? " and others" : ""))),
+    );
+  }
+
   row(trace, longest, fresh) {
     const cell = (name, ...children) => el("td", { role: "cell", class: name }, ...children);
-    const lone = trace.spans === 1 && !trace.errors && !trace.decision && !trace.agents.length; // an event, not a workflow
+    const lone = isLone(trace);
     const level = trace.errors ? "ERROR" : trace.warnings ? "WARNING" : "DEFAULT";
     return el(
       "tr",
       { role: "row", class: "level-" + level + (fresh ? " fresh" : "") + (lone ? " lone" : "") },
       cell("when", moment(trace.start)),
-      cell("trigger", mark(level), el("a", { href: address("trace/" + encodeURIComponent(trace.id)) }, trace.name), el("span", { class: "sub" }, [trace.source, trace.intensity && trace.intensity + " intensity", trace.session].filter(Boolean).join(" · "))),
+      cell("trigger", mark(level), el("a", { href: address("trace/" + encodeURIComponent(trace.id)) }, breakable(trace.name)), el("span", { class: "sub" }, [trace.source, trace.intensity && trace.intensity + " intensity", trace.session].filter(Boolean).join(" · "))),
       cell("decision", trace.decision ? [trace.decision, trace.confidence !== null && el("span", { class: "sub" }, "confidence " + trace.confidence.toFixed(2))] : el("span", { class: "sub" }, trace.status || "–")),
       cell("agents", trace.agents.length ? trace.agents.map((agent) => chip("agent", agent)) : el("span", { class: "sub" }, "–")),
       cell("spans", count(trace.spans), trace.errors > 0 && el("span", { class: "sub bad" }, plural(trace.errors, "error"))),

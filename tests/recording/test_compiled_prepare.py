@@ -1,0 +1,81 @@
+"""What is compiled finishes a span exactly as its Python original does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.weaving.support import woven
+from tracing_proxies.compiled import hot
+from tracing_proxies.delivery.prepare import Preparer, ServiceNames, _leave_all
+from tracing_proxies.masking import Masker
+from tracing_proxies.registry.masking import MaskingSettings
+
+pytestmark = pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+
+SERVICE = ServiceNames("shop", "prod", "r1", None)
+texts = st.sampled_from(["", "ok", "ana@example.com", "a" * 90, '{"password": "x"}', "\ud800", "żółw"]) | st.text(
+    max_size=8
+)
+values: Any = st.recursive(
+    texts | st.none() | st.booleans() | st.integers() | st.floats(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+fields: Any = st.fixed_dictionaries(
+    {},
+    optional={
+        "status_message": texts, "model": texts, "level": st.sampled_from(["ERROR", "WARNING"]),
+        "usage": st.just({"input": 3}), "metadata": st.dictionaries(texts, values, max_size=2), "weight": st.just(4.0),
+        "stop": st.none(), "input": values,
+    },
+)  # fmt: skip
+of_trace: Any = st.fixed_dictionaries(
+    {}, optional={"session": texts, "user": texts, "tags": st.lists(texts, max_size=2).map(tuple)}
+)
+policies: Any = st.sampled_from([{}, {"policy": "strict"}, {"hide": ("left",)}, {"hide": ("a.left",)}])
+
+
+def given_call(left: Any, right: Any = 1, result: Any = None) -> Any:
+    return result
+
+
+@settings(max_examples=150, deadline=None)
+@given(policies, values, values, st.booleans(), values, fields, of_trace)
+def test_a_finished_span_is_the_same(
+    policy: Any, left: Any, right: Any, named: bool, result: Any, on_span: Any, on_trace: Any
+) -> None:
+    with woven(f"{__name__}:given_call") as spans:
+        if named:
+            given_call(left, right=right, result=result)
+        else:
+            given_call(left, right, result=result)
+    (span,) = spans
+    for name, value in on_span.items():
+        if name == "metadata":
+            span.metadata.update(value)
+        else:
+            setattr(span, name, value)
+    for name, value in on_trace.items():
+        setattr(span.trace, name, value)
+    compiled, original = (Preparer(Masker(MaskingSettings(**policy)), SERVICE) for _ in range(2))
+    original._finish = _leave_all
+    expected, more = original(span), []
+    for _ in range(3):  # the first time little is known
+        span.prepared = None
+        more.append(compiled(span))
+    assert more == [expected] * 3
+    assert all(type(one) is type(expected) for one in more)
+
+
+def test_a_plain_span_is_finished_in_the_compiled_part() -> None:
+    with woven(f"{__name__}:given_call") as spans:
+        given_call(1, "a", result=[1, "b"])
+    preparer = Preparer(Masker(), SERVICE)
+    preparer(spans[0])
+    spans[0].prepared = None
+    preparer._prepare = lambda span: pytest.fail("the original was asked")  # type: ignore[assignment,method-assign]
+    assert preparer(spans[0]) is not None

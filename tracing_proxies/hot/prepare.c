@@ -1,0 +1,166 @@
+/* Finishes the spans that most are: with no more than a name, times, arguments and a result, as `Preparer._prepare` of
+   delivery/prepare.py does, which has the rest. */
+#include "parts.h"
+
+static PyObject *
+hex(PyObject *id, int digits)
+{
+    char text[33];
+    unsigned long long low = PyLong_AsUnsignedLongLongMask(id), high = 0;
+    if (digits == 32) {
+        PyObject *shift = PyLong_FromLong(64), *above = shift == NULL ? NULL : PyNumber_Rshift(id, shift);
+        Py_XDECREF(shift);
+        if (above == NULL)
+            return NULL;
+        high = PyLong_AsUnsignedLongLongMask(above);
+        Py_DECREF(above);
+    }
+    if (PyErr_Occurred())
+        return NULL;
+    if (digits == 32)
+        snprintf(text, sizeof text, "%016llx%016llx", high, low);
+    else
+        snprintf(text, sizeof text, "%016llx", low);
+    return PyUnicode_FromStringAndSize(text, digits);
+}
+
+/* The arguments by name, where each is given by position or none was left for the worker to name; NULL without an
+   exception where that is not for here. */
+static PyObject *
+input_of(Span *span)
+{
+    PyObject *names, *named;
+    if (span->arguments == Py_None)
+        return Py_NewRef(span->_input);
+    names = SLOT(span->recipe, Recipe, names);
+    if (span->keywords != Py_None || names == Py_None || !PyTuple_CheckExact(span->arguments) ||
+        PyTuple_GET_SIZE(names) != PyTuple_GET_SIZE(span->arguments) || (named = PyDict_New()) == NULL)
+        return NULL;
+    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(names); at++)
+        if (PyDict_SetItem(named, PyTuple_GET_ITEM(names, at), PyTuple_GET_ITEM(span->arguments, at)) < 0) {
+            Py_DECREF(named);
+            return NULL;
+        }
+    return named;
+}
+
+/* Whether a result may be the pieces of a stream, which are masked together. */
+static int
+may_be_pieces(PyObject *value)
+{
+    if (!PyList_CheckExact(value) || PyList_GET_SIZE(value) < 2)
+        return 0;
+    for (Py_ssize_t at = 0; at < PyList_GET_SIZE(value); at++)
+        if (!PyUnicode_CheckExact(PyList_GET_ITEM(value, at)))
+            return 0;
+    return 1;
+}
+
+/* Mask a value and write it as JSON. */
+static PyObject *
+write_json(PyObject *value, PyObject *known, PyObject *mask)
+{
+    PyObject *masked, *bytes, *text;
+    if (value == Py_None)
+        Py_RETURN_NONE;
+    Py_ssize_t left = known == Py_None ? -1 : hot_look_through(known, value);
+    if (PyErr_Occurred())
+        return NULL;
+    masked = left >= 0 ? Py_NewRef(value) : PyObject_CallOneArg(mask, value);
+    if (masked == NULL)
+        return NULL;
+    bytes = PyObject_CallOneArg(hot.dumps, masked);
+    if (bytes == NULL) { /* what JSON cannot hold */
+        PyErr_Clear();
+        text = PyObject_CallOneArg(hot.to_json, masked);
+    }
+    else {
+        text = PyUnicode_DecodeUTF8(PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes), "strict");
+        Py_DECREF(bytes);
+    }
+    Py_DECREF(masked);
+    return text;
+}
+
+static inline int
+is_empty(PyObject *value)
+{
+    return value == Py_None || (PyDict_CheckExact(value) && PyDict_GET_SIZE(value) == 0) ||
+           (PyTuple_CheckExact(value) && PyTuple_GET_SIZE(value) == 0);
+}
+
+/* Whether a span has no more than is dealt with here. */
+static int
+is_plain(Span *span, Trace *trace, PyObject *names)
+{
+    return is_empty(span->_metadata) && is_empty(span->events) && is_empty(span->usage) && span->model == Py_None &&
+           span->status_message == Py_None && trace->user == Py_None && trace->session == Py_None &&
+           is_empty(trace->tags) && trace->state == Py_None && SLOT(span->recipe, Recipe, masking) == hot.NOTHING &&
+           PySet_Contains(names, span->name) == 1 && PySet_Contains(names, trace->name) == 1 &&
+           !may_be_pieces(span->output);
+}
+
+/* prepare(span, names, known, mask, (environment, release, version, service)): an observation, None where that is not
+   for here. `known` are the labels and texts of what masking leaves alone, None where nothing is known. */
+PyObject *
+hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 5 || !PyAnySet_Check(args[1]) || !PyTuple_Check(args[4]) || PyTuple_GET_SIZE(args[4]) != 4) {
+        PyErr_SetString(PyExc_TypeError, "a span, names, what is known, a mask and the service are needed");
+        return NULL;
+    }
+    Span *span = (Span *)args[0];
+    Trace *trace;
+    if (Py_TYPE(span) != hot.type.Span || (trace = (Trace *)span->trace) == NULL || Py_TYPE(trace) != hot.type.Trace ||
+        span->start == NULL || trace->offset == NULL || Py_TYPE(span->recipe) != hot.type.Recipe ||
+        !is_plain(span, trace, args[1])) {
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    PyObject *given = input_of(span);
+    if (given == NULL) {
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    PyTypeObject *type = (PyTypeObject *)hot.Observation;
+    PyObject *found = type->tp_alloc(type, 26), *service = args[4], *field;
+    int failed = found == NULL;
+#define FIELD(at, value)                                                                                               \
+    if (!failed) {                                                                                                     \
+        field = (value);                                                                                               \
+        if (field == NULL)                                                                                             \
+            failed = 1;                                                                                                \
+        else                                                                                                           \
+            PyTuple_SET_ITEM(found, at, field);                                                                        \
+    }
+    FIELD(0, hex(trace->trace_id, 32))
+    FIELD(1, hex(span->span_id, 16))
+    FIELD(2, span->parent_id == Py_None ? Py_NewRef(Py_None) : hex(span->parent_id, 16))
+    FIELD(3, Py_NewRef(span->name))
+    FIELD(4, Py_NewRef(span->type))
+    FIELD(5, PyNumber_Add(span->start, trace->offset))
+    FIELD(6, PyNumber_Add(span->stop == Py_None ? span->start : span->stop, trace->offset))
+    FIELD(7, Py_NewRef(span->level))
+    FIELD(8, Py_NewRef(Py_None))
+    FIELD(9, write_json(given, args[2], args[3]))
+    FIELD(10, write_json(span->output, args[2], args[3]))
+    FIELD(11, PyDict_New())
+    FIELD(12, Py_NewRef(Py_None))
+    FIELD(13, PyDict_New())
+    FIELD(14, Py_NewRef(Py_None))
+    FIELD(15, Py_NewRef(Py_None))
+    FIELD(16, Py_NewRef(hot.nothing))
+    FIELD(17, Py_NewRef(trace->name))
+    FIELD(18, Py_NewRef(PyTuple_GET_ITEM(service, 0)))
+    FIELD(19, Py_NewRef(PyTuple_GET_ITEM(service, 1)))
+    FIELD(20, Py_NewRef(PyTuple_GET_ITEM(service, 2)))
+    FIELD(21, Py_NewRef(span->weight))
+    FIELD(22, Py_NewRef(span->app_root))
+    FIELD(23, Py_NewRef(PyTuple_GET_ITEM(service, 3)))
+    FIELD(24, Py_NewRef(Py_None))
+    FIELD(25, Py_NewRef(Py_None))
+    Py_DECREF(given);
+    if (failed)
+        Py_CLEAR(found);
+    return found;
+}
