@@ -1,4 +1,4 @@
-"""A validation runs its stages, reads its figures from what they have written, and reports each promise of the README."""
+"""A validation runs its stages, reads its figures from what they wrote, and reports each promise of the README."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from perf.validation import report
-from perf.validation.outputs import Outputs, Ended
+from perf.validation.outputs import Ended, Outputs
 from perf.validation.promises import PROMISES
 from perf.validation.running import Place, Ran, clone, last_line, run_all
 from perf.validation.stages import NAMES, STAGES, Stage
