@@ -228,7 +228,7 @@ class Soak:
         while (now := time.monotonic() - begun) < self.seconds:
             while events and events[0][0] <= now:
                 events.pop(0)[1]()
-            sample = {program.kind: program.sample() for program in programs}
+            sample = {program.kind: {**program.sample(), "blocks": program.told.get("blocks")} for program in programs}
             told = {"phase": around.phase, "spool_bytes": _size(self.folder / "spool")}
             yield {"seconds": round(now, 1), **told, **sample, "queue": programs[0].told.get("queue", 0)}
             time.sleep(max(0.05, self.every - (time.monotonic() - begun - now)))
