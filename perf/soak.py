@@ -228,7 +228,7 @@ class Soak:
         while (now := time.monotonic() - begun) < self.seconds:
             while events and events[0][0] <= now:
                 events.pop(0)[1]()
-            sample = {program.kind: {**program.sample(), "blocks": program.told.get("blocks")} for program in programs}
+            sample = {program.kind: program.sample() for program in programs}
             told = {"phase": around.phase, "spool_bytes": _size(self.folder / "spool")}
             yield {"seconds": round(now, 1), **told, **sample, "queue": programs[0].told.get("queue", 0)}
             time.sleep(max(0.05, self.every - (time.monotonic() - begun - now)))
@@ -238,7 +238,7 @@ class Soak:
 @click.option("--minutes", default=60.0, show_default=True, help="How long it runs.")
 @click.option("--cycle", default=120.0, show_default=True, help="Seconds in which everything happens once.")
 @click.option("--every", default=5.0, show_default=True, help="Seconds between two samples.")
-@click.option("--warm-up", default=0.2, show_default=True, help="The share of the time that does not count.")
+@click.option("--warm-up", default=0.4, show_default=True, help="The share of the time that does not count.")
 @click.option("--into", type=click.Path(path_type=Path), default=HERE, show_default=True, help="The reports' folder.")
 def main(minutes: float, cycle: float, every: float, warm_up: float, into: Path) -> None:
     """Run the soak, judge it, and write soak.md, soak.json and soak.svg; exit with 1 if anything grows."""

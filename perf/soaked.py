@@ -10,7 +10,6 @@ object; SIGTERM asks for the last.
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import multiprocessing
 import signal
@@ -30,9 +29,7 @@ _KILLED_AFTER = 1.0
 
 def describe(runs: int, forks: int) -> dict[str, Any]:
     """Say how it does at this moment; without the whole status, which looks through all loaded modules."""
-    gc.collect()  # what waits in cycles for the collector is not held
     told: dict[str, Any] = {"runs": runs, "forks": forks, "failures": failures.counts()}
-    told["blocks"] = sys.getallocatedblocks()
     active = runtime._runtime
     if active is None:
         return told
