@@ -79,9 +79,11 @@ def test_a_stage_that_fails_is_told_and_the_next_runs_all_the_same(tmp_path: Pat
     place = Place(tmp_path, Path(sys.executable), tmp_path / "out")
     failing = Stage("load", "fails", "echo first; echo why >&2; exit 3", None, kept=("old.json",))
     passing = Stage("demo", "passes", "{python} -c 'print(\"demo: triggers=2 leaks=1 store=x\")'", None)
-    ran = run_all([failing, passing], place, False, Console(file=io.StringIO()))
+    shown = io.StringIO()
+    ran = run_all([failing, passing], place, False, Console(file=shown))
     assert [(each.state, each.status) for each in ran] == [("failed", 3), ("passed", 0)]
     assert last_line(place.log_of("load")) == "why"
+    assert re.findall(r"^(\w+: \w+) after \d+ s$", shown.getvalue(), re.M) == ["load: failed", "demo: passed"]
     assert not (place.out / "old.json").exists()
     run = report.Run("c0ffee", True, ran)
     measured = report.measure(Outputs(place.out), run)

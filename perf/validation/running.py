@@ -88,6 +88,8 @@ def run_all(stages: Sequence[Stage], place: Place, quick: bool, console: Console
     with Live(draw(ran, place), console=console, refresh_per_second=4, transient=False) as live:
         for stage, each in zip(stages, ran, strict=True):
             run(stage, each, place, quick, lambda: live.update(draw(ran, place)))
+            if not console.is_terminal:  # where nothing can be drawn over, what has ended is told at once
+                console.print(f"{each.name}: {each.state} after {each.seconds:.0f} s")
             if stage.name == "install" and each.status:
                 break
     return ran
