@@ -98,7 +98,7 @@ def run_all(stages: Sequence[Stage], place: Place, quick: bool, console: Console
 def run(stage: Stage, ran: Ran, place: Place, quick: bool, show: Callable[[], None]) -> None:
     """Run one stage to its end, and keep its log and its outputs."""
     command = place.fill((stage.quick or stage.command) if quick else stage.command)
-    environ = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "160"}
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
     ran.state, begun, since = "running", time.monotonic(), time.time()
     with open(place.log_of(stage.name), "w") as log:
         log.write(f"$ {command}\n")
