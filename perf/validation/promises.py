@@ -110,7 +110,7 @@ def _small_spool(outputs: Outputs) -> Figure:
     rows = [row for row in outputs.outages(LONG) if row["case"]["limit"] <= 2**25]
     dropped = sum(row["dropped"] for row in rows)
     uncounted = sum(row["made"] - row["received"] - row["dropped"] for row in rows)
-    return Figure(f"{dropped:,} dropped, {uncounted} of them uncounted", uncounted == 0)
+    return Figure(f"{dropped:,} dropped, {uncounted} of them uncounted", uncounted == 0 < dropped)
 
 
 def _declared(outputs: Outputs) -> Figure:

@@ -97,7 +97,7 @@ STAGES: Final = (
         "outage-long",
         "a server that is away for ten minutes",
         "{python} -m perf.outage --minutes 10",
-        "{python} -m perf.outage --minutes 0.3",
+        "{python} -m perf.outage --minutes 1.5",
         kept=("perf/outage.json", "perf/outage.md"),
     ),
     Stage(
