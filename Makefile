@@ -10,7 +10,7 @@ LANGFUSE_VENVS := .venv-langfuse-3.15 .venv-langfuse-4 .venv-langfuse-5
 LANGFUSE_TESTS := tests/langfuse/test_adoption.py tests/langfuse/test_diagnosis.py tests/context/test_langfuse_observe.py \
 	tests/langfuse/test_variables.py::test_every_variable_of_the_installed_sdk_is_known
 
-.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking bench-page outage outage-long load kills properties throughput sampling-sim downstream downstream-part docs site licences lint mutants test-install clean
+.PHONY: test-langfuse demo test browser prometheus screenshots test-weaving bench bench-peers bench-masking bench-page outage outage-long load soak validate kills properties throughput sampling-sim downstream downstream-part docs site licences lint mutants test-install clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: setup.cfg setup.py pyproject.toml examples/pyproject.toml $(wildcard tracing_proxies/hot/*)
@@ -95,6 +95,12 @@ outage: $(VENV)/.ready  ## measure what outages of a server cost, beside Langfus
 
 load: $(VENV)/.ready  ## hold the retail application to a budget under stress, live, and write perf/load.md
 	$(BIN)/python -m perf.budget
+
+soak: $(VENV)/.ready  ## trace the retail application for an hour while everything around it changes, and write perf/soak.md
+	$(BIN)/python -m perf.soak $(if $(MINUTES),--minutes $(MINUTES))
+
+validate: $(VENV)/.ready  ## do all of it in a fresh clone, and write build/validation/validation.md: make validate ARGS="--quick --skip outage-long"
+	$(BIN)/python -m perf.validation $(ARGS)
 
 outage-long: $(VENV)/.ready  ## have a server away for ten minutes, with a large spool and with a small one
 	$(BIN)/python -m perf.outage --minutes 10

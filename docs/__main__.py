@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from docs import commands, metrics
-from docs.performance import Page
+from docs.performance import ARCHITECTURE, Page
 from tracing_proxies.registry.codes import CODES
 from tracing_proxies.registry.forms import FORMS
 from tracing_proxies.registry.keys import LATER, Key, sections
@@ -40,6 +40,7 @@ def generate() -> dict[Path, str]:
     return {
         ROOT / "README.md": page.readme((ROOT / "README.md").read_text("utf-8")),
         ROOT / "docs" / "performance.md": page.text(),
+        ROOT / "docs" / "architecture.md": page.text(ARCHITECTURE),
         ROOT / "docs" / "commands.md": commands.page(),
         ROOT / "docs" / "metrics.md": metrics.page(),
         ROOT / "docs" / "registry.md": _NOTE + Reference(TEMPLATE.read_text("utf-8")).text(),

@@ -1,4 +1,4 @@
-"""Fills the page on performance, and the table of costs in the README, with the figures that `perf/` has measured."""
+"""Fills the pages that tell durations, and the README's table of costs, with the figures that `perf/` has measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tracing_proxies.registry.keys import sections
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = Path(__file__).parent / "performance.template.md"
-_NOTE = "<!-- Made by `make docs` from docs/performance.template.md and what other targets have written to perf/. -->\n"
+ARCHITECTURE = Path(__file__).parent / "architecture.template.md"
+_NOTE = "<!-- Made by `make docs` from docs/{} and what other targets have written to perf/. -->\n"
 _BELOW = """
 Measured by `make bench` on {{cores}} cores with Python {{python}}; trust the ratios. The span's masking, encoding and
 sending are a worker thread's and not in these figures; with them a span takes {{span langfuse 100}} us of CPU until a
@@ -39,7 +40,7 @@ _MIB = 2**20
 
 
 class Page:
-    """The page on performance: a template's prose, with tables and figures in the place of its marks.
+    """A page with durations: a template's prose, with tables and figures in the place of its marks.
 
     A table's mark is a comment such as ``<!-- levels -->``, a figure's ``{{us woven_captured}}``.
 
@@ -83,14 +84,14 @@ class Page:
             "peers": self._peer_table,
         }
 
-    def text(self) -> str:
-        """Return the whole page.
+    def text(self, template: Path = TEMPLATE) -> str:
+        """Return the whole page, the one on performance or that of another template.
 
         Raises:
             ValueError: what the page recommends does not help, by these figures.
         """
-        page = _TABLE.sub(lambda found: "\n".join(self._tables[found[1]]()), TEMPLATE.read_text("utf-8"))
-        return _NOTE + self._fill(page)
+        page = _TABLE.sub(lambda found: "\n".join(self._tables[found[1]]()), template.read_text("utf-8"))
+        return _NOTE.format(template.name) + self._fill(page)
 
     def readme(self, text: str) -> str:
         """Return the README with its table of costs filled."""

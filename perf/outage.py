@@ -179,6 +179,13 @@ def write(heading: str, text: str) -> None:
     file.write_text("\n".join(["# Outages\n", *parts]))
 
 
+def record(heading: str, figures: list[dict[str, Any]], seconds: float) -> None:
+    """Put figures below their heading in perf/outage.json, and leave those of the other heading as they are."""
+    file = HERE / "outage.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps({**known, heading: {"seconds": seconds, "outages": figures}}, indent=2) + "\n")
+
+
 def meet_all(modes: tuple[str, ...], seconds: float, console: Console) -> bool:
     """Run short outages; returns whether this project has lost nothing."""
     chosen = modes or tuple(MODES)
@@ -193,6 +200,7 @@ def meet_all(modes: tuple[str, ...], seconds: float, console: Console) -> bool:
     for row in rows:
         table.add_row(*(str(value) for value in attrs.astuple(row)))
     console.print(table)
+    record(SHORT, [attrs.asdict(row) for row in rows], seconds)
     if not modes:
         write(SHORT, tabulate(rows, seconds))
     return not any(row.lost for row in rows if row.tracer == "ours")
@@ -204,6 +212,7 @@ def endure_all(seconds: float, console: Console) -> bool:
     text = long_outage.tabulate(rows, seconds)
     console.print(text, markup=False)
     write(LONG, text)
+    record(LONG, [attrs.asdict(row) for row in rows], seconds)
     for row in rows:
         for fault in row.faults():
             console.print(f"{row.case.name}: {fault}", style="red")
@@ -215,7 +224,7 @@ def endure_all(seconds: float, console: Console) -> bool:
 @click.option("--mode", "modes", multiple=True, type=click.Choice(list(MODES)), help="Which ones; else all.")
 @click.option("--minutes", type=float, help="One long outage instead, with a large spool and with a small one.")
 def main(seconds: float, modes: tuple[str, ...], minutes: float | None) -> None:
-    """Run the outages, print the table and write it to perf/outage.md; exit with 1 if it is not as it must be."""
+    """Run the outages, print the table and write perf/outage.md and .json; exit with 1 if it is not as it must be."""
     console = Console()
     is_well = meet_all(modes, seconds, console) if minutes is None else endure_all(minutes * 60, console)
     if not is_well:

@@ -88,7 +88,7 @@ def tabulate(costs: list[Cost]) -> str:
 @click.option("--tracer", "tracers", multiple=True, type=click.Choice(TRACERS), help="Which ones; else all.")
 @click.option("--size", "sizes", multiple=True, type=int, help="Which sizes in bytes; else 100, 1,000 and 10,000.")
 def main(spans: int, tracers: tuple[str, ...], sizes: tuple[int, ...]) -> None:
-    """Measure, print the table and write perf/throughput.md."""
+    """Measure, print the table and write perf/throughput.json; of all tracers and sizes also perf/throughput.md."""
     costs: list[Cost] = []
     server = start_server()
     console = Console()
@@ -108,6 +108,7 @@ def main(spans: int, tracers: tuple[str, ...], sizes: tuple[int, ...]) -> None:
     for cost in costs:
         table.add_row(cost.tracer, f"{cost.size:,}", str(cost.cpu_us), f"{cost.per_second:,}", f"{cost.lost:,}")
     console.print(table)
+    (HERE / "throughput.json").write_text(json.dumps([attrs.asdict(cost) for cost in costs], indent=2) + "\n")
     if not tracers and not sizes:
         (HERE / "throughput.md").write_text(tabulate(costs))
 

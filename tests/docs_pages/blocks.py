@@ -7,7 +7,8 @@ A fence says by its first line what becomes of the block:
 | `python NAME`, `yaml NAME` | written to the file, in a folder that starts empty |
 | `sh` | run, line by line; each line must succeed |
 | `sh exits N` | run; its last line must end with this status |
-| `sh checked by FILE` | not run, since it needs a server or a browser: a test of this file runs it |
+| `sh checked by FILE` | not run, since it needs a server or a browser: a test of this file, or of these, runs it |
+| `python checked by FILE`, `text checked by FILE` | in the same way |
 | `text` | what the command before has printed, with other decimal fractions and, for `…`, anything |
 | `text drawing` | no output of anything |
 | `yaml`, `yaml wrong CODE` | read as a registry by `tests/test_docs.py` |
@@ -15,6 +16,7 @@ A fence says by its first line what becomes of the block:
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -31,7 +33,9 @@ CHECKOUT = "/path/to/this/checkout"
 _FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"(?:python|yaml) ([\w/-]+\.\w+)")
 _STATUS = re.compile(r"sh exits (\d+)")
-_ELSEWHERE = re.compile(r"sh checked by (tests/[\w/]+\.py)")
+_TEST = r"(?:examples/)?tests/[\w/]+\.py"
+_ELSEWHERE = re.compile(rf"(sh|python|text|toml) checked by ({_TEST}(?: {_TEST})*)")
+_NO_COMMANDS = frozenset({"tracing-proxies", "run", "--", "python", "python3", "-m", "export", "cp", "pip", "install"})
 
 
 @attrs.frozen
@@ -73,7 +77,7 @@ class Walk:
         elif block.mark == "sh" or _STATUS.fullmatch(block.mark):
             self._run(block, where)
         elif found := _ELSEWHERE.fullmatch(block.mark):
-            self._look_up(block, ROOT / found[1], where)
+            look_up(block, found[1], [ROOT / name for name in found[2].split()], where)
         elif block.mark == "text":
             assert re.search(pattern_of(block.text), self.printed, re.MULTILINE), f"{where}: {self.printed}"
         else:
@@ -93,18 +97,50 @@ class Walk:
             self.printed = done.stdout + done.stderr
             assert done.returncode == expected, f"{where}: {line}: {done.returncode}\n{self.printed}"
 
-    def _look_up(self, block: Block, test: Path, where: str) -> None:
-        source = test.read_text("utf-8")
-        for command in map(commands_of, block.text.splitlines()):
-            if command:
-                words = command.removeprefix("tracing-proxies run -- ").removeprefix("tracing-proxies ").split()
-                word = words[0].partition("=")[0] if words[0] != "export" else words[1].partition("=")[0]
-                assert re.search(rf"\b{re.escape(word)}\b", source), f"{where}: {test.name} knows nothing of {word}"
-
     def environment(self) -> dict[str, str]:
         """Return the environment of the commands: this interpreter's, and without keys of a server."""
         environ = inherited("PYTHONPATH")
         return {**environ, "PATH": f"{BIN}{os.pathsep}{environ['PATH']}", "XDG_STATE_HOME": str(self.folder / ".state")}
+
+
+def look_up(block: Block, language: str, tests: list[Path], where: str) -> None:
+    """See that each thing that a block uses is known to one of the tests that are said to check it.
+
+    Raises:
+        AssertionError: a test is not there, or none of them knows it.
+    """
+    sources = "".join(test.read_text("utf-8") for test in tests)
+    names = {"sh": words_of, "python": imports_of}.get(language, any_word_of)(block.text)
+    assert names, f"{where}: nothing to look for"
+    known = [name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sources)]
+    missing = set(names) - set(known) if language in ("sh", "python") else set() if known else set(names)
+    assert not missing, (
+        f"{where}: {', '.join(test.name for test in tests)} knows nothing of {', '.join(sorted(missing))}"
+    )
+
+
+def words_of(text: str) -> list[str]:
+    """Return what each line of shell is about: our command, a program, a variable that it sets, a path of a server."""
+    found = []
+    for line in filter(None, map(commands_of, text.replace("\\\n", " ").splitlines())):
+        asked = re.search(r"/api/[\w/]+", line)
+        words = [word for word in line.split() if word not in _NO_COMMANDS]
+        if words[0] == "cd":
+            continue
+        found.append(asked[0] if asked else Path(words[0].partition("=")[0].strip("'")).stem)
+    return found
+
+
+def imports_of(text: str) -> list[str]:
+    """Return what a block of Python takes from this package."""
+    modules = ast.parse(text).body
+    imported = [name.name for node in modules if isinstance(node, ast.ImportFrom) for name in node.names]
+    return imported + re.findall(r"tracing_proxies\.(\w+)\(", text)
+
+
+def any_word_of(text: str) -> list[str]:
+    """Return the words of a block that are long enough to be looked for."""
+    return re.findall(r"[a-z_]{6,}", text)
 
 
 def commands_of(line: str) -> str:

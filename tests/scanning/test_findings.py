@@ -160,6 +160,25 @@ def test_an_agent_of_an_installed_package_is_pointed_at(tmp_path: Path) -> None:
     assert "pluggy.HookAgent" in write_registry(found)
 
 
+@pytest.mark.parametrize("made", ["HookAgent[int, str]()", "HookAgent[dict[str, int]](config(1))"])
+def test_an_agent_that_is_made_of_a_generic_class_is_one_all_the_same(tmp_path: Path, made: str) -> None:
+    found = scan(tmp_path, f"from pluggy import HookAgent\n\nagent = {made}\n")
+    assert [(other.package, other.line) for other in found.elsewhere] == [("pluggy", 3)]
+
+
+def test_an_item_of_a_table_that_is_called_is_no_class(tmp_path: Path) -> None:
+    found = scan(tmp_path, "from pluggy import AGENTS, agents\n\nAGENTS['a']()\nagents['b']()\n")
+    assert found.elsewhere == ()
+
+
+def test_a_tool_is_told_by_its_class_where_its_method_says_nothing(tmp_path: Path) -> None:
+    by_class = scan(tmp_path / "a", "class SearchTool:\n    def execute(self, question):\n        return question\n")
+    assert by_class.proposal.roles["tool"] == ("observation: tool",)
+    source = "def search(question):\n    found = question\n    return found\n\n\ntools = [search]\n"
+    by_name = scan(tmp_path / "b", source)
+    assert by_name.proposal.roles["tool"] == ("observation: tool", 'name: "{function}"')
+
+
 def test_agents_and_their_bases_are_followed_through_re_exports(tmp_path: Path) -> None:
     found = scan(
         tmp_path,

@@ -7,7 +7,17 @@ from collections import defaultdict
 from typing import Any, Final
 
 from tracing_proxies.scanning.facts import CallFacts, FunctionFacts
-from tracing_proxies.scanning.syntax import SCOPES, Function, called, docless, dotted, is_endless, names_within, walk
+from tracing_proxies.scanning.syntax import (
+    SCOPES,
+    Function,
+    called,
+    callee,
+    docless,
+    dotted,
+    is_endless,
+    names_within,
+    walk,
+)
 
 _FRAMES: Final = frozenset(
     "sys._getframe inspect.stack inspect.currentframe sys._current_frames _getframe currentframe".split()
@@ -34,7 +44,7 @@ def read_function(node: Function, cls: str | None) -> FunctionFacts:
     statements, generates = 0, False
     for inner, loops in walk(node.body):
         statements += isinstance(inner, ast.stmt)
-        if isinstance(inner, ast.Call) and len(calls) < _MOST_CALLS and (name := dotted(inner.func)):
+        if isinstance(inner, ast.Call) and len(calls) < _MOST_CALLS and (name := callee(inner)):
             calls.append(CallFacts(name, inner.lineno, loops))
         elif isinstance(inner, Function):
             nested.add(inner.name)

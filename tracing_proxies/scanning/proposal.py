@@ -11,7 +11,7 @@ import attrs
 from tracing_proxies.scanning.application import Application
 from tracing_proxies.scanning.candidates import AGENT, CHAIN, ENTRY, KINDS, MODEL, STEP, TOOL, Candidate
 from tracing_proxies.scanning.hot import Hot
-from tracing_proxies.scanning.idioms import SELF_NAMES, SESSION, USER
+from tracing_proxies.scanning.idioms import SELF_NAMES, SESSION, TOOL_METHOD, USER
 from tracing_proxies.scanning.installed import find_installed, find_package
 from tracing_proxies.scanning.outcomes import outcome_lines, parameter_lines
 from tracing_proxies.scanning.patterns import Patterns
@@ -31,7 +31,7 @@ _ROLES: Final = {
     CHAIN: ("observation: chain",),
     AGENT: ("observation: agent",),
     STEP: ("observation: chain",),
-    TOOL: ("observation: tool", 'name: "{function}"'),
+    TOOL: ("observation: tool",),
     MODEL: ("observation: generation",),
 }
 _NAMES: Final = {ENTRY: "entry", CHAIN: "chain", AGENT: "agent", STEP: "step", TOOL: "tool", MODEL: "model"}
@@ -112,16 +112,22 @@ def propose(
     for kind in KINDS:
         of_kind = [candidate for candidate in loud if candidate.kind == kind]
         if of_kind:
-            roles[_NAMES[kind]] = _ROLES[kind] + _common_settings(application, kind, of_kind)
+            roles[_NAMES[kind]] = _role(kind, of_kind) + _common_settings(application, kind, of_kind)
             rules += _kind_rules(application, patterns, kind, of_kind)
     for candidate in sorted(quiet, key=lambda candidate: candidate.function.target):
-        roles.setdefault(_NAMES[candidate.kind], _ROLES[candidate.kind])
+        roles.setdefault(_NAMES[candidate.kind], _role(candidate.kind, [candidate]))
         rules.append(_quiet_rule(application, candidate, often[candidate.function.key]))
     uses = [
         (used.preset, f"imported in {application.file_of(used.evidence)}") for used in usage.frameworks if used.preset
     ]
     uses += [(name, f"for what {application.file_of(owner)} does") for name, owner in usage.presets]
     return Proposal(tuple(uses), {name: roles[name] for name in _NAMES.values() if name in roles}, tuple(rules))
+
+
+def _role(kind: str, candidates: Iterable[Candidate]) -> tuple[str, ...]:
+    """Return what a role says: tools go by their function's name, unless that says nothing without the class."""
+    speaks = not any(found.function.cls and TOOL_METHOD.fullmatch(found.function.name) for found in candidates)
+    return (*_ROLES[kind], 'name: "{function}"') if kind == TOOL and speaks else _ROLES[kind]
 
 
 def _kind_rules(application: Application, patterns: Patterns, kind: str, candidates: list[Candidate]) -> list[Rule]:

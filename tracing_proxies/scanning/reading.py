@@ -9,7 +9,7 @@ import attrs
 
 from tracing_proxies.scanning.facts import CallFacts, ClassFacts, FunctionFacts, ModuleFacts
 from tracing_proxies.scanning.functions import read_attributes, read_function
-from tracing_proxies.scanning.syntax import SCOPES, Function, called, dotted, names_within, walk
+from tracing_proxies.scanning.syntax import SCOPES, Function, called, callee, dotted, names_within, walk
 
 _PROPERTIES: Final = frozenset(("property", "cached_property", "functools.cached_property", "overload"))
 _MOST_CALLS: Final = 2_000
@@ -101,7 +101,7 @@ class _Reader:
                 self._read_class(node, node.name, 0)
             elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
                 self._read_made(node)
-            elif isinstance(node, ast.Call) and (name := dotted(node.func)) and len(self.calls) < _MOST_CALLS:
+            elif isinstance(node, ast.Call) and (name := callee(node)) and len(self.calls) < _MOST_CALLS:
                 self.calls.append(CallFacts(name, node.lineno, loops))
         for statement in body:
             if _is_guard(statement):

@@ -25,6 +25,18 @@ def dotted(node: ast.AST | None) -> str | None:
     return ".".join([node.id, *reversed(parts)])
 
 
+def callee(call: ast.Call) -> str | None:
+    """Write what a call calls; of a class without its subscript: ``Agent`` of ``Agent[Question, Answer](…)``.
+
+    An item of a table, as in ``TOOLS[name](…)``, has no name.
+    """
+    if not isinstance(call.func, ast.Subscript):
+        return dotted(call.func)
+    name = dotted(call.func.value)
+    last = "" if name is None else name.rpartition(".")[2]
+    return name if last[:1].isupper() and not last.isupper() else None
+
+
 def called(node: ast.AST | None) -> str | None:
     """Write what a decorator or a base names, without its arguments or subscript."""
     while isinstance(node, ast.Call | ast.Subscript):
