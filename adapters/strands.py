@@ -45,7 +45,7 @@ class _ToolFunction:
             raise AttributeError("_tool_func") from None
         if type(raw) is MethodType:
             known = _woven.get(id(raw.__func__))
-            return raw if known is None else known[1].__get__(raw.__self__, type(raw.__self__))
+            return raw if known is None else MethodType(known[1], raw.__self__)
         known = _woven.get(id(raw))
         return raw if known is None else known[1]
 

@@ -359,9 +359,16 @@ end:
     return result;
 }
 
+static PyObject *
+advised_get(PyObject *self, PyObject *instance, PyObject *owner)
+{
+    return instance == NULL || instance == Py_None ? Py_NewRef(self) : PyMethod_New(self, instance);
+}
+
 PyTypeObject Advised = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.Advised",
     .tp_basicsize = sizeof(PyObject),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_call = advised_call,
+    .tp_descr_get = advised_get,
 };

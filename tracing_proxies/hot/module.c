@@ -78,6 +78,7 @@ bind_steps(PyObject *module, PyObject *parts)
     }
     TAKE_CLASS(Steps)
     TAKE_CLASS(Stream)
+    TAKE_CLASS(StandIn)
     LENT_TO_STEPS(TAKE)
     SLOTS_OF_STEPS(LOCATE)
     Py_RETURN_NONE;
@@ -189,7 +190,7 @@ name_texts(void)
         {&hot.add, "add"}, {&hot.append, "append"}, {&hot.leave_out, "leave_out"}, {&hot.impatient, "impatient"},
         {&hot.value, "_value_"}, {&hot.close, "_close"}, {&hot.context, "context"},
         {&hot.start, "start"}, {&hot.move, "move"}, {&hot.throw, "throw"}, {&hot.abandon, "abandon"},
-        {&hot.ag_frame, "ag_frame"}, {&hot.close_body, "close"},
+        {&hot.ag_frame, "ag_frame"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
     };
     for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
         if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)
@@ -209,7 +210,8 @@ PyInit__hot(void)
         return NULL;
     if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
         PyModule_AddObjectRef(module, "TraceFields", (PyObject *)&TraceFields) < 0 ||
-        PyModule_AddObjectRef(module, "Advised", (PyObject *)&Advised) < 0) {
+        PyModule_AddObjectRef(module, "Advised", (PyObject *)&Advised) < 0 ||
+        PyModule_AddObject(module, "next_step", hot_next_step()) < 0) {
         Py_DECREF(module);
         return NULL;
     }

@@ -48,7 +48,8 @@ typedef struct {
     S(Held, spans) S(Held, verdict) S(Held, root_id)
 
 #define SLOTS_OF_STEPS(S)                                                                                              \
-    S(Steps, inner) S(Steps, outer) S(Stream, started) S(Stream, steps) S(Stream, left) S(Stream, fold)
+    S(Steps, inner) S(Steps, outer) S(Stream, started) S(Stream, steps) S(Stream, left) S(Stream, fold)      \
+    S(StandIn, _tp_wrapped) S(StandIn, _tp_state)
 
 #define SLOTS_OF_LIMITS(S) S(Limits, max_bytes) S(Limits, max_items) S(Limits, max_depth)
 
@@ -72,9 +73,9 @@ typedef struct {
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
-    PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body;
+    PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext;
     struct { SLOTS(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET) } at;
-    struct { CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(Limits) } type;
+    struct { CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(Limits) } type;
     LENT(AS_LENT)
     LENT_TO_STEPS(AS_LENT)
     LENT_TO_CAPTURE(AS_LENT)
@@ -142,6 +143,8 @@ int hot_count(PyObject *tally, long long taken, int failed);
 /* steps.c */
 PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+PyObject *hot_next_step(void);
 
 /* known.c */
 PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

@@ -390,3 +390,33 @@ hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     }
     return make(args[0], NULL, args[1], args[2], args[3] == Py_True);
 }
+
+/* What stands for `__anext__` of a traced async generator. */
+static PyObject *
+next_step(PyObject *module, PyObject *self)
+{
+    if (hot.type.StandIn == NULL || !PyObject_TypeCheck(self, hot.type.StandIn)) {
+        PyErr_SetString(PyExc_TypeError, "a traced async generator is needed");
+        return NULL;
+    }
+    PyObject *generator = SLOT(self, StandIn, _tp_wrapped), *awaitable, *made;
+    awaitable = PyAsyncGen_CheckExact(generator) ? Py_TYPE(generator)->tp_as_async->am_anext(generator)
+                                                 : PyObject_CallMethodNoArgs(generator, hot.anext);
+    if (awaitable == NULL)
+        return NULL;
+    made = make(awaitable, NULL, SLOT(self, StandIn, _tp_state), generator, 0);
+    Py_DECREF(awaitable);
+    return made;
+}
+
+static PyMethodDef next_step_method = {"__anext__", next_step, METH_O, NULL};
+
+/* Returns it as what binds to an instance. */
+PyObject *
+hot_next_step(void)
+{
+    PyObject *function = PyCFunction_New(&next_step_method, NULL), *method;
+    method = function == NULL ? NULL : PyInstanceMethod_New(function);
+    Py_XDECREF(function);
+    return method;
+}

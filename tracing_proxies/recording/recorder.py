@@ -7,7 +7,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry.context import Context
 
@@ -26,6 +26,7 @@ from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.tail import Tail, read_count
 from tracing_proxies.recording.tally import Tally
 from tracing_proxies.recording.trace import Trace
+from tracing_proxies.recording.unrecorded import Unrecorded, make_unrecorded
 
 _clock = time.perf_counter_ns
 _wall_clock = time.time_ns
@@ -120,6 +121,10 @@ class Recorder(Endings):
             What the call's end is to be told; None if the call is to pass through untraced.
         """
         try:
+            if type(parent) is Unrecorded and recipe.counts_alone:
+                if recipe.nested != "child" and joins(cast(Any, parent), recipe, function, instance):
+                    return None
+                return make_unrecorded(recipe, context, parent, function, instance, args, kwargs)
             if not recipe.is_plain or (
                 parent is not None and (type(parent) is not Span or parent.waiting_for is not None)
             ):

@@ -11,7 +11,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, TraceFlags, TraceState
 
 from tracing_proxies.failures import contain
-from tracing_proxies.recording.context import SPAN_KEY, with_span
+from tracing_proxies.recording.context import SPAN_KEY
 from tracing_proxies.recording.failure import is_failure
 from tracing_proxies.recording.scope import CallScope
 from tracing_proxies.recording.stubs import end_unrecorded
@@ -166,10 +166,12 @@ def make_unrecorded(
     if parent is None:
         made.root = made
     else:
-        made.root, made.parent = root_of(parent, context), parent
+        made.root, made.parent = root_of(parent, context) if parent.shared else parent.root, parent
     if recipe.needs_scope:
         made.instance, made.args, made.kwargs = instance, args, kwargs
-    made.context = with_span(context, made)
+    copied = context.copy()  # as `with_span` does, without the call
+    copied[SPAN_KEY] = made
+    made.context = Context(copied)
     made.start = _clock()
     return made
 

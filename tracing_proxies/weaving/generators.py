@@ -170,4 +170,7 @@ def _make_step(awaitable: Any, stream: Any, generator: Any, last: bool) -> Any:
     return _Step(awaitable, (stream, generator, last))
 
 
-_step: Any = _make_step if hot is None or variable is None else hot.generator_step
+_step: Any = _make_step
+if hot is not None and variable is not None:
+    _step = hot.generator_step
+    TracedAsyncGenerator.__anext__ = hot.next_step  # type: ignore[method-assign]

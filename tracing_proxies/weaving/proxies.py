@@ -163,12 +163,14 @@ class WovenFunction(_AsRaw, *_advised, wrapt.FunctionWrapper):  # type: ignore[m
         super().__init__(raw, _never_called)
         self._self_tp = point
 
-    @internal
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+
+@internal
+def _bind(self: Any, instance: Any, owner: Any = None) -> Any:
+    return self if instance is None else MethodType(self, instance)
 
 
 if compiled.advised is None:
+    WovenFunction.__get__ = _bind  # type: ignore[method-assign]
     _advise = make_advice(vars(WovenFunction)["_self_tp"].__get__)
     WovenFunction.__call__ = _advise  # type: ignore[method-assign]
 else:

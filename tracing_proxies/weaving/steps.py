@@ -17,6 +17,7 @@ from tracing_proxies.compiled import hot
 from tracing_proxies.recording.context import attach, current, detach, variable, with_own_span, with_span
 from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.unrecorded import Unrecorded
 from tracing_proxies.weaving.internal import internal
 
 
@@ -26,7 +27,10 @@ class Steps:
     __slots__ = ("inner", "outer", "span")
 
     def __init__(self, recording: Recording) -> None:
-        self.span = recording if isinstance(recording, Span) else recording.span
+        kind = type(recording)
+        # By the type first: asking whether it is an instance of an abstract class is a call.
+        own: Any = recording
+        self.span = own if kind is Span or kind is Unrecorded or isinstance(own, Span) else own.span
         self.inner: Context = recording.context
         self.outer: Context = current()
 

@@ -15,6 +15,7 @@ from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.unrecorded import Unrecorded
 from tracing_proxies.weaving.internal import all_internal
+from tracing_proxies.weaving.standin import StandIn
 from tracing_proxies.weaving.steps import Steps
 
 Opener = Callable[[], Recording | None]
@@ -249,4 +250,4 @@ class Stream:
 
 
 if hot is not None and variable is not None:
-    hot.bind_steps({"Steps": Steps, "Stream": Stream, "variable": variable, "contain": contain})
+    hot.bind_steps({"Steps": Steps, "Stream": Stream, "StandIn": StandIn, "variable": variable, "contain": contain})
