@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tracing_proxies.recording.recipe import Recipe
     from tracing_proxies.recording.span import Span
+    from tracing_proxies.recording.unrecorded import Unrecorded
 
 _MOST_ANCESTORS = 256
 
 
-def joins(parent: Span, recipe: Recipe, function: Any, instance: Any) -> bool:
+def joins(parent: Span | Unrecorded, recipe: Recipe, function: Any, instance: Any) -> bool:
     """Tell whether a call joins an open span of the same instance and method instead of making its own."""
     if recipe.nested == "merge":
         return (
@@ -20,7 +21,7 @@ def joins(parent: Span, recipe: Recipe, function: Any, instance: Any) -> bool:
             and parent.instance_id == id(instance)
             and parent.recipe.function == recipe.function
         )
-    above: Span | None = parent
+    above: Span | Unrecorded | None = parent
     for _ in range(_MOST_ANCESTORS):
         if above is None:
             return False

@@ -7,7 +7,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from opentelemetry.context import Context
 
@@ -122,7 +122,7 @@ class Recorder(Endings):
         """
         try:
             if type(parent) is Unrecorded and recipe.counts_alone:
-                if recipe.nested != "child" and joins(cast(Any, parent), recipe, function, instance):
+                if recipe.nested != "child" and joins(parent, recipe, function, instance):
                     return None
                 return make_unrecorded(recipe, context, parent, function, instance, args, kwargs)
             if not recipe.is_plain or (

@@ -11,7 +11,7 @@ from tracing_proxies.registry.fields import MISSING
 from tracing_proxies.registry.path_filters import FILTERS
 from tracing_proxies.registry.path_steps import ROOTS, Evaluate, Field, Index, Star, Step, read_root, walk
 from tracing_proxies.registry.path_tokens import PathError, Token, tokenize
-from tracing_proxies.registry.path_values import DEEPEST, compare, contains, equal, is_exact, truth
+from tracing_proxies.registry.path_values import DEEPEST, EXACT, compare, contains, equal, is_exact, truth
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.registry.units import parse_duration
 
@@ -309,7 +309,7 @@ def _any_of(parts: list[Expression]) -> Expression:
         found: Any = MISSING
         for part in values:
             found = part(scope)
-            if found is not False and truth(found):
+            if found is True or (found is not False and truth(found)):
                 break
         return found
 
@@ -341,9 +341,9 @@ def _comparing(sign: str, left: Expression, right: Expression) -> Expression:
 
     def equals(scope: Any) -> bool:
         found = a(scope)
-        if is_exact(found):
-            return bool(found == fixed)
-        return equal(found, fixed) is True
+        if found is MISSING:
+            return False
+        return bool(found == fixed) if type(found) in EXACT else equal(found, fixed) is True
 
     return Expression(equals, left.subject)
 
@@ -355,6 +355,8 @@ def _holding(left: Expression, right: Expression, wanted: bool) -> Expression:
 
     def holds(scope: Any) -> bool:
         found = a(scope)
-        return ((found in fixed) if is_exact(found) else contains(fixed, found)) is wanted
+        if found is MISSING:
+            return False
+        return ((found in fixed) if type(found) in EXACT else contains(fixed, found)) is wanted
 
     return Expression(holds, left.subject)

@@ -14,7 +14,8 @@ from tracing_proxies.registry.fields import MISSING, is_subtype, read_field
 MOST_ITEMS: Final = 1_000
 DEEPEST: Final = 32
 
-_EXACT: Final = frozenset({str, int, float, bool, type(None), bytes, Decimal})
+EXACT: Final = frozenset({str, int, float, bool, type(None), bytes, Decimal})
+"""The scalars that compare and hash without foreign code; no subclass of them does for sure."""
 _ORDERED: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _LENGTHS: Final[dict[type, Callable[[Any], int]]] = {
     str: str.__len__,
@@ -36,13 +37,13 @@ def is_a(value: Any, kind: type) -> bool:
 def plain(value: Any) -> Any:
     """Return a scalar as its exact builtin type, an enum member as its value, anything else as MISSING."""
     kind = type(value)
-    if kind in _EXACT:
+    if kind in EXACT:
         return value
     if value is MISSING or kind is dict or kind is list:
         return MISSING
     if is_a(value, enum.Enum):
         inner = read_field(value, "value")
-        return inner if type(inner) in _EXACT else MISSING
+        return inner if type(inner) in EXACT else MISSING
     if is_a(value, str):
         return str.__str__(value)
     if is_a(value, int):
@@ -132,7 +133,7 @@ def equal(left: Any, right: Any) -> bool | None:
 
 def is_exact(value: Any) -> bool:
     """Tell whether a value is a scalar of a builtin class itself, which compares and hashes without foreign code."""
-    return type(value) in _EXACT
+    return type(value) in EXACT
 
 
 def contains(container: Any, value: Any) -> bool | None:
