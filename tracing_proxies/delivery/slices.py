@@ -57,15 +57,16 @@ class Slices:
             self._until = self._clock() + SLICE
 
     def _stand_back(self) -> None:
-        nap = _PAUSE
+        nap, is_first = _PAUSE, True
         while True:
             start, before = self._clock(), self._others()
             self._sleep(nap)
             slept = self._clock() - start
             if self._others() - before < _BUSY * slept or self._patience <= 0.0 or self._hurried():
                 return
-            if nap > _PAUSE:
+            if not is_first:  # whatever it waited: what is left may be shorter than the shortest wait
                 self._patience -= slept
+            is_first = False
             nap = min(max(_NAP, 2 * nap), _LONGEST_NAP, max(_PAUSE, self._patience))
 
     def _wait_for_nothing(self, seconds: float) -> None:
