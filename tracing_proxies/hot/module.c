@@ -191,6 +191,7 @@ name_texts(void)
         {&hot.value, "_value_"}, {&hot.close, "_close"}, {&hot.context, "context"},
         {&hot.start, "start"}, {&hot.move, "move"}, {&hot.throw, "throw"}, {&hot.abandon, "abandon"},
         {&hot.ag_frame, "ag_frame"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
+        {&hot.end_step, "end_step"},
     };
     for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
         if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)
@@ -211,7 +212,7 @@ PyInit__hot(void)
     if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
         PyModule_AddObjectRef(module, "TraceFields", (PyObject *)&TraceFields) < 0 ||
         PyModule_AddObjectRef(module, "Advised", (PyObject *)&Advised) < 0 ||
-        PyModule_AddObject(module, "next_step", hot_next_step()) < 0) {
+        hot_add_methods(module) < 0) {
         Py_DECREF(module);
         return NULL;
     }

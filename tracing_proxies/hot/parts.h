@@ -73,7 +73,7 @@ typedef struct {
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
-    PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext;
+    PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step;
     struct { SLOTS(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET) } at;
     struct { CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(Limits) } type;
     LENT(AS_LENT)
@@ -144,7 +144,7 @@ int hot_count(PyObject *tally, long long taken, int failed);
 PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
-PyObject *hot_next_step(void);
+int hot_add_methods(PyObject *module);
 
 /* known.c */
 PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

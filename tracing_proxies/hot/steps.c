@@ -391,6 +391,69 @@ hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     return make(args[0], NULL, args[1], args[2], args[3] == Py_True);
 }
 
+/* Take note of a step that ended in an exception, which is nearly always the end of the stream; the exception stays. */
+static void
+end_step(PyObject *stream, PyObject *generator)
+{
+    PyObject *type, *value, *traceback, *told;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(value, traceback);
+    told = PyObject_CallMethodObjArgs(stream, hot.end_step, generator, value, NULL);
+    if (told == NULL && hot_contain("stream") == 0)
+        told = Py_NewRef(Py_None);
+    if (told != NULL) {
+        Py_DECREF(told);
+        PyErr_Restore(type, value, traceback);
+        return;
+    }
+    Py_XDECREF(type); /* in strict mode */
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+/* What stands for `__next__` of a traced generator. */
+static PyObject *
+next_item(PyObject *module, PyObject *self)
+{
+    if (hot.type.StandIn == NULL || !PyObject_TypeCheck(self, hot.type.StandIn)) {
+        PyErr_SetString(PyExc_TypeError, "a traced generator is needed");
+        return NULL;
+    }
+    PyObject *stream = Py_NewRef(SLOT(self, StandIn, _tp_state)), *steps, *token = NULL, *item = NULL, *left;
+    PyObject *generator = Py_NewRef(SLOT(self, StandIn, _tp_wrapped));
+    if (SLOT(stream, Stream, started) != Py_True)
+        tell(stream, hot.start, NULL);
+    steps = Py_NewRef(SLOT(stream, Stream, steps));
+    if (PyErr_Occurred() || (steps != Py_None && (token = enter(steps)) == NULL))
+        goto end;
+    item = Py_TYPE(generator)->tp_iternext(generator);
+    if (item == NULL && !PyErr_Occurred())
+        PyErr_SetNone(PyExc_StopIteration);
+    if (token == NULL)
+        goto end;
+    leave(steps, token);
+    if (item == NULL) {
+        end_step(stream, generator);
+        goto end;
+    }
+    left = PyLong_FromLongLong(hot_now());
+    if (left == NULL)
+        PyErr_Clear();
+    else
+        Py_SETREF(SLOT(stream, Stream, left), left);
+    if (SLOT(stream, Stream, fold) != Py_None)
+        tell(stream, hot.add, item);
+    if (PyErr_Occurred())
+        Py_CLEAR(item);
+end:
+    Py_DECREF(steps);
+    Py_DECREF(stream);
+    Py_DECREF(generator);
+    return item;
+}
+
 /* What stands for `__anext__` of a traced async generator. */
 static PyObject *
 next_step(PyObject *module, PyObject *self)
@@ -409,14 +472,26 @@ next_step(PyObject *module, PyObject *self)
     return made;
 }
 
-static PyMethodDef next_step_method = {"__anext__", next_step, METH_O, NULL};
+static PyMethodDef bound_methods[] = {
+    {"__anext__", next_step, METH_O, NULL},
+    {"__next__", next_item, METH_O, NULL},
+};
 
-/* Returns it as what binds to an instance. */
-PyObject *
-hot_next_step(void)
+static PyObject *
+bind_to_instances(PyMethodDef *method)
 {
-    PyObject *function = PyCFunction_New(&next_step_method, NULL), *method;
-    method = function == NULL ? NULL : PyInstanceMethod_New(function);
+    PyObject *function = PyCFunction_New(method, NULL), *made;
+    made = function == NULL ? NULL : PyInstanceMethod_New(function);
     Py_XDECREF(function);
-    return method;
+    return made;
+}
+
+/* Add to the module what is a method of classes that are written in Python. */
+int
+hot_add_methods(PyObject *module)
+{
+    return PyModule_AddObject(module, "next_step", bind_to_instances(&bound_methods[0])) < 0 ||
+                   PyModule_AddObject(module, "next_item", bind_to_instances(&bound_methods[1])) < 0
+               ? -1
+               : 0;
 }

@@ -174,3 +174,4 @@ _step: Any = _make_step
 if hot is not None and variable is not None:
     _step = hot.generator_step
     TracedAsyncGenerator.__anext__ = hot.next_step  # type: ignore[method-assign]
+    TracedGenerator.__next__ = hot.next_item  # type: ignore[method-assign]
