@@ -67,7 +67,7 @@ class Pipeline:
         self._max_spans = max_pending_spans
         self._suppress = suppress
         self._closed = False
-        self.closes_last = False
+        self.closing_turn = 0
         self._heir: Pipeline | None = None
         share = max_pending_bytes // max(1, len(sinks))
         self._lanes = [

@@ -106,4 +106,4 @@ def _at_exit() -> None:
 
 def _in_order() -> list[_Inhabitant]:
     """List the pipelines, those last that others still put something into, or count, while they are flushed."""
-    return sorted(_living, key=lambda pipeline: int(getattr(pipeline, "closes_last", 0)))
+    return sorted(_living, key=lambda pipeline: getattr(pipeline, "closing_turn", 0))

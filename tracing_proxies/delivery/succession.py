@@ -40,7 +40,7 @@ class Succession:
         self._threads: list[Thread] = []
         self._past: Counter[str] = Counter()
         self._past_drops: Counter[str] = Counter()
-        self.closes_last = False
+        self.closing_turn = 0
         self._past_fates: Counter[Fate] = Counter()
         self._past_cpu = 0.0
         process.move_in(self)

@@ -52,7 +52,7 @@ class Scoring:
         self._suppress = suppress
         self._active = bool(sinks)
         self._pipelines = Succession(self._make_pipeline(sinks), suppress)
-        self._pipelines.closes_last = True
+        self._pipelines.closing_turn = 1
 
     @property
     def active(self) -> bool:
@@ -112,7 +112,7 @@ class Scoring:
 
     def _make_pipeline(self, sinks: Sequence[Sink]) -> Pipeline:
         pipeline = Pipeline(sinks, self._finish, ledger=Ledger(), suppress=self._suppress)
-        pipeline.closes_last = True  # what the spans' pipeline finishes as the process ends is scored as well
+        pipeline.closing_turn = 1  # what the spans' pipeline finishes as the process ends is scored as well
         return pipeline
 
     def _finish(self, score: Score) -> Observation:

@@ -74,7 +74,7 @@ class Monitor:
         self._loops: list[Loop] = []
         self._begun = False
         self._closed = False
-        self.closes_last = 2  # after all pipelines, of which it counts what they finish as the process ends
+        self.closing_turn = 2  # after all pipelines, of which it counts what they finish as the process ends
         self._begin_anew()
         self.collector = MetricsCollector(self._gather)
         self.server = Server({"/metrics": self._answer}, suppress)
