@@ -63,6 +63,7 @@ class Endured:
     gained_mib: float
     spool_mib: float
     longest_call_ms: float
+    untraced_call_ms: float
     exit_s: float
 
     def faults(self) -> list[str]:
@@ -108,8 +109,12 @@ class Run:
         else:
             self.server.rules()
 
-    def conclude(self) -> Endured:
-        """See the program end, and have what it has left delivered by another."""
+    def conclude(self, untraced_ms: float) -> Endured:
+        """See the program end, and have what it has left delivered by another.
+
+        Args:
+            untraced_ms: how long the longest call of the untraced program took.
+        """
         self._watch.join(300)
         report = json.loads(self._output.strip().splitlines()[-1])
         if not self.case.comes_back:
@@ -134,6 +139,7 @@ class Run:
             round(report["gained_mib"], 1),
             round(report["spool_bytes"] / 2**20, 1),
             round(report["longest_ms"], 2),
+            round(untraced_ms, 2),
             round(self._ended - report["done"], 2),
         )
 
@@ -153,21 +159,29 @@ class Run:
             "LANGFUSE_PUBLIC_KEY": PUBLIC_KEY,
             "LANGFUSE_SECRET_KEY": SECRET_KEY,
         }
-        arguments = [str(rate), str(seconds), str(self._folder), str(SIZE), self.case.spool_size]
-        return subprocess.Popen(
-            [sys.executable, "-m", "perf.producer", "ours", *arguments],
-            cwd=ROOT,
-            env=environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        return _produce("ours", rate, seconds, self._folder, self.case.spool_size, environ)
+
+
+def _produce(
+    tracer: str, rate: float, seconds: float, folder: Path, spool_size: str, environ: dict[str, str]
+) -> subprocess.Popen[str]:
+    arguments = [str(rate), str(seconds), str(folder), str(SIZE), spool_size]
+    return subprocess.Popen(
+        [sys.executable, "-m", "perf.producer", tracer, *arguments],
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
 
 
 def endure(seconds: float, console: Console) -> list[Endured]:
-    """Run all cases side by side, and show how far they are."""
+    """Run all cases side by side, an untraced program beside them, and show how far they are."""
     with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
         runs = [Run(case, seconds, Path(folder) / str(number)) for number, case in enumerate(CASES)]
+        length = BEFORE + seconds + AFTER
+        untraced = _produce("untraced", RATE, length, Path(folder) / "untraced", "8MiB", dict(os.environ))
         task = progress.add_task("before the outage", total=BEFORE + seconds + AFTER)
         try:
             _wait(progress, task, BEFORE)
@@ -179,10 +193,12 @@ def endure(seconds: float, console: Console) -> list[Endured]:
             for run in runs:
                 if run.case.comes_back:
                     run.come_back()
-            concluded = [run.conclude() for run in runs if not run.case.comes_back]
             _wait(progress, task, AFTER)
-            return [*(run.conclude() for run in runs if run.case.comes_back), *concluded]
+            usual = json.loads(untraced.communicate(timeout=300)[0])["longest_ms"]
+            concluded = [run.conclude(usual) for run in runs if not run.case.comes_back]
+            return [*(run.conclude(usual) for run in runs if run.case.comes_back), *concluded]
         finally:
+            untraced.kill()
             for run in runs:
                 run.stop()
 
@@ -201,12 +217,13 @@ def tabulate(rows: list[Endured], seconds: float) -> str:
         f"A server that is away for {seconds:g} s; {RATE} spans/s with {SIZE:,} bytes in and {SIZE:,} out. Where the",
         "spool is too small the oldest are dropped, and counted; what a program leaves behind, the next one delivers.",
         "",
-        "| outage | spans | received | dropped | repeated | memory, MiB | spool, MiB | longest call, ms | exit, s |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| outage | spans | received | dropped | repeated | memory, MiB | spool, MiB | longest call, ms "
+        "| untraced beside it, ms | exit, s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {r.case.name} | {r.made:,} | {r.received:,} | {r.dropped:,} | {r.repeated:,} | {r.gained_mib} "
-        f"| {r.spool_mib} | {r.longest_call_ms} | {r.exit_s} |"
+        f"| {r.spool_mib} | {r.longest_call_ms} | {r.untraced_call_ms} | {r.exit_s} |"
         for r in rows
     ]
     load = (

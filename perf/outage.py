@@ -1,7 +1,8 @@
 """Outages of a Langfuse server, met by this project and by Langfuse's own SDK side by side: what was lost.
 
 Each kind of outage is run with two servers of the contract tests, one for each tracer, and two programs that make spans
-at a steady rate before, during and after it.
+at a steady rate before, during and after it. A third program does the same untraced: its longest call is what the
+machine, which all of them share, makes anybody wait.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Met:
     first_after_s: float
     exit_s: float
     longest_call_ms: float
+    untraced_call_ms: float
     gained_mib: float
 
 
@@ -91,6 +93,7 @@ def meet(mode: str, seconds: float, folder: Path) -> list[Met]:
     """Run one outage."""
     servers = {tracer: Away(mode) for tracer in TRACERS}
     programs = {tracer: _start(tracer, servers[tracer].server, seconds, folder / mode) for tracer in TRACERS}
+    untraced = _start("untraced", servers["ours"].server, seconds, folder / mode)
     try:
         time.sleep(BEFORE)
         for server in servers.values():
@@ -100,9 +103,10 @@ def meet(mode: str, seconds: float, folder: Path) -> list[Met]:
         for server in servers.values():
             server.come_back()
         first = _first_arrivals(servers, over)
-        return [_conclude(mode, tracer, programs[tracer], servers[tracer], first[tracer]) for tracer in TRACERS]
+        usual = json.loads(untraced.communicate(timeout=120)[0])["longest_ms"]
+        return [_conclude(mode, tracer, programs[tracer], servers[tracer], first[tracer], usual) for tracer in TRACERS]
     finally:
-        for program in programs.values():
+        for program in (untraced, *programs.values()):
             program.kill()
         for server in servers.values():
             server.server.stop()
@@ -134,7 +138,9 @@ def _first_arrivals(servers: dict[str, Away], over: float) -> dict[str, float]:
     return {tracer: found.get(tracer, float("inf")) for tracer in servers}
 
 
-def _conclude(mode: str, tracer: str, program: subprocess.Popen[str], server: Away, first: float) -> Met:
+def _conclude(
+    mode: str, tracer: str, program: subprocess.Popen[str], server: Away, first: float, untraced_ms: float
+) -> Met:
     output = program.communicate(timeout=120)[0]
     ended = time.time()
     report = json.loads(output.strip().splitlines()[-1])
@@ -148,6 +154,7 @@ def _conclude(mode: str, tracer: str, program: subprocess.Popen[str], server: Aw
         round(first, 2),
         round(ended - report["done"], 2),
         round(report["longest_ms"], 2),
+        round(untraced_ms, 2),
         round(report["gained_mib"], 1),
     )
 
@@ -157,12 +164,13 @@ def tabulate(rows: list[Met], seconds: float) -> str:
     lines = [
         f"A server that is away for {seconds:g} s in six ways, {RATE} spans/s; side by side on the same machine.",
         "",
-        "| outage | tracer | spans | lost | repeated | first after it, s | exit, s | longest call, ms | memory, MiB |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| outage | tracer | spans | lost | repeated | first after it, s | exit, s | longest call, ms "
+        "| untraced beside it, ms | memory, MiB |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {r.mode} | {r.tracer} | {r.made:,} | {r.lost:,} ({r.lost / r.made:.0%}) | {r.repeated:,} "
-        f"| {r.first_after_s} | {r.exit_s} | {r.longest_call_ms} | {r.gained_mib} |"
+        f"| {r.first_after_s} | {r.exit_s} | {r.longest_call_ms} | {r.untraced_call_ms} | {r.gained_mib} |"
         for r in rows
     ]
     return "\n".join(lines) + "\n"
@@ -196,7 +204,7 @@ def meet_all(modes: tuple[str, ...], seconds: float, console: Console) -> bool:
             progress.update(task, description=f"outage: {mode}")
             rows += meet(mode, seconds, Path(folder))
             progress.advance(task)
-    table = Table("outage", "tracer", "spans", "lost", "twice", "first s", "exit s", "call ms", "MiB")
+    table = Table("outage", "tracer", "spans", "lost", "twice", "first s", "exit s", "call ms", "untraced", "MiB")
     for row in rows:
         table.add_row(*(str(value) for value in attrs.astuple(row)))
     console.print(table)

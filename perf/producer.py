@@ -1,15 +1,16 @@
 """A program that makes spans at a steady rate, with this project or with Langfuse's own SDK, and reports on itself.
 
-    python -m perf.producer ours|langfuse RATE SECONDS FOLDER [BYTES [SPOOL_SIZE]]
+    python -m perf.producer ours|langfuse|untraced RATE SECONDS FOLDER [BYTES [SPOOL_SIZE]]
 
 Address and keys come from the environment, the spool is in the folder. The last line of its output is a JSON object:
 how many spans it made, how long the longest call took (milliseconds), how much memory it gained (MiB), and when it was
 done (seconds since the epoch), so that the caller can tell how long its exit took; and, of this project, the accounts
-and the most bytes that its spool had.
+and the most bytes that its spool had. Untraced, it tells how long the machine keeps a call waiting that nobody traces.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import resource
@@ -22,6 +23,7 @@ from typing import Any
 import tracing_proxies
 from tracing_proxies.testing import registry_from
 
+_USUAL_CALL = 200e-6
 _WORDS = (
     "olive oil order customer warehouse Lyon Porto delivery Thursday pallet invoice discount refund because the "
     "supplier confirmed price of with without before after asked agent checks stock level reorder point and"
@@ -76,10 +78,28 @@ def traced_by_langfuse() -> Callable[[int], object]:
     return decorated
 
 
+def untraced(size: int) -> Callable[[int], object]:
+    """Do the same untraced, for as long as a traced call takes: the longer it is, the likelier it is interrupted."""
+    shop = Shop(size)
+
+    def call(number: int) -> object:
+        ends = time.perf_counter() + _USUAL_CALL
+        answer = shop.answer(shop.notes[number % len(shop.notes)], number) if size else shop.sell(number)
+        while time.perf_counter() < ends:
+            pass
+        return answer
+
+    return call
+
+
 def main() -> None:
     who, rate, seconds, folder = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
     size, spool_size = (*sys.argv[5:7], *("0", "512MiB")[len(sys.argv) - 5 :])
-    call = traced_by_us(folder, int(size), spool_size) if who == "ours" else traced_by_langfuse()
+    if who == "ours":
+        call = traced_by_us(folder, int(size), spool_size)
+    else:
+        call = untraced(int(size)) if who == "untraced" else traced_by_langfuse()
+    gc.collect()  # what start-up has left is collected here, which takes 15 ms, and not within a call a little later
     made = 0
     longest = 0.0
     largest = 0

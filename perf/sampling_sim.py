@@ -25,12 +25,14 @@ from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.unrecorded import make_unrecorded
 from tracing_proxies.registry.model import Rule, Settings
 from tracing_proxies.registry.policy import Policy
-from tracing_proxies.sampling.controller import TICK, Controller
+from tracing_proxies.sampling.controller import Controller
 from tracing_proxies.sampling.host import HostLoad
 from tracing_proxies.sampling.learning import Work
 from tracing_proxies.sampling.plan import Costs, Plan
 
 BUDGET = 0.01
+TICK = 0.1
+"""Seconds that pass at a time."""
 RATE = 100.0
 """Traces a second, of 10 to 35 spans each."""
 TRUE = Costs(count=0.35e-6, skeleton=3.5e-6, payload=5e-6, export=60e-6, stub=20e-6)
@@ -69,6 +71,7 @@ class Scenario:
         rate: how many times the usual traces come.
         errors: which share of traces fails.
         host: which share of all CPUs is in use.
+        lasting: how many times as long as usual a trace takes.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Scenario:
     errors: Callable[[float], float] = between(0, 0, 0, 0.02)
     host: Callable[[float], float] = between(0, 0, 0, 0.4)
     choose: Callable[[Random], str] = usual_name
+    lasting: float = 1.0
 
 
 SCENARIOS = (
@@ -86,6 +90,7 @@ SCENARIOS = (
     Scenario("many keys", choose=made_up_name),
     Scenario("idle then burst", rate=lambda at: 0.0 if 5 <= at < 30 else 5.0 if at < 40 else 1.0),
     Scenario("host overload", host=between(20, 35, 0.97, 0.4)),
+    Scenario("flood of long traces", rate=between(15, 30, 8.0, 0.1), lasting=6.0),
 )
 
 
@@ -141,7 +146,12 @@ class Outcome:
 
 @attrs.define
 class Call:
-    """One simulated trace."""
+    """One simulated trace.
+
+    Attributes:
+        state: what decides on it has made of it.
+        recorded: the probability at which it was recorded.
+    """
 
     trace_id: int
     name: str
@@ -150,6 +160,7 @@ class Call:
     spans: int
     fails: bool
     state: Any = None
+    recorded: float = 1.0
 
     @property
     def random(self) -> float:
@@ -166,7 +177,7 @@ def arrivals(scenario: Scenario, random: Random, scale: float, spans: tuple[int,
         moment = random.expovariate(expected) if expected else math.inf
         while moment < 1.0:
             begun = at + moment * TICK
-            taken = random.lognormvariate(math.log(_MEDIAN), _SPREAD)
+            taken = random.lognormvariate(math.log(_MEDIAN * scenario.lasting), _SPREAD)
             calls.append(
                 Call(random.getrandbits(128), scenario.choose(random), begun, begun + taken, random.randint(*spans),
                      random.random() < scenario.errors(at))
@@ -319,12 +330,13 @@ class Ours(World):
         return found
 
     def begin(self, call: Call) -> None:
-        recipe, recorded = self.recipe(call.name), self.controller.plan.record
+        recipe, thinned = self.recipe(call.name), self.controller.commitment.thinned(len(self.tail.undecided))
+        call.recorded = self.controller.plan.record * thinned
         trace = self.tail.begin(recipe, call.trace_id)
         if trace is None:
             made = make_unrecorded(recipe, Context(), None, steady, None, (), {})
             made.tail, made.trace_id, made.random = self.tail, call.trace_id, call.trace_id & ((1 << 56) - 1)
-            made.recorded, made.start = recorded, round(self.now * 1e9)
+            made.start = round(self.now * 1e9)
             call.state = made
             return
         trace.name = call.name
@@ -359,7 +371,7 @@ class Ours(World):
     def _end_counted(self, call: Call) -> None:
         root, plan = call.state, self.controller.plan
         key = self.controller.keys.find(call.name)
-        probability = min(root.recorded, max(key.share, plan.whole) if call.fails else key.share)
+        probability = min(call.recorded, max(key.share, plan.whole) if call.fails else key.share)
         self.expect(call, max(probability, plan.error) if call.fails else probability)
         stop = round(self.now * 1e9)
         before = self.controller.stubs
@@ -386,8 +398,7 @@ class Ours(World):
             self.keep(self._call, span.weight)
 
     def beat(self) -> None:
-        self.controller.roots = self.tail.arrived
-        self.controller.step()
+        self._rouse()
         self.tail.sweep()
         second = self.outcome.seconds[-1]
         second.step = max(second.step, self.controller.ladder.step)

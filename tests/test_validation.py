@@ -85,7 +85,7 @@ def test_a_stage_that_fails_is_told_and_the_next_runs_all_the_same(tmp_path: Pat
     assert last_line(place.log_of("load")) == "why"
     assert re.findall(r"^(\w+: \w+) after \d+ s$", shown.getvalue(), re.M) == ["load: failed", "demo: passed"]
     assert not (place.out / "old.json").exists()
-    run = report.Run("c0ffee", True, ran)
+    run = report.Run("c0ffee", True, ran, 60.0)
     measured = report.measure(Outputs(place.out), run)
     text = report.write(measured, run)
     assert not run.passed
@@ -99,6 +99,20 @@ def test_nothing_runs_in_an_environment_that_could_not_be_made(tmp_path: Path) -
     ran = run_here(tmp_path, Stage("install", "fails", "exit 1", None), Stage("demo", "waits", "touch ran", None))
     assert [each.status for each in ran] == [1, None]
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_stage_that_measures_no_time_runs_beside_those_after_it_and_is_waited_for(tmp_path: Path) -> None:
+    waits = "until test -e reached; do sleep 0.05; done; sleep 0.3; touch over"
+    ran = run_here(
+        tmp_path, Stage("soak", "waits", waits, None, beside=True), Stage("demo", "reaches", "touch reached", None)
+    )
+    assert [each.state for each in ran] == ["passed", "passed"]
+    assert (tmp_path / "over").exists()
+
+
+def test_no_stage_that_is_measured_by_a_clock_has_another_beside_it() -> None:
+    first = next(number for number, stage in enumerate(STAGES) if stage.beside)
+    assert {"bench", "throughput", "load"} <= {stage.name for stage in STAGES[:first]}
 
 
 def test_a_quick_run_takes_the_smaller_parameters(tmp_path: Path) -> None:
@@ -137,7 +151,7 @@ def test_figures_that_are_in_the_checkout_are_read_as_those_of_a_run(tmp_path: P
     for name in ("report.json", "load.json"):
         (tmp_path / "perf" / name).write_text((ROOT / "perf" / name).read_text("utf-8"))
     ran = [Ran(name, "", "passed", 1.0, 0) for name in ("bench", "load", "outage")]
-    measured = report.measure(Outputs(tmp_path), report.Run("c0ffee", False, ran))
+    measured = report.measure(Outputs(tmp_path), report.Run("c0ffee", False, ran, 60.0))
     found = {promise.says: figure for promise, figure in measured if promise.stage in ("bench", "load")}
     assert None not in found.values()
     rows = {row["case"]: row for row in json.loads((ROOT / "perf" / "report.json").read_text("utf-8"))["calls"]}

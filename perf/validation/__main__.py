@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,7 +58,9 @@ def main(only: tuple[str, ...], skip: tuple[str, ...], quick: bool, in_place: bo
             commit = clone(ROOT, root)
             place = Place(root, root / ".venv" / "bin" / "python", out)
             stages = [install(place), *stages]
-        run = report.Run(commit, quick, run_all(stages, place, quick, console))
+        begun = time.monotonic()
+        ran = run_all(stages, place, quick, console)
+        run = report.Run(commit, quick, ran, time.monotonic() - begun)
     measured = report.measure(Outputs(out), run)
     text = report.write(measured, run)
     (into / "validation.md").write_text(text, "utf-8")

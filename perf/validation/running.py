@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -85,13 +86,27 @@ def run_all(stages: Sequence[Stage], place: Place, quick: bool, console: Console
     Where the environment cannot be made, nothing after it is run.
     """
     ran = [Ran(stage.name, stage.what) for stage in stages]
+    beside: list[threading.Thread] = []
     with Live(draw(ran, place), console=console, refresh_per_second=4, transient=False) as live:
-        for stage, each in zip(stages, ran, strict=True):
-            run(stage, each, place, quick, lambda: live.update(draw(ran, place)))
+
+        def show() -> None:
+            live.update(draw(ran, place))
+
+        def take(stage: Stage, each: Ran) -> None:
+            run(stage, each, place, quick, show)
             if not console.is_terminal:  # where nothing can be drawn over, what has ended is told at once
                 console.print(f"{each.name}: {each.state} after {each.seconds:.0f} s")
+
+        for stage, each in zip(stages, ran, strict=True):
+            if stage.beside:
+                beside.append(threading.Thread(target=take, args=(stage, each)))
+                beside[-1].start()
+                continue
+            take(stage, each)
             if stage.name == "install" and each.status:
                 break
+        for thread in beside:
+            thread.join()
     return ran
 
 
@@ -121,13 +136,13 @@ def run(stage: Stage, ran: Ran, place: Place, quick: bool, show: Callable[[], No
 
 
 def draw(ran: Sequence[Ran], place: Place) -> RenderableType:
-    """Draw the stages, and the last line that the running one has printed."""
+    """Draw the stages, and the last line that the latest of those running has printed."""
     table = Table("", "stage", "", "elapsed", "", box=None, padding=(0, 1))
     for each in ran:
         mark, style = _MARKS[each.state]
         elapsed = "" if each.state == "waiting" else f"{int(each.seconds) // 60}:{int(each.seconds) % 60:02}"
         table.add_row(Text(mark, style), each.name, Text(each.state, style), elapsed, Text(each.what, "dim"))
-    running = next((each for each in ran if each.state == "running"), None)
+    running = next((each for each in reversed(ran) if each.state == "running"), None)
     return Group(table, Text(last_line(place.log_of(running.name)) if running else "", "dim", no_wrap=True))
 
 

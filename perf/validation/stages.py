@@ -24,6 +24,7 @@ class Stage:
             interpreter, ``{out}`` the folder of the outputs.
         quick: the same with smaller parameters; None: a quick run leaves it out.
         kept: files of the clone that are kept with the outputs.
+        beside: whether it runs beside those that come after it, since neither measures by a clock.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Stage:
     command: str
     quick: str | None
     kept: tuple[str, ...] = ()
+    beside: bool = False
 
 
 STAGES: Final = (
@@ -40,6 +42,48 @@ STAGES: Final = (
         "{bin}/tracing-proxies demo --registry registry.yaml --store {out}/demo.db",
         "{bin}/tracing-proxies demo --registry registry.yaml --store {out}/demo.db",
         kept=("demo-report.html",),
+    ),
+    Stage(
+        "bench",
+        "what a call costs",
+        "{python} -m perf",
+        "{python} -m perf --rounds 20",
+        kept=("perf/report.json", "perf/report.md"),
+    ),
+    Stage(
+        "throughput",
+        "what a delivered span costs",
+        "{python} -m perf.throughput",
+        "{python} -m perf.throughput --spans 4000 --size 100 --tracer local --tracer langfuse",
+        kept=("perf/throughput.json", "perf/throughput.md"),
+    ),
+    Stage(
+        "load",
+        "the retail example under stress, within its budget",
+        "{python} -m perf.budget",
+        "{python} -m perf.budget --copies 4 --seconds 15 --calm-seconds 8 --rounds 1",
+        kept=("perf/load.json", "perf/load.md"),
+    ),
+    Stage(
+        "soak",
+        "an hour in which everything around it changes",
+        "{python} -m perf.soak --into {out}",
+        None,
+        beside=True,
+    ),
+    Stage(
+        "outage",
+        "a server that is away in six ways",
+        "rm -f perf/outage.json; {python} -m perf.outage",
+        "rm -f perf/outage.json; {python} -m perf.outage --seconds 5",
+        kept=("perf/outage.json", "perf/outage.md"),
+    ),
+    Stage(
+        "outage-long",
+        "a server that is away for ten minutes",
+        "{python} -m perf.outage --minutes 10",
+        "{python} -m perf.outage --minutes 1.5",
+        kept=("perf/outage.json", "perf/outage.md"),
     ),
     Stage(
         "tests",
@@ -66,41 +110,6 @@ STAGES: Final = (
         "{python} -m perf.validation.boards {out}",
     ),
     Stage(
-        "bench",
-        "what a call costs",
-        "{python} -m perf",
-        "{python} -m perf --rounds 20",
-        kept=("perf/report.json", "perf/report.md"),
-    ),
-    Stage(
-        "throughput",
-        "what a delivered span costs",
-        "{python} -m perf.throughput",
-        "{python} -m perf.throughput --spans 4000 --size 100 --tracer local --tracer langfuse",
-        kept=("perf/throughput.json", "perf/throughput.md"),
-    ),
-    Stage(
-        "load",
-        "the retail example under stress, within its budget",
-        "{python} -m perf.budget",
-        "{python} -m perf.budget --copies 4 --seconds 15 --calm-seconds 8 --rounds 1",
-        kept=("perf/load.json", "perf/load.md"),
-    ),
-    Stage(
-        "outage",
-        "a server that is away in six ways",
-        "rm -f perf/outage.json; {python} -m perf.outage",
-        "rm -f perf/outage.json; {python} -m perf.outage --seconds 5",
-        kept=("perf/outage.json", "perf/outage.md"),
-    ),
-    Stage(
-        "outage-long",
-        "a server that is away for ten minutes",
-        "{python} -m perf.outage --minutes 10",
-        "{python} -m perf.outage --minutes 1.5",
-        kept=("perf/outage.json", "perf/outage.md"),
-    ),
-    Stage(
         "downstream",
         "other libraries' own tests, woven",
         "{python} -m tests.downstream --work {out}/downstream",
@@ -112,12 +121,6 @@ STAGES: Final = (
         "rm -f tests/mutants/results.json; {python} -m tests.mutants --most 6",
         "rm -f tests/mutants/results.json; {python} -m tests.mutants --most 2 sampling",
         kept=("tests/mutants/results.json",),
-    ),
-    Stage(
-        "soak",
-        "an hour in which everything around it changes",
-        "{python} -m perf.soak --into {out}",
-        None,
     ),
 )
 NAMES: Final = tuple(stage.name for stage in STAGES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -41,6 +42,15 @@ policies: Any = st.sampled_from([{}, {"policy": "strict"}, {"hide": ("left",)}, 
 
 def given_call(left: Any, right: Any = 1, result: Any = None) -> Any:
     return result
+
+
+def test_what_has_ended_is_no_burden_on_the_garbage_collector() -> None:
+    with woven(f"{__name__}:given_call") as spans:
+        for _ in range(2):  # what a type of results is to be done with is found out with the first
+            given_call("left", result=[1, {"of": 2}])
+    span = spans[-1]
+    assert not gc.is_tracked(span)
+    assert not gc.is_tracked(span.trace)
 
 
 @settings(max_examples=150, deadline=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 import sys
 import types
 from collections.abc import Iterator
@@ -273,6 +275,28 @@ def test_weights_say_how_many_traces_a_kept_one_stands_for() -> None:
         spans = shop.take()
         assert {span.weight for span in spans} == {4.0}
         assert 50 < len(spans) / 2 < 160
+
+
+def test_a_flood_that_begins_within_a_moment_is_thinned_out_before_its_first_trace_ends() -> None:
+    """And each of those that are recorded stands for as many as it should."""
+    random, estimates = Random(6), []
+    recipe: Any = types.SimpleNamespace(tally=Recorder([].append).tally(M))
+    for _ in range(200):
+        controller = Controller(0.01)
+        tail = Tail(controller, ("error",), [].append, lambda: None)
+        begun = [tail.begin(recipe, random.getrandbits(128)) for _ in range(100)]
+        recorded = [1 / trace.held.recorded for trace in begun if trace is not None and trace.held is not None]
+        assert controller.commitment.most <= len(recorded) < 40
+        estimates.append(sum(recorded))
+    error = statistics.stdev(estimates) / len(estimates) ** 0.5
+    assert abs(statistics.mean(estimates) - 100) < 3.5 * error
+    assert error < 5
+
+
+def test_without_a_budget_a_flood_is_recorded_whole() -> None:
+    tail = Tail(Controller(math.inf), ("error",), [].append, lambda: None)
+    recipe: Any = types.SimpleNamespace(tally=Recorder([].append).tally(M))
+    assert all(tail.begin(recipe, number) for number in range(1, 1_000))
 
 
 def test_a_long_trace_is_decided_early_and_what_comes_later_follows_with_the_same_weight() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import statistics
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import attrs
 import pytest
 
 from perf.sampling_sim import SCENARIOS, Call, Ours, Outcome, Scenario, between
+from tracing_proxies.sampling.controller import Controller
 from tracing_proxies.sampling.plan import Plan
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
@@ -52,7 +54,7 @@ def test_sums_over_what_is_kept_are_true_on_average(scenario: Scenario) -> None:
         assert abs(statistics.mean(scores)) < 0.3, name
         # Where nearly every error is kept, the sum over them is exact in most runs; and now and then a trace is kept
         # that stands for a thousand, which is far off in one run, and right on average.
-        assert (0.0 if name == "errors" else 0.6) < statistics.stdev(scores) < 1.8, name
+        assert (0.0 if name == "errors" else 0.4) < statistics.stdev(scores) < 1.8, name
 
 
 @each_scenario
@@ -139,8 +141,7 @@ def test_an_idle_process_is_traced_whole() -> None:
 
 
 def test_without_a_budget_everything_is_kept() -> None:
-    world = Ours(attrs.evolve(BY_NAME["tenfold burst"], seconds=25.0), 1)
-    world.controller.budget = float("inf")
+    world = Ours(attrs.evolve(BY_NAME["tenfold burst"], seconds=25.0), 1, budget=math.inf)
     assert world.run().share("kept", "traces") == 1.0
 
 
@@ -159,3 +160,23 @@ def test_a_host_without_spare_cpu_gets_its_share_back() -> None:
     assert world.controller.status()["host_factor"] == 1.0
     later = sum(second.cpu for second in outcome.seconds[50:60]) / 10
     assert later > 0.7 * outcome.budget
+
+
+def test_traces_that_take_their_time_may_be_under_way_in_greater_number() -> None:
+    now = [0.0]
+    controller = Controller(0.01, clock=lambda: now[0])
+    key = controller.keys.find("visit")
+
+    def crowd(duration: float) -> float:
+        for _ in range(100):
+            controller.measured(2e-3, 40, captured=True)
+            controller.ended(key, duration, 40, 1.0)
+        now[0] += 0.5
+        controller.step()
+        return controller.commitment.most
+
+    usual = crowd(0.5)
+    assert 3.0 < usual < 30.0
+    assert crowd(50.0) > 3 * usual
+    assert controller.commitment.thinned(0) == 1.0
+    assert 0.0 < controller.commitment.thinned(1_000) < controller.commitment.thinned(500) < 1.0

@@ -8,13 +8,15 @@ import math
 import attrs
 import pytest
 
-from tracing_proxies.sampling.controller import TICK, Controller
+from tracing_proxies.sampling.controller import Controller
 from tracing_proxies.sampling.host import HostLoad, host_load
 from tracing_proxies.sampling.ladder import STEPS, Ladder, step_of
 from tracing_proxies.sampling.learning import Work
 from tracing_proxies.sampling.plan import Plan
 
 FULL = Plan()
+
+TICK = 0.1
 
 
 def plan_of(step: int) -> Plan:

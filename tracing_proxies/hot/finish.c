@@ -85,6 +85,17 @@ emit(Span *span, Trace *trace, int is_first)
     return is_first ? told(PyObject_CallMethodOneArg(span->recorder, hot.decide, (PyObject *)span)) : 0;
 }
 
+/* Have the garbage collector overlook what has ended. It is part of no cycle any more, and waits for the worker: there
+   its number would bring about full collections, each of which halts the application for as long as it takes to look
+   through everything that it holds (15 ms every 40 s, at 200 spans/s). */
+static void
+let_go(Span *span, Trace *trace, int is_first)
+{
+    PyObject_GC_UnTrack((PyObject *)span);
+    if (is_first && trace->held == Py_None)
+        PyObject_GC_UnTrack((PyObject *)trace);
+}
+
 static int
 finish(Span *span, Trace *trace, PyObject *result)
 {
@@ -120,6 +131,7 @@ finish(Span *span, Trace *trace, PyObject *result)
         else
             hot_set(&trace->ended, Py_True);
     }
+    let_go(span, trace, is_first);
     return emit(span, trace, is_first) < 0 ? hot_contain("emit") : 0;
 }
 

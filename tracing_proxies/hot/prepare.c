@@ -162,5 +162,7 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Py_DECREF(given);
     if (failed)
         Py_CLEAR(found);
+    else
+        PyObject_GC_UnTrack(found); /* texts and numbers: nothing that could be part of a cycle */
     return found;
 }

@@ -60,7 +60,7 @@ class Held:
         self.least = 0
         self.weighed = (0, 0)
         self.verdict: Verdict | None = None
-        self.spans: deque[Span] = deque()
+        self.spans: deque[Span] | None = deque()
         self.tail = tail
 
     @property
@@ -68,29 +68,45 @@ class Held:
         """The probability at which memory has not taken it."""
         return probability_of(self.least)
 
+    def __len__(self) -> int:
+        """How many ended spans wait for the verdict."""
+        return 0 if self.spans is None else len(self.spans)
+
+    def waiting(self) -> list[Span]:
+        """Return the ended spans that wait for the verdict."""
+        return [] if self.spans is None else list(self.spans)
+
     def add(self, span: Span) -> None:
         """Take an ended span."""
         if span.level == "ERROR" and self.error is None:
             self.tail.note_error(self, span)
-        self.spans.append(span)
+        waiting = self.spans
+        if waiting is None:
+            route(self, span, True)
+            return
+        waiting.append(span)
         if self.verdict is not None:
-            self.release(late=True)
+            self._hand_on(waiting, True)
 
-    def release(self, *, late: bool = False) -> None:
-        """Hand on, under the verdict, whatever is held; each span once, in however many threads.
+    def release(self) -> None:
+        """Hand on, under the verdict, whatever is held; each span once, in however many threads."""
+        if self.spans is not None:
+            self._hand_on(self.spans, False)
 
-        Args:
-            late: whether it has come after the verdict.
-        """
-        spans = self.spans
+    def retire(self) -> None:
+        """Give back what a trace that has ended and was handed on needs no more: an empty queue takes 700 bytes."""
+        self.spans = None
+
+    def _hand_on(self, waiting: deque[Span], late: bool) -> None:
+        # The queue is its caller's: one that has just added to it may find that the trace has been retired meanwhile.
         try:
             while True:
-                route(self, spans.popleft(), late)
+                route(self, waiting.popleft(), late)
         except IndexError:
             pass
 
     def drop_payloads(self) -> None:
         """Give the memory of arguments and results back."""
         self.trace.payload = False
-        for span in list(self.spans):
+        for span in self.waiting():
             span.input = span.output = None

@@ -27,7 +27,7 @@ def judge(tail: Tail, held: Held, root: Span, taken: int) -> Verdict:
     # What would have left a stub if it had not been recorded must be known by the same test.
     slow_stub = tail.keeps_slow and taken > tally.slow
     slow = slow_stub or (tail.keeps_slow and taken > key.slow * 1e9)
-    rare = (controller.ended(key, taken / 1e9, len(held.spans), held.recorded) and tail.keeps_rare) or held.rare
+    rare = (controller.ended(key, taken / 1e9, len(held), held.recorded) and tail.keeps_rare) or held.rare
     tally.slow = int(min(key.slow * 1e9, 1 << 62))
     error = held.error or 0.0
     important = ""
@@ -65,7 +65,7 @@ def _decide(tail: Tail, held: Held, key: Key, important: str, rare: bool, error:
         survived=held.survived, fixed=held.fixed, press=press,
     )  # fmt: skip
     if not held.fixed:
-        controller.let_in(inverse(verdict.inner) / press, len(held.spans))
+        controller.let_in(inverse(verdict.inner) / press, len(held))
     return verdict._replace(reason="told") if held.fixed and not important else verdict
 
 

@@ -20,12 +20,12 @@ _MOST_NODES = 5_000
 
 def is_long(held: Held, now: int) -> bool:
     """Tell whether a trace is to be decided although it has not ended."""
-    return now - held.begun > LONGEST or len(held.spans) > MOST_SPANS
+    return now - held.begun > LONGEST or len(held) > MOST_SPANS
 
 
 def weigh(held: Held) -> int:
     """Return about how many bytes a trace holds; each span is looked at once."""
-    spans = list(held.spans)
+    spans = held.waiting()
     known, size = held.weighed
     if known > len(spans):
         known = size = 0

@@ -215,7 +215,6 @@ class Placement:
         """Begin a trace whose calls are only counted."""
         made = make_unrecorded(recipe, context, None, function, instance, args, kwargs)
         made.tail, made.trace_id, made.random = tail, trace_id, trace_id & MASK
-        made.recorded = tail.controller.plan.record
         if told is not None:
             made.state = told.state
             random, _ = read_state(told.state.get("ot") if told.state else None)

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from tracing_proxies.recording.recipe import Recipe
 
 _RARE_AFTER = 30 * 10**9
-_EVERY = 10**8
+_EVERY = 2 * 10**8
 _SUDDEN = 50
 _MOST_ROOTS = 10_000
 _WEIGHED_FROM = 1_000
-_MOST_ENDED = 10_000
+_MOST_ENDED = 2_000
 _TIMED = 0xF  # of the bits of an id above R: one trace in 16 is measured
 _DROPPED = Verdict(False, False, 0.0, 0.0, "memory")
 
@@ -82,7 +82,7 @@ class Tail:
         self._rouse = rouse
         self._clock = clock
         self.cpu_clock = cpu_clock
-        self._below = Unrecorded.stand_in(0, 0, 0.0)
+        self._below = Unrecorded.stand_in(0, 0)
         self._below.tail, self._below.shared = self, True
         self._due = 0
         self._alarm = math.inf
@@ -120,13 +120,13 @@ class Tail:
     @property
     def holding(self) -> int:
         """How many ended spans wait for the verdict on their traces."""
-        return sum(len(held.spans) for held in list(self.undecided.values()))
+        return sum(len(held) for held in list(self.undecided.values()))
 
     def forget(self) -> None:
         """Begin anew in a forked child: what the parent holds is the parent's, and what comes here follows one rule."""
         self._lock = threading.Lock()
         for held in list(self.undecided.values()):
-            held.spans.clear()
+            held.retire()
             if held.verdict is None:
                 self.conclude(held, judge_early(self, held))
         self.undecided = {}
@@ -156,7 +156,7 @@ class Tail:
         """Return the object for the first call of a trace that is not recorded, as long as it is under way."""
         found = self.roots.get(trace_id)
         if found is None:
-            found = Unrecorded.stand_in(trace_id, trace_id & MASK, self.controller.plan.record)
+            found = Unrecorded.stand_in(trace_id, trace_id & MASK)
             found.tail, found.recipe = self, recipe
             if len(self.roots) >= _MOST_ROOTS:  # their ends are elsewhere, or nowhere
                 self.roots.pop(next(iter(self.roots)), None)
@@ -200,10 +200,10 @@ class Tail:
             self._plan, self._alarm = plan, begun + controller.sudden
         rare = now - tally.seen > self._rare_after
         tally.seen = now
-        recorded, capture = plan.record, random >= self._least_capture
-        if rare or critical or share < 1.0 or sampled:
+        recorded, capture, under_way = plan.record, random >= self._least_capture, len(self.undecided)
+        if rare or critical or share < 1.0 or sampled or under_way >= controller.commitment.most:
             recorded = max(recorded, plan.rare) if rare else recorded
-            recorded = min(recorded, share)
+            recorded = min(recorded * controller.commitment.thinned(under_way), share)
             if critical:
                 recorded = 1.0
             elif sampled:
@@ -249,7 +249,7 @@ class Tail:
             self._remember(held)
             return
         before = self._clock() if trace.timed else 0
-        taken, spans = (root.stop or root.start) - root.start, len(held.spans)
+        taken, spans = (root.stop or root.start) - root.start, len(held)
         self.conclude(held, judge(self, held, root, taken))
         self._remember(held)
         self._report(trace, spans, self._clock() - before if trace.timed else 0)
@@ -261,7 +261,7 @@ class Tail:
         for held in waiting:
             if held.verdict is None and is_long(held, now):
                 self.conclude(held, judge_early(self, held))
-        if sum(len(held.spans) for held in waiting) > _WEIGHED_FROM:
+        if sum(len(held) for held in waiting) > _WEIGHED_FROM:
             for held in relieve([held for held in waiting if held.verdict is None]):
                 self.conclude(held, _DROPPED)
 
@@ -307,6 +307,7 @@ class Tail:
 
     def _remember(self, held: Held) -> None:
         """Keep the verdict on a trace for spans that come late."""
+        held.retire()
         if self._lock.acquire(blocking=False):
             try:
                 self._ended[held.trace.trace_id] = held

@@ -38,7 +38,6 @@ class Unrecorded(api.NonRecordingSpan):
         trace: what its stubs share; made with the first of them.
         trace_id: 128 bits; 0 where the rule says that nothing is ever recorded.
         random: the R of the sampling rule.
-        recorded: the probability at which such traces are recorded.
         refused: whether its errors have been denied a stub.
         shared: whether it stands for all first calls that have no object of their own (0.1 us a call, where that takes
             0.6); its trace id stands beside it then.
@@ -54,7 +53,6 @@ class Unrecorded(api.NonRecordingSpan):
     trace: Trace | None = None
     trace_id = 0
     random = 0
-    recorded = 0.0
     state: TraceState | None = None
     refused = False
     shared = False
@@ -69,10 +67,10 @@ class Unrecorded(api.NonRecordingSpan):
     stop: int | None = None
 
     @classmethod
-    def stand_in(cls, trace_id: int, random: int, recorded: float) -> Unrecorded:
+    def stand_in(cls, trace_id: int, random: int) -> Unrecorded:
         """Make what stands for the first call of such a trace in another process."""
         made: Unrecorded = _new(cls)
-        made.root, made.trace_id, made.random, made.recorded = made, trace_id, random, recorded
+        made.root, made.trace_id, made.random = made, trace_id, random
         return made
 
     @property
@@ -176,7 +174,7 @@ def make_unrecorded(
     return made
 
 
-UNSAMPLED: Final = Unrecorded.stand_in(0, 0, 0.0)
+UNSAMPLED: Final = Unrecorded.stand_in(0, 0)
 """Stands as the current span below a call whose rule says ``sample: never``: nothing there is recorded either."""
 
 

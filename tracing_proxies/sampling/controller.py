@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from tracing_proxies.sampling.commitment import Commitment
 from tracing_proxies.sampling.host import HostLoad
 from tracing_proxies.sampling.keys import LEAST, Key, Keys, surely
 from tracing_proxies.sampling.ladder import Ladder
@@ -18,10 +19,12 @@ from tracing_proxies.sampling.learning import Learning, Work
 from tracing_proxies.sampling.plan import Demand, Plan, calmed, share
 from tracing_proxies.sampling.spending import WINDOW, Spending
 
-TICK = 0.1
+TICK = 0.2
+"""Seconds from one step of the loop to the next, where nothing sudden happens. A step takes some 0.2 ms of CPU."""
+_DECAY = 0.1
 _SECOND = 1.0
 _LEAST_ROOM = 0.05
-_RISE = 1.3
+_RISE = 1.7
 _FALL = 0.7
 _RELEASE = 0.9
 _SURGE = 1.5
@@ -55,6 +58,7 @@ class Controller:
         plan: the probabilities that hold now.
         keys: what is known of names.
         sudden: after how many traces the next step is due before its time.
+        commitment: how many recorded traces may be under way.
         roots: how many traces have begun.
         errors: how many traces had an error.
         notable: how many were recorded that are an error, slow, or asked for.
@@ -93,7 +97,7 @@ class Controller:
         self._worker = worker
         self._calls = calls
         self._demand = Demand()
-        self._spans = self._demand.spans
+        self.commitment = Commitment()
         self._caller = 0.0
         self._factor = 1.0
         self._lately = 0.0
@@ -108,6 +112,7 @@ class Controller:
         self._let_in = 0.0
         self._press_from = math.inf
         self._work = self._worker()
+        self._bound(self._last, self.budget)
         self._learning.begin_anew(self._last, self._work)
         self._counted = self._calls()
         self._seen = self._counts()
@@ -119,7 +124,6 @@ class Controller:
             captured: whether with arguments and results.
         """
         self._caller += spans * (self.costs.skeleton + (self.costs.payload if captured else 0.0))
-        self._spans += (spans - self._spans) * 0.05
 
     def ended(self, key: Key, duration: float, spans: int, recorded: float) -> bool:
         """Report that a recorded trace has ended.
@@ -131,6 +135,7 @@ class Controller:
         Returns:
             Whether it is a rare one.
         """
+        self.commitment.ended(duration, spans)
         return self.keys.note(key, self.clock(), duration, spans, 1.0 / max(recorded, _NEVER_BELOW))
 
     @property
@@ -196,10 +201,11 @@ class Controller:
         spent, counting = self._spent(now, elapsed)
         budget = self.budget * self._factor
         # What is spent now was decided a moment ago, when the host may not have been as busy.
-        self._lately = max(budget, _RELEASE * self._lately)
+        self._lately = max(budget, _RELEASE ** (elapsed / _DECAY) * self._lately)
         self._spending.add(now, spent, self._lately, (spent - counting) / self.budget)
         self._follow(elapsed)
         room = self._room(now, budget)
+        self._bound(now, budget)
         plan = calmed(share(room, self._demand, self.costs), self.plan, _RISE)
         self.plan = attrs.evolve(plan, record=LEAST) if room > 0.0 and plan.record < LEAST else plan
         # So many traces may come of a sudden that their shares cannot wait for the next second.
@@ -232,7 +238,7 @@ class Controller:
 
     def _follow(self, elapsed: float) -> None:
         # A time that nobody looked at, as of a machine that slept, says nothing of what comes now.
-        held = float(_RELEASE ** (elapsed / TICK if elapsed < _LONGEST_STEP else 1.0))
+        held = float(_RELEASE ** (elapsed / _DECAY if elapsed < _LONGEST_STEP else 1.0))
 
         def level(count: int, before: float, together: float = 1.0) -> float:
             count, time = max(0, count), max(elapsed, TICK)  # what comes within a moment says nothing of a rate
@@ -244,12 +250,12 @@ class Controller:
         )
         self._seen = counts
         self._demand = Demand(
-            level(self._new_calls, demand.calls, self._spans),
+            level(self._new_calls, demand.calls, self.commitment.spans),
             level(roots, demand.roots),
             level(errors, demand.errors),
             level(notable, demand.notable),
             level(rare, demand.rare),
-            self._spans,
+            self.commitment.spans,
             max(1.0, demand.stubs + min(1.0, granted / 50) * (stubs / granted - demand.stubs)) if granted > 0
             else demand.stubs,
         )  # fmt: skip
@@ -262,6 +268,10 @@ class Controller:
         counting = self._demand.calls * self.costs.count
         room = self._spending.room(now, budget, self._work.waiting * self.costs.export)
         return max(room - counting, _LEAST_ROOM * budget)
+
+    def _bound(self, now: float, budget: float) -> None:
+        left = self._spending.left(now, budget) - self._work.waiting * self.costs.export
+        self.commitment.bound(left, self.costs, self.unsure)
 
     def _turn(self, now: float) -> None:
         elapsed, room = min(max(now - self._second, TICK), _LONGEST_STEP), self.plan.room

@@ -39,7 +39,7 @@ class Learning:
 
     def __init__(self) -> None:
         self.costs = Costs()
-        self._known = dict.fromkeys(("skeleton", "payload", "export", "stub"), 0)
+        self._known = dict.fromkeys(("skeleton", "payload", "stub"), 0)
         self._idle = 0.0
         self._begun = 0.0
         self._before = Work(0.0, 0, 0)
@@ -54,17 +54,20 @@ class Learning:
         """Whether the costs of recording are guesses still, so that every trace is to be measured."""
         return self._known["skeleton"] + self._known["payload"] < _UNSURE
 
-    def take(self, name: str, measured: float, rate: float = _LEARN) -> None:
+    def take(self, name: str, measured: float) -> None:
         """Take one more measurement of a cost: the first say as much as the guess, later ones little each.
 
         Args:
             measured: seconds of CPU.
         """
         self._known[name] = known = self._known[name] + 1
+        self._move(name, measured, max(_LEARN, 1 / (known + 1)))
+
+    def _move(self, name: str, measured: float, rate: float) -> None:
         before = getattr(self.costs, name)
         # What runs for the first time, or is interrupted by the garbage collector, takes a multiple of what it costs.
         measured = min(max(measured, _NEVER_BELOW), _LEAP * before)
-        setattr(self.costs, name, before + max(rate, 1 / (known + 1)) * (measured - before))
+        setattr(self.costs, name, before + rate * (measured - before))
 
     def follow(self, now: float, elapsed: float, work: Work) -> float:
         """Learn from what our own threads have done.
@@ -88,6 +91,8 @@ class Learning:
         if done >= enough or not 0 <= took < _LONGEST_LESSON or done < 0:
             if done >= enough and 0 <= took < 2 * _LONGEST_LESSON:
                 each = (work.cpu - self._before.cpu - self._idle * took) / done
-                self.take("export", each, _ALARM if each > self.costs.export else _LEARN)
+                # Up fast and down slowly, from the first on: stubs take a tenth of what a span with large texts takes
+                # that were never seen, and what is let in at the price of the former may be the latter.
+                self._move("export", each, _ALARM if each > self.costs.export else _LEARN)
             self._before, self._begun = work, now
         return spent

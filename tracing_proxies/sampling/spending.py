@@ -10,7 +10,7 @@ WINDOW = 10.0
 _AHEAD = (1.0, 2.0, 5.0)
 _SURPLUS = 1.25
 _AT_ONCE = 3.0
-_AIM = 0.95  # the rest is for what has begun when there is suddenly no room for it
+_AIM = 0.92  # the rest is for what has begun when there is suddenly no room for it
 _OVERRUN = 1.5
 _GRAIN = 0.09
 _MOST = 400
@@ -90,6 +90,11 @@ class Spending:
         if self._begun is None or now - self._begun < WINDOW:
             room = max(room, (_AT_ONCE - self._spent(now, WINDOW)) * budget - committed)
         return max(0.0, room)
+
+    def left(self, now: float, budget: float) -> float:
+        """Return what may still be spent at once so that the last ten seconds keep to the budget, in seconds of CPU."""
+        lived = 0.0 if self._begun is None else now - self._begun
+        return (min(_AIM * WINDOW, _AT_ONCE + lived) - self._spent(now, WINDOW)) * budget
 
     def _left(self, now: float, budget: float, ahead: float) -> float:
         return (_AIM * WINDOW - self._spent(now, WINDOW - ahead)) * budget / ahead
