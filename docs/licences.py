@@ -49,13 +49,14 @@ def licence_of(distribution: str) -> str | None:
         told = metadata.metadata(distribution)
     except metadata.PackageNotFoundError:
         return None
-    if told["License-Expression"]:
+    # Not `told[...]`: once `importlib_metadata` is imported, that raises a KeyError where there is none.
+    if told.get("License-Expression"):
         return str(told["License-Expression"])
     named = [line.rpartition(" :: ")[2] for line in told.get_all("Classifier", []) if line.startswith("License ::")]
     named = [name for name in named if name != "OSI Approved"]
     if named:
         return " AND ".join(sorted(_SPDX.get(name, name) for name in named))
-    text = str(told["License"] or "").strip()
+    text = str(told.get("License") or "").strip()
     return _SPDX.get(text, text) if text and len(text) < 60 and "\n" not in text else "unknown"
 
 
