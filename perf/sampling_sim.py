@@ -389,6 +389,7 @@ class Ours(World):
     def _rouse(self) -> None:
         self.controller.roots = self.tail.arrived
         if self.controller.due:
+            self.controller.commitment.under_way = len(self.tail.undecided)
             self.controller.step()
 
     def _emit(self, span: Any) -> None:

@@ -155,6 +155,7 @@ class Budgeting:
             if self._controller is not None:
                 if self._tail is not None:
                     self._controller.roots = self._tail.arrived
+                    self._controller.commitment.under_way = len(self._tail.undecided)
                 self._controller.step()
             if self._tail is not None:
                 self._tail.sweep()

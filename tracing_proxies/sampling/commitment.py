@@ -10,7 +10,8 @@ from tracing_proxies.sampling.spending import WINDOW
 _FOR_UNDER_WAY = 0.5
 _GUESSED_SPANS = 30
 _GUESSED_COST = 80e-6
-_STEEP = 4
+_STEEP = 8
+_LEAST = 0.02  # what stands for more than fifty times as many says little
 _USUALLY = 0.05
 
 
@@ -20,11 +21,13 @@ class Commitment:
     A flood of traces that begin within a moment would spend the budget of ten seconds before the first of them ends.
 
     Attributes:
+        under_way: how many recorded traces have begun and not ended.
         spans: how many a trace has on average.
         most: how many recorded traces may be under way before the next ones are thinned out.
     """
 
     def __init__(self) -> None:
+        self.under_way = 0
         self.spans = 1.0
         self.most = math.inf
         self._lasting = 0.0
@@ -48,11 +51,17 @@ class Commitment:
             left: seconds of CPU that may still be spent within the window.
             unsure: whether the costs are guesses still.
         """
-        spans, each = self.spans, costs.skeleton + costs.payload
-        if unsure:
-            spans, each = max(spans, _GUESSED_SPANS), max(each, _GUESSED_COST)
         # One that lasts longer than the window costs only a part of its cost within it.
-        self.most = max(1.0, _FOR_UNDER_WAY * left * max(1.0, self._lasting / WINDOW) / (spans * each))
+        cost = self._cost(costs, unsure) / max(1.0, self._lasting / WINDOW)
+        self.most = max(1.0, _FOR_UNDER_WAY * left / cost)
+
+    def due(self, costs: Costs, unsure: bool) -> float:
+        """Return what those that are under way will cost within the next second, in seconds of CPU."""
+        return self.under_way * self._cost(costs, unsure) / max(1.0, self._lasting)
+
+    def _cost(self, costs: Costs, unsure: bool) -> float:
+        spans, each = self.spans, costs.skeleton + costs.payload
+        return max(spans, _GUESSED_SPANS) * max(each, _GUESSED_COST) if unsure else spans * each
 
     def thinned(self, under_way: int) -> float:
         """Return what the probability of recording is multiplied by.
@@ -62,4 +71,4 @@ class Commitment:
         Args:
             under_way: how many traces are recorded and have not ended.
         """
-        return 1.0 if under_way < self.most else (self.most / (under_way + 1)) ** _STEEP
+        return 1.0 if under_way < self.most else max(_LEAST, (self.most / (under_way + 1)) ** _STEEP)

@@ -266,7 +266,8 @@ class Controller:
         if self._spending.overran(now):
             return 0.0
         counting = self._demand.calls * self.costs.count
-        room = self._spending.room(now, budget, self._work.waiting * self.costs.export)
+        committed = self._work.waiting * self.costs.export + self.commitment.due(self.costs, self.unsure)
+        room = self._spending.room(now, budget, committed)
         return max(room - counting, _LEAST_ROOM * budget)
 
     def _bound(self, now: float, budget: float) -> None:

@@ -8,9 +8,9 @@ from bisect import bisect_right
 WINDOW = 10.0
 """The budget holds over any time of this length, in seconds."""
 _AHEAD = (1.0, 2.0, 5.0)
-_SURPLUS = 1.25
+_SURPLUS = 1.15
 _AT_ONCE = 3.0
-_AIM = 0.92  # the rest is for what has begun when there is suddenly no room for it
+_AIM = 0.82  # the rest is for what has begun when there is suddenly no room for it
 _OVERRUN = 1.5
 _GRAIN = 0.09
 _MOST = 400
