@@ -119,7 +119,7 @@ def _introduction() -> list[str]:
         f"{costs['skeleton']}, a payload {costs['payload']}, a delivered span {costs['export']} and a stub",
         f"{costs['stub']}; all but the first the controller has to find out. Bursts, storms and overloads last from",
         "the 20th second to the 30th (35th); after an idle time of 25 seconds five times the usual load comes from the",
-        "30th second to the 40th.",
+        "30th second to the 40th; the flood, of traces that last six times as long, from the 15th to the 30th.",
         "",
         "The others are tuned to spend the budget under the steady load, as far as they can: a fixed rate keeps",
         f"{FIXED:.1%} of all traces, a rate per name {PER_NAME:.2f} of each name in a second, and errors first keeps",
