@@ -150,6 +150,13 @@ int hot_add_methods(PyObject *module);
 PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 Py_ssize_t hot_look_through(PyObject *known, PyObject *value);
 
+/* gate.c */
+extern PyTypeObject GateType;
+
+/* runs.c */
+PyObject *hot_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_runs(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
 /* prepare.c */
 PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 

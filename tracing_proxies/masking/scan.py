@@ -10,10 +10,8 @@ from typing import TypeAlias
 from tracing_proxies.exclusion import importing
 from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.detectors import DETECTORS, Detector, Family, Span
-from tracing_proxies.masking.detectors.anchors import Anchors
-from tracing_proxies.masking.detectors.digits import find_runs
+from tracing_proxies.masking.detectors.digits import runs_in
 from tracing_proxies.masking.detectors.kinds import Judge, Read
-from tracing_proxies.masking.detectors.shape import shape_of
 
 # Every shipped detector needs a digit, an `@`, an underscore or a sign of assignment: prose without them is done after
 # one search (0.3 us for 80 characters).
@@ -27,12 +25,14 @@ _BEFORE = frozenset(" ,;'\"()<>\n\t")
 # A masked text may bring a word nearer to a number: passes repeat until nothing changes, which makes masking
 # idempotent. Two are the rule; the bound is for texts made to need more.
 _MOST_PASSES = 12
+_NOTHING: tuple[str, str, dict[int, list[int]], int] = ("", "", {}, 0)
+_RUNS = 128  # of the forms that may be in a text: runs of digits
 
 
 _Arranged: TypeAlias = tuple[
-    Anchors,
+    Callable[[str], "tuple[str, str, dict[int, list[int]], int] | None"],
     tuple[tuple[Read, bool], ...],
-    Callable[[str, str, str, list[Span]], None],
+    Callable[[str, str, str, int, list[Span]], None],
     tuple[tuple[Judge, ...], ...],
     tuple[Callable[[str], str], ...],
 ]
@@ -125,21 +125,18 @@ class Scanner:
     def _find(self, text: str, offset: int) -> tuple[list[Span], bool]:
         if "[" in text:
             text = markers.blank(text)
-        lower = text.lower()
-        if len(lower) != len(text):
-            lower = "".join(low if len(low := character.lower()) == 1 else character for character in text)
         found: list[Span] = []
         settled = not self._own
-        anchors, reads, search, judges, wholes = self._arranged or self._arrange()
-        for index, places in anchors.places(lower).items():
+        look, reads, search, judges, wholes = self._arranged or self._arrange()
+        lower, shape, anchored, forms = look(text) or _NOTHING
+        for index, places in anchored.items():
             read, steady = reads[index]
             found.extend(read(text, lower, places))
             if not steady:
                 settled = False
-        shape = shape_of(text)
-        if "0" in shape or "::" in shape:
-            search(text, lower, shape, found)
-            for run in find_runs(text, shape):
+        if forms:
+            search(text, lower, shape, forms, found)
+            for run in runs_in(text, shape) if forms & _RUNS else ():
                 before = len(found)
                 for judge in judges[min(len(run.digits), _MOST_DIGITS - 1)]:
                     found.extend(judge(run, text, lower))
@@ -196,14 +193,14 @@ def _arrange(names: frozenset[str]) -> _Arranged:
     The automaton of all literals takes 5 ms to build.
     """
     with importing:
-        from tracing_proxies.masking.detectors import forms
+        from tracing_proxies.masking.detectors import assignment, forms, looking
         from tracing_proxies.masking.detectors.parts import PARTS
 
     parts = [part for part in PARTS if not names.isdisjoint(part.names)]
     reading = [part for part in parts if part.read is not None]
     judging = [(part.sizes, part.judge) for part in parts if part.judge is not None]
     return (
-        Anchors(part.anchors for part in reading),
+        looking.make_look(reading, assignment.PLAIN_NAMES),
         tuple((part.read, part.steady) for part in reading if part.read is not None),
         forms.search,
         tuple(

@@ -6,7 +6,7 @@ import re
 
 from ahocorasick_rs import AhoCorasick
 
-from tracing_proxies.masking.detectors.shape import shape_of
+from tracing_proxies.masking.detectors.shape import shape_of, without_halves
 
 _STAND_INS = frozenset(
     """none null nil true false undefined string str int number bool boolean bytes object any optional list dict
@@ -32,7 +32,7 @@ def is_placeholder(value: str) -> bool:
     if value[:1] in _OPENERS or (len(value) > 3 and len(set(value)) < 4):
         return True
     low = value.lower()
-    return low.strip("\"'.,;:=") in _STAND_INS or bool(_has_hint(low)) or bool(_TEMPLATE(value))
+    return low.strip("\"'.,;:=") in _STAND_INS or bool(_has_hint(without_halves(low))) or bool(_TEMPLATE(value))
 
 
 def is_filler(value: str) -> bool:
