@@ -6,6 +6,8 @@
 
 #define ENDS_LITERAL 0x8000
 #define MOST_STATES 0x8000
+#define COLUMN_BITS 6
+#define COLUMNS (1 << COLUMN_BITS)
 #define LONGEST_NAME 48
 #define LONGEST_WORD 26 /* tokens.SHORTEST */
 #define LEAST_DIGITS 7
@@ -42,9 +44,10 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     unsigned char shapes[256]; /* of the first characters */
+    char countries[26][26];    /* whether two letters are a country with IBANs */
     unsigned char column[128]; /* of a character of ASCII, 0 for one that is in no literal */
     int columns, states, edges;
-    unsigned short *next; /* states x columns, with ENDS_LITERAL where a literal ends */
+    unsigned short *next; /* states x COLUMNS, with ENDS_LITERAL where a literal ends */
     unsigned short *fail;
     Ending *endings;
     int *first_edge; /* of each state: for characters beyond ASCII, which are few */
@@ -319,7 +322,7 @@ step(Gate *gate, unsigned state, Py_UCS4 character)
 {
     if (character < 128) {
         int column = gate->column[character];
-        return column ? gate->next[state * gate->columns + column] : 0;
+        return column ? gate->next[state << COLUMN_BITS | (unsigned)column] : 0;
     }
     for (;;) {
         int to = edge_from(gate, (int)state, character);
@@ -329,10 +332,30 @@ step(Gate *gate, unsigned state, Py_UCS4 character)
     }
 }
 
+static inline int
+letter_at(Look *look, Py_ssize_t at)
+{
+    Py_UCS4 letter = AT(look, at) | 32;
+    return letter >= 'a' && letter <= 'z' ? (int)letter - 'a' : -1;
+}
+
+/* Whether an account number may begin at a place, where a letter and two digits stand behind its first. */
+static int
+is_head(Gate *gate, Look *look, Py_ssize_t at)
+{
+    int first = letter_at(look, at), second = letter_at(look, at + 1);
+    if (first < 0 || second < 0 || !gate->countries[first][second])
+        return 0;
+    return at == 0 || AT(look, at - 1) > 127 || !(look->shape[at - 1] == '0' || letter_at(look, at - 1) >= 0) ||
+           is_escaped(look, at);
+}
+
 /* Which forms may be in a text, by its shape; bits as forms.py names them. */
 static int
-forms_of(const char *shape, Py_ssize_t size)
+forms_of(Gate *gate, Look *look)
 {
+    const char *shape = look->shape;
+    Py_ssize_t size = look->size;
     int forms = 0, colons = 0, hyphens = 0, dots = 0, word = 0, digits = 0, in_block = 0;
     char last = 0, before = 0;
     for (Py_ssize_t at = 0; at < size; at++) {
@@ -342,7 +365,8 @@ forms_of(const char *shape, Py_ssize_t size)
             forms |= ANY;
             if (last == 'A')
                 forms |= CODES;
-            if (last == '0' && (before == 'A' || before == 'a'))
+            if (last == '0' && (before == 'A' || before == 'a') && at >= 3 && !(forms & HEADS) &&
+                is_head(gate, look, at - 3))
                 forms |= HEADS;
             if (last == '.' && before == '0')
                 forms |= QUADS;
@@ -431,7 +455,7 @@ look_at(Gate *gate, PyObject *text)
     Py_ssize_t many = 0, room = 64;
     PyObject *lower = NULL, *shape = NULL, *places = NULL, *answer = NULL;
     unsigned state = 0;
-    int forms;
+    int forms, seen = 0;
     Look look = {text};
     if (!PyUnicode_CheckExact(text)) {
         PyErr_SetString(PyExc_TypeError, "a text is needed");
@@ -451,9 +475,10 @@ look_at(Gate *gate, PyObject *text)
         const unsigned char *data = look.data;
         for (Py_ssize_t at = 0; at < look.size; at++) {
             unsigned char character = data[at];
+            seen |= character == ':' || (character >= '0' && character <= '9');
             shape_data[at] = (char)gate->shapes[character];
             low[at] = character >= 'A' && character <= 'Z' ? character | 32 : character;
-            state = gate->next[(state & ~ENDS_LITERAL) * gate->columns + gate->column[low[at]]];
+            state = gate->next[(state & ~ENDS_LITERAL) << COLUMN_BITS | gate->column[low[at]]];
             if (state & ENDS_LITERAL && note(&found, &many, &room, few, at + 1, state) < 0)
                 goto end;
         }
@@ -481,7 +506,7 @@ look_at(Gate *gate, PyObject *text)
         if (add_places(gate, &look, places, found, many) < 0)
             goto end;
     }
-    forms = forms_of(shape_data, look.size);
+    forms = seen || !PyUnicode_IS_ASCII(text) ? forms_of(gate, &look) : 0;
     if (!PyDict_GET_SIZE(places) && (!forms || (forms == ANY && look.size > LONGEST_WHOLE)))
         answer = Py_NewRef(Py_None);
     else
@@ -518,12 +543,12 @@ plant(Gate *gate, PyObject *literal)
     int state = 0;
     for (Py_ssize_t at = 0; at < PyUnicode_GET_LENGTH(literal); at++) {
         Py_UCS4 character = PyUnicode_READ_CHAR(literal, at);
-        int to = character < 128 ? gate->next[state * gate->columns + gate->column[character]]
+        int to = character < 128 ? gate->next[state << COLUMN_BITS | gate->column[character]]
                                  : edge_from(gate, state, character);
         if (!to) {
             to = gate->states++;
             if (character < 128)
-                gate->next[state * gate->columns + gate->column[character]] = (unsigned short)to;
+                gate->next[state << COLUMN_BITS | gate->column[character]] = (unsigned short)to;
             else {
                 Edge edge = {state, to, character, gate->first_edge[state]};
                 gate->edge[gate->edges] = edge;
@@ -558,8 +583,8 @@ complete(Gate *gate)
             state = queue[taken++];
         int fail = gate->fail[state];
         for (int column = 1; column < gate->columns; column++) {
-            unsigned short *to = &gate->next[state * gate->columns + column];
-            unsigned short other = state ? gate->next[fail * gate->columns + column] : 0;
+            unsigned short *to = &gate->next[state << COLUMN_BITS | column];
+            unsigned short other = state ? gate->next[fail << COLUMN_BITS | column] : 0;
             if (*to)
                 link_failure(gate, queue, &filled, *to, other);
             else
@@ -573,7 +598,7 @@ complete(Gate *gate)
         }
     }
     PyMem_Free(queue);
-    for (Py_ssize_t at = 0; at < (Py_ssize_t)gate->states * gate->columns; at++)
+    for (Py_ssize_t at = 0; at < (Py_ssize_t)gate->states * COLUMNS; at++)
         if (gate->endings[gate->next[at]].many || gate->endings[gate->next[at]].shorter)
             gate->next[at] |= ENDS_LITERAL;
     return 0;
@@ -622,15 +647,15 @@ fill(Gate *gate, PyObject *literals)
         guards += PyList_GET_SIZE(given);
         for (Py_ssize_t each = 0; each < PyUnicode_GET_LENGTH(literal); each++) {
             Py_UCS4 character = PyUnicode_READ_CHAR(literal, each);
-            if (character < 128 && !gate->column[character])
+            if (character < 128 && !gate->column[character] && gate->columns <= COLUMNS)
                 gate->column[character] = (unsigned char)gate->columns++;
         }
     }
-    if (characters >= MOST_STATES) {
+    if (characters >= MOST_STATES || gate->columns > COLUMNS) {
         PyErr_SetString(PyExc_ValueError, "too many literals");
         return -1;
     }
-    gate->next = PyMem_Calloc((size_t)characters * (size_t)gate->columns, sizeof(unsigned short));
+    gate->next = PyMem_Calloc((size_t)characters * COLUMNS, sizeof(unsigned short));
     gate->fail = PyMem_Calloc((size_t)characters, sizeof(unsigned short));
     gate->endings = PyMem_Calloc((size_t)characters, sizeof(Ending));
     gate->first_edge = PyMem_Malloc((size_t)characters * sizeof(int));
@@ -656,22 +681,26 @@ fill(Gate *gate, PyObject *literals)
     return complete(gate);
 }
 
-/* Gate(literals, plain names, what lowers a text and keeps its length, shapes of the first 256 characters) */
+/* Gate(literals, plain names, what lowers a text and keeps its length, shapes of the first 256 characters, countries) */
 static PyObject *
 make_gate(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     PyObject *literals, *plain, *lower_evenly;
+    const char *countries;
+    Py_ssize_t size;
     Py_buffer table;
     Gate *gate;
-    if (!PyArg_ParseTuple(args, "O!O!Oy*", &PyDict_Type, &literals, &PySet_Type, &plain, &lower_evenly, &table))
+    if (!PyArg_ParseTuple(args, "O!O!Oy*y#", &PyDict_Type, &literals, &PySet_Type, &plain, &lower_evenly, &table,
+                          &countries, &size))
         return NULL;
-    if (table.len != 256 || (gate = (Gate *)type->tp_alloc(type, 0)) == NULL) {
+    if (table.len != 256 || size != 26 * 26 || (gate = (Gate *)type->tp_alloc(type, 0)) == NULL) {
         if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "shapes of 256 characters are needed");
+            PyErr_SetString(PyExc_ValueError, "shapes of 256 characters and a table of 26 by 26 letters are needed");
         PyBuffer_Release(&table);
         return NULL;
     }
     memcpy(gate->shapes, table.buf, 256);
+    memcpy(gate->countries, countries, 26 * 26);
     PyBuffer_Release(&table);
     gate->plain_names = Py_NewRef(plain);
     gate->lower_evenly = Py_NewRef(lower_evenly);

@@ -166,6 +166,7 @@ static PyMethodDef methods[] = {
     {"generator_step", (PyCFunction)(void (*)(void))hot_generator_step, METH_FASTCALL, "As `_Step`."},
     {"leaves", (PyCFunction)(void (*)(void))hot_leaves, METH_FASTCALL, "As `Known.leaves`."},
     {"words", (PyCFunction)(void (*)(void))hot_words, METH_FASTCALL, "As `words_before`."},
+    {"long_words", (PyCFunction)(void (*)(void))hot_long_words, METH_FASTCALL, "As `tokens.long_words`."},
     {"runs", (PyCFunction)(void (*)(void))hot_runs, METH_FASTCALL, "As `find_runs`."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},

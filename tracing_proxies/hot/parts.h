@@ -154,6 +154,7 @@ Py_ssize_t hot_look_through(PyObject *known, PyObject *value);
 extern PyTypeObject GateType;
 
 /* runs.c */
+PyObject *hot_long_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_runs(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 

@@ -237,3 +237,28 @@ hot_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     }
     return words;
 }
+
+/* long_words(shape, least) */
+PyObject *
+hot_long_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 2 || !PyUnicode_CheckExact(args[0]) || !PyUnicode_IS_ASCII(args[0]) || !PyLong_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "a shape and a number are needed");
+        return NULL;
+    }
+    const char *shape = (const char *)PyUnicode_1BYTE_DATA(args[0]);
+    Py_ssize_t size = PyUnicode_GET_LENGTH(args[0]), least = PyLong_AsSsize_t(args[1]), start = 0;
+    PyObject *words = PyErr_Occurred() ? NULL : PyList_New(0);
+    for (Py_ssize_t at = 0; words != NULL && at <= size; at++) {
+        if (at < size && is_of_code(shape[at]))
+            continue;
+        if (at - start >= least && at > start) {
+            PyObject *word = Py_BuildValue("nn", start, at);
+            if (word == NULL || PyList_Append(words, word) < 0)
+                Py_CLEAR(words);
+            Py_XDECREF(word);
+        }
+        start = at + 1;
+    }
+    return words;
+}

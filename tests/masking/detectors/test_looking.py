@@ -15,6 +15,7 @@ from tracing_proxies.masking.detectors.kinds import Guard
 from tracing_proxies.masking.detectors.looking import look_compiled, look_in_python, lower_evenly
 from tracing_proxies.masking.detectors.parts import PARTS
 from tracing_proxies.masking.detectors.shape import shape_of
+from tracing_proxies.masking.detectors.tokens import long_words
 from tracing_proxies.masking.scan import Scanner
 
 pytestmark = pytest.mark.skipif(hot is None, reason="nothing is compiled here")
@@ -111,6 +112,12 @@ def test_words_are_those_of_the_original(text: str, start: int, end: int) -> Non
     assert hot.words(text, start, end) == digits._WORD.findall(text, start, end)
 
 
+@given(TEXTS, st.integers(1, 30))
+def test_long_words_are_those_of_the_original(text: str, least: int) -> None:
+    shape = shape_of(text)
+    assert hot.long_words(shape, least) == long_words(shape, least)
+
+
 def test_whether_a_part_had_anything_to_look_at_depends_on_no_guard_where_masking_would_be_repeated_for_it() -> None:
     assert [part.names for part in READING if not part.steady and part.guard != Guard()] == []
 
@@ -124,25 +131,31 @@ def test_names_that_tell_of_nothing_are_bounded() -> None:
 
 def test_a_gate_is_made_of_literals_with_guards_alone() -> None:
     plain: set[str] = set()
-    table = bytes(256)
+    table, countries = bytes(256), bytes(26 * 26)
     guard = (0, 0, False, False, False, 0, 0, 0, 0, "", None)
-    assert hot.Gate({"ab": [guard]}, plain, str.lower, table).look("xab") == ("xab", "\0\0\0", {0: [1]}, 0)
+    assert hot.Gate({"ab": [guard]}, plain, str.lower, table, countries).look("xab") == ("xab", "\0\0\0", {0: [1]}, 0)
     for wrong in (
-        ({"": [guard]}, plain, str.lower, table),
-        ({"a": guard}, plain, str.lower, table),
-        ({"a": [guard[:5]]}, plain, str.lower, table),
-        ({"a": [(*guard[:10], ("ab",))]}, plain, str.lower, table),
-        ({"a": [(*guard[:10], ("é",))]}, plain, str.lower, table),
-        ({"a" * 40_000: [guard]}, plain, str.lower, table),
-        ({"a": [guard]}, [], str.lower, table),
-        ({"a": [guard]}, plain, str.lower, b"short"),
+        ({"": [guard]}, plain, str.lower, table, countries),
+        ({"a": guard}, plain, str.lower, table, countries),
+        ({"a": [guard[:5]]}, plain, str.lower, table, countries),
+        ({"a": [(*guard[:10], ("ab",))]}, plain, str.lower, table, countries),
+        ({"a": [(*guard[:10], ("é",))]}, plain, str.lower, table, countries),
+        ({"a" * 40_000: [guard]}, plain, str.lower, table, countries),
+        ({"a": [guard]}, [], str.lower, table, countries),
+        ({"a": [guard]}, plain, str.lower, b"short", countries),
+        ({"a": [guard]}, plain, str.lower, table, b""),
     ):
         with pytest.raises((TypeError, ValueError)):
             hot.Gate(*wrong)
     with pytest.raises(TypeError):
-        hot.Gate({"a": [guard]}, plain, str.lower, table).look(b"a")
+        hot.Gate({"a": [guard]}, plain, str.lower, table, countries).look(b"a")
     with pytest.raises(ValueError):
-        hot.Gate({"a": [guard]}, plain, lambda text: text * 2, table).look("é")
-    for call in (lambda: hot.runs("1", "00", Run), lambda: hot.runs("1", "0", int), lambda: hot.words("a", 1)):
+        hot.Gate({"a": [guard]}, plain, lambda text: text * 2, table, countries).look("é")
+    for call in (
+        lambda: hot.runs("1", "00", Run),
+        lambda: hot.runs("1", "0", int),
+        lambda: hot.words("a", 1),
+        lambda: hot.long_words(1, 1),
+    ):
         with pytest.raises(TypeError):
             call()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from string import ascii_uppercase
 from typing import Any, TypeAlias
 
 from tracing_proxies.compiled import hot
+from tracing_proxies.masking.checks import iban_length
 from tracing_proxies.masking.detectors.anchors import Anchors
 from tracing_proxies.masking.detectors.forms import forms_of
 from tracing_proxies.masking.detectors.kinds import Part
@@ -61,8 +63,13 @@ def look_compiled(parts: Sequence[Part], plain: set[str]) -> Look:
                     spelt,
                 )
             )
-    look: Look = hot.Gate(literals, plain, lower_evenly, TABLE).look
+    look: Look = hot.Gate(literals, plain, lower_evenly, TABLE, _countries()).look
     return look
+
+
+def _countries() -> bytes:
+    """Return for each two letters whether they are a country with IBANs."""
+    return bytes(bool(iban_length(first + second)) for first in ascii_uppercase for second in ascii_uppercase)
 
 
 def make_look(parts: Sequence[Part], plain: set[str]) -> Look:

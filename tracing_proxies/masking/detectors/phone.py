@@ -36,6 +36,7 @@ _UNSPACED = (
     "هاتف",
     "فون",
 )
+_UNSPACED_BEFORE = re.compile("|".join(_UNSPACED)).search
 # These mean a telephone only where no program is spoken of: agents make function calls.
 _CALLS = frozenset(("call", "calls", "calling"))
 _PROGRAM = frozenset("function tool tools api method rpc returned llm model agent".split())
@@ -158,7 +159,7 @@ def _in_context(lower: str, start: int, end: int) -> bool:
     words = words_before(lower, start)
     if _SAID_BEHIND.match(lower, end) or _OWN_NUMBER.search(lower, max(0, start - 32), start):
         return True
-    if not lower.isascii() and any(word in lower[max(0, start - 16) : start] for word in _UNSPACED):
+    if not lower.isascii() and _UNSPACED_BEFORE(lower, max(0, start - 16), start):
         return True
     if not _OTHER.isdisjoint(words[-2:]):
         return False

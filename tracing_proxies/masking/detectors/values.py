@@ -21,6 +21,7 @@ _HINTS = (
 )
 _has_hint = AhoCorasick(_HINTS).find_matches_as_indexes
 _REFERENCE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|->|::)[A-Za-z_][A-Za-z0-9_]*|\[[^\]]*\])*\(?\)?;?\Z")
+_OPENING = frozenset("$<{")
 _TEMPLATE = re.compile(r"\$\{[\w.\- :]{0,60}\}|\{\{[\w.\- :|]{0,60}\}\}|<[^<>]+>|\$\([^()]*\)").search
 _CODE = re.compile(r"\.[a-z_]+\(|\(|\)|=>")
 _DIGIT = re.compile(r"[0-9]").search
@@ -32,7 +33,11 @@ def is_placeholder(value: str) -> bool:
     if value[:1] in _OPENERS or (len(value) > 3 and len(set(value)) < 4):
         return True
     low = value.lower()
-    return low.strip("\"'.,;:=") in _STAND_INS or bool(_has_hint(without_halves(low))) or bool(_TEMPLATE(value))
+    return (
+        low.strip("\"'.,;:=") in _STAND_INS
+        or bool(_has_hint(without_halves(low)))
+        or (not _OPENING.isdisjoint(value) and bool(_TEMPLATE(value)))
+    )
 
 
 def is_filler(value: str) -> bool:
