@@ -164,6 +164,7 @@ static PyMethodDef methods[] = {
     {"bind_steps", bind_steps, METH_O, "Take what steps need."},
     {"in_steps", (PyCFunction)(void (*)(void))hot_in_steps, METH_FASTCALL, "As `run_in_steps`."},
     {"generator_step", (PyCFunction)(void (*)(void))hot_generator_step, METH_FASTCALL, "As `_Step`."},
+    {"leading", (PyCFunction)(void (*)(void))hot_leading, METH_FASTCALL, "As `Known.leading`."},
     {"leaves", (PyCFunction)(void (*)(void))hot_leaves, METH_FASTCALL, "As `Known.leaves`."},
     {"words", (PyCFunction)(void (*)(void))hot_words, METH_FASTCALL, "As `words_before`."},
     {"long_words", (PyCFunction)(void (*)(void))hot_long_words, METH_FASTCALL, "As `tokens.long_words`."},

@@ -147,6 +147,7 @@ PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t
 int hot_add_methods(PyObject *module);
 
 /* known.c */
+PyObject *hot_leading(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 Py_ssize_t hot_look_through(PyObject *known, PyObject *value);
 
