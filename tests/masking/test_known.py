@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tracing_proxies import failures
-from tracing_proxies.masking import Masker, hits
-from tracing_proxies.masking.known import Known, look_through
+from tracing_proxies.masking import Masker, hits, walk
+from tracing_proxies.masking.known import Known, look_ahead, look_through
 from tracing_proxies.masking.strategies import Strategy
 from tracing_proxies.masking.walk import Walk
 from tracing_proxies.registry.masking import MaskingSettings, Tightening
@@ -137,6 +137,33 @@ def test_what_is_compiled_knows_what_its_original_knows(seen: list[Any], value: 
     for label in ("", "phone: ", "no key has it: "):
         original = look_through(known.labels, known.texts, value, left, label)
         assert max(known.leaves(value, left, label), -1) == max(original, -1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(values, max_size=4), st.lists(values, max_size=5), st.integers(0, 30), st.booleans())
+def test_what_is_compiled_knows_as_many_of_the_first_values_as_its_original(
+    seen: list[Any], more: list[Any], left: int, as_tuple: bool
+) -> None:
+    masker = Masker()
+    for one in [*seen, *more[: left % 3]]:
+        masker.value(one)
+    known, items = masker._known, [*seen, *more]
+    for label in ("", "phone: ", "no key has it: "):
+        for given_items in (tuple(items) if as_tuple else items, [], ["ok", 1, {"status": 5}]):
+            count, rest = known.leading(given_items, left, label)
+            assert (count, rest) == look_ahead(known.labels, known.texts, given_items, left, label)
+            assert known.leaves(given_items[:count], left + count, label) == rest
+
+
+def test_the_parts_of_a_list_count_as_often_as_they_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MAX_NODES", 2_200)
+    masker = Masker()
+    old = [{"status": "ok", "note": f"{number}"} for number in range(40)]
+    masker.value(old)
+    for length in (40, 80, 120, 800, 1_000):
+        value = [*old * (length // 40), "write to ana@example.com"]
+        new = Masker()
+        assert masker.value(value) == new.value(value), length
 
 
 def test_what_was_hidden_is_counted_each_time_and_not_kept() -> None:

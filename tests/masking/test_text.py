@@ -163,6 +163,12 @@ def test_a_value_is_replaced_by_the_marker_of_its_class(text: str, expected: str
     assert mask_text(text) == expected
 
 
+def test_a_text_with_half_a_character_is_masked_like_any_other() -> None:
+    half = "\ud800"
+    assert mask_text(f"{half} lone +14155550123") == f"{half} lone [phone]"
+    assert mask_text(f"password=x9{half}Tr0ub4dor") == "password=[secret]"
+
+
 def test_a_private_key_is_masked_whole_and_when_it_was_cut_off() -> None:
     body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n" * 3
     begin, end = "-----BEGIN RSA PRIVATE KEY-----\n", "-----END RSA PRIVATE KEY-----"

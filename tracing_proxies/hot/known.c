@@ -48,11 +48,28 @@ leaves(PyObject *labels, PyObject *texts, PyObject *value, Py_ssize_t left, PyOb
         left -= size;
         if (depth > DEEPEST)
             return -1;
-        for (Py_ssize_t at = 0; left >= 0 && at < size; at++)
-            left = leaves(labels, texts, PySequence_Fast_GET_ITEM(value, at), left, label, depth + 1);
+        while (left >= 0 && size-- > 0) /* what is new stands at the end of a conversation */
+            left = leaves(labels, texts, PySequence_Fast_GET_ITEM(value, size), left, label, depth + 1);
         return left;
     }
     return -1;
+}
+
+/* leading(labels, texts, list or tuple, left, label): how many of its first items are left alone, and what is left */
+PyObject *
+hot_leading(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 5 || !PyDict_Check(args[0]) || !PyDict_Check(args[1]) ||
+        !(PyList_CheckExact(args[2]) || PyTuple_CheckExact(args[2])) || !PyLong_Check(args[3]) ||
+        !PyUnicode_CheckExact(args[4])) {
+        PyErr_SetString(PyExc_TypeError, "labels, texts, a list, how many parts to look at, and a label are needed");
+        return NULL;
+    }
+    Py_ssize_t at = 0, left = PyLong_AsSsize_t(args[3]), after;
+    for (; !PyErr_Occurred() && at < PySequence_Fast_GET_SIZE(args[2]); at++, left = after)
+        if ((after = leaves(args[0], args[1], PySequence_Fast_GET_ITEM(args[2], at), left, args[4], 0)) < 0)
+            break;
+    return PyErr_Occurred() ? NULL : Py_BuildValue("nn", at, left);
 }
 
 /* The same of a value without a label; `known` are the labels and the texts. */

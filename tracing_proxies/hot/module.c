@@ -164,7 +164,11 @@ static PyMethodDef methods[] = {
     {"bind_steps", bind_steps, METH_O, "Take what steps need."},
     {"in_steps", (PyCFunction)(void (*)(void))hot_in_steps, METH_FASTCALL, "As `run_in_steps`."},
     {"generator_step", (PyCFunction)(void (*)(void))hot_generator_step, METH_FASTCALL, "As `_Step`."},
+    {"leading", (PyCFunction)(void (*)(void))hot_leading, METH_FASTCALL, "As `Known.leading`."},
     {"leaves", (PyCFunction)(void (*)(void))hot_leaves, METH_FASTCALL, "As `Known.leaves`."},
+    {"words", (PyCFunction)(void (*)(void))hot_words, METH_FASTCALL, "As `words_before`."},
+    {"long_words", (PyCFunction)(void (*)(void))hot_long_words, METH_FASTCALL, "As `tokens.long_words`."},
+    {"runs", (PyCFunction)(void (*)(void))hot_runs, METH_FASTCALL, "As `find_runs`."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_capture", bind_capture, METH_O, "Take what captures need."},
@@ -207,11 +211,13 @@ PyInit__hot(void)
 {
     PyObject *module;
     if (name_texts() < 0 || PyType_Ready(&SpanFields) < 0 || PyType_Ready(&TraceFields) < 0 ||
-        PyType_Ready(&Advised) < 0 || PyType_Ready(&StepType) < 0 || (module = PyModule_Create(&definition)) == NULL)
+        PyType_Ready(&Advised) < 0 || PyType_Ready(&GateType) < 0 || PyType_Ready(&StepType) < 0 ||
+        (module = PyModule_Create(&definition)) == NULL)
         return NULL;
     if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
         PyModule_AddObjectRef(module, "TraceFields", (PyObject *)&TraceFields) < 0 ||
         PyModule_AddObjectRef(module, "Advised", (PyObject *)&Advised) < 0 ||
+        PyModule_AddObjectRef(module, "Gate", (PyObject *)&GateType) < 0 ||
         hot_add_methods(module) < 0) {
         Py_DECREF(module);
         return NULL;

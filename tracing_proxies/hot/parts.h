@@ -147,8 +147,17 @@ PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t
 int hot_add_methods(PyObject *module);
 
 /* known.c */
+PyObject *hot_leading(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 Py_ssize_t hot_look_through(PyObject *known, PyObject *value);
+
+/* gate.c */
+extern PyTypeObject GateType;
+
+/* runs.c */
+PyObject *hot_long_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_runs(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* prepare.c */
 PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

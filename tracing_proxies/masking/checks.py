@@ -6,6 +6,8 @@ from operator import mul
 
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 
+_NUMBERS = {ord(letter): str(number) for number, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)}
+
 _DAYS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DIHEDRAL = tuple(
     tuple(
@@ -59,8 +61,7 @@ def iban_length(country: str) -> int:
 
 def mod97(iban: str) -> bool:
     """Tell whether upper-case letters and digits satisfy the IBAN check (ISO 13616: remainder 1 by 97)."""
-    moved = iban[4:] + iban[:4]
-    return int("".join(str(int(character, 36)) for character in moved)) % 97 == 1
+    return int((iban[4:] + iban[:4]).translate(_NUMBERS)) % 97 == 1
 
 
 def card_brand_fits(digits: str) -> bool:

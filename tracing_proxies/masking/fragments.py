@@ -14,6 +14,8 @@ from tracing_proxies.masking.strategies import Strategy, disguise
 
 # A key in quotes, or a word; then what assigns, and blanks.
 _KEY: Final = re.compile(r"""(?:["']([^"'\\\n]{1,64})["']|([^\W\d][\w.-]{0,63}))\s{0,4}(?:=>|[:=])\s{0,4}""")
+_LONGEST_KEY: Final = 72  # with its quotes, and the blanks behind it
+_SIGN: Final = re.compile("[:=]").search
 _BARE_END: Final = re.compile(r"[,;&\n\r)\]}]")
 _OPENING: Final = {"{": "}", "[": "]", "(": ")"}
 _STRUCTURE: Final = re.compile(r"""\\.|["'{}\[\]()]""", re.DOTALL)
@@ -61,15 +63,18 @@ class FragmentMasker:
         if not any(literal in folded for literal in self._literals):
             return
         at = 0
-        while (found := _KEY.search(text, at)) is not None:
-            at = found.end()
-            name = found[1] or found[2]
-            strategy = self._listed.get(name)
-            if strategy is None:
-                strategy = self._look_up(name)
-            if not strategy:
-                continue
-            start, end = _extent(text, at)
+        # A search tries every letter of a text: it begins where a key may end at the next sign that assigns.
+        while sign := _SIGN(text, at):
+            for found in _KEY.finditer(text, max(at, sign.start() - _LONGEST_KEY)):
+                name = found[1] or found[2]
+                strategy = self._listed.get(name)
+                if strategy is None:
+                    strategy = self._look_up(name)
+                if strategy:
+                    break
+            else:
+                return
+            start, end = _extent(text, found.end())
             value = text[start:end]
             at = end
             if not value.strip() or markers.is_marker(value.strip()) or value in ("null", "None"):

@@ -19,6 +19,8 @@ from tracing_proxies.masking.strategies import Strategy
 KnownKey = tuple[str, Strategy, str]
 """What becomes of an entry: its masked key, the strategy that the key asks for, and what its value is labelled."""
 
+Items = list[Any] | tuple[Any, ...]
+
 MOST_LOOKED_AT = 2_000
 _MOST_KEYS = 4_096
 _MOST_TEXTS = 8_192
@@ -83,6 +85,19 @@ class Known:
         """
         return _leaves(self.labels, self.texts, value, left, label)
 
+    def leading(self, values: Items, left: int, label: str = "") -> tuple[int, int]:
+        """Tell how many of the first of some values hold only what is known to be left alone.
+
+        Args:
+            values: builtins.
+            left: how many parts of them may be looked at.
+            label: what they are labelled.
+
+        Returns:
+            That number, and how many of the parts are left.
+        """
+        return _leading(self.labels, self.texts, values, left, label)
+
 
 def look_through(
     labels: dict[str, str], texts: dict[str, set[str]], value: Any, left: int, label: str = "", depth: int = 0
@@ -109,7 +124,7 @@ def look_through(
         left -= len(value)
         if depth > _DEEPEST:
             return -1
-        for item in value:
+        for item in reversed(value):  # what is new stands at the end of a conversation
             if left < 0:
                 return -1
             left = look_through(labels, texts, item, left, label, depth + 1)
@@ -117,6 +132,21 @@ def look_through(
     return -1
 
 
+def look_ahead(
+    labels: dict[str, str], texts: dict[str, set[str]], values: Items, left: int, label: str = ""
+) -> tuple[int, int]:
+    """Do as `Known.leading` does: the original of what is compiled (hot/known.c)."""
+    for count, value in enumerate(values):
+        after = look_through(labels, texts, value, left, label)
+        if after < 0:
+            return count, left
+        left = after
+    return len(values), left
+
+
 _leaves: Callable[[dict[str, str], dict[str, set[str]], Any, int, str], int] = (
     look_through if hot is None else hot.leaves
+)
+_leading: Callable[[dict[str, str], dict[str, set[str]], Items, int, str], tuple[int, int]] = (
+    look_ahead if hot is None else hot.leading
 )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TypeAlias
 
 from tracing_proxies.exclusion import importing
 from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.detectors import DETECTORS, Detector, Family, Span
-from tracing_proxies.masking.detectors.anchors import Anchors
-from tracing_proxies.masking.detectors.digits import find_runs
+from tracing_proxies.masking.detectors.digits import Run, runs_in
 from tracing_proxies.masking.detectors.kinds import Judge, Read
-from tracing_proxies.masking.detectors.shape import shape_of
 
 # Every shipped detector needs a digit, an `@`, an underscore or a sign of assignment: prose without them is done after
 # one search (0.3 us for 80 characters).
@@ -24,15 +22,19 @@ _MOST_DIGITS = 80
 # What may stand beside a masked value; behind a hyphen, say, a number may begin that was a piece of the value's word.
 _APART = re.compile(r"[\s,;!?'\"()<>]|:(?!:)|\Z").match
 _BEFORE = frozenset(" ,;'\"()<>\n\t")
+_BEHIND = _BEFORE | {"", "!", "?"}
 # A masked text may bring a word nearer to a number: passes repeat until nothing changes, which makes masking
 # idempotent. Two are the rule; the bound is for texts made to need more.
 _MOST_PASSES = 12
+_SIGHT = 64  # judges of runs look at the 48 characters before one, and at a word or two behind it
+_NOTHING: tuple[str, str, dict[int, list[int]], int] = ("", "", {}, 0)
+_RUNS = 128  # of the forms that may be in a text: runs of digits
 
 
 _Arranged: TypeAlias = tuple[
-    Anchors,
+    Callable[[str], "tuple[str, str, dict[int, list[int]], int] | None"],
     tuple[tuple[Read, bool], ...],
-    Callable[[str, str, str, list[Span]], None],
+    Callable[[str, str, str, int, list[Span]], None],
     tuple[tuple[Judge, ...], ...],
     tuple[Callable[[str], str], ...],
 ]
@@ -48,7 +50,7 @@ class Scanner:
         replace: called with class name and value, returns what stands for the value.
     """
 
-    __slots__ = ("_allow", "_arranged", "_names", "_own", "_ranks", "_replace", "_unwanted")
+    __slots__ = ("_allow", "_arranged", "_instead", "_names", "_own", "_ranks", "_replace", "_unwanted")
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Scanner:
     ) -> None:
         self._allow = allow
         self._replace = replace
+        self._instead: Mapping[str, str] = markers.BY_CLASS if replace is markers.replace else {}
         detectors = tuple(detectors)
         self._own = tuple(detector for detector in detectors if not isinstance(detector, Family))
         names = frozenset(detector.name for detector in detectors if isinstance(detector, Family))
@@ -75,6 +78,7 @@ class Scanner:
         """
         if not (self._own or _WORTH(text)):
             return text
+        instead = self._instead
         for _ in range(_MOST_PASSES):
             spans, settled = self._spans(text, label)
             if not spans:
@@ -82,7 +86,8 @@ class Scanner:
             pieces: list[str] = []
             past = 0
             for start, end, name in spans:
-                pieces += (text[past:start], self._replace(name, text[start:end]))
+                pieces.append(text[past:start])
+                pieces.append(instead.get(name) or self._replace(name, text[start:end]))
                 past = end
                 hits.counted[name] += 1
             pieces.append(text[past:])
@@ -105,7 +110,7 @@ class Scanner:
     def _spans(self, text: str, label: str) -> tuple[list[Span], bool]:
         """Return what is found, and whether masking it leaves nothing that another pass could find."""
         offset = len(label)
-        found, settled = self._find(label + text if offset else text, offset)
+        found, settled, unjudged = self._find(label + text if offset else text, offset)
         if not found:
             return found, True
         if self._unwanted:
@@ -118,28 +123,31 @@ class Scanner:
             found = [(start, end, name) for start, end, name in found if text[start:end] not in self._allow]
         if settled:
             for start, end, name in found:
-                if not _stands_apart(text, start, end, name):
+                if not (
+                    text[end : end + 1] in _BEHIND and (start == 0 or text[start - 1] in _BEFORE)
+                ) and not _stands_apart(text, start, end, name):
                     return found, False
+            if unjudged:
+                settled = _stand_afar(unjudged, found, offset)
         return found, settled
 
-    def _find(self, text: str, offset: int) -> tuple[list[Span], bool]:
+    def _find(self, text: str, offset: int) -> tuple[list[Span], bool, list[Run]]:
+        """Return what is found, whether it settles all that was looked at, and runs of digits that nobody claims."""
         if "[" in text:
             text = markers.blank(text)
-        lower = text.lower()
-        if len(lower) != len(text):
-            lower = "".join(low if len(low := character.lower()) == 1 else character for character in text)
         found: list[Span] = []
+        unjudged: list[Run] = []
         settled = not self._own
-        anchors, reads, search, judges, wholes = self._arranged or self._arrange()
-        for index, places in anchors.places(lower).items():
+        look, reads, search, judges, wholes = self._arranged or self._arrange()
+        lower, shape, anchored, forms = look(text) or _NOTHING
+        for index, places in anchored.items():
             read, steady = reads[index]
             found.extend(read(text, lower, places))
             if not steady:
                 settled = False
-        shape = shape_of(text)
-        if "0" in shape or "::" in shape:
-            search(text, lower, shape, found)
-            for run in find_runs(text, shape):
+        if forms:
+            search(text, lower, shape, forms, found)
+            for run in runs_in(text, shape) if forms & _RUNS else ():
                 before = len(found)
                 for judge in judges[min(len(run.digits), _MOST_DIGITS - 1)]:
                     found.extend(judge(run, text, lower))
@@ -147,14 +155,14 @@ class Scanner:
                         settled = settled and found[-1][0] <= run.groups[0][0] and found[-1][1] >= run.end
                         break
                 else:
-                    settled = False
+                    unjudged.append(run)
             if not (found or offset) and len(text) <= _LONGEST_WHOLE and (whole := _WHOLE(text)):
                 for test in wholes:
                     if name := test(whole[1]):
-                        return [(whole.start(1), whole.end(1), name)], True
+                        return [(whole.start(1), whole.end(1), name)], True, unjudged
         for detector in self._own:
             found.extend((start, end, detector.name) for start, end in detector.find(text))
-        return found, settled
+        return found, settled, unjudged
 
     def _arrange(self) -> _Arranged:
         self._arranged = arranged = _arrange(self._names)
@@ -189,6 +197,24 @@ def _stands_apart(text: str, start: int, end: int, name: str) -> bool:
     )
 
 
+def _stand_afar(runs: list[Run], found: list[Span], offset: int) -> bool:
+    """Tell whether no value stands so near to a run of digits that it may have been judged by it.
+
+    Args:
+        runs: in order.
+        found: in order, without overlaps.
+        offset: how many characters stand before the text that the places of ``found`` are in.
+    """
+    at = 0
+    for run in runs:
+        first, last = run.start - offset - _SIGHT, run.end - offset + _SIGHT
+        while at < len(found) and found[at][1] <= first:
+            at += 1
+        if at < len(found) and found[at][0] < last:
+            return False
+    return True
+
+
 @lru_cache(maxsize=8)
 def _arrange(names: frozenset[str]) -> _Arranged:
     """Return the literals and functions of the parts that find some of these classes; scanners share them.
@@ -196,14 +222,14 @@ def _arrange(names: frozenset[str]) -> _Arranged:
     The automaton of all literals takes 5 ms to build.
     """
     with importing:
-        from tracing_proxies.masking.detectors import forms
+        from tracing_proxies.masking.detectors import assignment, forms, looking
         from tracing_proxies.masking.detectors.parts import PARTS
 
     parts = [part for part in PARTS if not names.isdisjoint(part.names)]
     reading = [part for part in parts if part.read is not None]
     judging = [(part.sizes, part.judge) for part in parts if part.judge is not None]
     return (
-        Anchors(part.anchors for part in reading),
+        looking.make_look(reading, assignment.PLAIN_NAMES),
         tuple((part.read, part.steady) for part in reading if part.read is not None),
         forms.search,
         tuple(

@@ -20,6 +20,7 @@ _DEEPEST_LEARNT = 16
 _GONE: Any = object()
 _SEQUENCES = (list, tuple, set, frozenset)
 _WALKED = frozenset((dict, list, tuple))
+_LISTS = frozenset((list, tuple))
 
 
 class Walk(Leaves):
@@ -185,9 +186,23 @@ class Walk(Leaves):
         # A number or a tuple as a key is structure, which strict leaves alone; the detectors still see it.
         return self._value(key, depth + 1, "", "", SHOW)
 
-    def _sequence(self, obj: Iterable[Any], depth: int, label: str, path: str, mode: int) -> Any:
+    def _sequence(self, obj: Any, depth: int, label: str, path: str, mode: int) -> Any:
         items: list[Any] = []
-        for item in obj:
+        rest: Iterable[Any] = obj
+        if (
+            type(obj) in _LISTS
+            and mode == SHOW
+            and self._keys_decide
+            and depth + 1 < MAX_DEPTH
+            and self._nodes + len(obj) + MOST_LOOKED_AT < MAX_NODES
+            and not (label and locates(label))
+        ):
+            # A conversation is what was said before, and what is new.
+            count, left = self._known.leading(obj, MOST_LOOKED_AT, label)
+            self._nodes += count + MOST_LOOKED_AT - left
+            items += obj[:count]
+            rest = obj[count:]
+        for item in rest:
             if self._nodes >= MAX_NODES:
                 items.append(markers.TOO_LARGE)
                 break

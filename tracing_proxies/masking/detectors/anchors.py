@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
+from tracing_proxies.masking.detectors.shape import without_halves
+
 
 class Anchors:
     """Knows which part waits for which literal.
@@ -35,7 +37,7 @@ class Anchors:
         if self._automaton is None:
             return places
         owners = self._owners
-        for literal, start, _ in self._automaton.find_matches_as_indexes(lower, overlapping=True):
+        for literal, start, _ in self._automaton.find_matches_as_indexes(without_halves(lower), overlapping=True):
             for index in owners[literal]:
                 if index in places:
                     places[index].append(start)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import lru_cache
+from typing import Final
 
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Guard, Part, Span
 from tracing_proxies.masking.detectors.values import is_chosen, is_code, is_placeholder, is_random
 from tracing_proxies.masking.keys import Verdict, judge_name, split_name
 
@@ -62,7 +63,11 @@ _NUMBERS = frozenset(("cvv", "cvc", "pin"))
 _GENERATED = frozenset(("token", "cookie", "key", "jwt"))
 _ENDS_SENTENCE = ("", " ", "\n", "\t", "\r")
 _NAME_REACH = 48
+_MOST_NAMES = 4_096
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+
+PLAIN_NAMES: Final[set[str]] = set()
+"""Names that hold an anchor and tell of no secret, as most do: `shopping`, `key_count`."""
 
 
 def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
@@ -76,6 +81,7 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
             continue
         verdict = _judge(text[start:end])
         if verdict is Verdict.PLAIN:
+            _learn_plain(text[start:end])
             continue
         if lower.endswith("cookie", start, end) and (header := _COOKIES.match(text, end)):
             past = header.end()
@@ -194,4 +200,10 @@ def _last_word(name: str) -> str:
     return words[-1] if words else ""
 
 
-PARTS = (Part(("secrets",), _ANCHORS, read, steady=True),)
+def _learn_plain(name: str) -> None:
+    if len(PLAIN_NAMES) >= _MOST_NAMES:
+        PLAIN_NAMES.clear()
+    PLAIN_NAMES.add(name)
+
+
+PARTS = (Part(("secrets",), _ANCHORS, read, steady=True, guard=Guard(named=True)),)

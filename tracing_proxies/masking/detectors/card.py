@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from tracing_proxies.masking.checks import is_card_number, luhn
 from tracing_proxies.masking.detectors.digits import Run, words_before
@@ -11,24 +11,28 @@ from tracing_proxies.masking.detectors.kinds import Part, Span
 _CONTEXT = frozenset(
     "card cards cc creditcard visa mastercard amex maestro debit credit karte carte tarjeta pan".split()
 )
+_SMALLEST_GROUP = 4
 _SEPARATORS = frozenset((" ", "-", ".", "\u00a0", "\u2010", "\u2011", "\u2013"))
 
 
-def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
-    """Yield the card numbers in a run, each a single group or a sequence of equal-looking groups."""
+def judge(run: Run, text: str, lower: str) -> Sequence[Span]:
+    """Return the card numbers in a run, each a single group or a sequence of equal-looking groups."""
     if len(run.digits) < 12 or run.glued or text[run.start] == "+":
-        return
+        return ()
     if run.spelled and is_card_number(run.digits):
-        yield run.groups[0][0], run.end, "payment_card"
-        return
+        return ((run.groups[0][0], run.end, "payment_card"),)
+    found: list[Span] = []
+    if max(run.shape) < _SMALLEST_GROUP:
+        return found
     at = 0
     while at < len(run.groups):
         last = _card_from(run, at, text, lower)
         if last < 0:
             at += 1
             continue
-        yield run.groups[at][0], run.groups[last][1], "payment_card"
+        found.append((run.groups[at][0], run.groups[last][1], "payment_card"))
         at = last + 1
+    return found
 
 
 def _card_from(run: Run, at: int, text: str, lower: str) -> int:
@@ -37,7 +41,7 @@ def _card_from(run: Run, at: int, text: str, lower: str) -> int:
     if size >= 12:
         digits = text[start:end]
         return at if is_card_number(digits) or (_is_odd_card(digits) and _in_context(lower, start)) else -1
-    if size != 4:
+    if size != _SMALLEST_GROUP:
         return -1
     digits, separator, found = text[start:end], "", -1
     for index in range(at + 1, min(at + 5, len(run.groups))):

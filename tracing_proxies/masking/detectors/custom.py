@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from tracing_proxies.masking.detectors.shape import without_halves
 from tracing_proxies.registry.patterns import compile_pattern
 
 # One search is linear, but a pattern such as `a.*x|a` reads to the end of the text for every match it finds.
@@ -40,9 +41,7 @@ class PatternDetector:
             TimeoutError: when the text has taken more than 50 ms and 1 us a character; what was found by then is no
                 answer, so that the text has to be hidden as a whole.
         """
-        if not text.isascii():
-            # The engine reads UTF-8, which has no lone surrogates; lengths stay as they are.
-            text = text.encode("utf-8", "replace").decode("utf-8")
+        text = without_halves(text)
         group = self._search.groupindex.get("value", 0)
         ending = perf_counter() + _MOST_SECONDS + len(text) * _MORE_SECONDS_A_CHARACTER
         found: list[tuple[int, int]] = []

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tracing_proxies.masking.detectors.keyed import begins_word
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Begins, Guard, Part, Span
 from tracing_proxies.masking.detectors.words import AFTER
 
 _GAP = re.compile(
@@ -33,9 +33,10 @@ _DEGREES = re.compile(
     r"(?:[0-9]{1,2}(?:\.[0-9]{1,6})?['′’] ?(?:[0-9]{1,2}(?:\.[0-9]{1,6})?[\"″”] ?)?)?[NSEW](?![A-Za-z])"
 )
 _REACH = 5
+_DIGIT_REACH = 64  # what fills the gap, and the name of a month
 
 
-def _reader(name: str, words: tuple[str, ...], value: re.Pattern[str]) -> Part:
+def _reader(name: str, words: tuple[str, ...], value: re.Pattern[str], reach: int = 0) -> Part:
     word_at = re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))).match
 
     def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
@@ -55,7 +56,7 @@ def _reader(name: str, words: tuple[str, ...], value: re.Pattern[str]) -> Part:
                     past -= 1
                 yield match.start(), past, name
 
-    return Part((name,), words, read, steady=True)
+    return Part((name,), words, read, steady=True, guard=Guard(begins=Begins.WORD, ends=True, behind=reach))
 
 
 def read_degrees(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
@@ -72,8 +73,8 @@ def read_degrees(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]
 
 
 PARTS = (
-    _reader("birth_date", AFTER["birth_date"], _DATE),
+    _reader("birth_date", AFTER["birth_date"], _DATE, _DIGIT_REACH),
     _reader("website", AFTER["website"], _SITE),
-    _reader("coordinates", AFTER["coordinates"], _COORDINATE),
+    _reader("coordinates", AFTER["coordinates"], _COORDINATE, _DIGIT_REACH),
     Part(("coordinates",), ("°",), read_degrees, steady=True),
 )

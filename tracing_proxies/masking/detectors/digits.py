@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
+
+from tracing_proxies.compiled import hot
 
 _BLOCK = re.compile(r"0[0 ().\-/]{6,}")
 # Decimal fractions are stepped over because they make up most of the numbers in traffic (embeddings, scores) and are
@@ -31,6 +34,7 @@ class Run(NamedTuple):
         groups: the digit groups as (start, end).
         digits: all its digits.
         glued: whether a letter or a hyphenated code touches it, so that it is a piece of some identifier.
+        shape: the lengths of the groups.
     """
 
     start: int
@@ -38,11 +42,7 @@ class Run(NamedTuple):
     groups: list[tuple[int, int]]
     digits: str
     glued: bool
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The lengths of the groups."""
-        return tuple(end - start for start, end in self.groups)
+    shape: tuple[int, ...]
 
     @property
     def spelled(self) -> bool:
@@ -85,8 +85,19 @@ def find_runs(text: str, shape: str) -> list[Run]:
                 start -= 1
                 if start and shape[start - 1] in _OPENERS:
                     start -= 1
-            runs.append(Run(start, last, groups, digits, _is_glued(text, shape, start, last)))
+            sizes = tuple([end - begin for begin, end in groups])
+            runs.append(Run(start, last, groups, digits, _is_glued(text, shape, start, last), sizes))
     return runs
+
+
+def _runs_compiled(text: str, shape: str) -> list[Run]:
+    runs: list[Run] = hot.runs(text, shape, Run)
+    return runs
+
+
+runs_in: Callable[[str, str], list[Run]] = find_runs if hot is None else _runs_compiled
+"""As ``find_runs``, compiled where it can be."""
+_words: Callable[[str, int, int], list[str]] = _WORD.findall if hot is None else hot.words
 
 
 def words_before(lower: str, start: int, reach: int = 48) -> list[str]:
@@ -97,7 +108,7 @@ def words_before(lower: str, start: int, reach: int = 48) -> list[str]:
         start: the place.
         reach: how many characters to look back.
     """
-    return _WORD.findall(lower, max(0, start - reach), start)
+    return _words(lower, max(0, start - reach), start)
 
 
 def _is_glued(text: str, shape: str, start: int, end: int) -> bool:

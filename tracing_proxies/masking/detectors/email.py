@@ -9,7 +9,7 @@ from tracing_proxies.masking.detectors.kinds import Part, Span
 
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w\-]{0,62})\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9\-]{2,59})(?![\w])", re.IGNORECASE)
 _BRACKETED = re.compile(r"\[(?:[0-9]{1,3}\.){3}[0-9]{1,3}\]")
-_PUNCTUATION = frozenset("._%+-'&#=~")
+_WRITTEN = re.compile(r"[\w.%+\-'&#=~]*").match
 _LONGEST_LOCAL = 64
 _USERINFO_REACH = 160
 
@@ -30,10 +30,8 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
 
 
 def _local_start(text: str, at: int, floor: int) -> int:
-    floor = max(floor, at - _LONGEST_LOCAL)
-    start = at
-    while start > floor and (text[start - 1].isalnum() or text[start - 1] in _PUNCTUATION):
-        start -= 1
+    written = _WRITTEN(text[max(floor, at - _LONGEST_LOCAL) : at][::-1])
+    start = at - written.end() if written else at
     if start > 0 and text[start - 1] == "\\" and text[start : start + 1] in ("n", "r", "t"):
         start += 1  # an escape, as in JSON
     while start < at and text[start] in ".'-=&#":

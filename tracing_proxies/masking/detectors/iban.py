@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from tracing_proxies.masking.checks import iban_length, mod97
 from tracing_proxies.masking.detectors.digits import Run
@@ -38,10 +38,11 @@ def search(text: str, shape: str) -> list[Span]:
     return found
 
 
-def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
-    """Yield the run if it is a Polish account number, which is written without its country at home."""
+def judge(run: Run, text: str, lower: str) -> Sequence[Span]:
+    """Return the run if it is a Polish account number, which is written without its country at home."""
     if len(run.digits) == 26 and run.shape in _POLISH and not run.glued and mod97("PL" + run.digits):
-        yield run.groups[0][0], run.end, "iban"
+        return ((run.groups[0][0], run.end, "iban"),)
+    return ()
 
 
 def _end_of(text: str, start: int, length: int) -> int:

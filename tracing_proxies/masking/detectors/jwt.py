@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Guard, Part, Span
 
 _PARTS = re.compile(r"[A-Za-z0-9_\-=]*(?:\.[A-Za-z0-9_\-=+/]*){0,4}")
 _SHORTEST = 20
@@ -26,4 +26,4 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
         past = end
 
 
-PARTS = (Part(("secrets",), ("eyj",), read, steady=True),)
+PARTS = (Part(("secrets",), ("eyj",), read, steady=True, guard=Guard(spelt=("eyJ",))),)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tracing_proxies.masking.detectors import schemes
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Begins, Guard, Part, Span
 from tracing_proxies.masking.detectors.schemes import Check
 from tracing_proxies.masking.detectors.words import AFTER
 
@@ -53,6 +53,7 @@ _JOINTS = " -./"
 _NO_JOINTS = str.maketrans("", "", _JOINTS)
 _MOST_PIECES = 7
 _MOST = 24
+_REACH = 160  # what fills the gap, and all of a code
 _DATE = re.compile(
     r"(?:19|20)[0-9]{2}[\-/.][01]?[0-9][\-/.][0-3]?[0-9](?![0-9])|[0-3]?[0-9][\-/.][01]?[0-9][\-/.](?:19|20)?[0-9]{2}(?![0-9])"
 )
@@ -83,7 +84,8 @@ def _reader(name: str, words: tuple[str, ...]) -> Part:
                 past = end
                 yield begin, end, name
 
-    return Part((name,), words, read, steady=True)
+    guard = Guard(begins=Begins.WORD, meant=_SHORT, behind=_REACH)
+    return Part((name,), words, read, steady=True, guard=guard)
 
 
 def begins_word(text: str, at: int) -> bool:

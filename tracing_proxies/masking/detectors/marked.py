@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from string import ascii_letters
 
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Guard, Part, Span
 from tracing_proxies.masking.detectors.values import is_filler, is_random
 
 _DIGITS = "0123456789"
@@ -57,7 +57,7 @@ def _reader(anchor: str, before: int, alphabet: str, pattern: str) -> Part:
                 past = match.end()
                 yield start, past, "secrets"
 
-    return Part(("secrets",), (anchor.lower(),), read, steady=True)
+    return Part(("secrets",), (anchor.lower(),), read, steady=True, guard=Guard(spelt=(anchor,)))
 
 
 # A bot's token is its number in base64, a time and a signature.

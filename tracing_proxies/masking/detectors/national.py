@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from tracing_proxies.masking.detectors.digits import Run, words_before
 from tracing_proxies.masking.detectors.kinds import Part, Span
@@ -10,26 +10,27 @@ from tracing_proxies.masking.detectors.schemes import GROUPED, PLAIN
 from tracing_proxies.masking.detectors.words import NAMED_OTHERWISE
 
 _LONGEST = 18
+_SHORTEST = min(PLAIN)
 
 
-def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
-    """Yield the run if it is such a number, or each of its groups that is one."""
+def judge(run: Run, text: str, lower: str) -> Sequence[Span]:
+    """Return the run if it is such a number, or each of its groups that is one."""
     if run.glued or text[run.start] in "+(":
-        return
+        return ()
     shape = run.shape
     if len(shape) == 1 or run.spelled:
         if len(run.digits) in PLAIN and is_number(run.digits) and not _is_named_otherwise(lower, run.start):
-            yield run.start, run.end, "national_id"
-        return
+            return ((run.start, run.end, "national_id"),)
+        return ()
     if len(run.digits) <= _LONGEST and shape in GROUPED:
         between = "".join(text[end:start] for (_, end), (start, _) in zip(run.groups, run.groups[1:], strict=False))
         if any(between == marks and check(run.digits) for marks, check in GROUPED[shape]):
-            if not _is_named_otherwise(lower, run.start):
-                yield run.start, run.end, "national_id"
-            return
-    for start, end in run.groups:
-        if end - start in PLAIN and is_number(text[start:end]) and not _is_named_otherwise(lower, start):
-            yield start, end, "national_id"
+            return () if _is_named_otherwise(lower, run.start) else ((run.start, run.end, "national_id"),)
+    return [
+        (start, end, "national_id")
+        for start, end in (run.groups if max(shape) >= _SHORTEST else ())
+        if end - start in PLAIN and is_number(text[start:end]) and not _is_named_otherwise(lower, start)
+    ]
 
 
 def is_number(digits: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from tracing_proxies.masking.detectors.digits import Run, words_before
 from tracing_proxies.masking.detectors.kinds import Part, Span
@@ -36,6 +36,7 @@ _UNSPACED = (
     "هاتف",
     "فون",
 )
+_UNSPACED_BEFORE = re.compile("|".join(_UNSPACED)).search
 # These mean a telephone only where no program is spoken of: agents make function calls.
 _CALLS = frozenset(("call", "calls", "calling"))
 _PROGRAM = frozenset("function tool tools api method rpc returned llm model agent".split())
@@ -74,16 +75,18 @@ _CALLING_CODES = frozenset(
 )
 
 
-def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
-    """Yield the phone numbers in a run, each with its extension."""
+def judge(run: Run, text: str, lower: str) -> Sequence[Span]:
+    """Return the phone numbers in a run, each with its extension."""
     if len(run.digits) <= 15:
         if _is_phone(text, lower, run.start, run.end, run.digits, run.shape, run.glued):
-            yield _reported(text, run.start, run.end)
-        return
+            return (_reported(text, run.start, run.end),)
+        return ()
     # More digits than a number has: several numbers side by side, each its own group.
-    for start, end in run.groups:
-        if 7 <= end - start <= 15 and _is_phone(text, lower, start, end, text[start:end], (end - start,), run.glued):
-            yield _reported(text, start, end)
+    return [
+        _reported(text, start, end)
+        for start, end in (run.groups if max(run.shape) >= 7 else ())
+        if 7 <= end - start <= 15 and _is_phone(text, lower, start, end, text[start:end], (end - start,), run.glued)
+    ]
 
 
 def _reported(text: str, start: int, end: int) -> Span:
@@ -156,7 +159,7 @@ def _in_context(lower: str, start: int, end: int) -> bool:
     words = words_before(lower, start)
     if _SAID_BEHIND.match(lower, end) or _OWN_NUMBER.search(lower, max(0, start - 32), start):
         return True
-    if not lower.isascii() and any(word in lower[max(0, start - 16) : start] for word in _UNSPACED):
+    if not lower.isascii() and _UNSPACED_BEFORE(lower, max(0, start - 16), start):
         return True
     if not _OTHER.isdisjoint(words[-2:]):
         return False

@@ -28,7 +28,8 @@ def _table() -> bytes:
     return bytes(table)
 
 
-_TABLE: Final = _table()
+TABLE: Final = _table()
+"""The shape of each of the first 256 characters."""
 
 
 def shape_of(text: str) -> str:
@@ -43,4 +44,13 @@ def shape_of(text: str) -> str:
         for dash in _DASHES:
             if dash in text:
                 text = text.replace(dash, "-")
-    return text.encode("latin-1", "replace").translate(_TABLE).decode("ascii")
+    return text.encode("latin-1", "replace").translate(TABLE).decode("ascii")
+
+
+def without_halves(text: str) -> str:
+    """Return a text with ``?`` for each lone surrogate, which an engine that reads UTF-8 cannot be given.
+
+    Args:
+        text: any text; what is returned is as long.
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

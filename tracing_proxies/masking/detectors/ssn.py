@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from tracing_proxies.masking.detectors.digits import Run, words_before
 from tracing_proxies.masking.detectors.kinds import Part, Span
@@ -11,17 +11,18 @@ _CONTEXT = frozenset("ssn ssns social security taxpayer itin".split())
 _SEPARATORS = frozenset(("-", " ", ".", "\u2010", "\u2011", "\u2013"))
 
 
-def judge(run: Run, text: str, lower: str) -> Iterator[Span]:
-    """Yield the run if it is a social security number."""
+def judge(run: Run, text: str, lower: str) -> Sequence[Span]:
+    """Return the run if it is a social security number."""
     if len(run.digits) != 9 or run.glued or not _is_issued(run.digits):
-        return
+        return ()
     if run.shape == (3, 2, 4):
         first, second, third = run.groups
         separator = text[first[1] : second[0]]
         if separator in _SEPARATORS and separator == text[second[1] : third[0]]:
-            yield first[0], run.end, "us_ssn"
+            return ((first[0], run.end, "us_ssn"),)
     elif run.shape == (9,) and not _CONTEXT.isdisjoint(words_before(lower, run.start)):
-        yield run.groups[0][0], run.end, "us_ssn"
+        return ((run.groups[0][0], run.end, "us_ssn"),)
+    return ()
 
 
 def _is_issued(digits: str) -> bool:

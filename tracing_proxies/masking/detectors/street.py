@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Begins, Guard, Part, Span
 
 _NAME = r"[A-ZÀ-ÖØ-Þ][\w'’.\-]{0,30}"
 _PARTICLE = r"(?:de|la|le|les|des|du|da|do|dos|das|del|della|dei|di|d'|l'|von|der|den|van|of|the|und|i|św\.)"
@@ -21,6 +21,7 @@ _FREQUENT = ("st", "way", "close", "dr", "place")  # as parts of other words, or
 _BEFORE_KIND = re.compile(rf"(?<![\w.,#$€£\-]){_NUMBER},? (?:[NSEW]{{1,2}}\.? )?(?:{_NAME} ){{1,4}}\Z")
 _AFTER_KIND = re.compile(rf"(?:{_ENGLISH_KINDS})\.?(?![A-Za-z0-9]){_FLAT}", re.IGNORECASE)
 _REACH = 72
+_LONGEST_NAME = 256
 
 # Names that end in the kind of street, number behind.
 _JOINED_KINDS = (
@@ -107,8 +108,8 @@ def _word_end(lower: str, at: int) -> int:
     return at + len(kind.rstrip())
 
 
-def _part(anchors: tuple[str, ...], read: Callable[[str, str, Sequence[int]], Iterator[Span]]) -> Part:
-    return Part(("street_address",), anchors, read, steady=True)
+def _part(anchors: tuple[str, ...], read: Callable[[str, str, Sequence[int]], Iterator[Span]], guard: Guard) -> Part:
+    return Part(("street_address",), anchors, read, steady=True, guard=guard)
 
 
 PARTS = (
@@ -118,7 +119,8 @@ PARTS = (
             *(f" {kind}{mark}" for kind in ("st", "dr", "place", "way", "close") for mark in (".", ",", "\n")),
         ),
         read_english,
+        Guard(before=_REACH),
     ),
-    _part(_JOINED_KINDS, read_joined),
-    _part(_LEADING_KINDS, read_leading),
+    _part(_JOINED_KINDS, read_joined, Guard(behind=3)),
+    _part(_LEADING_KINDS, read_leading, Guard(begins=Begins.APART, before=12, behind=_LONGEST_NAME)),
 )

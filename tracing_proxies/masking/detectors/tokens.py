@@ -7,11 +7,11 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Final
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.masking.detectors.kinds import Span
 
 _JOINED = bytes(ord("x") if chr(code) in "Aa0" else code for code in range(256))
 SHORTEST = 26
-_LONG = b"x" * SHORTEST
 _WORD = re.compile(rb"x+")
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
@@ -50,11 +50,7 @@ _HEX_TAIL = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{8}(?![0-9A-Za-z\-])")
 def search(text: str, shape: str) -> list[Span]:
     """Return every long word that one of the forms fits."""
     found: list[Span] = []
-    joined = shape.encode("ascii").translate(_JOINED)
-    at = joined.find(_LONG)
-    while at >= 0:
-        word = _WORD.match(joined, at)
-        end = word.end() if word else at + SHORTEST
+    for at, end in _long_words(shape, SHORTEST):
         forms = _FORMS.get(text[at : at + 2]) or _FORMS.get(text[at])
         if end - at == 32 and (tail := _HEX_TAIL.match(text, end)):
             found.append((at, tail.end(), "secrets"))
@@ -63,5 +59,26 @@ def search(text: str, shape: str) -> list[Span]:
                 if test(text[at:end]):
                     found.append((at, end, name))
                     break
-        at = joined.find(_LONG, end)
     return found
+
+
+def long_words(shape: str, least: int) -> list[tuple[int, int]]:
+    """Return start and end of each run of so many letters and digits: the original of what is compiled (hot/runs.c).
+
+    Args:
+        shape: of a text.
+        least: characters.
+    """
+    found: list[tuple[int, int]] = []
+    joined = shape.encode("ascii").translate(_JOINED)
+    long = b"x" * least
+    at = joined.find(long)
+    while at >= 0:
+        word = _WORD.match(joined, at)
+        end = word.end() if word else at + least
+        found.append((at, end))
+        at = joined.find(long, end)
+    return found
+
+
+_long_words: Callable[[str, int], list[tuple[int, int]]] = long_words if hot is None else hot.long_words

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Guard, Part, Span
 from tracing_proxies.masking.detectors.values import is_placeholder
 
 _USERINFO = re.compile(r"([^\s/:\"'<>`\[\]]{0,128}):([^\s/@\"'<>`]{1,256})@(?=[\w\[])")
+_REACH = 386
 
 
 def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
@@ -19,4 +20,4 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
             yield userinfo.start(1), userinfo.end(2), "url_credentials"
 
 
-PARTS = (Part(("url_credentials",), ("://",), read, steady=True),)
+PARTS = (Part(("url_credentials",), ("://",), read, steady=True, guard=Guard(sign="@", reach=_REACH)),)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from ahocorasick_rs import AhoCorasick
-
 from tracing_proxies.masking.detectors.shape import shape_of
 
 _STAND_INS = frozenset(
@@ -19,8 +17,8 @@ _OPENERS = "$<{%[*(&"
 _HINTS = (
     *("your", "xxxx", "****", "....", "placeholder", "example", "redacted", "insert_", "changeme", "fake", "dummy"),
 )
-_has_hint = AhoCorasick(_HINTS).find_matches_as_indexes
 _REFERENCE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|->|::)[A-Za-z_][A-Za-z0-9_]*|\[[^\]]*\])*\(?\)?;?\Z")
+_OPENING = frozenset("$<{")
 _TEMPLATE = re.compile(r"\$\{[\w.\- :]{0,60}\}|\{\{[\w.\- :|]{0,60}\}\}|<[^<>]+>|\$\([^()]*\)").search
 _CODE = re.compile(r"\.[a-z_]+\(|\(|\)|=>")
 _DIGIT = re.compile(r"[0-9]").search
@@ -32,7 +30,13 @@ def is_placeholder(value: str) -> bool:
     if value[:1] in _OPENERS or (len(value) > 3 and len(set(value)) < 4):
         return True
     low = value.lower()
-    return low.strip("\"'.,;:=") in _STAND_INS or bool(_has_hint(low)) or bool(_TEMPLATE(value))
+    if low.strip("\"'.,;:=") in _STAND_INS:
+        return True
+    # An automaton for these would let other threads go first, and wait for its turn again: 30 us where this takes 0.4.
+    for hint in _HINTS:
+        if hint in low:
+            return True
+    return not _OPENING.isdisjoint(value) and bool(_TEMPLATE(value))
 
 
 def is_filler(value: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.kinds import Begins, Guard, Part, Span
 from tracing_proxies.masking.detectors.prefixes import rows
 from tracing_proxies.masking.detectors.values import is_filler
 
@@ -32,7 +32,7 @@ def _reader(anchor: str) -> Part:
     def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
         past = 0
         for at in places:
-            if at < past or not _begins_word(text, at):
+            if at < past or not begins_mark(text, at):
                 continue
             for mark, body, least, most in marks:
                 # Within base64 a slash stands before anything; in a path it stands before marks that are unmistakable.
@@ -45,10 +45,16 @@ def _reader(anchor: str) -> Part:
                         past -= 1
                     yield at, past, "secrets"
 
-    return Part(("secrets",), (anchor,), read, steady=True)
+    guard = Guard(
+        begins=Begins.MARK,
+        spelt=tuple(mark for mark, _, _, _ in marks),
+        least=min(least for _, _, least, _ in marks),
+    )
+    return Part(("secrets",), (anchor,), read, steady=True, guard=guard)
 
 
-def _begins_word(text: str, at: int) -> bool:
+def begins_mark(text: str, at: int) -> bool:
+    """Tell whether a key may begin at a place, also behind an escape."""
     if not at:
         return True
     before = text[at - 1]
