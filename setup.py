@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from setuptools import Extension, setup
 
-PARTS = ("module", "clock", "fields", "contexts", "capture", "begin", "finish", "advice", "steps", "known", "prepare")
+PARTS = (
+    *("module", "clock", "fields", "contexts", "binding", "capture", "begin", "finish", "advice", "steps", "streams"),
+    *("known", "prepare"),
+)
 
 setup(
     ext_modules=[

@@ -57,7 +57,15 @@ look_up(PyObject *result)
 static PyObject *
 go_on(Call *call, PyObject *proceed, PyObject *recording, PyObject *result)
 {
-    PyObject *rest = hot_rest(call), *keywords = hot_keywords(call), *stands = NULL;
+    PyObject *stands = NULL;
+    if (recording == Py_None && SLOT(call->recipe, Recipe, fold) == Py_None) {
+        stands = hot_go_on_later(call, proceed, result);
+        if (stands == NULL && hot_contain("stream") == 0)
+            return result;
+        Py_DECREF(result);
+        return stands;
+    }
+    PyObject *rest = hot_rest(call), *keywords = hot_keywords(call);
     if (rest != NULL && keywords != NULL)
         stands = PyObject_CallFunctionObjArgs(hot.go_on, proceed, call->point, call->recipe, recording, result,
                                               hot_instance(call), rest, keywords, NULL);

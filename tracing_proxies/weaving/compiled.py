@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import types
 from typing import Any
 
 from opentelemetry.context import Context
@@ -18,6 +19,7 @@ from tracing_proxies.recording.tally import Tally
 from tracing_proxies.recording.trace import Trace
 from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded
 from tracing_proxies.weaving.advice import JoinPoint, go_on
+from tracing_proxies.weaving.generators import TracedGenerator
 from tracing_proxies.weaving.stream_objects import proceed_with
 from tracing_proxies.weaving.streams import CONTINUES
 
@@ -31,7 +33,7 @@ def bind(woven: type) -> None:
     Args:
         woven: the class of the proxies, whose slot ``_self_tp`` holds the join point.
     """
-    classes = (JoinPoint, Recipe, Recorder, Tally, Tail, Held, Span, Trace, Context, Unrecorded)
+    classes = (JoinPoint, Recipe, Recorder, Tally, Tail, Held, Span, Trace, Context, Unrecorded, TracedGenerator)
     hot.bind(
         {
             **{cls.__name__: cls for cls in classes},
@@ -43,6 +45,7 @@ def bind(woven: type) -> None:
             "ROOT_KEY": ROOT_KEY,
             "continues": CONTINUES,
             "proceed_with": proceed_with,
+            "proceed_generator": CONTINUES[id(types.GeneratorType)],
             "go_on": go_on,
             "clock": time.perf_counter_ns,
             "wall_clock": time.time_ns,
