@@ -108,7 +108,7 @@ place(Call *call, Span *parent, PyObject *name)
 static PyObject *
 make(Call *call, Span *parent)
 {
-    PyObject *recipe = call->recipe, *name = SLOT(recipe, Recipe, constant_name), *offset = NULL;
+    PyObject *recipe = call->recipe, *name = SLOT(recipe, Recipe, constant_name), *offset = NULL, *own = NULL;
     long long start, held_up = 0;
     if (name == Py_None)
         name = hot.empty;
@@ -134,7 +134,11 @@ make(Call *call, Span *parent)
         hot_set(&span->weight, trace->weight);
         hot_set(&span->foreign, parent->foreign);
     }
-    if (put(&span->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)span, NULL, NULL)) < 0)
+    if (PyUnicode_GET_LENGTH(SLOT(recipe, Recipe, library))) {
+        hot_set(&span->library, SLOT(recipe, Recipe, library));
+        own = hot.OWN_KEY;
+    }
+    if (put(&span->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)span, own, (PyObject *)span)) < 0)
         goto fail;
     if (SLOT(recipe, Recipe, capture_input) == Py_True && trace->payload == Py_True &&
         capture(span, call, &held_up) < 0)
@@ -166,7 +170,7 @@ static PyObject *
 begin_here(Call *call)
 {
     PyObject *recipe = call->recipe;
-    if (!IS_SET(recipe, Recipe, is_plain) || PyUnicode_GET_LENGTH(SLOT(recipe, Recipe, library)))
+    if (!IS_SET(recipe, Recipe, is_plain))
         return NULL;
     if (call->above == NULL)
         return SLOT(call->recorder, Recorder, tail) == Py_None ? make(call, NULL) : NULL;

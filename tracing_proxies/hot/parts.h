@@ -56,7 +56,7 @@ typedef struct {
 
 /* What the Python side lends. */
 #define LENT(L)                                                                                                        \
-    L(Context) L(Unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(ROOT_KEY) L(continues)         \
+    L(Context) L(Unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(OWN_KEY) L(ROOT_KEY) L(continues)         \
     L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)
 
 #define LENT_TO_STEPS(L) L(variable) L(contain)

@@ -12,22 +12,35 @@ typedef struct {
     int last;            /* whether the step is that of `aclose` */
 } Step;
 
+/* Follow the consumer, who has changed its own context meanwhile, as `Steps.move`. */
+static int
+move(PyObject *steps, PyObject *outer)
+{
+    PyObject *span = SLOT(steps, Steps, span), *inner, *moved;
+    if (Py_TYPE(span) == hot.type.Span && (PyObject *)Py_TYPE(outer) == hot.Context) {
+        inner = hot_with(outer, hot.SPAN_KEY, span, hot.OWN_KEY, span);
+        if (inner == NULL)
+            return -1;
+        Py_SETREF(SLOT(steps, Steps, inner), inner);
+        hot_set(&SLOT(steps, Steps, outer), outer);
+        return 0;
+    }
+    moved = PyObject_CallMethodOneArg(steps, hot.move, outer);
+    Py_XDECREF(moved);
+    return moved == NULL ? -1 : 0;
+}
+
 /* Make the body's context current. Returns what `leave` needs. */
 PyObject *
 hot_enter(PyObject *steps)
 {
-    PyObject *outer, *moved;
+    PyObject *outer;
     if (PyContextVar_Get(hot.variable, NULL, &outer) < 0)
         return NULL;
-    if (outer != SLOT(steps, Steps, outer)) {
-        moved = PyObject_CallMethodOneArg(steps, hot.move, outer);
-        Py_XDECREF(moved);
-        if (moved == NULL) {
-            Py_DECREF(outer);
-            return NULL;
-        }
-    }
+    int moved = outer == SLOT(steps, Steps, outer) ? 0 : move(steps, outer);
     Py_DECREF(outer);
+    if (moved < 0)
+        return NULL;
     return PyContextVar_Set(hot.variable, SLOT(steps, Steps, inner));
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry.context import Context
 
 from tracing_proxies.compiled import hot
-from tracing_proxies.recording.context import SPAN_KEY, variable
+from tracing_proxies.recording.context import OWN_KEY, SPAN_KEY, variable
 from tracing_proxies.recording.held import Held
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
@@ -42,6 +42,7 @@ def bind(woven: type) -> None:
             "LEFT_OUT_CONTEXT": LEFT_OUT_CONTEXT,
             "RELEASED": RELEASED,
             "SPAN_KEY": SPAN_KEY,
+            "OWN_KEY": OWN_KEY,
             "ROOT_KEY": ROOT_KEY,
             "continues": CONTINUES,
             "proceed_with": proceed_with,
