@@ -59,8 +59,8 @@ capture(Span *span, Call *call, long long *held_up)
     if (copied == NULL)
         goto end;
     if (copied != Py_None && (!named || hot_is_flat(call->kwargs, limits))) {
-        hot_set(&span->arguments, copied);
-        done = named ? put(&span->keywords, PyDict_Copy(call->kwargs)) : 0;
+        hot_set(&span->arguments, hot_inert(copied));
+        done = named ? put(&span->keywords, hot_inert(PyDict_Copy(call->kwargs))) : 0;
         goto end;
     }
     *held_up = hot_now();

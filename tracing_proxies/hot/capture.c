@@ -173,7 +173,7 @@ copy_dict(PyObject *value, Py_ssize_t depth, Room *room)
             goto elsewhere;
     }
     if (!PyErr_Occurred())
-        return copied;
+        return hot_inert(copied);
 elsewhere:
     Py_DECREF(copied);
     return NULL;
@@ -203,7 +203,7 @@ copy_sequence(PyObject *value, Py_ssize_t size, Py_ssize_t depth, Room *room)
             goto elsewhere;
     }
     if (!PyErr_Occurred())
-        return copied;
+        return hot_inert(copied);
 elsewhere:
     Py_DECREF(copied);
     return NULL;
@@ -249,7 +249,7 @@ copy_named(PyObject *value, PyObject *names, Py_ssize_t depth, Room *room)
         if (copy_field(copied, name, PyTuple_GET_ITEM(value, at), depth, room) < 0 || PyDict_GET_SIZE(copied) != at + 1)
             Py_CLEAR(copied); /* as well where two have the same name, which the original tells apart */
     }
-    return copied;
+    return hot_inert(copied);
 }
 
 /* Copy the fields of an object: of a named tuple, or of one that keeps them in its dict, as those of dataclasses and attrs
@@ -278,7 +278,7 @@ copy_fields(PyObject *value, PyObject *names, Py_ssize_t depth, Room *room)
         }
     }
     Py_DECREF(fields);
-    return copied;
+    return hot_inert(copied);
 }
 
 /* Copy an object of a type whose text runs no code of the application: a moment, a decimal, a path. */
@@ -366,7 +366,7 @@ hot_snapshot(PyObject *value, PyObject *limits)
     if (is_atom(value, 0))
         return Py_NewRef(value);
     if (PyDict_CheckExact(value) && hot_is_flat(value, limits))
-        return PyDict_Copy(value);
+        return hot_inert(PyDict_Copy(value));
     room.nodes = room.items > PY_SSIZE_T_MAX / 40 ? PY_SSIZE_T_MAX : room.items * 40;
     PyObject *copied = copy(value, 0, &room);
     if (copied != NULL || PyErr_Occurred())

@@ -69,8 +69,10 @@ static int
 emit(Span *span, Trace *trace, int is_first)
 {
     PyObject *held = trace->held;
-    if (held == Py_None)
+    if (held == Py_None) {
+        hot_settle(span);
         return told(PyObject_CallOneArg(SLOT(span->recorder, Recorder, emit), (PyObject *)span));
+    }
     if (Py_TYPE(held) != hot.type.Held)
         return told(PyObject_CallMethodOneArg(held, hot.add, (PyObject *)span));
     if (SLOT(held, Held, verdict) == Py_None && !is_error(span)) {

@@ -25,6 +25,7 @@
 typedef struct {
     PyObject_HEAD
     SPAN_FIELDS(AS_MEMBER)
+    int is_touched; /* whether an attribute has been set from elsewhere, which may hold anything */
 } Span;
 
 typedef struct {
@@ -75,7 +76,7 @@ typedef struct {
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
-    PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value;
+    PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
     struct { SLOTS(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET) } at;
     struct { CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits) } type;
     LENT(AS_LENT)
@@ -114,6 +115,15 @@ hot_limit(PyObject *value)
     return found;
 }
 
+/* Let the collector pass by a container that holds only texts, numbers and such containers. */
+static inline PyObject *
+hot_inert(PyObject *container)
+{
+    if (container != NULL)
+        PyObject_GC_UnTrack(container);
+    return container;
+}
+
 /* One call of a woven function. */
 typedef struct {
     PyObject *point, *recipe, *recorder, *args, *kwargs;
@@ -132,6 +142,7 @@ unsigned long long hot_low_bits(PyObject *id);
 /* fields.c */
 Span *hot_new_span(void);
 Trace *hot_new_trace(void);
+void hot_settle(Span *span);
 
 /* capture.c */
 PyObject *hot_flat_copy(PyObject *items, PyObject *limits);
