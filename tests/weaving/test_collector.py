@@ -1,4 +1,4 @@
-"""Ended spans that wait for the worker are nothing that the garbage collector has to look at, and leave nothing behind."""
+"""Ended spans that wait for the worker are no work for the garbage collector, and leave nothing behind."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import pickle
 import sys
 import types
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -243,6 +244,10 @@ STEPS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def walk(stream: Any, steps: list[str]) -> list[Any]:
+    return [outcome(partial(STEPS[step], stream)) for step in steps]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(-9, 9) | st.text(max_size=3), max_size=5), st.lists(st.sampled_from([*STEPS]), max_size=7))
 def test_any_steps_give_what_they_gave_untraced_and_one_span_of_the_items(items: list[Any], steps: list[str]) -> None:
@@ -253,10 +258,8 @@ def test_any_steps_give_what_they_gave_untraced_and_one_span_of_the_items(items:
             return "the end"
     """
     with twins(source, "pieces") as (untraced, traced, spans):
-        streams = untraced.pieces(items), traced.pieces(items)
-        expected = [outcome(lambda step=step: STEPS[step](streams[0])) for step in steps]
-        assert [outcome(lambda step=step: STEPS[step](streams[1])) for step in steps] == expected
-        del streams
+        expected = walk(untraced.pieces(items), steps)
+        assert walk(traced.pieces(items), steps) == expected
     if not steps or steps[0] == "close":
         assert spans == []
         return

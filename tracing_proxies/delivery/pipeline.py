@@ -44,8 +44,8 @@ class Pipeline:
         prepare: finishes a span on the worker's thread: masking, naming; None means that sampling leaves it out.
         ledger: the accounts.
         max_pending_bytes: memory for finished spans that wait for their sinks, shared evenly among the sinks.
-        max_pending_spans: unfinished spans in the queue; a hundredth above it the oldest are dropped down to it, counted
-            as ``overflow``.
+        max_pending_spans: unfinished spans in the queue; a hundredth above it the oldest are dropped down to it,
+            counted as ``overflow``.
         suppress: switches tracing off for the thread that calls it; called once in each of the pipeline's threads.
         clock: seconds, monotonic: what the waits between attempts go by.
         get_ready: does what finishing spans needs once, on the worker's thread.
