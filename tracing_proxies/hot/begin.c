@@ -20,12 +20,6 @@ hot_keywords(Call *call)
     return call->kwargs != NULL ? Py_NewRef(call->kwargs) : PyDict_New();
 }
 
-static inline int
-is_text(PyObject *value, PyObject *text)
-{
-    return value == text || (PyUnicode_CheckExact(value) && PyUnicode_Compare(value, text) == 0);
-}
-
 /* Whether a call joins the span above instead of making its own (nested: merge). */
 static int
 is_joined(Span *parent, Call *call)
@@ -34,7 +28,7 @@ is_joined(Span *parent, Call *call)
     if (instance == Py_None || parent->function == SLOT(call->point, JoinPoint, function) ||
         PyLong_AsVoidPtr(parent->instance_id) != (void *)instance)
         return 0;
-    return is_text(SLOT(parent->recipe, Recipe, function), SLOT(call->recipe, Recipe, function));
+    return hot_is_text(SLOT(parent->recipe, Recipe, function), SLOT(call->recipe, Recipe, function));
 }
 
 /* Give a new reference away. */
@@ -170,6 +164,8 @@ static PyObject *
 begin_here(Call *call)
 {
     PyObject *recipe = call->recipe;
+    if (call->above != NULL && (PyObject *)Py_TYPE(call->above) == hot.Unrecorded)
+        return hot_begin_unrecorded(call);
     if (!IS_SET(recipe, Recipe, is_plain))
         return NULL;
     if (call->above == NULL)
@@ -177,8 +173,8 @@ begin_here(Call *call)
     Span *parent = (Span *)call->above;
     if (Py_TYPE(parent) != hot.type.Span || parent->waiting_for != Py_None || parent->trace == NULL)
         return NULL;
-    if (!is_text(SLOT(recipe, Recipe, nested), hot.child)) {
-        if (!is_text(SLOT(recipe, Recipe, nested), hot.merge))
+    if (!hot_is_text(SLOT(recipe, Recipe, nested), hot.child)) {
+        if (!hot_is_text(SLOT(recipe, Recipe, nested), hot.merge))
             return NULL;
         if (is_joined(parent, call))
             Py_RETURN_NONE;

@@ -92,14 +92,17 @@ span_setattro(Span *self, PyObject *name, PyObject *value)
     return 0;
 }
 
-/* Let the collector pass by a span that has ended, has let go of all that could lead back to it, and waits for the worker
-   with thousands of others: a full collection would look at all of them, again and again. */
+/* Let the collector pass by a span that has ended and waits for the worker with thousands of others, since a full
+   collection would look at all of them, again and again. Nothing that it still holds may lead back to it: its recorder,
+   which no ended span needs, leads to the queue. */
 void
 hot_settle(Span *self)
 {
-    if (!self->is_touched && self->parent == Py_None && self->scope == Py_None && self->outer == Py_None &&
-        self->context == hot.RELEASED && self->_metadata == Py_None)
-        PyObject_GC_UnTrack(self);
+    if (self->is_touched || self->parent != Py_None || self->scope != Py_None || self->outer != Py_None ||
+        self->context != hot.RELEASED || self->_metadata != Py_None)
+        return;
+    hot_set(&self->recorder, Py_None);
+    PyObject_GC_UnTrack(self);
 }
 
 static int

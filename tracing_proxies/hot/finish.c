@@ -70,8 +70,11 @@ emit(Span *span, Trace *trace, int is_first)
 {
     PyObject *held = trace->held;
     if (held == Py_None) {
+        PyObject *take = Py_NewRef(SLOT(span->recorder, Recorder, emit));
         hot_settle(span);
-        return told(PyObject_CallOneArg(SLOT(span->recorder, Recorder, emit), (PyObject *)span));
+        int done = told(PyObject_CallOneArg(take, (PyObject *)span));
+        Py_DECREF(take);
+        return done;
     }
     if (Py_TYPE(held) != hot.type.Held)
         return told(PyObject_CallMethodOneArg(held, hot.add, (PyObject *)span));

@@ -194,7 +194,9 @@ name_texts(void)
         {&hot.start, "start"}, {&hot.move, "move"}, {&hot.throw, "throw"}, {&hot.abandon, "abandon"},
         {&hot.ag_frame, "ag_frame"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
         {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
-        {&hot.prepared, "prepared"},
+        {&hot.prepared, "prepared"}, {&hot.recipe, "recipe"}, {&hot.function, "function"},
+        {&hot.instance_id, "instance_id"}, {&hot.root, "root"}, {&hot.parent, "parent"}, {&hot.stop, "stop"},
+        {&hot.shared, "shared"}, {&hot.tail, "tail"},
     };
     for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
         if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)

@@ -35,30 +35,28 @@ typedef struct {
 
 /* The slots of classes that are written in Python, read past their descriptors. */
 #define SLOTS(S)                                                                                                       \
-    S(WovenFunction, _self_tp)                                                                                         \
-    S(JoinPoint, function) S(JoinPoint, recorder) S(JoinPoint, skip) S(JoinPoint, tally) S(JoinPoint, lazy)            \
-    S(JoinPoint, bound) S(JoinPoint, call) S(JoinPoint, recipe) S(JoinPoint, begin) S(JoinPoint, begin_later)          \
-    S(Recipe, never) S(Recipe, is_plain) S(Recipe, counts_alone) S(Recipe, fold) S(Recipe, nested) S(Recipe, library)  \
-    S(Recipe, constant_name) S(Recipe, observation) S(Recipe, capture_input) S(Recipe, capture_output)                 \
-    S(Recipe, limits) S(Recipe, tally) S(Recipe, bind) S(Recipe, room) S(Recipe, function) S(Recipe, error_when)       \
-    S(Recipe, names) S(Recipe, has_flat_defaults) S(Recipe, masking)                                                                                \
-    S(Recorder, tail) S(Recorder, forced) S(Recorder, observers) S(Recorder, traces) S(Recorder, open)                 \
-    S(Recorder, patience) S(Recorder, emit)                                                                            \
-    S(Tally, _pending) S(Tally, slow) S(Tally, seen) S(Tally, has_namesakes)                                           \
-    S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after) S(Tail, _skipped) S(Tail, _below)                \
+    S(WovenFunction, _self_tp) S(JoinPoint, function) S(JoinPoint, recorder) S(JoinPoint, skip) S(JoinPoint, tally)    \
+    S(JoinPoint, lazy) S(JoinPoint, bound) S(JoinPoint, call) S(JoinPoint, recipe) S(JoinPoint, begin)                 \
+    S(JoinPoint, begin_later) S(Recipe, never) S(Recipe, is_plain) S(Recipe, counts_alone) S(Recipe, fold)             \
+    S(Recipe, nested) S(Recipe, library) S(Recipe, constant_name) S(Recipe, observation) S(Recipe, capture_input)      \
+    S(Recipe, capture_output) S(Recipe, limits) S(Recipe, tally) S(Recipe, bind) S(Recipe, room) S(Recipe, function)   \
+    S(Recipe, error_when) S(Recipe, names) S(Recipe, has_flat_defaults) S(Recipe, masking) S(Recorder, tail)           \
+    S(Recorder, forced) S(Recorder, observers) S(Recorder, traces) S(Recorder, open) S(Recorder, patience)             \
+    S(Recorder, emit) S(Tally, _pending) S(Tally, slow) S(Tally, seen) S(Tally, has_namesakes) S(Tail, roots)          \
+    S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after) S(Tail, _skipped) S(Tail, _below)               \
     S(Held, spans) S(Held, verdict) S(Held, root_id)
 
 #define SLOTS_OF_STEPS(S)                                                                                              \
-    S(Steps, inner) S(Steps, outer) S(Steps, span) S(Stream, started) S(Stream, steps) S(Stream, left)                   \
-    S(Stream, fold) S(Stream, opener) S(Stream, recipe) S(Stream, recording) S(StandIn, _tp_wrapped)                     \
+    S(Steps, inner) S(Steps, outer) S(Steps, span) S(Stream, started) S(Stream, steps) S(Stream, left)                 \
+    S(Stream, fold) S(Stream, opener) S(Stream, recipe) S(Stream, recording) S(StandIn, _tp_wrapped)                   \
     S(StandIn, _tp_state) S(ItemFold, _limits) S(ItemFold, _items) S(ItemFold, _more)
 
 #define SLOTS_OF_LIMITS(S) S(Limits, max_bytes) S(Limits, max_items) S(Limits, max_depth)
 
 /* What the Python side lends. */
 #define LENT(L)                                                                                                        \
-    L(Context) L(Unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(OWN_KEY) L(ROOT_KEY) L(continues)         \
-    L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)
+    L(Context) L(Unrecorded) L(root_of) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(OWN_KEY)            \
+    L(ROOT_KEY) L(continues) L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)
 
 #define LENT_TO_STEPS(L) L(variable) L(contain)
 
@@ -70,15 +68,18 @@ typedef struct {
 
 #define AS_OFFSET(class, name) Py_ssize_t class##_##name;
 #define AS_CLASS(name) PyTypeObject *name;
-#define CLASSES(C) C(WovenFunction) C(JoinPoint) C(Recipe) C(Recorder) C(Tally) C(Tail) C(Held) C(Span) C(Trace)  \
-    C(TracedGenerator)
+#define CLASSES(C)                                                                                                     \
+    C(WovenFunction) C(JoinPoint) C(Recipe) C(Recorder) C(Tally) C(Tail) C(Held) C(Span) C(Trace) C(TracedGenerator)
 #define AS_LENT(name) PyObject *name;
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
+    PyObject *recipe, *function, *instance_id, *root, *parent, *stop, *shared, *tail;
     struct { SLOTS(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET) } at;
-    struct { CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits) } type;
+    struct {
+        CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
+    } type;
     LENT(AS_LENT)
     LENT_TO_STEPS(AS_LENT)
     LENT_TO_CAPTURE(AS_LENT)
@@ -122,6 +123,12 @@ hot_inert(PyObject *container)
     if (container != NULL)
         PyObject_GC_UnTrack(container);
     return container;
+}
+
+static inline int
+hot_is_text(PyObject *value, PyObject *text)
+{
+    return value == text || (PyUnicode_CheckExact(value) && PyUnicode_Compare(value, text) == 0);
 }
 
 /* One call of a woven function. */
@@ -176,6 +183,13 @@ void hot_leave(PyObject *steps, PyObject *token);
 void hot_tell(PyObject *stream, PyObject *method, PyObject *what);
 
 int hot_add_methods(PyObject *module);
+
+/* unrecorded.c */
+PyObject *hot_begin_unrecorded(Call *call);
+int hot_end(PyObject *recording, PyObject *result);
+
+/* advice.c */
+PyObject *hot_context_of(PyObject *recording);
 
 /* streams.c */
 PyObject *hot_go_on_later(Call *call, PyObject *proceed, PyObject *result);

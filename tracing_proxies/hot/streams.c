@@ -153,18 +153,17 @@ hot_go_on_later(Call *call, PyObject *proceed, PyObject *result)
 static PyObject *
 make_steps(PyObject *recording)
 {
-    PyObject *outer, *steps;
-    if (Py_TYPE(recording) != hot.type.Span)
+    PyObject *inner, *outer = NULL, *steps = NULL;
+    if (Py_TYPE(recording) != hot.type.Span && (PyObject *)Py_TYPE(recording) != hot.Unrecorded)
         return PyObject_CallOneArg((PyObject *)hot.type.Steps, recording);
-    if (PyContextVar_Get(hot.variable, NULL, &outer) < 0)
-        return NULL;
-    steps = make(hot.type.Steps);
-    if (steps == NULL) {
-        Py_DECREF(outer);
+    inner = hot_context_of(recording);
+    if (inner == NULL || PyContextVar_Get(hot.variable, NULL, &outer) < 0 || (steps = make(hot.type.Steps)) == NULL) {
+        Py_XDECREF(inner);
+        Py_XDECREF(outer);
         return NULL;
     }
     SLOT(steps, Steps, span) = Py_NewRef(recording);
-    SLOT(steps, Steps, inner) = Py_NewRef(((Span *)recording)->context);
+    SLOT(steps, Steps, inner) = inner;
     SLOT(steps, Steps, outer) = outer;
     return steps;
 }
@@ -294,15 +293,8 @@ finish(PyObject *stream)
         if (value == NULL && (done = hot_contain("fold")) == 0)
             value = Py_NewRef(Py_None);
     }
-    if (value != NULL && recording != Py_None) {
-        if (Py_TYPE(recording) == hot.type.Span && ((Span *)recording)->stop == Py_None)
-            done = hot_finish((Span *)recording, value);
-        else {
-            PyObject *told = PyObject_CallMethodOneArg(recording, hot.finish, value);
-            done = told == NULL ? -1 : 0;
-            Py_XDECREF(told);
-        }
-    }
+    if (value != NULL && recording != Py_None)
+        done = hot_end(recording, value);
     Py_XDECREF(value);
     Py_DECREF(fold);
     Py_DECREF(recording);

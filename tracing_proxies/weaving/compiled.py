@@ -17,7 +17,7 @@ from tracing_proxies.recording.span import RELEASED, Span
 from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.tally import Tally
 from tracing_proxies.recording.trace import Trace
-from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded
+from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded, root_of
 from tracing_proxies.weaving.advice import JoinPoint, go_on
 from tracing_proxies.weaving.generators import TracedGenerator
 from tracing_proxies.weaving.stream_objects import proceed_with
@@ -38,6 +38,7 @@ def bind(woven: type) -> None:
         {
             **{cls.__name__: cls for cls in classes},
             "WovenFunction": woven,
+            "root_of": root_of,
             "UNSAMPLED": UNSAMPLED,
             "LEFT_OUT_CONTEXT": LEFT_OUT_CONTEXT,
             "RELEASED": RELEASED,
