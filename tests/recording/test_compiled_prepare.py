@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -103,4 +104,6 @@ def test_a_plain_span_is_finished_in_the_compiled_part(call: Any) -> None:
     preparer(spans[0])
     spans[0].prepared = None
     preparer._prepare = lambda span: pytest.fail("the original was asked")  # type: ignore[assignment,method-assign]
-    assert preparer(spans[0]) is not None
+    finished = preparer(spans[0])
+    assert finished is not None
+    assert not gc.is_tracked(finished)

@@ -177,5 +177,5 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Py_DECREF(given);
     if (failed)
         Py_CLEAR(found);
-    return found;
+    return hot_inert(found);
 }
