@@ -5,7 +5,8 @@ from __future__ import annotations
 from setuptools import Extension, setup
 
 PARTS = (
-    *("module", "clock", "fields", "contexts", "capture", "begin", "finish", "advice", "steps", "known", "prepare"),
+    *("module", "clock", "fields", "contexts", "binding", "capture", "begin", "finish", "advice", "steps", "streams"),
+    *("unrecorded", "known", "prepare"),
     *("gate", "runs"),
 )
 

@@ -44,15 +44,6 @@ def given_call(left: Any, right: Any = 1, result: Any = None) -> Any:
     return result
 
 
-def test_what_has_ended_is_no_burden_on_the_garbage_collector() -> None:
-    with woven(f"{__name__}:given_call") as spans:
-        for _ in range(2):  # what a type of results is to be done with is found out with the first
-            given_call("left", result=[1, {"of": 2}])
-    span = spans[-1]
-    assert not gc.is_tracked(span)
-    assert not gc.is_tracked(span.trace)
-
-
 @settings(max_examples=150, deadline=None)
 @given(policies, values, values, st.booleans(), values, fields, of_trace)
 def test_a_finished_span_is_the_same(
@@ -81,11 +72,38 @@ def test_a_finished_span_is_the_same(
     assert all(type(one) is type(expected) for one in more)
 
 
-def test_a_plain_span_is_finished_in_the_compiled_part() -> None:
-    with woven(f"{__name__}:given_call") as spans:
-        given_call(1, "a", result=[1, "b"])
+def given_more(left: Any, *others: Any, right: Any = "r", large: Any = ("x", ("y", [1])), **named: Any) -> Any:
+    return left
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(values, min_size=1, max_size=3), st.dictionaries(st.sampled_from(["right", "a", "large"]), values))
+def test_arguments_beyond_the_named_ones_and_defaults_are_the_same(args: list[Any], named: dict[str, Any]) -> None:
+    with woven(f"{__name__}:given_more") as spans:
+        given_more(*args, **named)
+    compiled, original = (Preparer(Masker(), SERVICE) for _ in range(2))
+    original._finish = _leave_all
+    expected = original(spans[0])
+    for _ in range(2):
+        spans[0].prepared = None
+        assert compiled(spans[0]) == expected
+
+
+CALLS: Any = [
+    lambda: given_call(1, "a", result=[1, "b"]),
+    lambda: given_call(1),
+    lambda: given_more(1, 2, right=3, a="b"),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_plain_span_is_finished_in_the_compiled_part(call: Any) -> None:
+    with woven(f"{__name__}:given_call", f"{__name__}:given_more") as spans:
+        call()
     preparer = Preparer(Masker(), SERVICE)
     preparer(spans[0])
     spans[0].prepared = None
     preparer._prepare = lambda span: pytest.fail("the original was asked")  # type: ignore[assignment,method-assign]
-    assert preparer(spans[0]) is not None
+    finished = preparer(spans[0])
+    assert finished is not None
+    assert not gc.is_tracked(finished)

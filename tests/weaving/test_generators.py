@@ -10,9 +10,12 @@ import pickle
 import sys
 import types
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.weaving.twins import outcome, twins
 
@@ -230,3 +233,90 @@ def test_an_exception_thrown_in_is_not_given_another_context() -> None:
             assert caught.value is thrown
             assert (thrown.__cause__, thrown.__context__) == (None, None)
             assert sys.exc_info() == (None, None, None)
+
+
+STEPS: dict[str, Callable[[Any], Any]] = {
+    "next": lambda g: next(g),
+    "send": lambda g: g.send(None),
+    "throw": lambda g: g.throw(KeyError("k")),
+    "close": lambda g: g.close(),
+    "rest": lambda g: list(g),
+}
+
+
+def walk(stream: Any, steps: list[str]) -> list[Any]:
+    return [outcome(partial(STEPS[step], stream)) for step in steps]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(-9, 9) | st.text(max_size=3), max_size=5), st.lists(st.sampled_from([*STEPS]), max_size=7))
+def test_any_steps_give_what_they_gave_untraced_and_one_span_of_the_items(items: list[Any], steps: list[str]) -> None:
+    source = """
+        def pieces(items):
+            for item in items:
+                yield item
+            return "the end"
+    """
+    with twins(source, "pieces") as (untraced, traced, spans):
+        expected = walk(untraced.pieces(items), steps)
+        assert walk(traced.pieces(items), steps) == expected
+    if not steps or steps[0] == "close":
+        assert spans == []
+        return
+    [span] = spans
+    assert span.input == {"items": items}
+    assert span.stop is not None
+    ended = next((step for step in steps if step in ("throw", "close", "rest")), None)
+    taken = steps.index(ended) if ended is not None else len(steps)
+    if ended == "rest" or taken > len(items):
+        assert (span.output or [], span.metadata) == (items, {})
+    elif ended == "throw":
+        assert span.level == "ERROR"
+    else:
+        assert span.metadata["outcome"] == "abandoned"
+
+
+def test_a_long_stream_is_recorded_by_its_first_items_and_the_number_of_the_others() -> None:
+    source = """
+        def pieces(count):
+            for number in range(count):
+                yield {"number": number}
+    """
+    with twins(source, "pieces") as (_, traced, spans):
+        assert len(list(traced.pieces(53))) == 53
+    output = spans[0].output
+    assert output[:50] == [{"number": number} for number in range(50)]
+    assert len(output) == 51
+
+
+def test_a_stream_sees_what_is_current_for_its_consumer_and_what_its_body_has_made_current() -> None:
+    source = """
+        from opentelemetry import baggage, context
+
+        def stream():
+            yield baggage.get_baggage("who")
+            context.attach(baggage.set_baggage("who", "body"))
+            yield baggage.get_baggage("who")
+            yield baggage.get_baggage("who")
+            yield work()
+
+        def work():
+            return baggage.get_baggage("who")
+    """
+    from opentelemetry import baggage
+    from opentelemetry.context import attach, detach
+
+    with twins(source, "*") as (_, traced, spans):
+        stream = traced.stream()
+        seen = [next(stream), next(stream)]
+        token = attach(baggage.set_baggage("who", "consumer"))
+        try:
+            seen += [next(stream), next(stream)]
+            assert baggage.get_baggage("who") == "consumer"
+        finally:
+            detach(token)
+        assert list(stream) == []
+    assert seen == [None, "body", "consumer", "consumer"]
+    inner, outer = spans
+    assert inner.parent_id == outer.span_id
+    assert (inner.output, outer.name) == ("consumer", "stream")

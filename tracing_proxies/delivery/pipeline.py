@@ -44,7 +44,8 @@ class Pipeline:
         prepare: finishes a span on the worker's thread: masking, naming; None means that sampling leaves it out.
         ledger: the accounts.
         max_pending_bytes: memory for finished spans that wait for their sinks, shared evenly among the sinks.
-        max_pending_spans: unfinished spans in the queue; above it the oldest are dropped, counted as ``overflow``.
+        max_pending_spans: unfinished spans in the queue; a hundredth above it the oldest are dropped down to it,
+            counted as ``overflow``.
         suppress: switches tracing off for the thread that calls it; called once in each of the pipeline's threads.
         clock: seconds, monotonic: what the waits between attempts go by.
         get_ready: does what finishing spans needs once, on the worker's thread.
@@ -65,6 +66,8 @@ class Pipeline:
         self._prepare = prepare
         self.ledger = ledger
         self._max_spans = max_pending_spans
+        # Room is made for many at once: for each by itself it would cost its caller 3 us.
+        self._most_spans = max_pending_spans + max_pending_spans // 100
         self._suppress = suppress
         self._closed = False
         self.closing_turn = 0
@@ -98,7 +101,7 @@ class Pipeline:
         queue.append(span)
         # The worker says that it sleeps before it looks at the queue for the last time, so either it sees this span or
         # we see that it sleeps.
-        if self._asleep or len(queue) > self._max_spans:
+        if self._asleep or len(queue) > self._most_spans:
             self._rouse()
 
     def flush(self, timeout: float) -> bool:
@@ -278,7 +281,7 @@ class Pipeline:
         if self._closed:
             self._discard_queue()
             return
-        if len(self._queue) > self._max_spans:
+        if len(self._queue) > self._most_spans:
             self._drop_oldest()
         self._asleep = False
         if self._loop.start():

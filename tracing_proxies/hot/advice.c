@@ -57,7 +57,15 @@ look_up(PyObject *result)
 static PyObject *
 go_on(Call *call, PyObject *proceed, PyObject *recording, PyObject *result)
 {
-    PyObject *rest = hot_rest(call), *keywords = hot_keywords(call), *stands = NULL;
+    PyObject *stands = NULL;
+    if (recording == Py_None && SLOT(call->recipe, Recipe, fold) == Py_None) {
+        stands = hot_go_on_later(call, proceed, result);
+        if (stands == NULL && hot_contain("stream") == 0)
+            return result;
+        Py_DECREF(result);
+        return stands;
+    }
+    PyObject *rest = hot_rest(call), *keywords = hot_keywords(call);
     if (rest != NULL && keywords != NULL)
         stands = PyObject_CallFunctionObjArgs(hot.go_on, proceed, call->point, call->recipe, recording, result,
                                               hot_instance(call), rest, keywords, NULL);
@@ -115,21 +123,13 @@ end(Call *call, PyObject *recording, PyObject *result)
         return go_on(call, proceed, recording, result);
     if (recording == Py_None)
         return result;
-    int done;
-    if (Py_TYPE(recording) == hot.type.Span && ((Span *)recording)->stop == Py_None)
-        done = hot_finish((Span *)recording, result);
-    else {
-        PyObject *told = PyObject_CallMethodOneArg(recording, hot.finish, result);
-        done = told == NULL ? -1 : 0;
-        Py_XDECREF(told);
-    }
-    if (done < 0)
+    if (hot_end(recording, result) < 0)
         Py_CLEAR(result);
     return result;
 }
 
-static PyObject *
-context_of(PyObject *recording)
+PyObject *
+hot_context_of(PyObject *recording)
 {
     if (Py_TYPE(recording) == hot.type.Span)
         return Py_NewRef(((Span *)recording)->context);
@@ -140,7 +140,7 @@ context_of(PyObject *recording)
 static PyObject *
 record(Call *call, PyObject *recording)
 {
-    PyObject *context = context_of(recording), *token;
+    PyObject *context = hot_context_of(recording), *token;
     if (context == NULL)
         return NULL;
     token = PyContextVar_Set(hot.variable, context);

@@ -20,12 +20,6 @@ hot_keywords(Call *call)
     return call->kwargs != NULL ? Py_NewRef(call->kwargs) : PyDict_New();
 }
 
-static inline int
-is_text(PyObject *value, PyObject *text)
-{
-    return value == text || (PyUnicode_CheckExact(value) && PyUnicode_Compare(value, text) == 0);
-}
-
 /* Whether a call joins the span above instead of making its own (nested: merge). */
 static int
 is_joined(Span *parent, Call *call)
@@ -34,7 +28,7 @@ is_joined(Span *parent, Call *call)
     if (instance == Py_None || parent->function == SLOT(call->point, JoinPoint, function) ||
         PyLong_AsVoidPtr(parent->instance_id) != (void *)instance)
         return 0;
-    return is_text(SLOT(parent->recipe, Recipe, function), SLOT(call->recipe, Recipe, function));
+    return hot_is_text(SLOT(parent->recipe, Recipe, function), SLOT(call->recipe, Recipe, function));
 }
 
 /* Give a new reference away. */
@@ -59,8 +53,8 @@ capture(Span *span, Call *call, long long *held_up)
     if (copied == NULL)
         goto end;
     if (copied != Py_None && (!named || hot_is_flat(call->kwargs, limits))) {
-        hot_set(&span->arguments, copied);
-        done = named ? put(&span->keywords, PyDict_Copy(call->kwargs)) : 0;
+        hot_set(&span->arguments, hot_inert(copied));
+        done = named ? put(&span->keywords, hot_inert(PyDict_Copy(call->kwargs))) : 0;
         goto end;
     }
     *held_up = hot_now();
@@ -108,7 +102,7 @@ place(Call *call, Span *parent, PyObject *name)
 static PyObject *
 make(Call *call, Span *parent)
 {
-    PyObject *recipe = call->recipe, *name = SLOT(recipe, Recipe, constant_name), *offset = NULL;
+    PyObject *recipe = call->recipe, *name = SLOT(recipe, Recipe, constant_name), *offset = NULL, *own = NULL;
     long long start, held_up = 0;
     if (name == Py_None)
         name = hot.empty;
@@ -134,7 +128,11 @@ make(Call *call, Span *parent)
         hot_set(&span->weight, trace->weight);
         hot_set(&span->foreign, parent->foreign);
     }
-    if (put(&span->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)span, NULL, NULL)) < 0)
+    if (PyUnicode_GET_LENGTH(SLOT(recipe, Recipe, library))) {
+        hot_set(&span->library, SLOT(recipe, Recipe, library));
+        own = hot.OWN_KEY;
+    }
+    if (put(&span->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)span, own, (PyObject *)span)) < 0)
         goto fail;
     if (SLOT(recipe, Recipe, capture_input) == Py_True && trace->payload == Py_True &&
         capture(span, call, &held_up) < 0)
@@ -166,15 +164,17 @@ static PyObject *
 begin_here(Call *call)
 {
     PyObject *recipe = call->recipe;
-    if (!IS_SET(recipe, Recipe, is_plain) || PyUnicode_GET_LENGTH(SLOT(recipe, Recipe, library)))
+    if (call->above != NULL && (PyObject *)Py_TYPE(call->above) == hot.Unrecorded)
+        return hot_begin_unrecorded(call);
+    if (!IS_SET(recipe, Recipe, is_plain))
         return NULL;
     if (call->above == NULL)
         return SLOT(call->recorder, Recorder, tail) == Py_None ? make(call, NULL) : NULL;
     Span *parent = (Span *)call->above;
     if (Py_TYPE(parent) != hot.type.Span || parent->waiting_for != Py_None || parent->trace == NULL)
         return NULL;
-    if (!is_text(SLOT(recipe, Recipe, nested), hot.child)) {
-        if (!is_text(SLOT(recipe, Recipe, nested), hot.merge))
+    if (!hot_is_text(SLOT(recipe, Recipe, nested), hot.child)) {
+        if (!hot_is_text(SLOT(recipe, Recipe, nested), hot.merge))
             return NULL;
         if (is_joined(parent, call))
             Py_RETURN_NONE;

@@ -22,17 +22,6 @@ is_open(PyObject *value, Room *room)
     return 0;
 }
 
-static inline Py_ssize_t
-limit(PyObject *value)
-{
-    Py_ssize_t found = PyLong_AsSsize_t(value);
-    if (found == -1 && PyErr_Occurred()) { /* larger than any memory */
-        PyErr_Clear();
-        return PY_SSIZE_T_MAX;
-    }
-    return found;
-}
-
 /* Whether a value is kept as it is, but for texts: a number of at most 64 bits, a truth value, None. */
 static inline int
 is_atom(PyObject *value, int widest)
@@ -81,9 +70,9 @@ marker_of(PyTypeObject *kind)
 PyObject *
 hot_flat_copy(PyObject *items, PyObject *limits)
 {
-    Py_ssize_t size = PyTuple_GET_SIZE(items), left = limit(SLOT(limits, Limits, max_bytes));
+    Py_ssize_t size = PyTuple_GET_SIZE(items), left = hot_limit(SLOT(limits, Limits, max_bytes));
     PyObject *copied = NULL;
-    if (size > limit(SLOT(limits, Limits, max_items)))
+    if (size > hot_limit(SLOT(limits, Limits, max_items)))
         Py_RETURN_NONE;
     for (Py_ssize_t at = 0; at < size; at++) {
         PyObject *item = PyTuple_GET_ITEM(items, at);
@@ -122,9 +111,9 @@ hot_flat_copy(PyObject *items, PyObject *limits)
 int
 hot_is_flat(PyObject *dict, PyObject *limits)
 {
-    Py_ssize_t at = 0, left = limit(SLOT(limits, Limits, max_bytes));
+    Py_ssize_t at = 0, left = hot_limit(SLOT(limits, Limits, max_bytes));
     PyObject *key, *item;
-    if (PyDict_GET_SIZE(dict) > limit(SLOT(limits, Limits, max_items)))
+    if (PyDict_GET_SIZE(dict) > hot_limit(SLOT(limits, Limits, max_items)))
         return 0;
     while (PyDict_Next(dict, &at, &key, &item)) {
         if (!PyUnicode_CheckExact(key))
@@ -184,7 +173,7 @@ copy_dict(PyObject *value, Py_ssize_t depth, Room *room)
             goto elsewhere;
     }
     if (!PyErr_Occurred())
-        return copied;
+        return hot_inert(copied);
 elsewhere:
     Py_DECREF(copied);
     return NULL;
@@ -214,7 +203,7 @@ copy_sequence(PyObject *value, Py_ssize_t size, Py_ssize_t depth, Room *room)
             goto elsewhere;
     }
     if (!PyErr_Occurred())
-        return copied;
+        return hot_inert(copied);
 elsewhere:
     Py_DECREF(copied);
     return NULL;
@@ -232,41 +221,64 @@ copy_text(PyObject *text, Room *room)
     return Py_NewRef(text);
 }
 
-/* Copy the fields of an object that keeps them in its dict: a dataclass, or one of attrs. */
+/* Copy one field; -1 where that is not for here. */
+static int
+copy_field(PyObject *copied, PyObject *name, PyObject *item, Py_ssize_t depth, Room *room)
+{
+    if (!PyUnicode_CheckExact(name) || PyUnicode_GET_LENGTH(name) > room->left)
+        return -1;
+    room->left -= PyUnicode_GET_LENGTH(name);
+    Py_INCREF(item);
+    PyObject *entry = copy_entry(item, depth, room);
+    int done = entry == NULL ? -1 : PyDict_SetItem(copied, name, entry);
+    Py_XDECREF(entry);
+    Py_DECREF(item);
+    return done;
+}
+
+/* Copy a named tuple. */
+static PyObject *
+copy_named(PyObject *value, PyObject *names, Py_ssize_t depth, Room *room)
+{
+    PyObject *copied = PyDict_New();
+    Py_ssize_t size = PyTuple_GET_SIZE(names);
+    if (size > PyTuple_GET_SIZE(value))
+        size = PyTuple_GET_SIZE(value);
+    for (Py_ssize_t at = 0; copied != NULL && at < size && at < room->items; at++) {
+        PyObject *name = PyTuple_GET_ITEM(names, at);
+        if (copy_field(copied, name, PyTuple_GET_ITEM(value, at), depth, room) < 0 || PyDict_GET_SIZE(copied) != at + 1)
+            Py_CLEAR(copied); /* as well where two have the same name, which the original tells apart */
+    }
+    return hot_inert(copied);
+}
+
+/* Copy the fields of an object: of a named tuple, or of one that keeps them in its dict, as those of dataclasses and attrs
+   do. */
 static PyObject *
 copy_fields(PyObject *value, PyObject *names, Py_ssize_t depth, Room *room)
 {
     PyObject *copied, *fields;
-    if (PyTuple_Check(value) || Py_TYPE(value)->tp_dictoffset == 0)
+    if (!PyTuple_Check(value) && Py_TYPE(value)->tp_dictoffset == 0)
         return NULL;
     if (depth >= room->depth)
         return Py_NewRef(hot.too_deep);
+    if (PyTuple_Check(value))
+        return copy_named(value, names, depth, room);
     fields = PyObject_GenericGetDict(value, NULL);
     if (fields == NULL || !PyDict_CheckExact(fields) || (copied = PyDict_New()) == NULL) {
         Py_XDECREF(fields);
         return NULL;
     }
     for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(names) && at < room->items; at++) {
-        PyObject *name = PyTuple_GET_ITEM(names, at), *entry;
-        PyObject *item = Py_XNewRef(PyDict_GetItemWithError(fields, name));
-        if (item == NULL || PyUnicode_GET_LENGTH(name) > room->left) {
-            Py_XDECREF(item);
-            goto elsewhere;
+        PyObject *name = PyTuple_GET_ITEM(names, at);
+        PyObject *item = PyDict_GetItemWithError(fields, name);
+        if (item == NULL || copy_field(copied, name, item, depth, room) < 0) {
+            Py_CLEAR(copied);
+            break;
         }
-        room->left -= PyUnicode_GET_LENGTH(name);
-        entry = copy_entry(item, depth, room);
-        int failed = entry == NULL || PyDict_SetItem(copied, name, entry) < 0;
-        Py_XDECREF(entry);
-        Py_DECREF(item);
-        if (failed)
-            goto elsewhere;
     }
     Py_DECREF(fields);
-    return copied;
-elsewhere:
-    Py_DECREF(fields);
-    Py_DECREF(copied);
-    return NULL;
+    return hot_inert(copied);
 }
 
 /* Copy an object of a type whose text runs no code of the application: a moment, a decimal, a path. */
@@ -343,10 +355,10 @@ PyObject *
 hot_snapshot(PyObject *value, PyObject *limits)
 {
     Room room = {
-        limit(SLOT(limits, Limits, max_bytes)),
+        hot_limit(SLOT(limits, Limits, max_bytes)),
         0,
-        limit(SLOT(limits, Limits, max_items)),
-        limit(SLOT(limits, Limits, max_depth)),
+        hot_limit(SLOT(limits, Limits, max_items)),
+        hot_limit(SLOT(limits, Limits, max_depth)),
         NULL,
     };
     if (PyUnicode_CheckExact(value) && PyUnicode_GET_LENGTH(value) <= room.left)
@@ -354,7 +366,7 @@ hot_snapshot(PyObject *value, PyObject *limits)
     if (is_atom(value, 0))
         return Py_NewRef(value);
     if (PyDict_CheckExact(value) && hot_is_flat(value, limits))
-        return PyDict_Copy(value);
+        return hot_inert(PyDict_Copy(value));
     room.nodes = room.items > PY_SSIZE_T_MAX / 40 ? PY_SSIZE_T_MAX : room.items * 40;
     PyObject *copied = copy(value, 0, &room);
     if (copied != NULL || PyErr_Occurred())

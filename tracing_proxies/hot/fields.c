@@ -78,6 +78,33 @@ span_dealloc(Span *self)
     Py_TYPE(self)->tp_free(self);
 }
 
+/* What is set by name may be the application's, and hold the span: the collector is to know of it. */
+static int
+span_setattro(Span *self, PyObject *name, PyObject *value)
+{
+    if (PyObject_GenericSetAttr((PyObject *)self, name, value) < 0)
+        return -1;
+    if (name == hot.prepared) /* what a worker makes of it, which holds texts */
+        return 0;
+    self->is_touched = 1;
+    if (!PyObject_GC_IsTracked((PyObject *)self))
+        PyObject_GC_Track(self);
+    return 0;
+}
+
+/* Let the collector pass by a span that has ended and waits for the worker with thousands of others, since a full
+   collection would look at all of them, again and again. Nothing that it still holds may lead back to it: its recorder,
+   which no ended span needs, leads to the queue. */
+void
+hot_settle(Span *self)
+{
+    if (self->is_touched || self->parent != Py_None || self->scope != Py_None || self->outer != Py_None ||
+        self->context != hot.RELEASED || self->_metadata != Py_None)
+        return;
+    hot_set(&self->recorder, Py_None);
+    PyObject_GC_UnTrack(self);
+}
+
 static int
 trace_traverse(Trace *self, visitproc visit, void *arg)
 {
@@ -109,6 +136,7 @@ PyTypeObject SpanFields = {
     .tp_traverse = (traverseproc)span_traverse,
     .tp_clear = (inquiry)span_clear,
     .tp_members = span_members,
+    .tp_setattro = (setattrofunc)span_setattro,
 };
 
 PyTypeObject TraceFields = {

@@ -69,8 +69,13 @@ static int
 emit(Span *span, Trace *trace, int is_first)
 {
     PyObject *held = trace->held;
-    if (held == Py_None)
-        return told(PyObject_CallOneArg(SLOT(span->recorder, Recorder, emit), (PyObject *)span));
+    if (held == Py_None) {
+        PyObject *take = Py_NewRef(SLOT(span->recorder, Recorder, emit));
+        hot_settle(span);
+        int done = told(PyObject_CallOneArg(take, (PyObject *)span));
+        Py_DECREF(take);
+        return done;
+    }
     if (Py_TYPE(held) != hot.type.Held)
         return told(PyObject_CallMethodOneArg(held, hot.add, (PyObject *)span));
     if (SLOT(held, Held, verdict) == Py_None && !is_error(span)) {
@@ -83,17 +88,6 @@ emit(Span *span, Trace *trace, int is_first)
     else if (told(PyObject_CallMethodOneArg(held, hot.add, (PyObject *)span)) < 0)
         return -1;
     return is_first ? told(PyObject_CallMethodOneArg(span->recorder, hot.decide, (PyObject *)span)) : 0;
-}
-
-/* Have the garbage collector overlook what has ended. It is part of no cycle any more, and waits for the worker: there
-   its number would bring about full collections, each of which halts the application for as long as it takes to look
-   through everything that it holds (15 ms every 40 s, at 200 spans/s). */
-static void
-let_go(Span *span, Trace *trace, int is_first)
-{
-    PyObject_GC_UnTrack((PyObject *)span);
-    if (is_first && trace->held == Py_None)
-        PyObject_GC_UnTrack((PyObject *)trace);
 }
 
 static int
@@ -131,7 +125,6 @@ finish(Span *span, Trace *trace, PyObject *result)
         else
             hot_set(&trace->ended, Py_True);
     }
-    let_go(span, trace, is_first);
     return emit(span, trace, is_first) < 0 ? hot_contain("emit") : 0;
 }
 

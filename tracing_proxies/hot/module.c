@@ -79,6 +79,7 @@ bind_steps(PyObject *module, PyObject *parts)
     TAKE_CLASS(Steps)
     TAKE_CLASS(Stream)
     TAKE_CLASS(StandIn)
+    TAKE_CLASS(ItemFold)
     LENT_TO_STEPS(TAKE)
     SLOTS_OF_STEPS(LOCATE)
     Py_RETURN_NONE;
@@ -173,6 +174,7 @@ static PyMethodDef methods[] = {
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_capture", bind_capture, METH_O, "Take what captures need."},
     {"snapshot", (PyCFunction)(void (*)(void))snapshot, METH_FASTCALL, "As `take_snapshot`."},
+    {"bind_arguments", (PyCFunction)(void (*)(void))hot_bind_arguments, METH_FASTCALL, "As `bind_by_name`."},
     {"flat_copy", (PyCFunction)(void (*)(void))flat_copy, METH_FASTCALL, "As `flat_copy`."},
     {"is_flat", (PyCFunction)(void (*)(void))is_flat, METH_FASTCALL, "As `is_flat`."},
     {"getrandbits", random_bits, METH_O, "Draw 64 or 128 random bits, never 0."},
@@ -195,7 +197,10 @@ name_texts(void)
         {&hot.value, "_value_"}, {&hot.close, "_close"}, {&hot.context, "context"},
         {&hot.start, "start"}, {&hot.move, "move"}, {&hot.throw, "throw"}, {&hot.abandon, "abandon"},
         {&hot.ag_frame, "ag_frame"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
-        {&hot.end_step, "end_step"},
+        {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
+        {&hot.prepared, "prepared"}, {&hot.recipe, "recipe"}, {&hot.function, "function"},
+        {&hot.instance_id, "instance_id"}, {&hot.root, "root"}, {&hot.parent, "parent"}, {&hot.stop, "stop"},
+        {&hot.shared, "shared"}, {&hot.tail, "tail"},
     };
     for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
         if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)
@@ -212,7 +217,7 @@ PyInit__hot(void)
     PyObject *module;
     if (name_texts() < 0 || PyType_Ready(&SpanFields) < 0 || PyType_Ready(&TraceFields) < 0 ||
         PyType_Ready(&Advised) < 0 || PyType_Ready(&GateType) < 0 || PyType_Ready(&StepType) < 0 ||
-        (module = PyModule_Create(&definition)) == NULL)
+        PyType_Ready(&OpeningType) < 0 || (module = PyModule_Create(&definition)) == NULL)
         return NULL;
     if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
         PyModule_AddObjectRef(module, "TraceFields", (PyObject *)&TraceFields) < 0 ||

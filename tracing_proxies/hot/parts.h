@@ -25,6 +25,7 @@
 typedef struct {
     PyObject_HEAD
     SPAN_FIELDS(AS_MEMBER)
+    int is_touched; /* whether an attribute has been set from elsewhere, which may hold anything */
 } Span;
 
 typedef struct {
@@ -34,29 +35,28 @@ typedef struct {
 
 /* The slots of classes that are written in Python, read past their descriptors. */
 #define SLOTS(S)                                                                                                       \
-    S(WovenFunction, _self_tp)                                                                                         \
-    S(JoinPoint, function) S(JoinPoint, recorder) S(JoinPoint, skip) S(JoinPoint, tally) S(JoinPoint, lazy)            \
-    S(JoinPoint, bound) S(JoinPoint, call) S(JoinPoint, recipe) S(JoinPoint, begin) S(JoinPoint, begin_later)          \
-    S(Recipe, never) S(Recipe, is_plain) S(Recipe, counts_alone) S(Recipe, fold) S(Recipe, nested) S(Recipe, library)  \
-    S(Recipe, constant_name) S(Recipe, observation) S(Recipe, capture_input) S(Recipe, capture_output)                 \
-    S(Recipe, limits) S(Recipe, tally) S(Recipe, bind) S(Recipe, room) S(Recipe, function) S(Recipe, error_when)       \
-    S(Recipe, names) S(Recipe, masking)                                                                                \
-    S(Recorder, tail) S(Recorder, forced) S(Recorder, observers) S(Recorder, traces) S(Recorder, open)                 \
-    S(Recorder, patience) S(Recorder, emit)                                                                            \
-    S(Tally, _pending) S(Tally, slow) S(Tally, seen) S(Tally, has_namesakes)                                           \
-    S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after) S(Tail, _skipped) S(Tail, _below)                \
+    S(WovenFunction, _self_tp) S(JoinPoint, function) S(JoinPoint, recorder) S(JoinPoint, skip) S(JoinPoint, tally)    \
+    S(JoinPoint, lazy) S(JoinPoint, bound) S(JoinPoint, call) S(JoinPoint, recipe) S(JoinPoint, begin)                 \
+    S(JoinPoint, begin_later) S(Recipe, never) S(Recipe, is_plain) S(Recipe, counts_alone) S(Recipe, fold)             \
+    S(Recipe, nested) S(Recipe, library) S(Recipe, constant_name) S(Recipe, observation) S(Recipe, capture_input)      \
+    S(Recipe, capture_output) S(Recipe, limits) S(Recipe, tally) S(Recipe, bind) S(Recipe, room) S(Recipe, function)   \
+    S(Recipe, error_when) S(Recipe, names) S(Recipe, has_flat_defaults) S(Recipe, masking) S(Recorder, tail)           \
+    S(Recorder, forced) S(Recorder, observers) S(Recorder, traces) S(Recorder, open) S(Recorder, patience)             \
+    S(Recorder, emit) S(Tally, _pending) S(Tally, slow) S(Tally, seen) S(Tally, has_namesakes) S(Tail, roots)          \
+    S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after) S(Tail, _skipped) S(Tail, _below)               \
     S(Held, spans) S(Held, verdict) S(Held, root_id)
 
 #define SLOTS_OF_STEPS(S)                                                                                              \
-    S(Steps, inner) S(Steps, outer) S(Stream, started) S(Stream, steps) S(Stream, left) S(Stream, fold)      \
-    S(StandIn, _tp_wrapped) S(StandIn, _tp_state)
+    S(Steps, inner) S(Steps, outer) S(Steps, span) S(Stream, started) S(Stream, steps) S(Stream, left)                 \
+    S(Stream, fold) S(Stream, opener) S(Stream, recipe) S(Stream, recording) S(StandIn, _tp_wrapped)                   \
+    S(StandIn, _tp_state) S(ItemFold, _limits) S(ItemFold, _items) S(ItemFold, _more)
 
 #define SLOTS_OF_LIMITS(S) S(Limits, max_bytes) S(Limits, max_items) S(Limits, max_depth)
 
 /* What the Python side lends. */
 #define LENT(L)                                                                                                        \
-    L(Context) L(Unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(ROOT_KEY) L(continues)         \
-    L(proceed_with) L(go_on) L(clock) L(wall_clock)
+    L(Context) L(Unrecorded) L(root_of) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(OWN_KEY)            \
+    L(ROOT_KEY) L(continues) L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)
 
 #define LENT_TO_STEPS(L) L(variable) L(contain)
 
@@ -68,14 +68,18 @@ typedef struct {
 
 #define AS_OFFSET(class, name) Py_ssize_t class##_##name;
 #define AS_CLASS(name) PyTypeObject *name;
-#define CLASSES(C) C(WovenFunction) C(JoinPoint) C(Recipe) C(Recorder) C(Tally) C(Tail) C(Held) C(Span) C(Trace)
+#define CLASSES(C)                                                                                                     \
+    C(WovenFunction) C(JoinPoint) C(Recipe) C(Recorder) C(Tally) C(Tail) C(Held) C(Span) C(Trace) C(TracedGenerator)
 #define AS_LENT(name) PyObject *name;
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
-    PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step;
+    PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
+    PyObject *recipe, *function, *instance_id, *root, *parent, *stop, *shared, *tail;
     struct { SLOTS(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET) } at;
-    struct { CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(Limits) } type;
+    struct {
+        CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
+    } type;
     LENT(AS_LENT)
     LENT_TO_STEPS(AS_LENT)
     LENT_TO_CAPTURE(AS_LENT)
@@ -84,7 +88,7 @@ typedef struct {
 } Hot;
 
 extern Hot hot;
-extern PyTypeObject SpanFields, TraceFields, Advised, StepType;
+extern PyTypeObject SpanFields, TraceFields, Advised, StepType, OpeningType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -98,6 +102,33 @@ hot_set(PyObject **field, PyObject *value)
     PyObject *was = *field;
     *field = Py_NewRef(value);
     Py_XDECREF(was);
+}
+
+/* A bound, as a number that anything can be compared with. */
+static inline Py_ssize_t
+hot_limit(PyObject *value)
+{
+    Py_ssize_t found = PyLong_AsSsize_t(value);
+    if (found == -1 && PyErr_Occurred()) { /* larger than any memory */
+        PyErr_Clear();
+        return PY_SSIZE_T_MAX;
+    }
+    return found;
+}
+
+/* Let the collector pass by a container that holds only texts, numbers and such containers. */
+static inline PyObject *
+hot_inert(PyObject *container)
+{
+    if (container != NULL)
+        PyObject_GC_UnTrack(container);
+    return container;
+}
+
+static inline int
+hot_is_text(PyObject *value, PyObject *text)
+{
+    return value == text || (PyUnicode_CheckExact(value) && PyUnicode_Compare(value, text) == 0);
 }
 
 /* One call of a woven function. */
@@ -118,11 +149,15 @@ unsigned long long hot_low_bits(PyObject *id);
 /* fields.c */
 Span *hot_new_span(void);
 Trace *hot_new_trace(void);
+void hot_settle(Span *span);
 
 /* capture.c */
 PyObject *hot_flat_copy(PyObject *items, PyObject *limits);
 int hot_is_flat(PyObject *dict, PyObject *limits);
 PyObject *hot_snapshot(PyObject *value, PyObject *limits);
+
+/* binding.c */
+PyObject *hot_bind_arguments(PyObject *module, PyObject *const *given, Py_ssize_t ngiven);
 
 /* contexts.c */
 PyObject *hot_with(PyObject *context, PyObject *key, PyObject *value, PyObject *key2, PyObject *value2);
@@ -143,8 +178,26 @@ int hot_count(PyObject *tally, long long taken, int failed);
 /* steps.c */
 PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_enter(PyObject *steps);
+void hot_leave(PyObject *steps, PyObject *token);
+void hot_tell(PyObject *stream, PyObject *method, PyObject *what);
 
 int hot_add_methods(PyObject *module);
+
+/* unrecorded.c */
+PyObject *hot_begin_unrecorded(Call *call);
+int hot_end(PyObject *recording, PyObject *result);
+
+/* advice.c */
+PyObject *hot_context_of(PyObject *recording);
+
+/* streams.c */
+PyObject *hot_go_on_later(Call *call, PyObject *proceed, PyObject *result);
+int hot_start(PyObject *stream);
+void hot_add_item(PyObject *stream, PyObject *item);
+PyObject *hot_next_item(PyObject *module, PyObject *self);
+PyObject *hot_itself(PyObject *module, PyObject *self);
+PyObject *hot_drop(PyObject *module, PyObject *self);
 
 /* known.c */
 PyObject *hot_leading(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

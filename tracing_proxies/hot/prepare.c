@@ -24,8 +24,24 @@ hex(PyObject *id, int digits)
     return PyUnicode_FromStringAndSize(text, digits);
 }
 
-/* The arguments by name, where each is given by position or none was left for the worker to name; NULL without an
-   exception where that is not for here. */
+/* Give arguments their names where some were passed by keyword, or left to their defaults, or are more than have one. */
+static PyObject *
+bind_arguments(Span *span)
+{
+    PyObject *recipe = span->recipe, *keywords, *bound, *copied;
+    keywords = span->keywords == Py_None ? PyDict_New() : Py_NewRef(span->keywords);
+    if (keywords == NULL)
+        return NULL;
+    bound = PyObject_CallFunctionObjArgs(SLOT(recipe, Recipe, bind), span->arguments, keywords, NULL);
+    Py_DECREF(keywords);
+    if (bound == NULL || IS_SET(recipe, Recipe, has_flat_defaults))
+        return bound;
+    copied = hot_snapshot(bound, SLOT(recipe, Recipe, limits));
+    Py_DECREF(bound);
+    return copied;
+}
+
+/* What stands as the input, as `Span.input`; NULL with an exception where that fails. */
 static PyObject *
 input_of(Span *span)
 {
@@ -34,13 +50,12 @@ input_of(Span *span)
         return Py_NewRef(span->_input);
     names = SLOT(span->recipe, Recipe, names);
     if (span->keywords != Py_None || names == Py_None || !PyTuple_CheckExact(span->arguments) ||
-        PyTuple_GET_SIZE(names) != PyTuple_GET_SIZE(span->arguments) || (named = PyDict_New()) == NULL)
-        return NULL;
-    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(names); at++)
-        if (PyDict_SetItem(named, PyTuple_GET_ITEM(names, at), PyTuple_GET_ITEM(span->arguments, at)) < 0) {
-            Py_DECREF(named);
-            return NULL;
-        }
+        PyTuple_GET_SIZE(names) != PyTuple_GET_SIZE(span->arguments))
+        return bind_arguments(span);
+    named = PyDict_New();
+    for (Py_ssize_t at = 0; named != NULL && at < PyTuple_GET_SIZE(names); at++)
+        if (PyDict_SetItem(named, PyTuple_GET_ITEM(names, at), PyTuple_GET_ITEM(span->arguments, at)) < 0)
+            Py_CLEAR(named);
     return named;
 }
 
@@ -162,7 +177,5 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Py_DECREF(given);
     if (failed)
         Py_CLEAR(found);
-    else
-        PyObject_GC_UnTrack(found); /* texts and numbers: nothing that could be part of a cycle */
-    return found;
+    return hot_inert(found);
 }

@@ -12,28 +12,41 @@ typedef struct {
     int last;            /* whether the step is that of `aclose` */
 } Step;
 
-/* Make the body's context current. Returns what `leave` needs. */
-static PyObject *
-enter(PyObject *steps)
+/* Follow the consumer, who has changed its own context meanwhile, as `Steps.move`. */
+static int
+move(PyObject *steps, PyObject *outer)
 {
-    PyObject *outer, *moved;
+    PyObject *span = SLOT(steps, Steps, span), *inner, *moved;
+    if (Py_TYPE(span) == hot.type.Span && (PyObject *)Py_TYPE(outer) == hot.Context) {
+        inner = hot_with(outer, hot.SPAN_KEY, span, hot.OWN_KEY, span);
+        if (inner == NULL)
+            return -1;
+        Py_SETREF(SLOT(steps, Steps, inner), inner);
+        hot_set(&SLOT(steps, Steps, outer), outer);
+        return 0;
+    }
+    moved = PyObject_CallMethodOneArg(steps, hot.move, outer);
+    Py_XDECREF(moved);
+    return moved == NULL ? -1 : 0;
+}
+
+/* Make the body's context current. Returns what `leave` needs. */
+PyObject *
+hot_enter(PyObject *steps)
+{
+    PyObject *outer;
     if (PyContextVar_Get(hot.variable, NULL, &outer) < 0)
         return NULL;
-    if (outer != SLOT(steps, Steps, outer)) {
-        moved = PyObject_CallMethodOneArg(steps, hot.move, outer);
-        Py_XDECREF(moved);
-        if (moved == NULL) {
-            Py_DECREF(outer);
-            return NULL;
-        }
-    }
+    int moved = outer == SLOT(steps, Steps, outer) ? 0 : move(steps, outer);
     Py_DECREF(outer);
+    if (moved < 0)
+        return NULL;
     return PyContextVar_Set(hot.variable, SLOT(steps, Steps, inner));
 }
 
 /* Keep what the body has made current, and restore the consumer's context; the current exception stays. */
-static void
-leave(PyObject *steps, PyObject *token)
+void
+hot_leave(PyObject *steps, PyObject *token)
 {
     PyObject *type, *value, *traceback, *inner;
     PyErr_Fetch(&type, &value, &traceback);
@@ -67,8 +80,8 @@ go(PyObject *body, PyObject *value, PyObject *thrown, PyObject **result)
 }
 
 /* Tell a stream something, beside the current exception. */
-static void
-tell(PyObject *stream, PyObject *method, PyObject *what)
+void
+hot_tell(PyObject *stream, PyObject *method, PyObject *what)
 {
     PyObject *type, *value, *traceback, *told;
     PyErr_Fetch(&type, &value, &traceback);
@@ -91,7 +104,7 @@ tell_failure(Step *self)
 {
     PyObject *type, *value, *traceback;
     if (PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
-        tell(self->stream, hot.finish, NULL);
+        hot_tell(self->stream, hot.finish, NULL);
         return;
     }
     PyErr_Fetch(&type, &value, &traceback);
@@ -102,7 +115,7 @@ tell_failure(Step *self)
     if (frame == NULL)
         PyErr_Clear();
     else if (frame == Py_None) /* else it refused the step (it runs already, say), and goes on */
-        tell(self->stream, hot.fail, value);
+        hot_tell(self->stream, hot.fail, value);
     Py_XDECREF(frame);
     if (PyErr_Occurred()) {
         Py_XDECREF(type);
@@ -121,14 +134,13 @@ step(Step *self, PyObject *value, PyObject *thrown, PyObject **result)
     PySendResult how;
     if (self->stream != NULL) {
         if (SLOT(self->stream, Stream, started) != Py_True && !self->last) {
-            tell(self->stream, hot.start, NULL);
-            if (PyErr_Occurred())
+            if (hot_start(self->stream) < 0)
                 goto fail;
         }
         steps = SLOT(self->stream, Stream, steps);
         if (steps == Py_None) {
             if (self->last) { /* it never began, or has ended: no later step begins it */
-                tell(self->stream, hot.abandon, NULL);
+                hot_tell(self->stream, hot.abandon, NULL);
                 if (PyErr_Occurred())
                     goto fail;
             }
@@ -136,13 +148,13 @@ step(Step *self, PyObject *value, PyObject *thrown, PyObject **result)
         }
     }
     Py_INCREF(steps);
-    token = enter(steps);
+    token = hot_enter(steps);
     if (token == NULL) {
         Py_DECREF(steps);
         goto fail;
     }
     how = go(self->body, value, thrown, result);
-    leave(steps, token);
+    hot_leave(steps, token);
     Py_DECREF(steps);
     if (self->stream == NULL)
         return how;
@@ -157,9 +169,9 @@ step(Step *self, PyObject *value, PyObject *thrown, PyObject **result)
         Py_SETREF(SLOT(self->stream, Stream, left), left);
     if (how == PYGEN_RETURN) {
         if (self->last)
-            tell(self->stream, hot.abandon, NULL);
-        else if (SLOT(self->stream, Stream, fold) != Py_None)
-            tell(self->stream, hot.add, *result);
+            hot_tell(self->stream, hot.abandon, NULL);
+        else
+            hot_add_item(self->stream, *result);
         if (PyErr_Occurred()) {
             Py_CLEAR(*result);
             return PYGEN_ERROR;
@@ -223,10 +235,10 @@ step_close(Step *self, PyObject *nothing)
     if (self->stream != NULL && (steps = SLOT(self->stream, Stream, steps)) == Py_None)
         return PyObject_CallMethodNoArgs(self->body, hot.close_body);
     Py_INCREF(steps);
-    token = enter(steps);
+    token = hot_enter(steps);
     closed = token == NULL ? NULL : PyObject_CallMethodNoArgs(self->body, hot.close_body);
     if (token != NULL)
-        leave(steps, token);
+        hot_leave(steps, token);
     Py_DECREF(steps);
     if (self->stream == NULL || token == NULL)
         return closed;
@@ -237,7 +249,7 @@ step_close(Step *self, PyObject *nothing)
     if (frame == NULL)
         PyErr_Clear();
     else if (frame == Py_None)
-        tell(self->stream, hot.abandon, NULL);
+        hot_tell(self->stream, hot.abandon, NULL);
     Py_XDECREF(frame);
     if (PyErr_Occurred()) {
         Py_XDECREF(type);
@@ -391,69 +403,6 @@ hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     return make(args[0], NULL, args[1], args[2], args[3] == Py_True);
 }
 
-/* Take note of a step that ended in an exception, which is nearly always the end of the stream; the exception stays. */
-static void
-end_step(PyObject *stream, PyObject *generator)
-{
-    PyObject *type, *value, *traceback, *told;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL)
-        PyException_SetTraceback(value, traceback);
-    told = PyObject_CallMethodObjArgs(stream, hot.end_step, generator, value, NULL);
-    if (told == NULL && hot_contain("stream") == 0)
-        told = Py_NewRef(Py_None);
-    if (told != NULL) {
-        Py_DECREF(told);
-        PyErr_Restore(type, value, traceback);
-        return;
-    }
-    Py_XDECREF(type); /* in strict mode */
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
-}
-
-/* What stands for `__next__` of a traced generator. */
-static PyObject *
-next_item(PyObject *module, PyObject *self)
-{
-    if (hot.type.StandIn == NULL || !PyObject_TypeCheck(self, hot.type.StandIn)) {
-        PyErr_SetString(PyExc_TypeError, "a traced generator is needed");
-        return NULL;
-    }
-    PyObject *stream = Py_NewRef(SLOT(self, StandIn, _tp_state)), *steps, *token = NULL, *item = NULL, *left;
-    PyObject *generator = Py_NewRef(SLOT(self, StandIn, _tp_wrapped));
-    if (SLOT(stream, Stream, started) != Py_True)
-        tell(stream, hot.start, NULL);
-    steps = Py_NewRef(SLOT(stream, Stream, steps));
-    if (PyErr_Occurred() || (steps != Py_None && (token = enter(steps)) == NULL))
-        goto end;
-    item = Py_TYPE(generator)->tp_iternext(generator);
-    if (item == NULL && !PyErr_Occurred())
-        PyErr_SetNone(PyExc_StopIteration);
-    if (token == NULL)
-        goto end;
-    leave(steps, token);
-    if (item == NULL) {
-        end_step(stream, generator);
-        goto end;
-    }
-    left = PyLong_FromLongLong(hot_now());
-    if (left == NULL)
-        PyErr_Clear();
-    else
-        Py_SETREF(SLOT(stream, Stream, left), left);
-    if (SLOT(stream, Stream, fold) != Py_None)
-        tell(stream, hot.add, item);
-    if (PyErr_Occurred())
-        Py_CLEAR(item);
-end:
-    Py_DECREF(steps);
-    Py_DECREF(stream);
-    Py_DECREF(generator);
-    return item;
-}
-
 /* What stands for `__anext__` of a traced async generator. */
 static PyObject *
 next_step(PyObject *module, PyObject *self)
@@ -474,7 +423,9 @@ next_step(PyObject *module, PyObject *self)
 
 static PyMethodDef bound_methods[] = {
     {"__anext__", next_step, METH_O, NULL},
-    {"__next__", next_item, METH_O, NULL},
+    {"__next__", hot_next_item, METH_O, NULL},
+    {"__iter__", hot_itself, METH_O, NULL},
+    {"__del__", hot_drop, METH_O, NULL},
 };
 
 static PyObject *
@@ -490,8 +441,13 @@ bind_to_instances(PyMethodDef *method)
 int
 hot_add_methods(PyObject *module)
 {
-    return PyModule_AddObject(module, "next_step", bind_to_instances(&bound_methods[0])) < 0 ||
-                   PyModule_AddObject(module, "next_item", bind_to_instances(&bound_methods[1])) < 0
-               ? -1
-               : 0;
+    static const char *names[] = {"next_step", "next_item", "itself", "drop"};
+    for (size_t each = 0; each < sizeof(names) / sizeof(names[0]); each++) {
+        PyObject *method = bind_to_instances(&bound_methods[each]);
+        int failed = method == NULL || PyModule_AddObjectRef(module, names[each], method) < 0;
+        Py_XDECREF(method);
+        if (failed)
+            return -1;
+    }
+    return 0;
 }

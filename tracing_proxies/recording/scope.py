@@ -8,6 +8,7 @@ from functools import partial
 from types import FunctionType
 from typing import Any
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.registry.fields import MISSING
 
 Binder = Callable[[tuple[Any, ...], Mapping[str, Any]], dict[str, Any]]
@@ -51,7 +52,7 @@ def make_binder(function: Any, *, bound: bool) -> Binder:
     rest = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), "args")
     defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
     order = tuple(p.name for p in parameters if p.kind not in (_REST, _KEYWORDS))
-    return partial(_bind, names, order, defaults, rest)
+    return partial(bind_arguments, names, order, defaults, rest)
 
 
 def defaults_of(binder: Binder) -> tuple[Any, ...]:
@@ -83,7 +84,7 @@ _REST = inspect.Parameter.VAR_POSITIONAL
 _KEYWORDS = inspect.Parameter.VAR_KEYWORD
 
 
-def _bind(
+def bind_by_name(
     names: tuple[str, ...],
     order: tuple[str, ...],
     defaults: dict[str, Any],
@@ -91,6 +92,13 @@ def _bind(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> dict[str, Any]:
+    """Give the arguments of one call the names of its parameters.
+
+    Args:
+        names: the parameters that may be given by position.
+        order: all parameters but those that take the rest.
+        rest: the name of what takes further positional arguments.
+    """
     bound = dict(zip(names, args, strict=False))
     if kwargs:
         bound.update(kwargs)
@@ -107,6 +115,9 @@ def _bind(
         if len(args) > len(names):
             bound[rest] = args[len(names) :]
     return bound
+
+
+bind_arguments: Any = bind_by_name if hot is None else hot.bind_arguments
 
 
 def _bind_unnamed(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

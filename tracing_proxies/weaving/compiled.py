@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+import types
 from typing import Any
 
 from opentelemetry.context import Context
 
 from tracing_proxies.compiled import hot
-from tracing_proxies.recording.context import SPAN_KEY, variable
+from tracing_proxies.recording.context import OWN_KEY, SPAN_KEY, variable
 from tracing_proxies.recording.held import Held
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
@@ -16,8 +17,9 @@ from tracing_proxies.recording.span import RELEASED, Span
 from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.tally import Tally
 from tracing_proxies.recording.trace import Trace
-from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded
+from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded, root_of
 from tracing_proxies.weaving.advice import JoinPoint, go_on
+from tracing_proxies.weaving.generators import TracedGenerator
 from tracing_proxies.weaving.stream_objects import proceed_with
 from tracing_proxies.weaving.streams import CONTINUES
 
@@ -31,18 +33,21 @@ def bind(woven: type) -> None:
     Args:
         woven: the class of the proxies, whose slot ``_self_tp`` holds the join point.
     """
-    classes = (JoinPoint, Recipe, Recorder, Tally, Tail, Held, Span, Trace, Context, Unrecorded)
+    classes = (JoinPoint, Recipe, Recorder, Tally, Tail, Held, Span, Trace, Context, Unrecorded, TracedGenerator)
     hot.bind(
         {
             **{cls.__name__: cls for cls in classes},
             "WovenFunction": woven,
+            "root_of": root_of,
             "UNSAMPLED": UNSAMPLED,
             "LEFT_OUT_CONTEXT": LEFT_OUT_CONTEXT,
             "RELEASED": RELEASED,
             "SPAN_KEY": SPAN_KEY,
+            "OWN_KEY": OWN_KEY,
             "ROOT_KEY": ROOT_KEY,
             "continues": CONTINUES,
             "proceed_with": proceed_with,
+            "proceed_generator": CONTINUES[id(types.GeneratorType)],
             "go_on": go_on,
             "clock": time.perf_counter_ns,
             "wall_clock": time.time_ns,

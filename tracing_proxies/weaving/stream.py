@@ -26,6 +26,8 @@ _clock = time.perf_counter_ns
 class ItemFold:
     """Folds a stream into the list of its first items."""
 
+    __slots__ = ("_items", "_limits", "_more")
+
     def __init__(self, recipe: Recipe) -> None:
         self._limits = recipe.limits
         self._items: list[Any] = []
@@ -250,4 +252,6 @@ class Stream:
 
 
 if hot is not None and variable is not None:
-    hot.bind_steps({"Steps": Steps, "Stream": Stream, "StandIn": StandIn, "variable": variable, "contain": contain})
+    hot.bind_steps(
+        {cls.__name__: cls for cls in (Steps, Stream, StandIn, ItemFold)} | {"variable": variable, "contain": contain}
+    )

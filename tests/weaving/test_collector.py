@@ -1,0 +1,61 @@
+"""Ended spans that wait for the worker are no work for the garbage collector, and leave nothing behind."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import pytest
+from opentelemetry.trace import get_current_span
+
+from tests.weaving.twins import twins
+from tracing_proxies.compiled import hot
+
+SOURCE = """
+    from opentelemetry.trace import get_current_span
+
+    def work(given, *, named=None):
+        return {"given": [given, {"x": (1, "y")}]}
+
+    def stream(given):
+        yield [given]
+
+    def mark(thing):
+        span = get_current_span()
+        span.thing = thing
+        thing.span = span
+"""
+
+
+class Thing:
+    span: Any
+
+
+@pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+def test_the_collector_passes_by_ended_spans_and_what_they_have_copied() -> None:
+    with twins(SOURCE, "*") as (_, traced, spans):
+        traced.work("the first of all is looked at by observers")
+        spans.clear()
+        traced.work("a", named=1)
+        traced.work([1, {"b": 2}])
+        list(traced.stream(["c"]))
+        for span in spans:
+            kept = [span, span.arguments, span.keywords, span._input, span.output]
+            assert [one for one in kept if gc.is_tracked(one)] == []
+            assert not any(gc.is_tracked(one) for one in gc.get_referents(span) if type(one) in (dict, list, tuple))
+    assert len(spans) == 3
+
+
+def test_a_span_that_the_application_has_put_into_a_circle_is_collected() -> None:
+    with twins(SOURCE, "*") as (_, traced, spans):
+        traced.mark(Thing())
+        traced.work("a")
+        thing = Thing()
+        spans[1].thing, thing.span = thing, spans[1]
+        gone = [weakref.ref(span) for span in spans]
+        spans.clear()
+        del thing
+        gc.collect()
+        assert [span() for span in gone] == [None, None]
+    assert not get_current_span().is_recording()

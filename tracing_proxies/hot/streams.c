@@ -1,0 +1,413 @@
+/* Records generators as `Stream` of weaving/stream.py and `TracedGenerator` of weaving/generators.py do, where their call
+   needs nothing but its items: what stands for one, its first step, its items, and its end. */
+#include "parts.h"
+
+/* What begins the span of a call whose body runs later, at its first step: a callable, as the partial that it stands
+   for in weaving/advice.py. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *point, *recipe, *args, *kwargs;
+} Opening;
+
+static PyObject *
+open_span(Opening *self)
+{
+    PyObject *begun = NULL;
+    Call call = {
+        .point = self->point,
+        .recipe = self->recipe,
+        .recorder = SLOT(self->point, JoinPoint, recorder),
+        .args = self->args,
+        .kwargs = self->kwargs,
+        .nargs = PyTuple_GET_SIZE(self->args),
+        .bound = IS_SET(self->point, JoinPoint, bound),
+    };
+    if (PyContextVar_Get(hot.variable, NULL, &call.context) < 0)
+        return NULL;
+    call.above = PyDict_GetItemWithError(call.context, hot.SPAN_KEY);
+    if (call.above == Py_None)
+        call.above = NULL;
+    if (call.above != NULL || !PyErr_Occurred())
+        begun = hot_begin(&call, NULL);
+    Py_DECREF(call.context);
+    return begun;
+}
+
+static PyObject *
+opening_call(Opening *self, PyObject *args, PyObject *kwargs)
+{
+    return open_span(self);
+}
+
+static int
+opening_traverse(Opening *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->point);
+    Py_VISIT(self->recipe);
+    Py_VISIT(self->args);
+    Py_VISIT(self->kwargs);
+    return 0;
+}
+
+static int
+opening_clear(Opening *self)
+{
+    Py_CLEAR(self->point);
+    Py_CLEAR(self->recipe);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    return 0;
+}
+
+static void
+opening_dealloc(Opening *self)
+{
+    PyObject_GC_UnTrack(self);
+    opening_clear(self);
+    PyObject_GC_Del(self);
+}
+
+PyTypeObject OpeningType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.Opening",
+    .tp_basicsize = sizeof(Opening),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_call = (ternaryfunc)opening_call,
+    .tp_dealloc = (destructor)opening_dealloc,
+    .tp_traverse = (traverseproc)opening_traverse,
+    .tp_clear = (inquiry)opening_clear,
+};
+
+static PyObject *
+make_opening(Call *call)
+{
+    Opening *made = PyObject_GC_New(Opening, &OpeningType);
+    if (made == NULL)
+        return NULL;
+    made->point = Py_NewRef(call->point);
+    made->recipe = Py_NewRef(call->recipe);
+    made->args = Py_NewRef(call->args);
+    made->kwargs = Py_XNewRef(call->kwargs);
+    PyObject_GC_Track(made);
+    return (PyObject *)made;
+}
+
+/* Whether a generator is a coroutine as well (`types.coroutine`). */
+static int
+is_coroutine(PyObject *generator)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyCodeObject *code = PyGen_GetCode((PyGenObject *)generator);
+    int answer = code->co_flags & CO_ITERABLE_COROUTINE;
+    Py_DECREF(code);
+    return answer;
+#else
+    return ((PyCodeObject *)((PyGenObject *)generator)->gi_code)->co_flags & CO_ITERABLE_COROUTINE;
+#endif
+}
+
+static PyObject *
+make(PyTypeObject *type)
+{
+    return type->tp_alloc(type, 0);
+}
+
+/* Make what stands for a generator of which nothing has run. */
+static PyObject *
+stand_for(PyObject *generator, PyObject *opening, PyObject *recipe)
+{
+    PyObject *stream = make(hot.type.Stream), *stands;
+    if (stream == NULL)
+        return NULL;
+    SLOT(stream, Stream, opener) = Py_NewRef(opening);
+    SLOT(stream, Stream, recipe) = Py_NewRef(recipe);
+    SLOT(stream, Stream, recording) = Py_NewRef(Py_None);
+    SLOT(stream, Stream, fold) = Py_NewRef(Py_None);
+    SLOT(stream, Stream, steps) = Py_NewRef(Py_None);
+    SLOT(stream, Stream, started) = Py_NewRef(Py_False);
+    SLOT(stream, Stream, left) = Py_NewRef(hot.zero);
+    stands = make(hot.type.TracedGenerator);
+    if (stands == NULL) {
+        Py_DECREF(stream);
+        return NULL;
+    }
+    SLOT(stands, StandIn, _tp_wrapped) = Py_NewRef(generator);
+    SLOT(stands, StandIn, _tp_state) = stream;
+    return stands;
+}
+
+/* As `go_on` of weaving/advice.py, for a call that has no recording yet and a recipe without a fold. */
+PyObject *
+hot_go_on_later(Call *call, PyObject *proceed, PyObject *result)
+{
+    PyObject *opening = make_opening(call), *stands;
+    if (opening == NULL)
+        return NULL;
+    if (proceed == hot.proceed_generator && PyGen_CheckExact(result) && !is_coroutine(result))
+        stands = stand_for(result, opening, call->recipe);
+    else
+        stands = PyObject_CallFunctionObjArgs(proceed, result, opening, Py_None, call->recipe, Py_None, NULL);
+    Py_DECREF(opening);
+    return stands;
+}
+
+static PyObject *
+make_steps(PyObject *recording)
+{
+    PyObject *inner, *outer = NULL, *steps = NULL;
+    if (Py_TYPE(recording) != hot.type.Span && (PyObject *)Py_TYPE(recording) != hot.Unrecorded)
+        return PyObject_CallOneArg((PyObject *)hot.type.Steps, recording);
+    inner = hot_context_of(recording);
+    if (inner == NULL || PyContextVar_Get(hot.variable, NULL, &outer) < 0 || (steps = make(hot.type.Steps)) == NULL) {
+        Py_XDECREF(inner);
+        Py_XDECREF(outer);
+        return NULL;
+    }
+    SLOT(steps, Steps, span) = Py_NewRef(recording);
+    SLOT(steps, Steps, inner) = inner;
+    SLOT(steps, Steps, outer) = outer;
+    return steps;
+}
+
+static PyObject *
+make_fold(PyObject *recipe)
+{
+    PyObject *fold = make(hot.type.ItemFold), *items = fold == NULL ? NULL : PyList_New(0);
+    if (items == NULL) {
+        Py_XDECREF(fold);
+        return NULL;
+    }
+    SLOT(fold, ItemFold, _limits) = Py_NewRef(SLOT(recipe, Recipe, limits));
+    SLOT(fold, ItemFold, _items) = items;
+    SLOT(fold, ItemFold, _more) = Py_NewRef(hot.zero);
+    return fold;
+}
+
+/* Whether nothing of a stream's items is wanted. */
+static int
+is_bare(PyObject *recording)
+{
+    if (Py_TYPE(recording) != hot.type.Span)
+        return (PyObject *)Py_TYPE(recording) == hot.Unrecorded;
+    Trace *trace = (Trace *)((Span *)recording)->trace;
+    return Py_TYPE(trace) == hot.type.Trace && trace->payload != Py_True;
+}
+
+static int
+begin(PyObject *stream, Opening *opening)
+{
+    PyObject *recording = open_span(opening), *made;
+    if (recording == NULL)
+        return -1;
+    Py_SETREF(SLOT(stream, Stream, recording), recording);
+    if (recording == Py_None)
+        return 0;
+    Py_INCREF(recording);
+    made = make_steps(recording);
+    if (made != NULL) {
+        Py_SETREF(SLOT(stream, Stream, steps), made);
+        if (!is_bare(recording)) {
+            made = make_fold(SLOT(stream, Stream, recipe));
+            if (made != NULL)
+                Py_SETREF(SLOT(stream, Stream, fold), made);
+        }
+    }
+    Py_DECREF(recording);
+    return made == NULL ? -1 : 0;
+}
+
+/* As `Stream.start`. */
+int
+hot_start(PyObject *stream)
+{
+    PyObject *opener = SLOT(stream, Stream, opener);
+    if (Py_TYPE(opener) != &OpeningType || SLOT(stream, Stream, fold) != Py_None) {
+        hot_tell(stream, hot.start, NULL);
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    Py_INCREF(opener);
+    hot_set(&SLOT(stream, Stream, started), Py_True);
+    hot_set(&SLOT(stream, Stream, opener), Py_None);
+    int done = begin(stream, (Opening *)opener);
+    Py_DECREF(opener);
+    return done < 0 ? hot_contain("stream") : 0;
+}
+
+/* As `ItemFold.add`. */
+static int
+add_item(PyObject *fold, PyObject *item)
+{
+    PyObject *limits = SLOT(fold, ItemFold, _limits), *items = SLOT(fold, ItemFold, _items), *more;
+    int done;
+    if (PyList_GET_SIZE(items) < hot_limit(SLOT(limits, Limits, max_items))) {
+        PyObject *copied = hot_snapshot(item, limits);
+        done = copied == NULL ? -1 : PyList_Append(items, copied);
+        Py_XDECREF(copied);
+        return done;
+    }
+    more = PyLong_FromLongLong(PyLong_AsLongLong(SLOT(fold, ItemFold, _more)) + 1);
+    if (more == NULL)
+        return -1;
+    Py_SETREF(SLOT(fold, ItemFold, _more), more);
+    return 0;
+}
+
+/* As `Stream.add`; an exception that is to pass on stays set. */
+void
+hot_add_item(PyObject *stream, PyObject *item)
+{
+    PyObject *fold = SLOT(stream, Stream, fold);
+    if (fold == Py_None)
+        return;
+    if (Py_TYPE(fold) != hot.type.ItemFold) {
+        hot_tell(stream, hot.add, item);
+        return;
+    }
+    Py_INCREF(fold);
+    if (add_item(fold, item) < 0)
+        (void)hot_contain("fold");
+    Py_DECREF(fold);
+}
+
+/* Take a slot's value out of it. */
+static PyObject *
+take(PyObject **slot)
+{
+    PyObject *taken = *slot;
+    *slot = Py_NewRef(Py_None);
+    return taken;
+}
+
+/* As `Stream.finish`. */
+static int
+finish(PyObject *stream)
+{
+    PyObject *recording = take(&SLOT(stream, Stream, recording)), *fold = take(&SLOT(stream, Stream, fold)), *value;
+    int done = 0;
+    hot_set(&SLOT(stream, Stream, steps), Py_None);
+    if (fold == Py_None)
+        value = Py_NewRef(Py_None);
+    else if (SLOT(fold, ItemFold, _more) == hot.zero)
+        value = Py_NewRef(SLOT(fold, ItemFold, _items));
+    else {
+        value = PyObject_CallMethodNoArgs(fold, hot.fold_value);
+        if (value == NULL && (done = hot_contain("fold")) == 0)
+            value = Py_NewRef(Py_None);
+    }
+    if (value != NULL && recording != Py_None)
+        done = hot_end(recording, value);
+    Py_XDECREF(value);
+    Py_DECREF(fold);
+    Py_DECREF(recording);
+    return done < 0 ? hot_contain("stream") : 0;
+}
+
+static void
+touch(PyObject *stream)
+{
+    PyObject *left = PyLong_FromLongLong(hot_now());
+    if (left == NULL)
+        PyErr_Clear();
+    else
+        Py_SETREF(SLOT(stream, Stream, left), left);
+}
+
+/* Take note of a step that ended in an exception, which is nearly always the end of the stream; the exception stays. */
+static void
+end_step(PyObject *stream, PyObject *generator)
+{
+    PyObject *type, *value, *traceback, *told, *fold = SLOT(stream, Stream, fold);
+    int ended = PyErr_ExceptionMatches(PyExc_StopIteration) &&
+                (fold == Py_None || Py_TYPE(fold) == hot.type.ItemFold), done = 0;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (ended) {
+        touch(stream);
+        done = finish(stream);
+    }
+    else {
+        PyErr_NormalizeException(&type, &value, &traceback);
+        if (traceback != NULL)
+            PyException_SetTraceback(value, traceback);
+        told = PyObject_CallMethodObjArgs(stream, hot.end_step, generator, value, NULL);
+        done = told == NULL ? hot_contain("stream") : 0;
+        Py_XDECREF(told);
+    }
+    if (done == 0) {
+        PyErr_Restore(type, value, traceback);
+        return;
+    }
+    Py_XDECREF(type); /* in strict mode */
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+static int
+is_stand_in(PyObject *self)
+{
+    if (hot.type.StandIn != NULL && PyObject_TypeCheck(self, hot.type.StandIn))
+        return 1;
+    PyErr_SetString(PyExc_TypeError, "a traced generator is needed");
+    return 0;
+}
+
+/* What stands for `__next__` of a traced generator. */
+PyObject *
+hot_next_item(PyObject *module, PyObject *self)
+{
+    if (!is_stand_in(self))
+        return NULL;
+    PyObject *stream = Py_NewRef(SLOT(self, StandIn, _tp_state)), *steps, *token = NULL, *item = NULL;
+    PyObject *generator = Py_NewRef(SLOT(self, StandIn, _tp_wrapped));
+    int failed = SLOT(stream, Stream, started) != Py_True && hot_start(stream) < 0;
+    steps = Py_NewRef(SLOT(stream, Stream, steps));
+    if (failed || (steps != Py_None && (token = hot_enter(steps)) == NULL))
+        goto end;
+    item = Py_TYPE(generator)->tp_iternext(generator);
+    if (item == NULL && !PyErr_Occurred())
+        PyErr_SetNone(PyExc_StopIteration);
+    if (token == NULL)
+        goto end;
+    hot_leave(steps, token);
+    if (item == NULL) {
+        end_step(stream, generator);
+        goto end;
+    }
+    touch(stream);
+    hot_add_item(stream, item);
+    if (PyErr_Occurred())
+        Py_CLEAR(item);
+end:
+    Py_DECREF(steps);
+    Py_DECREF(stream);
+    Py_DECREF(generator);
+    return item;
+}
+
+/* What stands for `__iter__` of a traced generator. */
+PyObject *
+hot_itself(PyObject *module, PyObject *self)
+{
+    return Py_NewRef(self);
+}
+
+/* What stands for `__del__` of a traced generator. */
+PyObject *
+hot_drop(PyObject *module, PyObject *self)
+{
+    if (!is_stand_in(self))
+        return NULL;
+    PyObject *stream = SLOT(self, StandIn, _tp_state), *dropped;
+    if (stream == NULL)
+        Py_RETURN_NONE;
+    Py_INCREF(stream);
+    if (SLOT(stream, Stream, recording) == Py_None) { /* as `_forget`: it has ended, or never began */
+        hot_set(&SLOT(stream, Stream, steps), Py_None);
+        hot_set(&SLOT(stream, Stream, fold), Py_None);
+        hot_set(&SLOT(stream, Stream, started), Py_True);
+        hot_set(&SLOT(stream, Stream, opener), Py_None);
+        dropped = Py_NewRef(Py_None);
+    }
+    else
+        dropped = PyObject_CallMethodNoArgs(stream, hot.drop);
+    Py_DECREF(stream);
+    return dropped;
+}
