@@ -102,6 +102,7 @@ hot_settle(Span *self)
         self->context != hot.RELEASED || self->_metadata != Py_None)
         return;
     hot_set(&self->recorder, Py_None);
+    hot_set(&self->instance_id, hot.zero); /* while the memory of its number is at hand */
     PyObject_GC_UnTrack(self);
 }
 
