@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import contextlib
 import copy
+import gc
 import inspect
 import pickle
 import sys
@@ -17,7 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.weaving.support import woven
 from tests.weaving.twins import outcome, twins
+from tracing_proxies.recording.capture import snapshot
+from tracing_proxies.recording.copying import Limits
 
 SOURCE = """
     def echo(log):
@@ -320,3 +324,25 @@ def test_a_stream_sees_what_is_current_for_its_consumer_and_what_its_body_has_ma
     inner, outer = spans
     assert inner.parent_id == outer.span_id
     assert (inner.output, outer.name) == ("consumer", "stream")
+
+
+def chain_of(source: Any) -> Any:
+    yield from source
+
+
+def test_a_stream_that_meets_the_end_of_the_stack_leaves_no_span_open() -> None:
+    with woven(f"{__name__}:chain_of"):  # which sees that none is
+        source: Any = iter([1])
+        for _ in range(1_500):
+            source = chain_of(source)
+        with pytest.raises(RecursionError):
+            next(source)
+        del source
+        gc.collect()
+
+
+def test_what_is_nested_beyond_the_stack_is_cut_and_breaks_nothing() -> None:
+    value: Any = "bottom"
+    for _ in range(100_000):
+        value = [value]
+    assert type(snapshot(value, Limits(10**6, 10**6, 10**6))) in (list, str)

@@ -35,7 +35,7 @@ is_atom(PyObject *value, int widest)
     return !over && (widest || number != LLONG_MIN);
 }
 
-/* How objects of a type are recorded, where that is known: borrowed, NULL if it is not. */
+/* How objects of a type are recorded, where that is known; NULL if it is not. */
 static PyObject *
 learned(PyTypeObject *kind)
 {
@@ -53,17 +53,19 @@ learned(PyTypeObject *kind)
     referent = Py_XNewRef(PyWeakref_GetObject(PyTuple_GET_ITEM(entry, 0)));
 #endif
     if (referent == (PyObject *)kind)
-        how = PyTuple_GET_ITEM(entry, 1);
+        how = Py_NewRef(PyTuple_GET_ITEM(entry, 1));
     Py_XDECREF(referent);
     return how;
 }
 
-/* The marker that stands for every object of a type, where that is known: borrowed, NULL if it is not. */
+/* The marker that stands for every object of a type, where that is known; NULL if it is not. */
 static PyObject *
 marker_of(PyTypeObject *kind)
 {
     PyObject *how = learned(kind);
-    return how != NULL && PyUnicode_CheckExact(how) ? how : NULL;
+    if (how != NULL && !PyUnicode_CheckExact(how))
+        Py_CLEAR(how);
+    return how;
 }
 
 /* As `flat_copy`: the very tuple, one with markers in it, or None where something has to be copied item by item. */
@@ -91,13 +93,15 @@ hot_flat_copy(PyObject *items, PyObject *limits)
         }
         if (copied == NULL) {
             copied = PyTuple_New(size);
-            if (copied == NULL)
+            if (copied == NULL) {
+                Py_DECREF(marker);
                 return NULL;
+            }
             for (Py_ssize_t each = 0; each < size; each++)
                 PyTuple_SET_ITEM(copied, each, Py_NewRef(PyTuple_GET_ITEM(items, each)));
         }
         PyObject *was = PyTuple_GET_ITEM(copied, at);
-        PyTuple_SET_ITEM(copied, at, Py_NewRef(marker));
+        PyTuple_SET_ITEM(copied, at, marker);
         Py_DECREF(was);
     }
     if (left < 0) {
@@ -298,13 +302,11 @@ copy_textual(PyObject *value, Room *room)
     return copied;
 }
 
-/* Copy an object of the application's. */
+/* Copy an object of the application's, of which it is known how. */
 static PyObject *
-copy_model(PyObject *value, Py_ssize_t depth, Room *room)
+copy_as(PyObject *how, PyObject *value, Py_ssize_t depth, Room *room)
 {
-    PyObject *how = learned(Py_TYPE(value)), *fields, *within, *copied;
-    if (how == NULL)
-        return PyErr_Occurred() ? NULL : copy_textual(value, room);
+    PyObject *fields, *within, *copied;
     if (PyUnicode_CheckExact(how))
         return Py_NewRef(how);
     if (PyTuple_CheckExact(how))
@@ -315,6 +317,18 @@ copy_model(PyObject *value, Py_ssize_t depth, Room *room)
     Py_DECREF(fields);
     copied = within == NULL ? NULL : copy(within, depth, room);
     Py_XDECREF(within);
+    return copied;
+}
+
+/* Copy an object of the application's. */
+static PyObject *
+copy_model(PyObject *value, Py_ssize_t depth, Room *room)
+{
+    PyObject *how = learned(Py_TYPE(value));
+    if (how == NULL)
+        return PyErr_Occurred() ? NULL : copy_textual(value, room);
+    PyObject *copied = copy_as(how, value, depth, room);
+    Py_DECREF(how); /* what is known of types may be forgotten meanwhile */
     return copied;
 }
 
@@ -343,10 +357,13 @@ copy(PyObject *value, Py_ssize_t depth, Room *room)
         return NULL;
     if (is_open(value, room))
         return Py_NewRef(hot.cycle);
+    if (Py_EnterRecursiveCall(" in what is recorded of a call"))
+        return NULL;
     Open open = {value, room->open};
     room->open = &open;
     PyObject *copied = copy_within(value, depth, room);
     room->open = open.above;
+    Py_LeaveRecursiveCall();
     return copied;
 }
 
@@ -369,7 +386,12 @@ hot_snapshot(PyObject *value, PyObject *limits)
         return hot_inert(PyDict_Copy(value));
     room.nodes = room.items > PY_SSIZE_T_MAX / 40 ? PY_SSIZE_T_MAX : room.items * 40;
     PyObject *copied = copy(value, 0, &room);
-    if (copied != NULL || PyErr_Occurred())
+    if (copied != NULL)
         return copied;
+    if (PyErr_Occurred()) { /* a text that cannot be written, a stack that is full: the original has a marker for it */
+        if (!PyErr_ExceptionMatches(PyExc_Exception))
+            return NULL;
+        PyErr_Clear();
+    }
     return PyObject_CallFunctionObjArgs(hot.take_snapshot, value, limits, NULL);
 }

@@ -127,7 +127,8 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Span *span = (Span *)args[0];
     Trace *trace;
     if (Py_TYPE(span) != hot.type.Span || (trace = (Trace *)span->trace) == NULL || Py_TYPE(trace) != hot.type.Trace ||
-        span->start == NULL || trace->offset == NULL || Py_TYPE(span->recipe) != hot.type.Recipe ||
+        span->start == NULL || trace->offset == NULL || span->recipe == NULL ||
+        Py_TYPE(span->recipe) != hot.type.Recipe ||
         !is_plain(span, trace, args[1])) {
         PyErr_Clear();
         Py_RETURN_NONE;

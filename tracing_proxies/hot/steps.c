@@ -411,12 +411,16 @@ next_step(PyObject *module, PyObject *self)
         PyErr_SetString(PyExc_TypeError, "a traced async generator is needed");
         return NULL;
     }
-    PyObject *generator = SLOT(self, StandIn, _tp_wrapped), *awaitable, *made;
+    PyObject *generator = SLOT(self, StandIn, _tp_wrapped), *stream = SLOT(self, StandIn, _tp_state), *awaitable, *made;
+    if (generator == NULL || stream == NULL || Py_TYPE(stream) != hot.type.Stream) {
+        PyErr_SetString(PyExc_AttributeError, "an async generator that was never made");
+        return NULL;
+    }
     awaitable = PyAsyncGen_CheckExact(generator) ? Py_TYPE(generator)->tp_as_async->am_anext(generator)
                                                  : PyObject_CallMethodNoArgs(generator, hot.anext);
     if (awaitable == NULL)
         return NULL;
-    made = make(awaitable, NULL, SLOT(self, StandIn, _tp_state), generator, 0);
+    made = make(awaitable, NULL, stream, generator, 0);
     Py_DECREF(awaitable);
     return made;
 }

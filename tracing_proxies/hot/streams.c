@@ -311,6 +311,21 @@ touch(PyObject *stream)
         Py_SETREF(SLOT(stream, Stream, left), left);
 }
 
+/* Let go of a stream whose end cannot be recorded: the stack is too full for that. */
+static void
+give_up(PyObject *stream, PyObject *recording)
+{
+    hot_set(&SLOT(stream, Stream, recording), Py_None);
+    hot_set(&SLOT(stream, Stream, steps), Py_None);
+    hot_set(&SLOT(stream, Stream, fold), Py_None);
+    if (Py_TYPE(recording) != hot.type.Span || ((Span *)recording)->stop != Py_None)
+        return;
+    PyObject *recorder = ((Span *)recording)->recorder;
+    if (Py_TYPE(recorder) == hot.type.Recorder &&
+        PyDict_DelItem(SLOT(recorder, Recorder, open), ((Span *)recording)->span_id) < 0)
+        PyErr_Clear();
+}
+
 /* Take note of a step that ended in an exception, which is nearly always the end of the stream; the exception stays. */
 static void
 end_step(PyObject *stream, PyObject *generator)
@@ -327,7 +342,14 @@ end_step(PyObject *stream, PyObject *generator)
         PyErr_NormalizeException(&type, &value, &traceback);
         if (traceback != NULL)
             PyException_SetTraceback(value, traceback);
+        PyObject *recording = Py_NewRef(SLOT(stream, Stream, recording));
         told = PyObject_CallMethodObjArgs(stream, hot.end_step, generator, value, NULL);
+        if (told == NULL && PyErr_ExceptionMatches(PyExc_RecursionError)) {
+            PyErr_Clear();
+            told = Py_NewRef(Py_None);
+            give_up(stream, recording);
+        }
+        Py_DECREF(recording);
         done = told == NULL ? hot_contain("stream") : 0;
         Py_XDECREF(told);
     }
@@ -355,8 +377,14 @@ hot_next_item(PyObject *module, PyObject *self)
 {
     if (!is_stand_in(self))
         return NULL;
-    PyObject *stream = Py_NewRef(SLOT(self, StandIn, _tp_state)), *steps, *token = NULL, *item = NULL;
-    PyObject *generator = Py_NewRef(SLOT(self, StandIn, _tp_wrapped));
+    PyObject *stream = SLOT(self, StandIn, _tp_state), *generator = SLOT(self, StandIn, _tp_wrapped);
+    PyObject *steps, *token = NULL, *item = NULL;
+    if (stream == NULL || generator == NULL || Py_TYPE(stream) != hot.type.Stream) {
+        PyErr_SetString(PyExc_AttributeError, "a generator that was never made");
+        return NULL;
+    }
+    Py_INCREF(stream);
+    Py_INCREF(generator);
     int failed = SLOT(stream, Stream, started) != Py_True && hot_start(stream) < 0;
     steps = Py_NewRef(SLOT(stream, Stream, steps));
     if (failed || (steps != Py_None && (token = hot_enter(steps)) == NULL))

@@ -55,22 +55,29 @@ hot_begin_unrecorded(Call *call)
     return made;
 }
 
-/* End it, with a result that is not looked at: 1, or 0 where that is not for here. */
+/* End it, with a result that is not looked at: 1, 0 where that is not for here, -1 with an exception that is to pass on. */
 static int
 end_unrecorded(PyObject *call)
 {
     PyObject *recipe = PyObject_GetAttr(call, hot.recipe), *root = PyObject_GetAttr(call, hot.root);
     PyObject *stop = PyObject_GetAttr(call, hot.stop), *start = PyObject_GetAttr(call, hot.start);
+    PyObject *type, *value, *traceback;
     int done = 0;
     if (recipe != NULL && root != NULL && stop == Py_None && start != NULL && root != call &&
-        Py_TYPE(recipe) == hot.type.Recipe && SLOT(recipe, Recipe, error_when) == Py_None)
-        done = hot_count(SLOT(recipe, Recipe, tally), hot_now() - PyLong_AsLongLong(start), 0) == 0;
-    /* Its context holds it, which is a cycle. */
-    if (done &&
-        (PyObject_SetAttr(call, hot.context, hot.RELEASED) < 0 || PyObject_SetAttr(call, hot.parent, Py_None) < 0))
+        Py_TYPE(recipe) == hot.type.Recipe && IS_SET(recipe, Recipe, is_plain)) {
+        done = 1; /* it is counted even where its tally is interrupted by a signal */
+        if (hot_count(SLOT(recipe, Recipe, tally), hot_now() - PyLong_AsLongLong(start), 0) < 0 &&
+            hot_contain("finish") < 0)
+            done = -1;
+    }
+    else
         PyErr_Clear();
-    if (!done)
-        PyErr_Clear();
+    if (done) { /* its context holds it, which is a cycle */
+        PyErr_Fetch(&type, &value, &traceback);
+        if (PyObject_SetAttr(call, hot.context, hot.RELEASED) < 0 || PyObject_SetAttr(call, hot.parent, Py_None) < 0)
+            PyErr_Clear();
+        PyErr_Restore(type, value, traceback);
+    }
     Py_XDECREF(recipe);
     Py_XDECREF(root);
     Py_XDECREF(stop);
@@ -84,8 +91,9 @@ hot_end(PyObject *recording, PyObject *result)
 {
     if (Py_TYPE(recording) == hot.type.Span && ((Span *)recording)->stop == Py_None)
         return hot_finish((Span *)recording, result);
-    if ((PyObject *)Py_TYPE(recording) == hot.Unrecorded && end_unrecorded(recording))
-        return 0;
+    int done = (PyObject *)Py_TYPE(recording) == hot.Unrecorded ? end_unrecorded(recording) : 0;
+    if (done)
+        return done < 0 ? -1 : 0;
     PyObject *told = PyObject_CallMethodOneArg(recording, hot.finish, result);
     Py_XDECREF(told);
     return told == NULL ? -1 : 0;
