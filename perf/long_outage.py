@@ -153,21 +153,30 @@ class Run:
         self._ended = time.time()
 
     def _start(self, seconds: float, rate: float = RATE) -> subprocess.Popen[str]:
-        environ = {
-            **os.environ,
-            "LANGFUSE_BASE_URL": self.server.url,
-            "LANGFUSE_PUBLIC_KEY": PUBLIC_KEY,
-            "LANGFUSE_SECRET_KEY": SECRET_KEY,
-        }
-        return _produce("ours", rate, seconds, self._folder, self.case.spool_size, environ)
+        return produce("ours", rate, seconds, self._folder, self.server, SIZE, self.case.spool_size)
 
 
-def _produce(
-    tracer: str, rate: float, seconds: float, folder: Path, spool_size: str, environ: dict[str, str]
+def produce(
+    tracer: str, rate: float, seconds: float, folder: Path, server: ContractServer, *more: object
 ) -> subprocess.Popen[str]:
-    arguments = [str(rate), str(seconds), str(folder), str(SIZE), spool_size]
+    """Start a program that makes spans.
+
+    Args:
+        tracer: as the program's first argument.
+        rate: spans a second.
+        folder: of its spool.
+        server: where they go.
+        more: the bytes of a span, and the size of the spool.
+    """
+    environ = {
+        **os.environ,
+        "LANGFUSE_BASE_URL": server.url,
+        "LANGFUSE_HOST": server.url,
+        "LANGFUSE_PUBLIC_KEY": PUBLIC_KEY,
+        "LANGFUSE_SECRET_KEY": SECRET_KEY,
+    }
     return subprocess.Popen(
-        [sys.executable, "-m", "perf.producer", tracer, *arguments],
+        [sys.executable, "-m", "perf.producer", tracer, *map(str, (rate, seconds, folder, *more))],
         cwd=ROOT,
         env=environ,
         stdout=subprocess.PIPE,
@@ -181,8 +190,8 @@ def endure(seconds: float, console: Console) -> list[Endured]:
     with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
         runs = [Run(case, seconds, Path(folder) / str(number)) for number, case in enumerate(CASES)]
         length = BEFORE + seconds + AFTER
-        untraced = _produce("untraced", RATE, length, Path(folder) / "untraced", "8MiB", dict(os.environ))
-        task = progress.add_task("before the outage", total=BEFORE + seconds + AFTER)
+        untraced = produce("untraced", RATE, length, Path(folder) / "untraced", runs[0].server, SIZE)
+        task = progress.add_task("before the outage", total=length)
         try:
             _wait(progress, task, BEFORE)
             for run in runs:

@@ -8,10 +8,8 @@ machine, which all of them share, makes anybody wait.
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,7 +22,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from perf import long_outage
-from tests.contract.server import PUBLIC_KEY, SECRET_KEY, ContractServer, start_server
+from tests.contract.server import ContractServer, start_server
 
 HERE = Path(__file__).parent
 RATE = 200
@@ -113,18 +111,7 @@ def meet(mode: str, seconds: float, folder: Path) -> list[Met]:
 
 
 def _start(tracer: str, server: ContractServer, seconds: float, folder: Path) -> subprocess.Popen[str]:
-    environ = {
-        **os.environ,
-        "LANGFUSE_BASE_URL": server.url,
-        "LANGFUSE_HOST": server.url,
-        "LANGFUSE_PUBLIC_KEY": PUBLIC_KEY,
-        "LANGFUSE_SECRET_KEY": SECRET_KEY,
-    }
-    length = BEFORE + seconds + AFTER
-    command = [sys.executable, "-m", "perf.producer", tracer, str(RATE), str(length), str(folder / tracer)]
-    return subprocess.Popen(
-        command, cwd=HERE.parent, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    return long_outage.produce(tracer, RATE, BEFORE + seconds + AFTER, folder / tracer, server)
 
 
 def _first_arrivals(servers: dict[str, Away], over: float) -> dict[str, float]:

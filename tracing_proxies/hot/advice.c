@@ -345,12 +345,7 @@ advised_call(PyObject *self, PyObject *args, PyObject *kwargs)
         goto end;
     }
     call.recorder = SLOT(call.point, JoinPoint, recorder); /* for as long as the join point lives */
-    if (PyContextVar_Get(hot.variable, NULL, &call.context) < 0)
-        goto end;
-    call.above = PyDict_GetItemWithError(call.context, hot.SPAN_KEY);
-    if (call.above == Py_None)
-        call.above = NULL;
-    if (call.above != NULL || !PyErr_Occurred())
+    if (hot_look_around(&call) == 0)
         result = advise(&call);
 end:
     Py_XDECREF(call.context);

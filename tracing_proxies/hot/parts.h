@@ -139,6 +139,18 @@ typedef struct {
     int bound;
 } Call;
 
+/* Find what is current around a call: its context, a new reference, and the span in it. */
+static inline int
+hot_look_around(Call *call)
+{
+    if (PyContextVar_Get(hot.variable, NULL, &call->context) < 0)
+        return -1;
+    call->above = PyDict_GetItemWithError(call->context, hot.SPAN_KEY);
+    if (call->above == Py_None)
+        call->above = NULL;
+    return call->above == NULL && PyErr_Occurred() ? -1 : 0;
+}
+
 /* clock.c */
 long long hot_now(void);
 long long hot_cpu_now(void);

@@ -22,14 +22,9 @@ open_span(Opening *self)
         .nargs = PyTuple_GET_SIZE(self->args),
         .bound = IS_SET(self->point, JoinPoint, bound),
     };
-    if (PyContextVar_Get(hot.variable, NULL, &call.context) < 0)
-        return NULL;
-    call.above = PyDict_GetItemWithError(call.context, hot.SPAN_KEY);
-    if (call.above == Py_None)
-        call.above = NULL;
-    if (call.above != NULL || !PyErr_Occurred())
+    if (hot_look_around(&call) == 0)
         begun = hot_begin(&call, NULL);
-    Py_DECREF(call.context);
+    Py_XDECREF(call.context);
     return begun;
 }
 

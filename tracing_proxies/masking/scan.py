@@ -11,7 +11,7 @@ from tracing_proxies.exclusion import importing
 from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.detectors import DETECTORS, Detector, Family, Span
 from tracing_proxies.masking.detectors.digits import Run, runs_in
-from tracing_proxies.masking.detectors.kinds import Judge, Read
+from tracing_proxies.masking.detectors.kinds import Form, Judge, Read
 
 # Every shipped detector needs a digit, an `@`, an underscore or a sign of assignment: prose without them is done after
 # one search (0.3 us for 80 characters).
@@ -28,7 +28,7 @@ _BEHIND = _BEFORE | {"", "!", "?"}
 _MOST_PASSES = 12
 _SIGHT = 64  # judges of runs look at the 48 characters before one, and at a word or two behind it
 _NOTHING: tuple[str, str, dict[int, list[int]], int] = ("", "", {}, 0)
-_RUNS = 128  # of the forms that may be in a text: runs of digits
+_RUNS = Form.RUNS.value
 
 
 _Arranged: TypeAlias = tuple[

@@ -5,25 +5,8 @@ A look for two characters in 80 takes 0.1 us, a call 0.3: most texts have none o
 
 from __future__ import annotations
 
-from enum import IntFlag
-
 from tracing_proxies.masking.detectors import codes, iban, marked, network, tokens
-from tracing_proxies.masking.detectors.kinds import Span
-
-
-class Form(IntFlag):
-    """What may be in a text; the numbers are those of what is compiled."""
-
-    CODES = 1
-    IBANS = 2
-    QUADS = 4
-    COLONS = 8
-    HYPHENS = 16
-    DOTS = 32
-    WORDS = 64
-    RUNS = 128
-    ANY = 256
-
+from tracing_proxies.masking.detectors.kinds import Form, Span
 
 # Bare numbers, since a flag's own operators take 0.5 us each.
 _CODES, _IBANS, _QUADS, _COLONS, _HYPHENS, _DOTS, _WORDS, _RUNS, _ANY = (form.value for form in Form)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Final, Protocol, TypeAlias
 
 import attrs
@@ -34,6 +34,20 @@ class Detector(Protocol):
 
 Read: TypeAlias = Callable[[str, str, Sequence[int]], Iterable[Span]]
 Judge: TypeAlias = Callable[[Run, str, str], Iterable[Span]]
+
+
+class Form(IntFlag):
+    """What may be in a text; the numbers are those of what is compiled."""
+
+    CODES = 1
+    IBANS = 2
+    QUADS = 4
+    COLONS = 8
+    HYPHENS = 16
+    DOTS = 32
+    WORDS = 64
+    RUNS = 128
+    ANY = 256
 
 
 class Begins(IntEnum):
