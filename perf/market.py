@@ -5,6 +5,7 @@
 The budget is ``plain`` (untraced), ``unlimited``, or a share such as ``1%``; with no copies at all it runs calmly, six
 triggers at a time, else that many stress runs at a time. Each line of its output is a JSON object: seconds, seconds of
 CPU, triggers handled, and what tracing says of itself; the last one has the response times of all triggers as well.
+With ``turns`` for the seconds it runs once, calmly, for every seed that it reads, and tells how long that took.
 """
 
 from __future__ import annotations
@@ -87,7 +88,21 @@ async def run_for(seconds: float, copies: int) -> None:
     await asyncio.gather(*(again(7 + copy) for copy in range(max(1, copies))))
 
 
-async def main(budget: str, copies: int, seconds: float, folder: Path) -> None:
+async def take_turns(clocked: Clocked, traced: bool) -> None:
+    """Run once, calmly, for every seed on the standard input, and tell the response times and seconds of CPU."""
+    from retail.run import name_scenarios, run
+
+    names = name_scenarios("all")
+    for line in sys.stdin:
+        clocked.times.clear()
+        cpu = time.process_time()
+        await run(names, int(line), 6)
+        if traced:
+            tracing_proxies.flush(30.0)  # it must not be at work when others are
+        print(json.dumps({"times": clocked.times, "cpu": time.process_time() - cpu}), flush=True)
+
+
+async def main(budget: str, copies: int, span: str, folder: Path) -> None:
     """Run, and tell."""
     from retail.simulation.consumer import TriggerConsumer
 
@@ -96,6 +111,10 @@ async def main(budget: str, copies: int, seconds: float, folder: Path) -> None:
         activate(budget, folder)
     clocked = Clocked()
     clocked.put_around(TriggerConsumer)
+    if span == "turns":
+        await take_turns(clocked, traced)
+        return
+    seconds = float(span)
     begun, cpu = time.monotonic(), time.process_time()
 
     async def tell() -> None:
@@ -112,4 +131,4 @@ async def main(budget: str, copies: int, seconds: float, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], Path(sys.argv[4])))

@@ -54,7 +54,7 @@ class Budgeting:
         self._settings: SamplingSettings | None = None
         self._controller: Controller | None = None
         self._tail: Tail | None = None
-        self._loop = Loop("tracing-sampling", self._step, suppress=suppress)
+        self._loop = Loop("tracing-sampling", self._step, suppress=suppress, awaited=False)
         self._roots = 0
         self._busy = 0.0
         self._calibrated = False

@@ -61,7 +61,7 @@ STAGES: Final = (
         "load",
         "the retail example under stress, within its budget",
         "{python} -m perf.budget",
-        "{python} -m perf.budget --copies 4 --seconds 15 --calm-seconds 8 --rounds 1",
+        "{python} -m perf.budget --copies 4 --seconds 15 --rounds 4",
         kept=("perf/load.json", "perf/load.md"),
     ),
     Stage(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextvars
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -369,10 +370,10 @@ def test_our_threads_are_told_to_be_silent_and_the_callers_are_not(build: Build)
 def test_where_no_thread_can_be_started_the_flush_does_the_work(
     build: Build, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def refuse(thread: threading.Thread) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
     silent: contextvars.ContextVar[bool] = contextvars.ContextVar("silent", default=False)
     sink = MemorySink()
     dead = LangfuseSink("http://127.0.0.1:1", PUBLIC_KEY, SECRET_KEY)

@@ -28,9 +28,10 @@ def test_the_http_client_the_logging_and_the_masking_leave_no_span_of_our_own_us
     server: ContractServer, tmp_path: Path, threads: bool
 ) -> None:
     refuse = """
-    def refuse(self):
+    import _thread
+    def refuse(*_):
         raise RuntimeError("can't start new thread")
-    threading.Thread.start = refuse
+    _thread.start_new_thread = refuse
     """
     run(
         server.url,

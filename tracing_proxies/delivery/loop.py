@@ -29,6 +29,9 @@ class Loop:
         suppress: called once at the thread's start; switches tracing off for the thread.
         ended: called when the thread ends, however it ends.
         get_ready: does what has to be done once, at the thread's start; no part of `cpu`, as activation is none.
+        awaited: whether ``start`` returns only when the thread runs. One that runs by then is rarely in the midst of
+            something when a server forks that was written in C, and whose child would never have the interpreter back.
+            Not for a loop that a call of the application may start.
     """
 
     def __init__(
@@ -39,12 +42,14 @@ class Loop:
         suppress: Callable[[], None] | None = None,
         ended: Callable[[], None] = lambda: None,
         get_ready: Callable[[], None] = lambda: None,
+        awaited: bool = True,
     ) -> None:
         self._name = name
         self._step = step
         self._suppress = suppress
         self._ended = ended
         self._get_ready = get_ready
+        self._awaited = awaited
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -72,7 +77,7 @@ class Loop:
         return self._runs()
 
     def start(self) -> bool:
-        """Make sure that the thread runs; called by any thread, waits for none.
+        """Make sure that the thread runs; called by any thread.
 
         Returns:
             Whether it runs or is being started: False when stopped, when the interpreter starts no more threads, and
@@ -93,7 +98,7 @@ class Loop:
             if len(self._starts) == _MAX_RESTARTS and now - self._starts[0] < _RESTART_WINDOW:
                 return False
             life = self._life = object()
-            thread = make_thread(self._name, lambda: self._run(life))
+            thread = make_thread(self._name, lambda: self._run(life), awaited=self._awaited)
             copy_context().run(self._begin, thread)
             self._thread = thread
             self._starts.append(now)

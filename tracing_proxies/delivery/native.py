@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -118,10 +119,57 @@ class _Native:
             self._runs = False
 
 
-def make_thread(name: str, target: Callable[[], None]) -> Thread:
-    """Make a daemon thread of the operating system; ``start`` raises RuntimeError if there can be no more."""
+class _Unawaited:
+    """A daemon thread of `threading` that is started by another one.
+
+    ``Thread.start`` returns when the system has run the new thread, which has 8 to 23 ms where every core is busy; the
+    call that happens to be the first of a process must not wait for that.
+    """
+
+    def __init__(self, name: str, target: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=run_out, args=(target,), name=name, daemon=True)
+        self._target = target
+        self._starter_runs = False
+
+    def start(self) -> None:
+        self._starter_runs = True
+        try:
+            # In the caller's context: applications may trace the starts of threads.
+            _thread.start_new_thread(copy_context().run, (self._start,))
+        except BaseException:
+            self._starter_runs = False
+            raise
+
+    def is_alive(self) -> bool:
+        return self._starter_runs or self._thread.is_alive()
+
+    def join(self, timeout: float) -> None:
+        ends = time.monotonic() + timeout
+        while self._starter_runs and time.monotonic() < ends:
+            time.sleep(_NAP)
+        if not self._starter_runs and self._thread.ident is not None:
+            self._thread.join(max(0.0, ends - time.monotonic()))
+
+    def _start(self) -> None:
+        try:
+            self._thread.start()
+        except Exception:  # there may be no more threads than this one
+            if self._thread.ident is None:
+                self._target()
+        finally:
+            self._starter_runs = False
+
+
+def make_thread(name: str, target: Callable[[], None], *, awaited: bool = True) -> Thread:
+    """Make a daemon thread of the operating system; ``start`` raises RuntimeError if there can be no more.
+
+    Args:
+        awaited: whether ``start`` waits until the thread runs.
+    """
     if replaced_by():
         return _Native(target)
+    if not awaited:
+        return _Unawaited(name, target)
     return threading.Thread(target=run_out, args=(target,), name=name, daemon=True)
 
 

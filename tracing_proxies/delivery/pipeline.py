@@ -80,7 +80,14 @@ class Pipeline:
             for sink in sinks
         ]
         self._lane_loops = [Loop(f"tracing-{lane.name}", lane.step, suppress=suppress) for lane in self._lanes]
-        self._loop = Loop("tracing-worker", self._work, suppress=suppress, ended=self._fall_asleep, get_ready=get_ready)
+        self._loop = Loop(
+            "tracing-worker",
+            self._work,
+            suppress=suppress,
+            ended=self._fall_asleep,
+            get_ready=get_ready,
+            awaited=False,
+        )
         self._reset()
         ledger.watch(self._waiting)
         process.move_in(self)
