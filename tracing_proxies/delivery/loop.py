@@ -10,6 +10,7 @@ from contextvars import copy_context
 
 from tracing_proxies import failures
 from tracing_proxies.delivery import neighbours
+from tracing_proxies.delivery.garbage import collect_young
 from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, make_thread, take
 
 _MAX_RESTARTS = 5
@@ -148,6 +149,7 @@ class Loop:
             self._get_ready()
             start = time.thread_time()
             while not self._stopping:
+                collect_young()
                 pause = self._step()
                 self._cpu_now = time.thread_time() - start
                 self._sleep(pause)

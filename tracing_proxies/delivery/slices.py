@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from tracing_proxies.delivery import neighbours
+from tracing_proxies.delivery.garbage import collect_young
 from tracing_proxies.delivery.native import Empty, SimpleQueue, take
 
 SLICE = 0.0002
@@ -48,12 +49,14 @@ class Slices:
         self._patience = PATIENCE
         # Each stretch of work has its own: of one that all share, a forked child might inherit the state of a wait.
         self._nothing: SimpleQueue[None] = SimpleQueue()
+        collect_young()
         self._until = clock() + SLICE
 
     def between(self) -> None:
         """Let other threads go first, if the work has lasted for a slice; called between two pieces of it: 0.1 us."""
         if self._clock() >= self._until:
             self._stand_back()
+            collect_young()  # meanwhile others may have made so much that the next object of ours would start more
             self._until = self._clock() + SLICE
 
     def _stand_back(self) -> None:
