@@ -24,6 +24,7 @@ TICK = 0.2
 _DECAY = 0.1
 _SECOND = 1.0
 _LEAST_ROOM = 0.05
+_MOST_IDLE = 0.25
 _RISE = 1.7
 _FALL = 0.7
 _RELEASE = 0.9
@@ -265,14 +266,22 @@ class Controller:
             return math.inf
         if self._spending.overran(now):
             return 0.0
-        counting = self._demand.calls * self.costs.count
         committed = self._work.waiting * self.costs.export + self.commitment.due(self.costs, self.unsure)
-        room = self._spending.room(now, budget, committed)
-        return max(room - counting, _LEAST_ROOM * budget)
+        room = self._spending.room(now, budget, committed, self._running(budget))
+        return max(room - self._counting, _LEAST_ROOM * budget)
 
     def _bound(self, now: float, budget: float) -> None:
-        left = self._spending.left(now, budget) - self._work.waiting * self.costs.export
+        left = self._spending.left(now, budget, self._running(budget)) - self._work.waiting * self.costs.export
         self.commitment.bound(left, self.costs, self.unsure)
+
+    def _running(self, budget: float) -> float:
+        """Return what is spent whatever is let in, in seconds of CPU per second."""
+        idle = min(self._learning.idle, _MOST_IDLE * budget)  # else a small budget would begin with no room at all
+        return idle + self._counting
+
+    @property
+    def _counting(self) -> float:
+        return self._demand.calls * self.costs.count
 
     def _turn(self, now: float) -> None:
         elapsed, room = min(max(now - self._second, TICK), _LONGEST_STEP), self.plan.room

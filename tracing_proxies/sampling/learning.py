@@ -14,6 +14,7 @@ _FEW_SPANS = 5  # but where few come, few have to do
 _UNSURE = 16
 _LONGEST_LESSON = 5.0
 _NEVER_BELOW = 1e-7
+_GUESSED_IDLE = 0.001
 
 
 class Work(NamedTuple):
@@ -40,7 +41,7 @@ class Learning:
     def __init__(self) -> None:
         self.costs = Costs()
         self._known = dict.fromkeys(("skeleton", "payload", "stub"), 0)
-        self._idle = 0.0
+        self._idle = _GUESSED_IDLE
         self._begun = 0.0
         self._before = Work(0.0, 0, 0)
         self._work = self._before
@@ -53,6 +54,11 @@ class Learning:
     def unsure(self) -> bool:
         """Whether the costs of recording are guesses still, so that every trace is to be measured."""
         return self._known["skeleton"] + self._known["payload"] < _UNSURE
+
+    @property
+    def idle(self) -> float:
+        """What our threads take for themselves, in seconds of CPU per second."""
+        return self._idle
 
     def take(self, name: str, measured: float) -> None:
         """Take one more measurement of a cost: the first say as much as the guess, later ones little each.

@@ -79,25 +79,32 @@ class Spending:
         """
         return self._since(now - WINDOW)[_AVOIDABLE] > _OVERRUN * WINDOW
 
-    def room(self, now: float, budget: float, committed: float = 0.0) -> float:
+    def room(self, now: float, budget: float, committed: float = 0.0, running: float = 0.0) -> float:
         """Return how much may be spent in the next seconds, per second; never below 0.
 
         Args:
             budget: seconds of CPU per second.
             committed: what has been let in but not been paid yet, in seconds of CPU.
+            running: what is spent whatever is let in, in seconds of CPU per second.
         """
-        room = min(_SURPLUS * budget, *[self._left(now, budget, ahead) - committed / ahead for ahead in _AHEAD])
-        if self._begun is None or now - self._begun < WINDOW:
+        room = min(_SURPLUS * budget, *(self._left(now, budget, ahead, committed, running) for ahead in _AHEAD))
+        if self._lived(now) < WINDOW:
             room = max(room, (_AT_ONCE - self._spent(now, WINDOW)) * budget - committed)
         return max(0.0, room)
 
-    def left(self, now: float, budget: float) -> float:
+    def left(self, now: float, budget: float, running: float = 0.0) -> float:
         """Return what may still be spent at once so that the last ten seconds keep to the budget, in seconds of CPU."""
-        lived = 0.0 if self._begun is None else now - self._begun
-        return (min(_AIM * WINDOW, _AT_ONCE + lived) - self._spent(now, WINDOW)) * budget
+        lived = self._lived(now)
+        whole = min(_AIM * WINDOW, _AT_ONCE + lived) - self._spent(now, WINDOW)
+        return whole * budget - running * max(0.0, WINDOW - lived)
 
-    def _left(self, now: float, budget: float, ahead: float) -> float:
-        return (_AIM * WINDOW - self._spent(now, WINDOW - ahead)) * budget / ahead
+    def _left(self, now: float, budget: float, ahead: float, committed: float, running: float) -> float:
+        # A window that is full holds what runs anyhow; one that is not has that still to come.
+        to_come = running * max(0.0, WINDOW - ahead - self._lived(now))
+        return ((_AIM * WINDOW - self._spent(now, WINDOW - ahead)) * budget - committed - to_come) / ahead
+
+    def _lived(self, now: float) -> float:
+        return 0.0 if self._begun is None else now - self._begun
 
     def _spent(self, now: float, seconds: float) -> float:
         return self._since(now - seconds)[_SHARE]
