@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -64,13 +65,14 @@ class Leaves(ABC):
 
     def _text_again(self, text: str, depth: int, label: str) -> str:
         """Mask a text that nothing but itself and its label decide on, and learn what becomes of it."""
-        repeats, mark, before = self._known.repeats, b"", hits.counted
+        repeats, mark = self._known.repeats, b""
+        before: Mapping[str, int] = hits.counted
         if len(text) >= SHORTEST:
             mark = repeats.mark(text, label)
             recalled = repeats.recall(mark)
             if recalled is not None:
                 return recalled
-            before = hits.counted.copy()
+            before = dict(hits.counted)  # a counter's own copy takes eight times as long
         masked = self._text(text, depth, label, "", SHOW)
         if masked is text:
             self._known.learn_text(text, label)
