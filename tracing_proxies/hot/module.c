@@ -217,6 +217,8 @@ name_texts(void)
         {&hot.shared, "shared"}, {&hot.tail, "tail"},
         {&hot.nodes, "_nodes"}, {&hot.entry, "_entry"}, {&hot.learn_entry, "_learn_entry"},
         {&hot.mask_pair, "_mask_pair"}, {&hot.mask_value, "_value"}, {&hot.capital_value, "Value"},
+        {&hot.status_message, "status_message"}, {&hot.model, "model"}, {&hot.user_id, "user_id"},
+        {&hot.session_id, "session_id"},
     };
     for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
         if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)

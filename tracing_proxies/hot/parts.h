@@ -79,6 +79,7 @@ typedef struct {
     PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
     PyObject *recipe, *function, *instance_id, *root, *parent, *stop, *shared, *tail;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
+    PyObject *status_message, *model, *user_id, *session_id;
     struct { SLOTS(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET) } at;
     struct {
         CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
