@@ -184,6 +184,7 @@ static PyMethodDef methods[] = {
     {"runs", (PyCFunction)(void (*)(void))hot_runs, METH_FASTCALL, "As `find_runs`."},
     {"bind_walk", bind_walk, METH_O, "Take what masking needs."},
     {"walk", (PyCFunction)(void (*)(void))hot_walk, METH_FASTCALL, "As `Walk._value`, where keys decide."},
+    {"find_key", (PyCFunction)(void (*)(void))hot_find_key, METH_FASTCALL, "As `fragments.find_key`."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_capture", bind_capture, METH_O, "Take what captures need."},

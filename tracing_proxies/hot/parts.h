@@ -224,6 +224,9 @@ Py_ssize_t hot_look_through(PyObject *known, PyObject *value);
 /* walk.c */
 PyObject *hot_walk(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
+/* fragments.c */
+PyObject *hot_find_key(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
 /* gate.c */
 extern PyTypeObject GateType;
 
