@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -235,37 +236,37 @@ def _rows(batch: Sequence[Observation]) -> Iterator[tuple[Any, ...]]:
 
 
 def _row(observation: Observation, *, repair: bool = False) -> tuple[Any, ...]:
-    o = observation
+    # By place: to ask a named tuple for each of its fields takes twice as long.
+    head, (start, end, level, status, given, result, metadata, model, usage, user, session, tags), rest, more = (
+        observation[:5],
+        observation[5:17],
+        observation[17:25],
+        observation[25],
+    )
     row = (
-        o.trace_id,
-        o.id,
-        o.parent_observation_id,
-        o.name,
-        o.type,
-        min(o.start_time, _MAX_INTEGER),
-        min(o.end_time, _MAX_INTEGER),
-        o.level,
-        o.status_message,
-        o.input,
-        o.output,
-        to_json({**o.metadata, **(o.attributes or {})}) if o.metadata or o.attributes else "{}",
-        o.model,
-        to_json(o.usage_details) if o.usage_details else "{}",
-        o.user_id,
-        o.session_id,
-        to_json(o.tags) if o.tags else "[]",
-        o.trace_name,
-        o.environment,
-        o.release,
-        o.version,
-        o.sampling_weight,
-        o.app_root,
-        o.service_name,
-        o.trace_state,
+        *head,
+        min(start, _MAX_INTEGER),
+        min(end, _MAX_INTEGER),
+        level,
+        status,
+        given,
+        result,
+        to_json({**metadata, **(more or {})}) if metadata or more else "{}",
+        model,
+        to_json(usage) if usage else "{}",
+        user,
+        session,
+        _write_tags(tags) if tags else "[]",
+        *rest,
     )
     if repair:  # sqlite3 raises for lone surrogates; looking for them in every text would double the cost of a row
         return tuple(clean(value) if type(value) is str else value for value in row)
     return row
+
+
+@lru_cache(maxsize=512)
+def _write_tags(tags: tuple[str, ...]) -> str:
+    return to_json(tags)
 
 
 def _told(exc: BaseException) -> str:
