@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,6 @@ from tracing_proxies.delivery.sinks.local_calls import CallMinute, keep_calls
 from tracing_proxies.delivery.sinks.local_retention import delete_older_than, give_back, shrink_to, wipe
 from tracing_proxies.delivery.sinks.local_schema import COLUMNS, StoreRefused, open_store
 from tracing_proxies.delivery.sinks.protocol import Health, Outcome
-from tracing_proxies.delivery.slices import Slices
 from tracing_proxies.delivery.text import clean, to_json
 from tracing_proxies.recording.observation import Observation
 
@@ -206,7 +205,8 @@ def _insert(connection: sqlite3.Connection, batch: Sequence[Observation]) -> tup
     try:
         dropped = 0
         try:
-            connection.executemany(_INSERT, _rows(batch))
+            # No slices are needed: SQLite does without the interpreter's lock for most of the time that a row takes.
+            connection.executemany(_INSERT, map(_row, batch))
         except _BAD_ROW:
             dropped = _insert_singly(connection, batch)
         connection.execute("COMMIT")
@@ -226,13 +226,6 @@ def _insert_singly(connection: sqlite3.Connection, batch: Sequence[Observation])
         except _BAD_ROW:
             dropped += 1
     return dropped
-
-
-def _rows(batch: Sequence[Observation]) -> Iterator[tuple[Any, ...]]:
-    slices = Slices()
-    for observation in batch:
-        slices.between()
-        yield _row(observation)
 
 
 def _row(observation: Observation, *, repair: bool = False) -> tuple[Any, ...]:
