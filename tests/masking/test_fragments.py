@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.masking.test_hostile import calls_of
+from tracing_proxies.compiled import hot
 from tracing_proxies.masking import Masker
-from tracing_proxies.masking.fragments import FragmentMasker
+from tracing_proxies.masking.fragments import FragmentMasker, find_key
 from tracing_proxies.masking.policy import MaskingRules
 from tracing_proxies.masking.scan import Scanner
+from tracing_proxies.masking.strategies import Strategy
 from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightening
 
 HIDING = Masker(MaskingSettings(hide=("diagnosis", "case.ward"), allow=("fine",)))
@@ -49,6 +52,26 @@ def test_the_other_strategies_hold_for_them_too() -> None:
     )
     assert Masker().under(Tightening(hide=("badge",))).text("badge=Q1") == "badge=[hidden]"
     assert Masker().text("badge=Q1") == "badge=Q1"
+
+
+SIGNS: Any = (*"'\":=.-_9 \n\\{ż²٣\u2003\0中\ud800", "=>", "    ", "a" * 63, "b" * 70, "diagnosis", "n-1", '"key": ')
+
+
+@pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+@settings(max_examples=examples(400), deadline=None)
+@given(
+    st.lists(st.sampled_from(SIGNS), max_size=14).map("".join),
+    st.integers(0, 40),
+    st.sets(st.sampled_from(["diagnosis", "key", "a", "n-1"])),
+)
+def test_what_is_compiled_finds_the_keys_that_its_original_does(text: str, place: int, plain: set[str]) -> None:
+    listed = {**dict.fromkeys(plain, Strategy.NONE), "b": Strategy.HIDE}
+    while True:
+        found = find_key(text, place, listed)
+        assert hot.find_key(text, place, listed) == found
+        if found is None:
+            return
+        place = found[1]
 
 
 @pytest.mark.parametrize(

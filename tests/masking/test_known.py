@@ -63,6 +63,51 @@ def test_a_masker_that_has_seen_much_masks_as_a_new_one_does(policy: dict[str, A
         assert repr(experienced.under(tightening).value(value)) == repr(new.value(value))
 
 
+def both_ways(compiled: Masker, original: Masker, value: Any) -> None:
+    before = hits.counted.copy()
+    found = repr(compiled.value(value)), hits.counted - before
+    before = hits.counted.copy()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walk, "_walk", None)
+        assert (repr(original.value(value)), hits.counted - before) == found
+
+
+@settings(max_examples=examples(120), deadline=None)
+@given(policies, st.lists(values, min_size=1, max_size=6))
+def test_the_compiled_walk_does_as_its_original(policy: dict[str, Any], seen: list[Any]) -> None:
+    compiled, original = Masker(MaskingSettings(**policy)), Masker(MaskingSettings(**policy))
+    for value in [*seen, *seen]:
+        both_ways(compiled, original, value)
+
+
+def deep(levels: int, leaf: Any) -> Any:
+    return {"a": deep(levels - 1, leaf)} if levels % 2 else [deep(levels - 1, leaf)] if levels else leaf
+
+
+@pytest.mark.parametrize("levels", [12, 13, 14, 15, 17, 29, 30, 31, 33])
+@pytest.mark.parametrize("leaf", ["ok", "ana@example.com", {"password": 1, "b": ["ok"]}, deep(20, "ok")])
+def test_the_compiled_walk_ends_as_deep_as_its_original(levels: int, leaf: Any) -> None:
+    compiled, original = Masker(), Masker()
+    for value in (deep(levels, leaf), [deep(levels, leaf), deep(levels, 4155550199)]) * 2:
+        both_ways(compiled, original, value)
+
+
+WIDE: Any = [
+    [[1] * 1_000] * 110,
+    {"a": [["ok"] * 1_999] * 49, "b": [{"c": "ok"}] * 1_500, "d": {"e": ["ana@example.com"] * 1_200}, "f": 1},
+    [{"a": 1, "b": ("ok", None)}] * 30_000,
+    {"a": [1] * 99_000, **{f"key{number}": "ok" for number in range(1_100)}, "value": 4155550199},
+    (*([0] * 97_999), [[0] * 10] * 300, {"a": 1}, [{"a": 1}]),
+]
+
+
+@pytest.mark.parametrize("value", WIDE)
+def test_the_compiled_walk_ends_with_as_many_parts_as_its_original(value: Any) -> None:
+    compiled, original = Masker(), Masker()
+    for _ in range(2):
+        both_ways(compiled, original, value)
+
+
 def test_what_is_known_to_be_clean_is_not_copied() -> None:
     masker = Masker()
     value = {"status": "ok", "lines": [{"sku": "olive oil", "count": 3}]}
@@ -182,7 +227,7 @@ def test_what_was_hidden_is_counted_each_time_and_not_kept() -> None:
 def test_a_text_that_masking_failed_on_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     masker, text = Masker(), '{"mail": "ana@example.com", "note": "' + "long enough to be known again " * 9 + '"}'
     with monkeypatch.context() as broken:
-        broken.setattr(Walk, "_mapping", lambda *args: 1 / 0)
+        broken.setattr(Walk, "_learn_entry", lambda *args: 1 / 0)
         broken.setattr(failures, "strict", lambda: False)
         assert "failed" in masker.value([text])[0]
     assert "[email]" in masker.value([text])[0]

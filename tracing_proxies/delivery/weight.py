@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from sys import getsizeof
 from typing import Any
 
@@ -9,6 +10,7 @@ from tracing_proxies.recording.observation import Observation
 
 _OVERHEAD = 1_200  # the object itself, its ids, its small texts and empty dicts: measured with tracemalloc
 _MAX_DEPTH = 8
+_CONTAINERS = frozenset((dict, list, tuple))
 
 
 def weigh(observation: Observation) -> int:
@@ -31,10 +33,13 @@ def weigh(observation: Observation) -> int:
 def _weigh(value: Any, depth: int) -> int:
     size = getsizeof(value)
     if depth:
+        items: Iterable[Any] = ()
         if type(value) is dict:
-            for key, item in value.items():
-                size += getsizeof(key) + _weigh(item, depth - 1)
+            items = value.values()
+            for key in value:
+                size += getsizeof(key)
         elif type(value) in (list, tuple):
-            for item in value:
-                size += _weigh(item, depth - 1)
+            items = value
+        for item in items:  # most are texts and numbers: a call for each would double what it takes
+            size += _weigh(item, depth - 1) if type(item) in _CONTAINERS else getsizeof(item)
     return size

@@ -110,6 +110,18 @@ bind_prepare(PyObject *module, PyObject *parts)
 }
 
 static PyObject *
+bind_walk(PyObject *module, PyObject *parts)
+{
+    if (!PyDict_Check(parts)) {
+        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+        return NULL;
+    }
+    TAKE(contain)
+    LENT_TO_WALK(TAKE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 snapshot(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *limits = nargs == 2 ? args[1] : hot.default_limits;
@@ -170,6 +182,9 @@ static PyMethodDef methods[] = {
     {"words", (PyCFunction)(void (*)(void))hot_words, METH_FASTCALL, "As `words_before`."},
     {"long_words", (PyCFunction)(void (*)(void))hot_long_words, METH_FASTCALL, "As `tokens.long_words`."},
     {"runs", (PyCFunction)(void (*)(void))hot_runs, METH_FASTCALL, "As `find_runs`."},
+    {"bind_walk", bind_walk, METH_O, "Take what masking needs."},
+    {"walk", (PyCFunction)(void (*)(void))hot_walk, METH_FASTCALL, "As `Walk._value`, where keys decide."},
+    {"find_key", (PyCFunction)(void (*)(void))hot_find_key, METH_FASTCALL, "As `fragments.find_key`."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_capture", bind_capture, METH_O, "Take what captures need."},
@@ -201,6 +216,10 @@ name_texts(void)
         {&hot.prepared, "prepared"}, {&hot.recipe, "recipe"}, {&hot.function, "function"},
         {&hot.instance_id, "instance_id"}, {&hot.root, "root"}, {&hot.parent, "parent"}, {&hot.stop, "stop"},
         {&hot.shared, "shared"}, {&hot.tail, "tail"},
+        {&hot.nodes, "_nodes"}, {&hot.entry, "_entry"}, {&hot.learn_entry, "_learn_entry"},
+        {&hot.mask_pair, "_mask_pair"}, {&hot.mask_value, "_value"}, {&hot.capital_value, "Value"},
+        {&hot.status_message, "status_message"}, {&hot.model, "model"}, {&hot.user_id, "user_id"},
+        {&hot.session_id, "session_id"},
     };
     for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
         if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)

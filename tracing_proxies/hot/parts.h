@@ -64,6 +64,8 @@ typedef struct {
     L(learned) L(textual) L(enumeration) L(take_snapshot) L(default_limits) L(left_out) L(too_deep) L(cycle)           \
     L(cut_text) L(note_rest)
 
+#define LENT_TO_WALK(L) L(GONE) L(too_large) L(failed_to_mask)
+
 #define LENT_TO_PREPARE(L) L(Observation) L(NOTHING) L(dumps) L(to_json)
 
 #define AS_OFFSET(class, name) Py_ssize_t class##_##name;
@@ -76,6 +78,8 @@ typedef struct {
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
     PyObject *recipe, *function, *instance_id, *root, *parent, *stop, *shared, *tail;
+    PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
+    PyObject *status_message, *model, *user_id, *session_id;
     struct { SLOTS(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET) } at;
     struct {
         CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
@@ -84,6 +88,7 @@ typedef struct {
     LENT_TO_STEPS(AS_LENT)
     LENT_TO_CAPTURE(AS_LENT)
     LENT_TO_PREPARE(AS_LENT)
+    LENT_TO_WALK(AS_LENT)
     int bound;
 } Hot;
 
@@ -215,6 +220,12 @@ PyObject *hot_drop(PyObject *module, PyObject *self);
 PyObject *hot_leading(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 Py_ssize_t hot_look_through(PyObject *known, PyObject *value);
+
+/* walk.c */
+PyObject *hot_walk(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* fragments.c */
+PyObject *hot_find_key(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* gate.c */
 extern PyTypeObject GateType;

@@ -1,5 +1,5 @@
-/* Finishes the spans that most are: with no more than a name, times, arguments and a result, as `Preparer._prepare` of
-   delivery/prepare.py does, which has the rest. */
+/* Finishes the spans that most are: whose names and tags were seen before, and that hold no events and no pieces of a
+   stream, as `Preparer._prepare` of delivery/prepare.py does, which has the rest. */
 #include "parts.h"
 
 static PyObject *
@@ -71,6 +71,16 @@ may_be_pieces(PyObject *value)
     return 1;
 }
 
+/* Mask a value, which stays itself where it is known to be left alone. */
+static PyObject *
+mask_value(PyObject *value, PyObject *known, PyObject *mask)
+{
+    Py_ssize_t left = known == Py_None ? -1 : hot_look_through(known, value);
+    if (PyErr_Occurred())
+        return NULL;
+    return left >= 0 ? Py_NewRef(value) : PyObject_CallOneArg(mask, value);
+}
+
 /* Mask a value and write it as JSON. */
 static PyObject *
 write_json(PyObject *value, PyObject *known, PyObject *mask)
@@ -78,11 +88,7 @@ write_json(PyObject *value, PyObject *known, PyObject *mask)
     PyObject *masked, *bytes, *text;
     if (value == Py_None)
         Py_RETURN_NONE;
-    Py_ssize_t left = known == Py_None ? -1 : hot_look_through(known, value);
-    if (PyErr_Occurred())
-        return NULL;
-    masked = left >= 0 ? Py_NewRef(value) : PyObject_CallOneArg(mask, value);
-    if (masked == NULL)
+    if ((masked = mask_value(value, known, mask)) == NULL)
         return NULL;
     bytes = PyObject_CallOneArg(hot.dumps, masked);
     if (bytes == NULL) { /* what JSON cannot hold */
@@ -97,6 +103,50 @@ write_json(PyObject *value, PyObject *known, PyObject *mask)
     return text;
 }
 
+/* Mask one of a span's own texts as if it stood under its name, as `_field`. */
+static PyObject *
+mask_field(PyObject *name, PyObject *value, PyObject *known, PyObject *mask)
+{
+    PyObject *named, *masked, *found;
+    if (value == Py_None)
+        Py_RETURN_NONE;
+    if ((named = PyDict_New()) == NULL || PyDict_SetItem(named, name, value) < 0) {
+        Py_XDECREF(named);
+        return NULL;
+    }
+    masked = mask_value(named, known, mask);
+    Py_DECREF(named);
+    if (masked == NULL || !PyDict_CheckExact(masked))
+        found = Py_XNewRef(masked);
+    else if ((found = Py_XNewRef(PyDict_GetItemWithError(masked, name))) == NULL && !PyErr_Occurred())
+        found = Py_NewRef(Py_None);
+    Py_XDECREF(masked);
+    if (found != NULL && found != Py_None)
+        Py_SETREF(found, PyObject_Str(found));
+    return found;
+}
+
+/* Mask what is recorded besides. */
+static PyObject *
+mask_metadata(PyObject *metadata, PyObject *known, PyObject *mask)
+{
+    PyObject *masked, *found;
+    if (metadata == Py_None || PyDict_GET_SIZE(metadata) == 0)
+        return PyDict_New();
+    masked = mask_value(metadata, known, mask);
+    if (masked == NULL || PyDict_CheckExact(masked))
+        return masked;
+    found = Py_BuildValue("{sO}", "metadata", masked);
+    Py_DECREF(masked);
+    return found;
+}
+
+static PyObject *
+copy_usage(PyObject *usage)
+{
+    return usage == Py_None ? PyDict_New() : PyDict_Copy(usage);
+}
+
 static inline int
 is_empty(PyObject *value)
 {
@@ -104,24 +154,49 @@ is_empty(PyObject *value)
            (PyTuple_CheckExact(value) && PyTuple_GET_SIZE(value) == 0);
 }
 
+static inline int
+is_text(PyObject *value)
+{
+    return value == Py_None || PyUnicode_CheckExact(value);
+}
+
+/* Whether the names of what a model has used were all seen before. */
+static int
+is_plain_usage(PyObject *usage, PyObject *names)
+{
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    if (usage == Py_None)
+        return 1;
+    if (!PyDict_CheckExact(usage))
+        return 0;
+    while (PyDict_Next(usage, &at, &key, &value))
+        if (PySet_Contains(names, key) != 1)
+            return 0;
+    return 1;
+}
+
 /* Whether a span has no more than is dealt with here. */
 static int
-is_plain(Span *span, Trace *trace, PyObject *names)
+is_plain(Span *span, Trace *trace, PyObject *names, PyObject *tags)
 {
-    return is_empty(span->_metadata) && is_empty(span->events) && is_empty(span->usage) && span->model == Py_None &&
-           span->status_message == Py_None && trace->user == Py_None && trace->session == Py_None &&
-           is_empty(trace->tags) && trace->state == Py_None && SLOT(span->recipe, Recipe, masking) == hot.NOTHING &&
+    return (span->_metadata == Py_None || PyDict_CheckExact(span->_metadata)) && is_empty(span->events) &&
+           is_text(span->model) && is_text(span->status_message) && is_text(trace->user) && is_text(trace->session) &&
+           trace->state == Py_None && SLOT(span->recipe, Recipe, masking) == hot.NOTHING &&
            PySet_Contains(names, span->name) == 1 && PySet_Contains(names, trace->name) == 1 &&
+           (is_empty(trace->tags) || PySet_Contains(tags, trace->tags) == 1) && is_plain_usage(span->usage, names) &&
            !may_be_pieces(span->output);
 }
 
-/* prepare(span, names, known, mask, (environment, release, version, service)): an observation, None where that is not
-   for here. `known` are the labels and texts of what masking leaves alone, None where nothing is known. */
+/* prepare(span, names, tags, known, mask, (environment, release, version, service)): an observation, None where that is
+   not for here. `known` are the labels and texts of what masking leaves alone, None where nothing is known; `mask` masks
+   what is not among it. */
 PyObject *
 hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    if (nargs != 5 || !PyAnySet_Check(args[1]) || !PyTuple_Check(args[4]) || PyTuple_GET_SIZE(args[4]) != 4) {
-        PyErr_SetString(PyExc_TypeError, "a span, names, what is known, a mask and the service are needed");
+    if (nargs != 6 || !PyAnySet_Check(args[1]) || !PyAnySet_Check(args[2]) || !PyTuple_Check(args[5]) ||
+        PyTuple_GET_SIZE(args[5]) != 4) {
+        PyErr_SetString(PyExc_TypeError, "a span, names, tags, what is known, a mask and the service are needed");
         return NULL;
     }
     Span *span = (Span *)args[0];
@@ -129,7 +204,7 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     if (Py_TYPE(span) != hot.type.Span || (trace = (Trace *)span->trace) == NULL || Py_TYPE(trace) != hot.type.Trace ||
         span->start == NULL || trace->offset == NULL || span->recipe == NULL ||
         Py_TYPE(span->recipe) != hot.type.Recipe ||
-        !is_plain(span, trace, args[1])) {
+        !is_plain(span, trace, args[1], args[2])) {
         PyErr_Clear();
         Py_RETURN_NONE;
     }
@@ -139,7 +214,7 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         Py_RETURN_NONE;
     }
     PyTypeObject *type = (PyTypeObject *)hot.Observation;
-    PyObject *found = type->tp_alloc(type, 26), *service = args[4], *field;
+    PyObject *found = type->tp_alloc(type, 26), *known = args[3], *mask = args[4], *service = args[5], *field;
     int failed = found == NULL;
 #define FIELD(at, value)                                                                                               \
     if (!failed) {                                                                                                     \
@@ -157,15 +232,15 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     FIELD(5, PyNumber_Add(span->start, trace->offset))
     FIELD(6, PyNumber_Add(span->stop == Py_None ? span->start : span->stop, trace->offset))
     FIELD(7, Py_NewRef(span->level))
-    FIELD(8, Py_NewRef(Py_None))
-    FIELD(9, write_json(given, args[2], args[3]))
-    FIELD(10, write_json(span->output, args[2], args[3]))
-    FIELD(11, PyDict_New())
-    FIELD(12, Py_NewRef(Py_None))
-    FIELD(13, PyDict_New())
-    FIELD(14, Py_NewRef(Py_None))
-    FIELD(15, Py_NewRef(Py_None))
-    FIELD(16, Py_NewRef(hot.nothing))
+    FIELD(8, mask_field(hot.status_message, span->status_message, known, mask))
+    FIELD(9, write_json(given, known, mask))
+    FIELD(10, write_json(span->output, known, mask))
+    FIELD(11, mask_metadata(span->_metadata, known, mask))
+    FIELD(12, mask_field(hot.model, span->model, known, mask))
+    FIELD(13, copy_usage(span->usage))
+    FIELD(14, mask_field(hot.user_id, trace->user, known, mask))
+    FIELD(15, mask_field(hot.session_id, trace->session, known, mask))
+    FIELD(16, Py_NewRef(is_empty(trace->tags) ? hot.nothing : trace->tags))
     FIELD(17, Py_NewRef(trace->name))
     FIELD(18, Py_NewRef(PyTuple_GET_ITEM(service, 0)))
     FIELD(19, Py_NewRef(PyTuple_GET_ITEM(service, 1)))

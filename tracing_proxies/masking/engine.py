@@ -123,9 +123,13 @@ class Masker:
             A structure of the same shape. Text that is JSON is masked by its keys and stays JSON. What lies deeper than
             32 levels or beyond 100,000 nodes is replaced by a marker.
         """
+        if self._keys_decide and self._known.leaves(obj, MOST_LOOKED_AT) >= 0:
+            return obj
+        return self.value_closely(obj)
+
+    def value_closely(self, obj: Any) -> Any:
+        """Return a structure masked, as ``value`` does, of which it is not known that it holds nothing to mask."""
         try:
-            if self._keys_decide and self._known.leaves(obj, MOST_LOOKED_AT) >= 0:
-                return obj
             return Walk(self.rules, self._texts, self._replacer, self._known, self._key).mask(obj)
         except Exception as exc:
             failures.contain("masking", exc)

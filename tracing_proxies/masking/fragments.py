@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.masking import markers
 from tracing_proxies.masking.keyed import MaskingKey
 from tracing_proxies.masking.policy import MaskingRules
@@ -65,16 +66,13 @@ class FragmentMasker:
         at = 0
         # A search tries every letter of a text: it begins where a key may end at the next sign that assigns.
         while sign := _SIGN(text, at):
-            for found in _KEY.finditer(text, max(at, sign.start() - _LONGEST_KEY)):
-                name = found[1] or found[2]
-                strategy = self._listed.get(name)
-                if strategy is None:
-                    strategy = self._look_up(name)
-                if strategy:
-                    break
-            else:
+            place, strategy = max(at, sign.start() - _LONGEST_KEY), Strategy(0)
+            while not strategy and (found := _find(text, place, self._listed)):
+                name, place = found
+                strategy = self._listed.get(name) or self._look_up(name)
+            if not strategy:
                 return
-            start, end = _extent(text, found.end())
+            start, end = _extent(text, place)
             value = text[start:end]
             at = end
             if not value.strip() or markers.is_marker(value.strip()) or value in ("null", "None"):
@@ -88,6 +86,26 @@ class FragmentMasker:
             self._listed.clear()
         strategy = self._listed[name] = self._rules.listed(name, f".{name}")
         return strategy
+
+
+def find_key(text: str, place: int, listed: Mapping[str, Strategy]) -> tuple[str, int] | None:
+    """Find the next key in a text that is not known to hide nothing: the original of what is compiled.
+
+    Args:
+        place: from which on to look.
+        listed: what is known of names.
+
+    Returns:
+        Its name, and where its value begins; None if there is none.
+    """
+    for found in _KEY.finditer(text, place):
+        name = found[1] or found[2]
+        if name not in listed or listed[name]:
+            return name, found.end()
+    return None
+
+
+_find: Callable[[str, int, Mapping[str, Strategy]], tuple[str, int] | None] = find_key if hot is None else hot.find_key
 
 
 def _fold(text: str) -> bytes:

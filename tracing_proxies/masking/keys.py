@@ -54,6 +54,7 @@ def split_name(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _WORDS.findall(name[:_NAME_LIMIT]))
 
 
+@lru_cache(maxsize=4096)
 def fold_name(name: str) -> str:
     """Return a key without case and separators, the form in which two spellings are compared."""
     return "".join(character for character in name[:_NAME_LIMIT].casefold() if character.isalnum())

@@ -1,6 +1,6 @@
 """Texts in which something was masked, known again by a keyed hash: nothing of what they held is kept.
 
-What an agent was told is told to its model again with every turn, an address in it as well. A hash takes 2 us and 1 ns
+What an agent was told is told to its model again with every turn, an address in it as well. A hash takes 1 us and 1 ns
 a character, the search for what is to be masked twenty times as long.
 """
 
@@ -12,8 +12,8 @@ from hashlib import blake2b
 
 from tracing_proxies.masking import hits, markers
 
-SHORTEST = 256
-"""What is shorter is searched nearly as quickly as it is hashed."""
+SHORTEST = 48
+"""What is shorter, such as an id, is searched nearly as quickly as it is hashed: 2 us against 1."""
 _MOST = 1_024
 _MOST_CHARACTERS = 4_000_000
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
 from tracing_proxies import failures
+from tracing_proxies.compiled import hot
 from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.detectors.words import locates
 from tracing_proxies.masking.keys import fold_path
@@ -30,7 +31,16 @@ class Walk(Leaves):
 
     def mask(self, obj: Any) -> Any:
         """Return the masked copy of a value that stands under no key."""
+        if self._keys_decide:
+            return self._value_by_keys(obj, 0, "")
         return self._value(obj, 0, "", "", -(2 ** len(self._rules.shows) - 1))
+
+    def _value_by_keys(self, obj: Any, depth: int, label: str) -> Any:
+        """Mask one value where nothing but keys decide: in the compiled part, which asks this one for the rest."""
+        if _walk is None:
+            return self._value(obj, depth, label, "", SHOW)
+        known = self._known
+        return _walk(self, known.keys, known.labels, known.texts, obj, depth, label)
 
     def _value(self, obj: Any, depth: int, label: str, path: str, mode: int) -> Any:
         """Mask one value, and answer for its failure.
@@ -107,23 +117,30 @@ class Walk(Leaves):
                     masked[new_key] = value
                 else:
                     masked[new_key] = self._value(value, depth + 1, label, "", mode)
-                continue
-            if self._nodes >= MAX_NODES:
-                masked[markers.TOO_LARGE] = None
+            elif self._learn_entry(key, value, obj, depth, path, mode, masked):
                 break
-            name = key if isinstance(key, str) else ""
-            new_key = self._key(key, depth, mode)
-            if new_key in masked:
-                new_key = _free_name(str(new_key), masked)
-            below = f"{path}.{fold_path(name)}" if self._paths else ""
-            entry = self._entry(name, value, obj, depth, below, mode)
-            if entry is not _GONE:
-                masked[new_key] = entry
-            if keys is not None and type(key) is str:
-                self._known.learn_key(key, (self._key(key, depth, mode), self._rules.strategy(key), label_for(key)))
         if "value" in masked or "Value" in masked:
             self._mask_pair(obj, masked, depth, path, mode)
         return masked
+
+    def _learn_entry(
+        self, key: Any, value: Any, obj: dict[Any, Any], depth: int, path: str, mode: int, masked: dict[Any, Any]
+    ) -> bool:
+        """Mask an entry of which it is not known what becomes of it; tell whether no more are looked at."""
+        if self._nodes >= MAX_NODES:
+            masked[markers.TOO_LARGE] = None
+            return True
+        name = key if isinstance(key, str) else ""
+        new_key = self._key(key, depth, mode)
+        if new_key in masked:
+            new_key = _free_name(str(new_key), masked)
+        below = f"{path}.{fold_path(name)}" if self._paths else ""
+        entry = self._entry(name, value, obj, depth, below, mode)
+        if entry is not _GONE:
+            masked[new_key] = entry
+        if self._keys_decide and mode == SHOW and type(key) is str:
+            self._known.learn_key(key, (self._key(key, depth, mode), self._rules.strategy(key), label_for(key)))
+        return False
 
     def _mask_pair(self, obj: dict[Any, Any], masked: dict[Any, Any], depth: int, path: str, mode: int) -> None:
         """Mask the value of an entry that is written as a name and a value as if it stood under that name."""
@@ -245,3 +262,18 @@ def _free_name(name: str, taken: dict[Any, Any]) -> str:
     while f"{name} {number}" in taken:
         number += 1
     return f"{name} {number}"
+
+
+_walk: Callable[..., Any] | None = None
+"""Does as `Walk._value` does, where nothing but keys decide; None where nothing is compiled."""
+
+if hot is not None:
+    _walk = hot.walk
+    hot.bind_walk(
+        {
+            "GONE": _GONE,
+            "too_large": markers.TOO_LARGE,
+            "failed_to_mask": markers.FAILED,
+            "contain": failures.contain,
+        }
+    )

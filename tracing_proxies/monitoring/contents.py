@@ -78,7 +78,8 @@ class SpanContents:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._exemplars: dict[str, tuple[str, str, int, int]] = {}
-        self._names: set[CallName] = set()
+        # As the fields of `CallName`: to make one for each call takes four times as long.
+        self._names: set[tuple[str, str, str, bool]] = set()
         self._delegating: set[str] = set()
         self.after_fork()
 
@@ -122,7 +123,7 @@ class SpanContents:
     def names(self) -> list[CallName]:
         """Return what agents and tools were named, by their targets, as far as it is known what they were part of."""
         with self._lock:
-            return list(self._names)
+            return [CallName(*name) for name in self._names]
 
     def add_to(self, numbers: Numbers, labels_of: Callable[[str], Labels | None]) -> None:
         """Add all that was read so far.
@@ -199,7 +200,7 @@ class SpanContents:
     def _note(self, target: str, kind: str, name: str, *, within: bool) -> None:
         if len(self._names) < _MOST_NAMES:
             # What hands its span over to another target's rule is counted there as well.
-            self._names.add(CallName(target, kind, name, within or target in self._delegating))
+            self._names.add((target, kind, name, within or target in self._delegating))
 
     def _end_coordination(self, span: Observation, below: _Below, weight: float, taken: int) -> None:
         # Of a trace of which only errors are left it is not known when its agents were at work.
