@@ -130,11 +130,8 @@ class OtlpSink:
     def pack(self, batch: Sequence[Observation]) -> tuple[list[Parcel], Mapping[str, int]]:
         """Make requests of a batch, as they are sent."""
         dropped: Counter[str] = Counter()
-        parcels = [
-            Parcel(part.request, len(part.spans), any(o.level == "ERROR" for o, _ in part.spans))
-            for part in self._parts(batch, dropped)
-        ]
-        return parcels, dropped
+        # Mapped, since a loop's variable would hold a part's spans while those of the next are encoded.
+        return list(map(_pack, self._parts(batch, dropped))), dropped
 
     def ship(self, parcel: Parcel, *, whole: bool) -> Shipped:
         """Send a request that was packed earlier, perhaps by another process."""
@@ -225,6 +222,10 @@ class OtlpSink:
             size += length
         if spans:
             yield Part(encode_resource(service), self._scope, spans)
+
+
+def _pack(part: Part) -> Parcel:
+    return Parcel(part.request, len(part.spans), any(o.level == "ERROR" for o, _ in part.spans))
 
 
 def _unpack(parcel: Parcel) -> Part | None:
