@@ -17,10 +17,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from tests.delivery.support import observation, observations
 from tests.examples import examples
 from tracing_proxies.delivery.encoder import (
-    encode_request,
     encode_resource,
     encode_scope,
     encode_span,
+    frame_request,
     framed_size,
     normalise_environment,
 )
@@ -157,7 +157,7 @@ def test_the_envelope_is_that_of_the_official_classes(batch: list[Observation], 
     scoped.scope.CopyFrom(InstrumentationScope(name="langfuse-sdk.tracing-proxies", version=version))
     for o in batch:
         scoped.spans.add().CopyFrom(with_official_classes(o))
-    body = encode_request(spans, encode_resource(service), encode_scope(version))
+    body = b"".join(frame_request(spans, encode_resource(service), encode_scope(version)))
     assert body == expected.SerializeToString(deterministic=True)
 
 
@@ -171,7 +171,7 @@ def test_the_size_of_a_span_in_a_request_is_exact() -> None:
     spans = [encode_span(observation(input="x" * size)) for size in (0, 100, 20_000, 3_000_000)]
     resource, scope = encode_resource("retail"), encode_scope("1")
     for count in range(1, 5):
-        grown = len(encode_request(spans[:count], resource, scope))
+        grown = sum(map(len, frame_request(spans[:count], resource, scope)))
         framed = sum(framed_size(span) for span in spans[:count])
         assert 0 < grown - framed <= 512
 

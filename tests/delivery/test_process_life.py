@@ -231,7 +231,7 @@ def test_no_signal_has_another_handler_than_untraced_but_the_one_that_reloads(
 
 
 NO_THREADS = """
-    import http.client, isal.igzip, resource, ssl
+    import http.client, isal.isal_zlib, resource, ssl
     # A thread's stack does not fit into what is left: it is the system that refuses.
     threading.stack_size(2**29)
     size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+import tracemalloc
+import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.contract.server import PUBLIC_KEY, SECRET_KEY, TRACES, ContractServer
 from tests.delivery.support import observation
-from tracing_proxies.delivery.compression import _zlib_gzip, compress
-from tracing_proxies.delivery.encoder import encode_request, encode_resource, encode_scope, encode_span
+from tracing_proxies.delivery import compression
+from tracing_proxies.delivery.compression import compress
+from tracing_proxies.delivery.encoder import encode_resource, encode_scope, encode_span, frame_request
 from tracing_proxies.delivery.reply import Verdict
 from tracing_proxies.delivery.sinks.langfuse import langfuse_headers
 from tracing_proxies.delivery.transport import Transport
@@ -20,8 +24,8 @@ from tracing_proxies.delivery.transport import Transport
 HEADERS = langfuse_headers(PUBLIC_KEY, SECRET_KEY)
 
 
-def body() -> bytes:
-    return encode_request([encode_span(observation())], encode_resource("retail"), encode_scope(""))
+def body() -> list[bytes]:
+    return frame_request([encode_span(observation())], encode_resource("retail"), encode_scope(""))
 
 
 @pytest.fixture
@@ -124,12 +128,12 @@ def test_credentials_do_not_follow_a_redirect(server: ContractServer, own_server
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no-such-host.invalid"])
 def test_nobody_there_is_told_and_not_raised(url: str) -> None:
-    reply = Transport(url, HEADERS).post(TRACES, compress(b"x"))
+    reply = Transport(url, HEADERS).post(TRACES, compress([b"x"]))
     assert (reply.verdict, reply.reachable) == (Verdict.RETRY, False)
 
 
 def test_a_server_without_tls_behind_an_https_address_is_told(server: ContractServer) -> None:
-    reply = Transport(server.url.replace("http:", "https:"), HEADERS).post(TRACES, compress(b"x"))
+    reply = Transport(server.url.replace("http:", "https:"), HEADERS).post(TRACES, compress([b"x"]))
     assert (reply.verdict, reply.reachable) == (Verdict.RETRY, False)
 
 
@@ -153,7 +157,7 @@ def test_the_proxy_of_the_environment_is_asked_for_a_tunnel(monkeypatch: pytest.
     thread.start()
     monkeypatch.setenv("https_proxy", f"http://user:pass@127.0.0.1:{listener.getsockname()[1]}")
     monkeypatch.setenv("no_proxy", "")
-    reply = Transport("https://langfuse.example", HEADERS).post(TRACES, compress(b"x"))
+    reply = Transport("https://langfuse.example", HEADERS).post(TRACES, compress([b"x"]))
     thread.join()
     listener.close()
     assert reply.verdict is Verdict.RETRY
@@ -166,13 +170,33 @@ def test_no_text_holds_the_secret(server: ContractServer) -> None:
     transport = Transport(server.url.replace("//", "//user:sk-in-the-url@"), HEADERS)
     server.script([{"status": 500}, {"close": True}])
     texts = [repr(transport), str(transport), transport.origin]
-    texts += [repr(transport.post(TRACES, compress(b"x"))) for _ in range(3)]
+    texts += [repr(transport.post(TRACES, compress([b"x"]))) for _ in range(3)]
     assert not any(SECRET_KEY in text or "sk-in-the-url" in text for text in texts)
     transport.close()
 
 
-def test_compression_gives_the_same_gzip_each_time() -> None:
-    data = b"span " * 10_000
-    for pack in (compress, _zlib_gzip):  # with isal, and where it is not installed
-        assert pack(data) == pack(data)
-        assert gzip.decompress(pack(data)) == data
+@pytest.mark.parametrize("chosen", [None, zlib.compressobj], ids=["isal", "where it is not installed"])
+@pytest.mark.parametrize("size", [0, 1, 4_095, 65_536, 1_000_000])
+def test_compression_gives_the_same_gzip_each_time(chosen: Any, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compression, "_chosen", chosen)
+    parts = [b"span %d " % number + b"x" * size for number in range(3)]
+    packed = compress(parts)
+    assert packed == compress(iter(parts))
+    assert gzip.decompress(packed) == b"".join(parts)
+
+
+def test_a_request_is_compressed_without_being_made_as_a_whole() -> None:
+    spans = [encode_span(observation(input=f"{number} " * 1_000)) for number in range(400)]
+    compress(frame_request(spans[:1], b"", b""))
+    tracemalloc.start()
+    try:
+        parts = frame_request(spans, b"", b"")
+        size = sum(map(len, parts))
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        packed = compress(parts)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size > 10 * len(packed)
+    assert peak - before < size / 3

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from tracing_proxies.errors import RegistryError
 from tracing_proxies.registry.discovery import find_registry
+from tracing_proxies.registry.files import read_content
 from tracing_proxies.registry.loader import load_registry, parse_registry
 
 
@@ -156,3 +158,16 @@ def test_without_a_registry_anywhere_the_search_says_so() -> None:
     with pytest.raises(RegistryError) as caught:
         find_registry(None, {}, Path("/proc/self"))
     assert [problem.code for problem in caught.value.problems] == ["TP114"]
+
+
+def test_a_file_is_read_in_no_more_memory_than_it_has(folder: Path) -> None:
+    path = write(folder / "registry.yaml")
+    read_content(path)
+    tracemalloc.start()
+    try:
+        content = read_content(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert content.text == path.read_bytes()
+    assert peak < 2**18

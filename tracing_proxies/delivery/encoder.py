@@ -90,21 +90,26 @@ def encode_span(observation: Observation) -> bytes:
     return b"".join(parts)
 
 
-def encode_request(spans: Sequence[bytes], resource: bytes, scope: bytes) -> bytes:
+def frame_request(spans: Sequence[bytes], resource: bytes, scope: bytes) -> list[bytes]:
     """Frame encoded spans as one ``ExportTraceServiceRequest``.
 
     Args:
         spans: what ``encode_span`` returned.
         resource: what ``encode_resource`` returned.
         scope: what ``encode_scope`` returned.
+
+    Returns:
+        The message piece by piece: as a whole it takes a MiB, and so would each message that it is nested in.
     """
-    framed = b"".join([part for span in spans for part in (b"\x12", _varint(len(span)), span)])
-    scope_spans = _field(b"\x0a", scope) + framed
-    return _field(b"\x0a", _field(b"\x0a", resource) + _field(b"\x12", scope_spans))
+    framed = [part for span in spans for part in (b"\x12", _varint(len(span)), span)]
+    resource, scope = _field(b"\x0a", resource), _field(b"\x0a", scope)
+    inner = len(scope) + sum(map(len, framed))
+    head = resource + b"\x12" + _varint(inner)
+    return [b"\x0a" + _varint(len(head) + inner) + head + scope, *framed]
 
 
 def split_request(request: bytes) -> tuple[bytes, bytes, list[bytes]]:
-    """Take apart what ``encode_request`` has framed.
+    """Take apart what ``frame_request`` has framed.
 
     Returns:
         Resource, scope and spans.

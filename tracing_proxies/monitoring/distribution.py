@@ -75,12 +75,16 @@ class Distribution:
     def plus(self, other: Distribution) -> Distribution:
         """Return what both have counted; nothing is lost by it."""
         made = self.copy()
-        bins = made.bins
+        made.take(other)
+        return made
+
+    def take(self, other: Distribution) -> None:
+        """Add what another one has counted; for whoever has made this one, and has told nobody of it yet."""
+        bins = self.bins
         for place, weight in other.bins.items():
             bins[place] = bins.get(place, 0) + weight
-        made.count += other.count
-        made.total += other.total
-        return made
+        self.count += other.count
+        self.total += other.total
 
     def minus(self, earlier: Distribution) -> Distribution:
         """Return what was counted since an earlier moment."""
@@ -146,13 +150,22 @@ class Packed:
         packed = array(self._kind, weights if self._kind == "d" else map(int, weights))
         self._bins = array("h", distribution.bins).tobytes() + packed.tobytes()
 
+    def to_plain(self) -> tuple[Any, ...]:
+        """Return what ``unpack`` takes."""
+        return self.count, self.total, self._kind, self._bins
+
     def unpack(self) -> Distribution:
         """Return it as it was."""
-        places, weights = array("h"), array(self._kind)
-        size = len(self._bins) // (places.itemsize + weights.itemsize) * places.itemsize
-        places.frombytes(self._bins[:size])
-        weights.frombytes(self._bins[size:])
-        return Distribution(dict(zip(places, weights, strict=True)), self.count, self.total)
+        return unpack(self.count, self.total, self._kind, self._bins)
+
+
+def unpack(count: float, total: float, kind: str, packed: bytes) -> Distribution:
+    """Return a distribution of which a packed one has told this."""
+    places, weights = array("h"), array(kind)
+    size = len(packed) // (places.itemsize + weights.itemsize) * places.itemsize
+    places.frombytes(packed[:size])
+    weights.frombytes(packed[size:])
+    return Distribution(dict(zip(places, weights, strict=True)), count, total)
 
 
 def _kind_of(weights: Collection[float]) -> str:

@@ -4,51 +4,71 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final
 
 import attrs
 
-from tracing_proxies.monitoring.distribution import Distribution, Packed
+from tracing_proxies.monitoring.distribution import Distribution
 from tracing_proxies.monitoring.numbers import Numbers, Series
+from tracing_proxies.monitoring.slots import ClosedSlot, Names, OpenSlot, Slot
 
 FINE_STEP = 5.0
 FINE_KEPT = 600.0
 COARSE_STEP = 120.0
 COARSE_KEPT = 7_200.0
-
-
-@attrs.define(eq=False)
-class _Slot:
-    """What was counted between two moments."""
-
-    start: float
-    stop: float
-    counters: dict[Series, float] = attrs.field(factory=dict)
-    distributions: dict[Series, Packed] = attrs.field(factory=dict)
-
-    def add(self, stop: float, change: Numbers) -> None:
-        self.stop = stop
-        counters, kept = self.counters, self.distributions
-        for series, many in change.counters.items():
-            counters[series] = counters.get(series, 0) + many
-        for series, found in change.distributions.items():
-            known = kept.get(series)
-            kept[series] = Packed(found if known is None else known.unpack().plus(found))
+_FINE_OPEN: Final = 66  # those of five minutes at least: what alerts look at unless they are told otherwise
+_COARSE_OPEN: Final = 1
 
 
 @attrs.define(eq=False)
 class _Ring:
-    """Slots of one width, the oldest first."""
+    """Slots of one width, the oldest first.
+
+    Args:
+        step: how many seconds a slot holds.
+        kept: for how many seconds slots are kept.
+        open: how many of the latest slots stay open: what is read all the time is read faster so.
+    """
 
     step: float
     kept: float
-    slots: deque[_Slot] = attrs.field(factory=deque)
+    open: int
+    slots: deque[OpenSlot] = attrs.field(factory=deque)
+    closed: deque[ClosedSlot] = attrs.field(factory=deque)
 
-    def add(self, start: float, stop: float, change: Numbers) -> None:
+    def add(self, start: float, stop: float, change: Numbers, names: Names) -> None:
         if not self.slots or stop - self.slots[-1].start > self.step:
-            self.slots.append(_Slot(start, stop))
+            self.slots.append(OpenSlot(start, stop))
+            if len(self.slots) > self.open:
+                self.closed.append(ClosedSlot(self.slots.popleft(), names))
         self.slots[-1].add(stop, change)
-        while self.slots[0].stop < stop - self.kept:
+        while self.closed and self.closed[0].stop < stop - self.kept:
+            self.closed.popleft()
+        while not self.closed and self.slots[0].stop < stop - self.kept:
             self.slots.popleft()
+
+    def latest(self) -> Iterator[Slot]:
+        """Return all slots, the latest first."""
+        return chain(reversed(self.slots), reversed(self.closed))
+
+    def between(self, start: float, stop: float) -> list[Slot]:
+        """Return the slots whose middle lies between two moments, the oldest first."""
+        found: list[Slot] = []
+        for slot in self.latest():
+            middle = (slot.start + slot.stop) / 2
+            if middle <= start:
+                break
+            if middle <= stop:
+                found.append(slot)
+        found.reverse()
+        return found
+
+    def first(self) -> float:
+        """Return when the first slot begins."""
+        slots = self.closed or self.slots
+        return slots[0].start if slots else math.inf
 
 
 @attrs.frozen(eq=False)
@@ -60,29 +80,26 @@ class Stretch:
     """
 
     seconds: float
-    slots: tuple[_Slot, ...]
+    slots: tuple[Slot, ...]
 
     def counted(self, series: Series) -> float:
         """Return by how much a counter has grown."""
-        return sum(slot.counters.get(series, 0) for slot in self.slots)
+        return sum([slot.counted(series) for slot in self.slots])
 
     def numbers(self) -> Numbers:
         """Return all that was counted."""
         found = Numbers()
         for slot in self.slots:
-            for series, many in slot.counters.items():
-                found.count(series, many)
-            for series, packed in slot.distributions.items():
-                found.distribute(series, packed.unpack())
+            slot.add_to(found)
         return found
 
     def distribution(self, series: Series) -> Distribution:
         """Return what was added to a distribution."""
         found = Distribution()
         for slot in self.slots:
-            packed = slot.distributions.get(series)
-            if packed is not None:
-                found = found.plus(packed.unpack())
+            more = slot.distribution(series)
+            if more is not None:
+                found.take(more)
         return found
 
 
@@ -94,14 +111,17 @@ class Windows:
     """
 
     def __init__(self, start: float) -> None:
-        self._last = start
-        self._rings = (_Ring(FINE_STEP, FINE_KEPT), _Ring(COARSE_STEP, COARSE_KEPT))
+        self._last = self._named = start
+        self._names = Names()
+        self._rings = (_Ring(FINE_STEP, FINE_KEPT, _FINE_OPEN), _Ring(COARSE_STEP, COARSE_KEPT, _COARSE_OPEN))
 
     def add(self, now: float, change: Numbers) -> None:
         """Keep what was counted since the last time."""
         start, self._last = self._last, max(now, self._last)
+        if self._last - self._named > COARSE_KEPT:  # series that are no longer counted go with the last slots of theirs
+            self._names, self._named = Names(), self._last
         for ring in self._rings:
-            ring.add(start, self._last, change)
+            ring.add(start, self._last, change, self._names)
 
     def stretch(self, window: float, before: float = 0.0) -> Stretch:
         """Return what was counted within a window that ended at the last look, or some time before it.
@@ -113,14 +133,10 @@ class Windows:
         stop = self._last - before
         start = stop - window
         fine, coarse = self._rings
-        reaches = not fine.slots or fine.slots[0].start <= start or fine.slots[0].start <= _first(coarse)
+        reaches = fine.first() <= max(start, coarse.first())
         ring = fine if reaches and window + before <= FINE_KEPT else coarse
-        slots = tuple(slot for slot in ring.slots if start < (slot.start + slot.stop) / 2 <= stop)
+        slots = tuple(ring.between(start, stop))
         if not slots:  # shorter than a slot: that in which it ends, which says itself how long it is
-            slots = tuple(slot for slot in ring.slots if slot.start < stop <= slot.stop)
+            slots = tuple(slot for slot in ring.latest() if slot.start < stop <= slot.stop)
         seconds = slots[-1].stop - slots[0].start if slots else 0.0
         return Stretch(seconds, slots)
-
-
-def _first(ring: _Ring) -> float:
-    return ring.slots[0].start if ring.slots else math.inf

@@ -54,7 +54,11 @@ def read_content(path: Path) -> Content:
                 message = "group or others may write to this file, and it belongs to another user than the process's"
                 return Content(None, status, ("TP107", message))
             with open(opened, "rb", closefd=False) as stream:
-                return Content(stream.read(LARGEST + 1), status)
+                # Whatever is asked for is allocated: the watch does so every second, for files of a few KiB.
+                held = stream.read(min(status.st_size, LARGEST) + 1)
+                if len(held) > status.st_size:  # it has grown meanwhile
+                    held += stream.read(LARGEST + 1 - len(held))
+                return Content(held, status)
         finally:
             os.close(opened)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name

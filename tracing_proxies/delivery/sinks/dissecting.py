@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from tracing_proxies.delivery.compression import compress
-from tracing_proxies.delivery.encoder import encode_request
+from tracing_proxies.delivery.encoder import frame_request
 from tracing_proxies.delivery.reply import REFUSED_PAUSE, Reply, Verdict
 from tracing_proxies.delivery.shortening import LIMITS, shorten
 from tracing_proxies.delivery.spool.dead import DeadLetters
@@ -35,12 +35,12 @@ class Part:
     @property
     def request(self) -> bytes:
         """The request's body, compressed."""
-        return compress(encode_request([span for _, span in self.spans], self.resource, self.scope))
+        return compress(frame_request([span for _, span in self.spans], self.resource, self.scope))
 
     @property
     def whole_request(self) -> bytes:
         """The same before any text was cut."""
-        return self.request if self.whole is None else compress(encode_request([self.whole], self.resource, self.scope))
+        return self.request if self.whole is None else compress(frame_request([self.whole], self.resource, self.scope))
 
     def halves(self) -> tuple[Part, Part]:
         """Return two requests with half the spans each."""

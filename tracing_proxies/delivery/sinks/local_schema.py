@@ -158,6 +158,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA journal_size_limit=4194304")
     connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute("PRAGMA cache_size=-512")  # KiB, not 2 MiB: it only writes, and heaps keep room for all of it
     connection.execute("PRAGMA secure_delete=ON")  # what has been kept long enough is overwritten, not only let go
     if application_id != APPLICATION_ID or version < SCHEMA_VERSION:
         # The first version had no trace state; a column that is added at the end costs nothing. The second had an index

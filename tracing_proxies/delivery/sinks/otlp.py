@@ -22,6 +22,7 @@ TRACES_PATH = "/v1/traces"
 MAX_BATCH_BYTES = 4_000_000
 MAX_BATCH_SPANS = 512
 _ENVELOPE_BYTES = 512
+_MAX_PACKED_BYTES = 256_000
 _MOST_UNPACKED = 64 * 2**20
 
 
@@ -119,7 +120,7 @@ class OtlpSink:
         """
         self._begin()
         dropped: Counter[str] = Counter()
-        told = self._dissector.deliver(list(self._parts(batch, dropped)), dropped)
+        told = self._dissector.deliver(list(self._parts(batch, dropped, self._max_bytes)), dropped)
         return Outcome(
             delivered=told.delivered,
             dropped=dict(dropped),
@@ -130,11 +131,9 @@ class OtlpSink:
     def pack(self, batch: Sequence[Observation]) -> tuple[list[Parcel], Mapping[str, int]]:
         """Make requests of a batch, as they are sent."""
         dropped: Counter[str] = Counter()
-        parcels = [
-            Parcel(part.request, len(part.spans), any(o.level == "ERROR" for o, _ in part.spans))
-            for part in self._parts(batch, dropped)
-        ]
-        return parcels, dropped
+        # Mapped, since a loop's variable would hold a part's spans while those of the next are encoded.
+        # They are small, since heaps keep room for the largest; what is sent is put together from several of them.
+        return list(map(_pack, self._parts(batch, dropped, min(self._max_bytes, _MAX_PACKED_BYTES)))), dropped
 
     def ship(self, parcel: Parcel, *, whole: bool) -> Shipped:
         """Send a request that was packed earlier, perhaps by another process."""
@@ -202,7 +201,7 @@ class OtlpSink:
             "reason": reason,
         }
 
-    def _parts(self, batch: Sequence[Observation], dropped: Counter[str]) -> Iterator[Part]:
+    def _parts(self, batch: Sequence[Observation], dropped: Counter[str], most_bytes: int) -> Iterator[Part]:
         spans: list[tuple[Any, bytes]] = []
         service = ""
         size = 0
@@ -216,7 +215,7 @@ class OtlpSink:
                 continue
             length = framed_size(span)
             if spans and (
-                size + length > self._max_bytes or len(spans) >= self._max_spans or observation.service_name != service
+                size + length > most_bytes or len(spans) >= self._max_spans or observation.service_name != service
             ):
                 yield Part(encode_resource(service), self._scope, spans)
                 spans, size = [], 0
@@ -225,6 +224,10 @@ class OtlpSink:
             size += length
         if spans:
             yield Part(encode_resource(service), self._scope, spans)
+
+
+def _pack(part: Part) -> Parcel:
+    return Parcel(part.request, len(part.spans), any(o.level == "ERROR" for o, _ in part.spans))
 
 
 def _unpack(parcel: Parcel) -> Part | None:
