@@ -221,6 +221,13 @@ extern PyTypeObject GateType;
 
 /* runs.c */
 PyObject *hot_long_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_luhn(PyObject *module, PyObject *text);
+PyObject *hot_weighted(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_is_random(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_may_hold(PyObject *module, PyObject *text);
+PyObject *hot_has_few(PyObject *module, PyObject *text);
+PyObject *hot_merged(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_replaced(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_runs(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 

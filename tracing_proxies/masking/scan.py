@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TypeAlias
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.exclusion import importing
 from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.detectors import DETECTORS, Detector, Family, Span
 from tracing_proxies.masking.detectors.digits import Run, runs_in
-from tracing_proxies.masking.detectors.kinds import Form, Judge, Read
+from tracing_proxies.masking.detectors.kinds import Form, Judge, Look, Looked, Read
 
 # Every shipped detector needs a digit, an `@`, an underscore or a sign of assignment: prose without them is done after
-# one search (0.3 us for 80 characters).
+# one search.
 _WORTH = re.compile(r"[0-9@:=_]").search
+_may_hold: Callable[[str], object] = _WORTH if hot is None else hot.may_hold
 _WHOLE = re.compile(r"\s*([A-Za-z0-9](?:[ .\-/]?[A-Za-z0-9]){4,20})\s*\Z").match
 _LONGEST_WHOLE = 28
 _MOST_DIGITS = 80
 # What may stand beside a masked value; behind a hyphen, say, a number may begin that was a piece of the value's word.
-_APART = re.compile(r"[\s,;!?'\"()<>]|:(?!:)|\Z").match
-_BEFORE = frozenset(" ,;'\"()<>\n\t")
+_APART = re.compile(r"[\s,;!?'\"`()<>]|:(?!:)|\.(?!\S)|\\[nrt]|\Z").match
+_BEFORE = frozenset(" ,;'\"`()<>\n\t")
 _BEHIND = _BEFORE | {"", "!", "?"}
 # A masked text may bring a word nearer to a number: passes repeat until nothing changes, which makes masking
 # idempotent. Two are the rule; the bound is for texts made to need more.
 _MOST_PASSES = 12
 _SIGHT = 64  # judges of runs look at the 48 characters before one, and at a word or two behind it
-_NOTHING: tuple[str, str, dict[int, list[int]], int] = ("", "", {}, 0)
 _RUNS = Form.RUNS.value
 
 
 _Arranged: TypeAlias = tuple[
-    Callable[[str], "tuple[str, str, dict[int, list[int]], int] | None"],
+    Look,
     tuple[tuple[Read, bool], ...],
     Callable[[str, str, str, int, list[Span]], None],
     tuple[tuple[Judge, ...], ...],
@@ -60,7 +61,7 @@ class Scanner:
     ) -> None:
         self._allow = allow
         self._replace = replace
-        self._instead: Mapping[str, str] = markers.BY_CLASS if replace is markers.replace else {}
+        self._instead = dict(markers.BY_CLASS) if replace is markers.replace else {}
         detectors = tuple(detectors)
         self._own = tuple(detector for detector in detectors if not isinstance(detector, Family))
         names = frozenset(detector.name for detector in detectors if isinstance(detector, Family))
@@ -76,23 +77,14 @@ class Scanner:
             text: any text.
             label: the key that the text stands under, read as if it stood before it.
         """
-        if not (self._own or _WORTH(text)):
+        if not (self._own or _may_hold(text)):
             return text
-        instead = self._instead
         for _ in range(_MOST_PASSES):
             spans, settled = self._spans(text, label)
             if not spans:
                 break
-            pieces: list[str] = []
-            past = 0
-            for start, end, name in spans:
-                pieces.append(text[past:start])
-                pieces.append(instead.get(name) or self._replace(name, text[start:end]))
-                past = end
-                hits.counted[name] += 1
-            pieces.append(text[past:])
-            text = "".join(pieces)
-            if settled or not (self._own or _WORTH(text)):
+            text = _replaced(text, spans, self._instead, self._replace, hits.counted)
+            if settled or not (self._own or _may_hold(text)):
                 break
         return text
 
@@ -110,13 +102,23 @@ class Scanner:
     def _spans(self, text: str, label: str) -> tuple[list[Span], bool]:
         """Return what is found, and whether masking it leaves nothing that another pass could find."""
         offset = len(label)
-        found, settled, unjudged = self._find(label + text if offset else text, offset)
+        read = label + text if offset else text
+        if "[" in read:
+            read = markers.blank(read)
+        arranged = self._arranged or self._arrange()
+        looked = arranged[0](read)
+        unjudged: list[Run] = []
+        if looked is None:
+            found = [(start, end, own.name) for own in self._own for start, end in own.find(read)]
+            settled = not self._own
+        else:
+            found, settled, unjudged = self._find(read, offset, looked, arranged)
         if not found:
             return found, True
         if self._unwanted:
             found = [span for span in found if span[2] not in self._unwanted]
         if len(found) > 1:
-            found = self._merge(found)
+            found = _merged(found, self._ranks)
         if offset:
             found = [(start - offset, end - offset, name) for start, end, name in found if start >= offset]
         if self._allow:
@@ -131,15 +133,13 @@ class Scanner:
                 settled = _stand_afar(unjudged, found, offset)
         return found, settled
 
-    def _find(self, text: str, offset: int) -> tuple[list[Span], bool, list[Run]]:
+    def _find(self, text: str, offset: int, looked: Looked, arranged: _Arranged) -> tuple[list[Span], bool, list[Run]]:
         """Return what is found, whether it settles all that was looked at, and runs of digits that nobody claims."""
-        if "[" in text:
-            text = markers.blank(text)
         found: list[Span] = []
         unjudged: list[Run] = []
         settled = not self._own
-        look, reads, search, judges, wholes = self._arranged or self._arrange()
-        lower, shape, anchored, forms = look(text) or _NOTHING
+        lower, shape, anchored, forms = looked
+        _, reads, search, judges, wholes = arranged
         for index, places in anchored.items():
             read, steady = reads[index]
             found.extend(read(text, lower, places))
@@ -160,30 +160,71 @@ class Scanner:
                 for test in wholes:
                     if name := test(whole[1]):
                         return [(whole.start(1), whole.end(1), name)], True, unjudged
-        for detector in self._own:
-            found.extend((start, end, detector.name) for start, end in detector.find(text))
+        for own in self._own:
+            found.extend((start, end, own.name) for start, end in own.find(text))
         return found, settled, unjudged
 
     def _arrange(self) -> _Arranged:
         self._arranged = arranged = _arrange(self._names)
         return arranged
 
-    def _merge(self, found: list[Span]) -> list[Span]:
-        """Return places that do not overlap: of overlapping ones their union, under the class of the first in rank."""
-        found.sort()
-        ranks = self._ranks
-        merged: list[Span] = []
-        start, end, name = found[0]
-        for next_start, next_end, next_name in found[1:]:
-            if next_start < end:
-                end = max(end, next_end)
-                if ranks[next_name] < ranks[name]:
-                    name = next_name
-                continue
-            merged.append((start, end, name))
-            start, end, name = next_start, next_end, next_name
+
+def merge(found: list[Span], ranks: dict[str, int]) -> list[Span]:
+    """Return places that do not overlap: of overlapping ones their union, under the class of the first in rank.
+
+    This is the original of what is compiled (hot/finds.c).
+
+    Args:
+        found: in any order, at least one.
+        ranks: of the classes.
+    """
+    found = sorted(found)
+    merged: list[Span] = []
+    start, end, name = found[0]
+    for next_start, next_end, next_name in found[1:]:
+        if next_start < end:
+            end = max(end, next_end)
+            if ranks[next_name] < ranks[name]:
+                name = next_name
+            continue
         merged.append((start, end, name))
-        return merged
+        start, end, name = next_start, next_end, next_name
+    merged.append((start, end, name))
+    return merged
+
+
+_merged: Callable[[list[Span], dict[str, int]], list[Span]] = merge if hot is None else hot.merged
+
+
+def replace_all(
+    text: str,
+    spans: list[Span],
+    known: dict[str, str],
+    replace: Callable[[str, str], str],
+    counted: dict[str, int],
+) -> str:
+    """Return a text with what stands for its spans: the original of what is compiled (hot/finds.c).
+
+    Args:
+        text: any text.
+        spans: in order and without overlaps.
+        known: what stands for all values of a class.
+        replace: called for others with class and value.
+        counted: counts each class.
+    """
+    pieces: list[str] = []
+    past = 0
+    for start, end, name in spans:
+        pieces += (text[past:start], known.get(name) or replace(name, text[start:end]))
+        past = end
+        counted[name] = counted.get(name, 0) + 1
+    pieces.append(text[past:])
+    return "".join(pieces)
+
+
+_replaced: Callable[[str, list[Span], dict[str, str], Callable[[str, str], str], dict[str, int]], str] = (
+    replace_all if hot is None else hot.replaced
+)
 
 
 def _stands_apart(text: str, start: int, end: int, name: str) -> bool:

@@ -26,7 +26,7 @@ _ANCHORS = (
     *("pass", "pasw", "pssw", "pw", "psw", "secret", "token", "key", "auth", "cred", "cvv", "cvc", "cookie", "ssn"),
     *("sig", "pin", "jwt", "api", "sid", "salt", "nonce", "bundle_"),
 )
-_NAME_REST = re.compile(r"[A-Za-z0-9_\-]{0,48}")
+_NAME_REST = re.compile(r"[A-Za-z0-9_\-]{0,48}").match
 _BETWEEN = re.compile(
     r"(?:\\{0,3}[\"'`]|&quot;|%22)?[\])]?\*{0,2}(?:[ \t]{1,4}(?:string|str|String))?[ \t]{0,4}"
     r"(?:(?P<sign>:[ \t]{0,2}[A-Za-z][\w.\[\]]{0,24}[ \t]{0,2}=(?=[ \t]{0,2}[\"'`])"
@@ -76,7 +76,7 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
     # Values can overlap only in texts made for it. Judging is paid from a budget linear in the text; when it is spent,
     # a value that stands under a hiding name counts as secret unseen.
     budget = 4 * len(text) + _LONGEST
-    for start, end in sorted(_names(text, lower, places)):
+    for start, end in _names(text, lower, places):
         if start < past:
             continue
         verdict = _judge(text[start:end])
@@ -105,21 +105,23 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
             yield first, last, "secrets"
 
 
-def _names(text: str, lower: str, places: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield each identifier that holds an anchor, once."""
-    seen: set[int] = set()
+def _names(text: str, lower: str, places: Sequence[int]) -> list[tuple[int, int]]:
+    """Return each identifier that holds an anchor, once, in order."""
+    names: list[tuple[int, int]] = []
     past = 0
+    last = -1
     for at in places:
         if at < past:
             continue
-        rest = _NAME_REST.match(text, at)
+        rest = _NAME_REST(text, at)
         past = end = rest.end() if rest else at + 1
         # Most anchors are a part of some word of prose, which no sign follows.
-        if end not in seen and (_MAY_FOLLOW(text, end) or "-" in text):
-            seen.add(end)
+        if end != last and (_MAY_FOLLOW(text, end) or "-" in text):
+            last = end
             before = lower[max(0, at - _NAME_REACH) : at]
-            start = at - len(before) + len(before.rstrip(_NAME_CHARACTERS))
-            yield start, end
+            names.append((at - len(before) + len(before.rstrip(_NAME_CHARACTERS)), end))
+    names.sort()
+    return names
 
 
 def _value_after(text: str, start: int, end: int, *, option: bool) -> tuple[int, int, bool, Sign] | None:
@@ -151,11 +153,11 @@ def _value_after(text: str, start: int, end: int, *, option: bool) -> tuple[int,
 
 
 def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, sign: Sign) -> bool:
-    if _SPACE(value) or value[0] == "[" or is_placeholder(value):
+    if (quoted and _SPACE(value)) or value[0] == "[" or is_placeholder(value):
         return False
     if value.startswith(("http://", "https://", "/", "./", "arn:", "data:")):
         return False
-    if not quoted and is_code(value) and not is_random(value, 20):
+    if not quoted and not is_random(value, 20) and is_code(value):
         return False
     last = _last_word(name)
     if sign is Sign.NONE:
