@@ -11,7 +11,6 @@
 #define LONGEST_NAME 48
 #define LONGEST_WORD 26 /* tokens.SHORTEST */
 #define LEAST_DIGITS 7
-#define LONGEST_WHOLE 28
 
 enum { CODES = 1, HEADS = 2, QUADS = 4, COLONS = 8, HYPHENS = 16, DOTS = 32, WORDS = 64, RUNS = 128, ANY = 256 };
 enum { ANYWHERE, WORD, MARK, APART };

@@ -217,6 +217,7 @@ PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 Py_ssize_t hot_look_through(PyObject *known, PyObject *value);
 
 /* gate.c */
+#define LONGEST_WHOLE 28 /* of a text that may be one value as a whole */
 extern PyTypeObject GateType;
 
 /* runs.c */
@@ -226,6 +227,7 @@ PyObject *hot_weighted(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 PyObject *hot_is_random(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_may_hold(PyObject *module, PyObject *text);
 PyObject *hot_has_few(PyObject *module, PyObject *text);
+PyObject *hot_find(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_merged(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_replaced(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
+from typing import Any, TypeAlias
 
 from tracing_proxies.compiled import hot
 from tracing_proxies.exclusion import importing
@@ -29,6 +29,8 @@ _BEHIND = _BEFORE | {"", "!", "?"}
 # idempotent. Two are the rule; the bound is for texts made to need more.
 _MOST_PASSES = 12
 _SIGHT = 64  # judges of runs look at the 48 characters before one, and at a word or two behind it
+_SIGHT_OF_GLUED = 20  # and what tells that it is glued stands in the 13 characters before it and the 18 behind it
+_EXTENDS = frozenset("xXeE")
 _RUNS = Form.RUNS.value
 
 
@@ -38,6 +40,7 @@ _Arranged: TypeAlias = tuple[
     Callable[[str, str, str, int, list[Span]], None],
     tuple[tuple[Judge, ...], ...],
     tuple[Callable[[str], str], ...],
+    tuple[Any, ...],
 ]
 
 
@@ -51,7 +54,7 @@ class Scanner:
         replace: called with class name and value, returns what stands for the value.
     """
 
-    __slots__ = ("_allow", "_arranged", "_instead", "_names", "_own", "_ranks", "_replace", "_unwanted")
+    __slots__ = ("_allow", "_arranged", "_instead", "_is_plain", "_names", "_own", "_ranks", "_replace", "_unwanted")
 
     def __init__(
         self,
@@ -68,6 +71,8 @@ class Scanner:
         self._ranks = {name: rank for rank, name in enumerate((*DETECTORS, *(own.name for own in self._own)))}
         self._unwanted = frozenset(DETECTORS) - names
         self._names = names
+        # Where nothing but the parts decides on what is found, it is found by what is compiled.
+        self._is_plain = hot is not None and not (self._own or self._unwanted or allow)
         self._arranged: _Arranged | None = None
 
     def mask(self, text: str, label: str = "") -> str:
@@ -101,11 +106,14 @@ class Scanner:
 
     def _spans(self, text: str, label: str) -> tuple[list[Span], bool]:
         """Return what is found, and whether masking it leaves nothing that another pass could find."""
+        arranged = self._arranged or self._arrange()
+        if self._is_plain and not label:
+            spans: tuple[list[Span], bool] = hot.find(text, arranged[-1])
+            return spans
         offset = len(label)
         read = label + text if offset else text
         if "[" in read:
             read = markers.blank(read)
-        arranged = self._arranged or self._arrange()
         looked = arranged[0](read)
         unjudged: list[Run] = []
         if looked is None:
@@ -130,7 +138,7 @@ class Scanner:
                 ) and not _stands_apart(text, start, end, name):
                     return found, False
             if unjudged:
-                settled = _stand_afar(unjudged, found, offset)
+                settled = _stand_afar(text, unjudged, found, offset)
         return found, settled
 
     def _find(self, text: str, offset: int, looked: Looked, arranged: _Arranged) -> tuple[list[Span], bool, list[Run]]:
@@ -139,7 +147,7 @@ class Scanner:
         unjudged: list[Run] = []
         settled = not self._own
         lower, shape, anchored, forms = looked
-        _, reads, search, judges, wholes = arranged
+        _, reads, search, judges, wholes, _ = arranged
         for index, places in anchored.items():
             read, steady = reads[index]
             found.extend(read(text, lower, places))
@@ -156,10 +164,8 @@ class Scanner:
                         break
                 else:
                     unjudged.append(run)
-            if not (found or offset) and len(text) <= _LONGEST_WHOLE and (whole := _WHOLE(text)):
-                for test in wholes:
-                    if name := test(whole[1]):
-                        return [(whole.start(1), whole.end(1), name)], True, unjudged
+            if not (found or offset) and len(text) <= _LONGEST_WHOLE and (found := _take_whole(wholes, text)):
+                return found, True, unjudged
         for own in self._own:
             found.extend((start, end, own.name) for start, end in own.find(text))
         return found, settled, unjudged
@@ -167,6 +173,15 @@ class Scanner:
     def _arrange(self) -> _Arranged:
         self._arranged = arranged = _arrange(self._names)
         return arranged
+
+
+def _take_whole(tests: Sequence[Callable[[str], str]], text: str) -> list[Span]:
+    """Return a text that is one value as a whole."""
+    whole = _WHOLE(text)
+    for test in tests if whole else ():
+        if whole and (name := test(whole[1])):
+            return [(whole.start(1), whole.end(1), name)]
+    return []
 
 
 def merge(found: list[Span], ranks: dict[str, int]) -> list[Span]:
@@ -238,20 +253,26 @@ def _stands_apart(text: str, start: int, end: int, name: str) -> bool:
     )
 
 
-def _stand_afar(runs: list[Run], found: list[Span], offset: int) -> bool:
+def _stand_afar(text: str, runs: list[Run], found: list[Span], offset: int) -> bool:
     """Tell whether no value stands so near to a run of digits that it may have been judged by it.
 
     Args:
+        text: the text that the places of ``found`` are in.
         runs: in order.
         found: in order, without overlaps.
-        offset: how many characters stand before the text that the places of ``found`` are in.
+        offset: how many characters stand before that text in the one that the places of ``runs`` are in.
     """
     at = 0
     for run in runs:
-        first, last = run.start - offset - _SIGHT, run.end - offset + _SIGHT
-        while at < len(found) and found[at][1] <= first:
+        start, end = run.start - offset, run.end - offset
+        while at < len(found) and found[at][1] <= start - _SIGHT:
             at += 1
-        if at < len(found) and found[at][0] < last:
+        # What is glued to a word stays what it is wherever words stand, unless an extension follows: `x12`.
+        sight = _SIGHT_OF_GLUED if run.glued and _EXTENDS.isdisjoint(text[end : end + 3]) else _SIGHT
+        near = at
+        while near < len(found) and found[near][1] <= start - sight:
+            near += 1
+        if near < len(found) and found[near][0] < end + sight:
             return False
     return True
 
@@ -269,12 +290,13 @@ def _arrange(names: frozenset[str]) -> _Arranged:
     parts = [part for part in PARTS if not names.isdisjoint(part.names)]
     reading = [part for part in parts if part.read is not None]
     judging = [(part.sizes, part.judge) for part in parts if part.judge is not None]
-    return (
-        looking.make_look(reading, assignment.PLAIN_NAMES),
-        tuple((part.read, part.steady) for part in reading if part.read is not None),
-        forms.search,
-        tuple(
-            tuple(judge for sizes, judge in judging if sizes is None or size in sizes) for size in range(_MOST_DIGITS)
-        ),
-        tuple(part.whole for part in parts if part.whole is not None),
+    look = looking.make_look(reading, assignment.PLAIN_NAMES)
+    reads = tuple((part.read, part.steady) for part in reading if part.read is not None)
+    judges = tuple(
+        tuple(judge for sizes, judge in judging if sizes is None or size in sizes) for size in range(_MOST_DIGITS)
     )
+    wholes = tuple(part.whole for part in parts if part.whole is not None)
+    ranks = {name: rank for rank, name in enumerate(DETECTORS)}
+    apart = (_stands_apart, _stand_afar, "".join(_BEFORE), "".join(_BEHIND))
+    ways = (look, reads, forms.search, judges, Run, partial(_take_whole, wholes), ranks, markers.blank, *apart)
+    return look, reads, forms.search, judges, wholes, ways
