@@ -47,6 +47,7 @@ def test_what_looks_generated_is_what_the_original_takes_for_it(word: str, least
     assert hot.is_random(word, least) is values.is_random_in_python(word, least)
     assert hot.is_random(word) is values.is_random_in_python(word)
     assert hot.has_few(word) is values.has_few_in_python(word)
+    assert hot.holds_any(word, ("é", "aB")) is values.holds_any_in_python(word, ("é", "aB"))
     assert hot.may_hold(word) is bool(scan._WORTH(word))
 
 
@@ -84,6 +85,9 @@ def test_what_they_are_not_made_for_is_refused() -> None:
         lambda: hot.is_random("a", "b"),
         lambda: hot.has_few(b"a"),
         lambda: hot.may_hold(b"a"),
+        lambda: hot.holds_any("a", ["a"]),
+        lambda: hot.holds_any("a", (1,)),
+        lambda: hot.find("a", ()),
         lambda: hot.merged((), RANKS),
         lambda: hot.merged([(0, 1)], RANKS),
         lambda: hot.merged([(0, 2, "email"), (1, 2, "nothing")], RANKS),

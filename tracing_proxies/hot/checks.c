@@ -145,3 +145,19 @@ hot_has_few(PyObject *module, PyObject *text)
     }
     Py_RETURN_TRUE;
 }
+
+/* holds_any(text, words) */
+PyObject *
+hot_holds_any(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 2 || !PyUnicode_Check(args[0]) || !PyTuple_CheckExact(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "a text and a tuple of words are needed");
+        return NULL;
+    }
+    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(args[1]); at++) {
+        int held = PyUnicode_Contains(args[0], PyTuple_GET_ITEM(args[1], at));
+        if (held)
+            return held < 0 ? NULL : Py_NewRef(Py_True);
+    }
+    Py_RETURN_FALSE;
+}

@@ -65,6 +65,9 @@ _ENDS_SENTENCE = ("", " ", "\n", "\t", "\r")
 _NAME_REACH = 48
 _MOST_NAMES = 4_096
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+# A look at a member of an enumeration takes 0.15 us before Python 3.12.
+_CLEAR, _LOOSE, _NONE = Sign
+_PLAIN_VERDICT, _SUSPECT, _HIDDEN = Verdict
 
 PLAIN_NAMES: Final[set[str]] = set()
 """Names that hold an anchor and tell of no secret, as most do: `shopping`, `key_count`."""
@@ -80,7 +83,7 @@ def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
         if start < past:
             continue
         verdict = _judge(text[start:end])
-        if verdict is Verdict.PLAIN:
+        if verdict is _PLAIN_VERDICT:
             _learn_plain(text[start:end])
             continue
         if lower.endswith("cookie", start, end) and (header := _COOKIES.match(text, end)):
@@ -131,7 +134,7 @@ def _value_after(text: str, start: int, end: int, *, option: bool) -> tuple[int,
         return None
     option = option and between["sign"] is None and bool(_OPTION.match(text, end))
     quote = between["quote"]
-    sign = Sign.CLEAR if between["sign"] is not None or option else Sign.LOOSE
+    sign = _CLEAR if between["sign"] is not None or option else _LOOSE
     first = between.end()
     if quote:
         last = text.find(quote, first, first + _LONGEST)
@@ -139,10 +142,10 @@ def _value_after(text: str, start: int, end: int, *, option: bool) -> tuple[int,
         if last <= first or "\n" in text[first:last]:
             return None
         return first, last, True, sign
-    if sign is Sign.LOOSE and not (between["tag"] or between["word"]):
+    if sign is _LOOSE and not (between["tag"] or between["word"]):
         if between["comma"] or between["call"] or not (between["cell"] or first == end + 1):
             return None
-        sign = Sign.NONE
+        sign = _NONE
     bare = _BARE.match(text, first)
     if bare is None:
         return None
@@ -160,10 +163,10 @@ def _is_secret(value: str, name: str, verdict: Verdict, quoted: bool, sign: Sign
     if not quoted and not is_random(value, 20) and is_code(value):
         return False
     last = _last_word(name)
-    if sign is Sign.NONE:
-        return verdict is Verdict.HIDDEN and is_random(value, 10) and (last in _PASSWORDS or _is_mixed(value))
-    loose = sign is Sign.LOOSE
-    if verdict is Verdict.SUSPECT:
+    if sign is _NONE:
+        return verdict is _HIDDEN and is_random(value, 10) and (last in _PASSWORDS or _is_mixed(value))
+    loose = sign is _LOOSE
+    if verdict is _SUSPECT:
         if last in _PASSES and not loose:
             return len(value) >= 6 and is_chosen(value) and not value.isdigit() and value.lower() != value.upper()
         return is_random(value, 14) and not loose
@@ -189,9 +192,9 @@ def _is_mixed(value: str) -> bool:
 def _judge(name: str) -> Verdict:
     """Return what a name in source or prose says of its value: as a key does, and a few more."""
     verdict = judge_name(name)
-    if verdict is not Verdict.HIDDEN and (_ODD_PASSWORD(name) or _BUNDLER(name)):
+    if verdict is not _HIDDEN and (_ODD_PASSWORD(name) or _BUNDLER(name)):
         return Verdict.HIDDEN
-    if verdict is Verdict.PLAIN and not _RANDOM_BY_NATURE.isdisjoint(split_name(name)):
+    if verdict is _PLAIN_VERDICT and not _RANDOM_BY_NATURE.isdisjoint(split_name(name)):
         return Verdict.SUSPECT
     return verdict
 
