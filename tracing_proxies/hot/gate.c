@@ -574,12 +574,12 @@ free_gate(Gate *gate)
     Py_TYPE(gate)->tp_free((PyObject *)gate);
 }
 
-/* Put a literal into the tree, and return the state that it ends in; -1 where there is no room. */
+/* Put the first characters of a literal into the tree, and return the state that they end in. */
 static int
-plant(Gate *gate, PyObject *literal)
+plant(Gate *gate, PyObject *literal, Py_ssize_t many)
 {
     int state = 0;
-    for (Py_ssize_t at = 0; at < PyUnicode_GET_LENGTH(literal); at++) {
+    for (Py_ssize_t at = 0; at < many; at++) {
         Py_UCS4 character = PyUnicode_READ_CHAR(literal, at);
         int to = character < 128 ? gate->next[state << COLUMN_BITS | gate->column[character]]
                                  : edge_from(gate, state, character);
@@ -673,7 +673,7 @@ read_guard(Guard *guard, PyObject *given, PyObject *literal)
 static int
 fill(Gate *gate, PyObject *literals)
 {
-    Py_ssize_t at = 0, characters = 1, guards = 0, planted = 0;
+    Py_ssize_t at = 0, characters = 1, guards = 0, planted = 0, longest = 0;
     PyObject *literal, *given;
     gate->columns = 1;
     while (PyDict_Next(literals, &at, &literal, &given)) {
@@ -682,6 +682,7 @@ fill(Gate *gate, PyObject *literals)
             return -1;
         }
         characters += PyUnicode_GET_LENGTH(literal);
+        longest = PyUnicode_GET_LENGTH(literal) > longest ? PyUnicode_GET_LENGTH(literal) : longest;
         guards += PyList_GET_SIZE(given);
         for (Py_ssize_t each = 0; each < PyUnicode_GET_LENGTH(literal); each++) {
             Py_UCS4 character = PyUnicode_READ_CHAR(literal, each);
@@ -708,8 +709,13 @@ fill(Gate *gate, PyObject *literals)
     for (at = 0; at < characters; at++)
         gate->first_edge[at] = -1;
     gate->states = 1;
+    /* Short beginnings first: the states that most of a text leads to lie side by side. */
+    for (Py_ssize_t many = 1; many <= longest; many++)
+        for (at = 0; PyDict_Next(literals, &at, &literal, &given);)
+            if (many <= PyUnicode_GET_LENGTH(literal))
+                plant(gate, literal, many);
     for (at = 0; PyDict_Next(literals, &at, &literal, &given);) {
-        Ending *ending = &gate->endings[plant(gate, literal)];
+        Ending *ending = &gate->endings[plant(gate, literal, PyUnicode_GET_LENGTH(literal))];
         ending->first = planted;
         ending->many = PyList_GET_SIZE(given);
         for (Py_ssize_t each = 0; each < ending->many; each++) {
