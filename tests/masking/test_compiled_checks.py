@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
@@ -71,6 +72,49 @@ def test_every_character_has_the_lower_case_of_the_original() -> None:
         looked = look(text)
         assert looked is not None
         assert looked[0] == lower_evenly(text)
+
+
+class Broken(Exception):
+    """What a part raises here."""
+
+
+def fail(*given: object) -> object:
+    raise Broken
+
+
+def gives(*found: object) -> Callable[..., list[object]]:
+    return lambda *given: list(found)
+
+
+CARD = "[email] card 4111111111111111-"
+
+
+@pytest.mark.parametrize(
+    ("number", "instead", "text"),
+    [
+        (0, fail, CARD),
+        (0, lambda text: ("", "", {}), CARD),
+        (0, lambda text: (text, "0" * len(text), {999: [0]}, 0), CARD),
+        (1, ((fail, True),) * 400, "ann@example.com"),
+        (1, ((gives((0, 999, "email")), True),) * 400, "ann@example.com"),
+        (2, fail, "10.1.2.3"),
+        (3, ((fail,),), CARD),
+        (3, ((gives((1, 2)),),), CARD),
+        (3, ((gives((0, 999, "email")),),), CARD),
+        (3, ((lambda *given: 1,),), CARD),
+        (4, int, CARD),
+        (5, fail, "1234567"),
+        (6, {}, "token=ghp_" + "a1B2" * 9),
+        (7, fail, CARD),
+        (8, fail, CARD),
+        (9, fail, "ann@example.com 1234567"),
+    ],
+)
+def test_what_goes_wrong_in_one_of_the_ways_to_find_is_raised(number: int, instead: object, text: str) -> None:
+    ways = scan._arrange(frozenset(DETECTORS))[-1]
+    hot.find(text, ways)
+    with pytest.raises((Broken, TypeError, ValueError, IndexError, KeyError)):
+        hot.find(text, (*ways[:number], instead, *ways[number + 1 :]))
 
 
 def test_what_they_are_not_made_for_is_refused() -> None:
