@@ -115,6 +115,8 @@ def test_what_goes_wrong_in_one_of_the_ways_to_find_is_raised(number: int, inste
     hot.find(text, ways)
     with pytest.raises((Broken, TypeError, ValueError, IndexError, KeyError)):
         hot.find(text, (*ways[:number], instead, *ways[number + 1 :]))
+    with pytest.raises((Broken, TypeError, ValueError, IndexError, KeyError)):
+        hot.mask(text, (*ways[:number], instead, *ways[number + 1 :]), KNOWN, markers.replace, {}, 9)
 
 
 def test_what_they_are_not_made_for_is_refused() -> None:
@@ -132,6 +134,9 @@ def test_what_they_are_not_made_for_is_refused() -> None:
         lambda: hot.holds_any("a", ["a"]),
         lambda: hot.holds_any("a", (1,)),
         lambda: hot.find("a", ()),
+        lambda: hot.mask(b"a", (), {}, markers.replace, {}, 1),
+        lambda: hot.mask("1", (), {}, markers.replace, {}, 1),
+        lambda: hot.mask("1", (), {}, markers.replace, {}, "1"),
         lambda: hot.merged((), RANKS),
         lambda: hot.merged([(0, 1)], RANKS),
         lambda: hot.merged([(0, 2, "email"), (1, 2, "nothing")], RANKS),

@@ -102,7 +102,21 @@ hot_is_random(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     return PyBool_FromLong(distinct >= (needed < 10 ? needed : 10) && (digits >= 3 || changes * 5 >= letters));
 }
 
-/* may_hold(text): whether there is a digit, an `@` or a sign of assignment in it, as `_WORTH` of masking/scan.py */
+/* Whether there is a digit, an `@` or a sign of assignment in a text, as `_WORTH` of masking/scan.py. */
+int
+hot_holds(PyObject *text)
+{
+    int kind = PyUnicode_KIND(text);
+    const void *data = PyUnicode_DATA(text);
+    for (Py_ssize_t at = 0; at < PyUnicode_GET_LENGTH(text); at++) {
+        Py_UCS4 c = PyUnicode_READ(kind, data, at);
+        if ((c >= '0' && c <= ':') || c == '@' || c == '=' || c == '_')
+            return 1;
+    }
+    return 0;
+}
+
+/* may_hold(text) */
 PyObject *
 hot_may_hold(PyObject *module, PyObject *text)
 {
@@ -110,14 +124,7 @@ hot_may_hold(PyObject *module, PyObject *text)
         PyErr_SetString(PyExc_TypeError, "a text is needed");
         return NULL;
     }
-    int kind = PyUnicode_KIND(text);
-    const void *data = PyUnicode_DATA(text);
-    for (Py_ssize_t at = 0; at < PyUnicode_GET_LENGTH(text); at++) {
-        Py_UCS4 c = PyUnicode_READ(kind, data, at);
-        if ((c >= '0' && c <= ':') || c == '@' || c == '=' || c == '_')
-            Py_RETURN_TRUE;
-    }
-    Py_RETURN_FALSE;
+    return PyBool_FromLong(hot_holds(text));
 }
 
 /* has_few(text): whether it is made of at most three characters */

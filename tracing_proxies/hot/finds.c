@@ -390,3 +390,39 @@ end:
     Py_XDECREF(unjudged);
     return answer;
 }
+
+/* mask(text, ways, what stands for a class, what gives it else, counts by class, passes at most): as `Scanner.mask` */
+PyObject *
+hot_mask(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    long passes = nargs == 6 ? PyLong_AsLong(args[5]) : 0;
+    int settled = 0;
+    PyObject *masked;
+    if (nargs != 6 || !PyUnicode_CheckExact(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "a text, and how to mask it, are needed");
+        return NULL;
+    }
+    if (PyErr_Occurred())
+        return NULL;
+    masked = Py_NewRef(args[0]);
+    while (passes-- > 0 && !settled && hot_holds(masked)) {
+        PyObject *given[2] = {masked, args[1]}, *answer = hot_find(NULL, given, 2), *next;
+        if (answer == NULL) {
+            Py_DECREF(masked);
+            return NULL;
+        }
+        PyObject *spans = PyTuple_GET_ITEM(answer, 0);
+        if (!PyList_GET_SIZE(spans)) {
+            Py_DECREF(answer);
+            break;
+        }
+        PyObject *replacing[5] = {masked, spans, args[2], args[3], args[4]};
+        next = hot_replaced(NULL, replacing, 5);
+        settled = PyTuple_GET_ITEM(answer, 1) == Py_True;
+        Py_DECREF(answer);
+        Py_DECREF(masked);
+        if ((masked = next) == NULL)
+            return NULL;
+    }
+    return masked;
+}

@@ -173,6 +173,7 @@ static PyMethodDef methods[] = {
     {"may_hold", hot_may_hold, METH_O, "Tell whether masking has anything to look at in a text."},
     {"has_few", hot_has_few, METH_O, "As `values.has_few`."},
     {"holds_any", (PyCFunction)(void (*)(void))hot_holds_any, METH_FASTCALL, "As `values.holds_any`."},
+    {"mask", (PyCFunction)(void (*)(void))hot_mask, METH_FASTCALL, "As `Scanner.mask`, where no more is asked."},
     {"find", (PyCFunction)(void (*)(void))hot_find, METH_FASTCALL, "As `Scanner._spans`, where no more is asked."},
     {"merged", (PyCFunction)(void (*)(void))hot_merged, METH_FASTCALL, "As `scan.merge`."},
     {"replaced", (PyCFunction)(void (*)(void))hot_replaced, METH_FASTCALL, "As `scan.replace_all`."},

@@ -82,6 +82,9 @@ class Scanner:
             text: any text.
             label: the key that the text stands under, read as if it stood before it.
         """
+        if self._arranged and self._is_plain and not label and type(text) is str:
+            masked: str = hot.mask(text, self._arranged[-1], self._instead, self._replace, hits.counted, _MOST_PASSES)
+            return masked
         if not (self._own or _may_hold(text)):
             return text
         for _ in range(_MOST_PASSES):
