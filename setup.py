@@ -7,7 +7,7 @@ from setuptools import Extension, setup
 PARTS = (
     *("module", "clock", "fields", "contexts", "binding", "capture", "begin", "finish", "advice", "steps", "streams"),
     *("unrecorded", "known", "walk", "fragments", "prepare"),
-    *("gate", "runs"),
+    *("gate", "runs", "checks", "finds"),
 )
 
 setup(

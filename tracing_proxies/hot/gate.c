@@ -11,7 +11,6 @@
 #define LONGEST_NAME 48
 #define LONGEST_WORD 26 /* tokens.SHORTEST */
 #define LEAST_DIGITS 7
-#define LONGEST_WHOLE 28
 
 enum { CODES = 1, HEADS = 2, QUADS = 4, COLONS = 8, HYPHENS = 16, DOTS = 32, WORDS = 64, RUNS = 128, ANY = 256 };
 enum { ANYWHERE, WORD, MARK, APART };
@@ -46,6 +45,7 @@ typedef struct {
     unsigned char shapes[256]; /* of the first characters */
     char countries[26][26];    /* whether two letters are a country with IBANs */
     unsigned char column[128]; /* of a character of ASCII, 0 for one that is in no literal */
+    unsigned char beyond[256]; /* whether a character beyond ASCII with these last eight bits may be in a literal */
     int columns, states, edges;
     unsigned short *next; /* states x COLUMNS, with ENDS_LITERAL where a literal ends */
     unsigned short *fail;
@@ -324,6 +324,8 @@ step(Gate *gate, unsigned state, Py_UCS4 character)
         int column = gate->column[character];
         return column ? gate->next[state << COLUMN_BITS | (unsigned)column] : 0;
     }
+    if (!gate->beyond[character & 255])
+        return 0;
     for (;;) {
         int to = edge_from(gate, (int)state, character);
         if (to || state == 0)
@@ -447,6 +449,39 @@ shape_at(Gate *gate, Py_UCS4 character)
     return character >= 0x2010 && character <= 0x2013 ? '-' : '?';
 }
 
+/* The lower case of a text beyond ASCII, as `lower_evenly`, which is asked where a character depends on others (a sigma
+   at the end of a word) or becomes two (I with a dot). */
+static PyObject *
+lower_of(Gate *gate, PyObject *text)
+{
+    int kind = PyUnicode_KIND(text);
+    Py_ssize_t size = PyUnicode_GET_LENGTH(text);
+    const void *data = PyUnicode_DATA(text);
+    Py_UCS4 largest = 0;
+    PyObject *lower = PyUnicode_New(size, PyUnicode_MAX_CHAR_VALUE(text)), *narrow;
+    if (lower == NULL)
+        return NULL;
+    for (Py_ssize_t at = 0; at < size; at++) {
+        Py_UCS4 character = PyUnicode_READ(kind, data, at);
+        if (character == 0x130 || character == 0x3A3) {
+            Py_DECREF(lower);
+            return PyObject_CallOneArg(gate->lower_evenly, text);
+        }
+        if (character >= 128)
+            character = Py_UNICODE_TOLOWER(character);
+        else if (character >= 'A' && character <= 'Z')
+            character |= 32;
+        largest = character > largest ? character : largest;
+        PyUnicode_WRITE(kind, PyUnicode_DATA(lower), at, character);
+    }
+    if (largest > (kind == PyUnicode_1BYTE_KIND ? 0x7F : kind == PyUnicode_2BYTE_KIND ? 0xFF : 0xFFFF))
+        return lower;
+    /* Texts are equal only when they are as wide: the Kelvin sign becomes a k. */
+    narrow = PyUnicode_FromKindAndData(kind, PyUnicode_DATA(lower), size);
+    Py_DECREF(lower);
+    return narrow;
+}
+
 /* look(text): lower case, shape, places by part, forms; None where no part has anything to look at. */
 static PyObject *
 look_at(Gate *gate, PyObject *text)
@@ -484,7 +519,7 @@ look_at(Gate *gate, PyObject *text)
         }
     }
     else {
-        if ((lower = PyObject_CallOneArg(gate->lower_evenly, text)) == NULL)
+        if ((lower = lower_of(gate, text)) == NULL)
             goto end;
         if (!PyUnicode_CheckExact(lower) || PyUnicode_GET_LENGTH(lower) != look.size) {
             PyErr_SetString(PyExc_ValueError, "a lower case of another length");
@@ -509,8 +544,11 @@ look_at(Gate *gate, PyObject *text)
     forms = seen || !PyUnicode_IS_ASCII(text) ? forms_of(gate, &look) : 0;
     if (!PyDict_GET_SIZE(places) && (!forms || (forms == ANY && look.size > LONGEST_WHOLE)))
         answer = Py_NewRef(Py_None);
-    else
-        answer = Py_BuildValue("OOOi", lower, shape, places, forms);
+    else {
+        PyObject *number = PyLong_FromLong(forms);
+        answer = number == NULL ? NULL : PyTuple_Pack(4, lower, shape, places, number);
+        Py_XDECREF(number);
+    }
 end:
     if (found != few)
         PyMem_Free(found);
@@ -536,12 +574,12 @@ free_gate(Gate *gate)
     Py_TYPE(gate)->tp_free((PyObject *)gate);
 }
 
-/* Put a literal into the tree, and return the state that it ends in; -1 where there is no room. */
+/* Put the first characters of a literal into the tree, and return the state that they end in. */
 static int
-plant(Gate *gate, PyObject *literal)
+plant(Gate *gate, PyObject *literal, Py_ssize_t many)
 {
     int state = 0;
-    for (Py_ssize_t at = 0; at < PyUnicode_GET_LENGTH(literal); at++) {
+    for (Py_ssize_t at = 0; at < many; at++) {
         Py_UCS4 character = PyUnicode_READ_CHAR(literal, at);
         int to = character < 128 ? gate->next[state << COLUMN_BITS | gate->column[character]]
                                  : edge_from(gate, state, character);
@@ -635,7 +673,7 @@ read_guard(Guard *guard, PyObject *given, PyObject *literal)
 static int
 fill(Gate *gate, PyObject *literals)
 {
-    Py_ssize_t at = 0, characters = 1, guards = 0, planted = 0;
+    Py_ssize_t at = 0, characters = 1, guards = 0, planted = 0, longest = 0;
     PyObject *literal, *given;
     gate->columns = 1;
     while (PyDict_Next(literals, &at, &literal, &given)) {
@@ -644,10 +682,13 @@ fill(Gate *gate, PyObject *literals)
             return -1;
         }
         characters += PyUnicode_GET_LENGTH(literal);
+        longest = PyUnicode_GET_LENGTH(literal) > longest ? PyUnicode_GET_LENGTH(literal) : longest;
         guards += PyList_GET_SIZE(given);
         for (Py_ssize_t each = 0; each < PyUnicode_GET_LENGTH(literal); each++) {
             Py_UCS4 character = PyUnicode_READ_CHAR(literal, each);
-            if (character < 128 && !gate->column[character] && gate->columns <= COLUMNS)
+            if (character >= 128)
+                gate->beyond[character & 255] = 1;
+            else if (!gate->column[character] && gate->columns <= COLUMNS)
                 gate->column[character] = (unsigned char)gate->columns++;
         }
     }
@@ -668,8 +709,13 @@ fill(Gate *gate, PyObject *literals)
     for (at = 0; at < characters; at++)
         gate->first_edge[at] = -1;
     gate->states = 1;
+    /* Short beginnings first: the states that most of a text leads to lie side by side. */
+    for (Py_ssize_t many = 1; many <= longest; many++)
+        for (at = 0; PyDict_Next(literals, &at, &literal, &given);)
+            if (many <= PyUnicode_GET_LENGTH(literal))
+                plant(gate, literal, many);
     for (at = 0; PyDict_Next(literals, &at, &literal, &given);) {
-        Ending *ending = &gate->endings[plant(gate, literal)];
+        Ending *ending = &gate->endings[plant(gate, literal, PyUnicode_GET_LENGTH(literal))];
         ending->first = planted;
         ending->many = PyList_GET_SIZE(given);
         for (Py_ssize_t each = 0; each < ending->many; each++) {

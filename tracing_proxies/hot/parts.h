@@ -228,10 +228,22 @@ PyObject *hot_walk(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_find_key(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* gate.c */
+#define LONGEST_WHOLE 28 /* of a text that may be one value as a whole */
 extern PyTypeObject GateType;
 
 /* runs.c */
 PyObject *hot_long_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_luhn(PyObject *module, PyObject *text);
+PyObject *hot_weighted(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_is_random(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_may_hold(PyObject *module, PyObject *text);
+PyObject *hot_has_few(PyObject *module, PyObject *text);
+PyObject *hot_holds_any(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+int hot_holds(PyObject *text);
+PyObject *hot_mask(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_find(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_merged(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_replaced(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_runs(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 

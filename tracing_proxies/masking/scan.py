@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
+from typing import Any, TypeAlias
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.exclusion import importing
 from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.detectors import DETECTORS, Detector, Family, Span
 from tracing_proxies.masking.detectors.digits import Run, runs_in
-from tracing_proxies.masking.detectors.kinds import Form, Judge, Read
+from tracing_proxies.masking.detectors.kinds import Form, Judge, Look, Looked, Read
 
 # Every shipped detector needs a digit, an `@`, an underscore or a sign of assignment: prose without them is done after
-# one search (0.3 us for 80 characters).
+# one search.
 _WORTH = re.compile(r"[0-9@:=_]").search
+_may_hold: Callable[[str], object] = _WORTH if hot is None else hot.may_hold
 _WHOLE = re.compile(r"\s*([A-Za-z0-9](?:[ .\-/]?[A-Za-z0-9]){4,20})\s*\Z").match
 _LONGEST_WHOLE = 28
 _MOST_DIGITS = 80
 # What may stand beside a masked value; behind a hyphen, say, a number may begin that was a piece of the value's word.
-_APART = re.compile(r"[\s,;!?'\"()<>]|:(?!:)|\Z").match
-_BEFORE = frozenset(" ,;'\"()<>\n\t")
+_APART = re.compile(r"[\s,;!?'\"`()<>]|:(?!:)|\.(?!\S)|\\[nrt]|\Z").match
+_BEFORE = frozenset(" ,;'\"`()<>\n\t")
 _BEHIND = _BEFORE | {"", "!", "?"}
 # A masked text may bring a word nearer to a number: passes repeat until nothing changes, which makes masking
 # idempotent. Two are the rule; the bound is for texts made to need more.
 _MOST_PASSES = 12
 _SIGHT = 64  # judges of runs look at the 48 characters before one, and at a word or two behind it
-_NOTHING: tuple[str, str, dict[int, list[int]], int] = ("", "", {}, 0)
+_SIGHT_OF_GLUED = 20  # and what tells that it is glued stands in the 13 characters before it and the 18 behind it
+_EXTENDS = frozenset("xXeE")
 _RUNS = Form.RUNS.value
 
 
 _Arranged: TypeAlias = tuple[
-    Callable[[str], "tuple[str, str, dict[int, list[int]], int] | None"],
+    Look,
     tuple[tuple[Read, bool], ...],
     Callable[[str, str, str, int, list[Span]], None],
     tuple[tuple[Judge, ...], ...],
     tuple[Callable[[str], str], ...],
+    tuple[Any, ...],
 ]
 
 
@@ -50,7 +54,7 @@ class Scanner:
         replace: called with class name and value, returns what stands for the value.
     """
 
-    __slots__ = ("_allow", "_arranged", "_instead", "_names", "_own", "_ranks", "_replace", "_unwanted")
+    __slots__ = ("_allow", "_arranged", "_instead", "_is_plain", "_names", "_own", "_ranks", "_replace", "_unwanted")
 
     def __init__(
         self,
@@ -60,13 +64,15 @@ class Scanner:
     ) -> None:
         self._allow = allow
         self._replace = replace
-        self._instead: Mapping[str, str] = markers.BY_CLASS if replace is markers.replace else {}
+        self._instead = dict(markers.BY_CLASS) if replace is markers.replace else {}
         detectors = tuple(detectors)
         self._own = tuple(detector for detector in detectors if not isinstance(detector, Family))
         names = frozenset(detector.name for detector in detectors if isinstance(detector, Family))
         self._ranks = {name: rank for rank, name in enumerate((*DETECTORS, *(own.name for own in self._own)))}
         self._unwanted = frozenset(DETECTORS) - names
         self._names = names
+        # Where nothing but the parts decides on what is found, it is found by what is compiled.
+        self._is_plain = hot is not None and not (self._own or self._unwanted or allow)
         self._arranged: _Arranged | None = None
 
     def mask(self, text: str, label: str = "") -> str:
@@ -76,23 +82,17 @@ class Scanner:
             text: any text.
             label: the key that the text stands under, read as if it stood before it.
         """
-        if not (self._own or _WORTH(text)):
+        if self._arranged and self._is_plain and not label and type(text) is str:
+            masked: str = hot.mask(text, self._arranged[-1], self._instead, self._replace, hits.counted, _MOST_PASSES)
+            return masked
+        if not (self._own or _may_hold(text)):
             return text
-        instead = self._instead
         for _ in range(_MOST_PASSES):
             spans, settled = self._spans(text, label)
             if not spans:
                 break
-            pieces: list[str] = []
-            past = 0
-            for start, end, name in spans:
-                pieces.append(text[past:start])
-                pieces.append(instead.get(name) or self._replace(name, text[start:end]))
-                past = end
-                hits.counted[name] += 1
-            pieces.append(text[past:])
-            text = "".join(pieces)
-            if settled or not (self._own or _WORTH(text)):
+            text = _replaced(text, spans, self._instead, self._replace, hits.counted)
+            if settled or not (self._own or _may_hold(text)):
                 break
         return text
 
@@ -109,14 +109,27 @@ class Scanner:
 
     def _spans(self, text: str, label: str) -> tuple[list[Span], bool]:
         """Return what is found, and whether masking it leaves nothing that another pass could find."""
+        arranged = self._arranged or self._arrange()
+        if self._is_plain and not label:
+            spans: tuple[list[Span], bool] = hot.find(text, arranged[-1])
+            return spans
         offset = len(label)
-        found, settled, unjudged = self._find(label + text if offset else text, offset)
+        read = label + text if offset else text
+        if "[" in read:
+            read = markers.blank(read)
+        looked = arranged[0](read)
+        unjudged: list[Run] = []
+        if looked is None:
+            found = [(start, end, own.name) for own in self._own for start, end in own.find(read)]
+            settled = not self._own
+        else:
+            found, settled, unjudged = self._find(read, offset, looked, arranged)
         if not found:
             return found, True
         if self._unwanted:
             found = [span for span in found if span[2] not in self._unwanted]
         if len(found) > 1:
-            found = self._merge(found)
+            found = _merged(found, self._ranks)
         if offset:
             found = [(start - offset, end - offset, name) for start, end, name in found if start >= offset]
         if self._allow:
@@ -128,18 +141,16 @@ class Scanner:
                 ) and not _stands_apart(text, start, end, name):
                     return found, False
             if unjudged:
-                settled = _stand_afar(unjudged, found, offset)
+                settled = _stand_afar(text, unjudged, found, offset)
         return found, settled
 
-    def _find(self, text: str, offset: int) -> tuple[list[Span], bool, list[Run]]:
+    def _find(self, text: str, offset: int, looked: Looked, arranged: _Arranged) -> tuple[list[Span], bool, list[Run]]:
         """Return what is found, whether it settles all that was looked at, and runs of digits that nobody claims."""
-        if "[" in text:
-            text = markers.blank(text)
         found: list[Span] = []
         unjudged: list[Run] = []
         settled = not self._own
-        look, reads, search, judges, wholes = self._arranged or self._arrange()
-        lower, shape, anchored, forms = look(text) or _NOTHING
+        lower, shape, anchored, forms = looked
+        _, reads, search, judges, wholes, _ = arranged
         for index, places in anchored.items():
             read, steady = reads[index]
             found.extend(read(text, lower, places))
@@ -156,34 +167,82 @@ class Scanner:
                         break
                 else:
                     unjudged.append(run)
-            if not (found or offset) and len(text) <= _LONGEST_WHOLE and (whole := _WHOLE(text)):
-                for test in wholes:
-                    if name := test(whole[1]):
-                        return [(whole.start(1), whole.end(1), name)], True, unjudged
-        for detector in self._own:
-            found.extend((start, end, detector.name) for start, end in detector.find(text))
+            if not (found or offset) and len(text) <= _LONGEST_WHOLE and (found := _take_whole(wholes, text)):
+                return found, True, unjudged
+        for own in self._own:
+            found.extend((start, end, own.name) for start, end in own.find(text))
         return found, settled, unjudged
 
     def _arrange(self) -> _Arranged:
         self._arranged = arranged = _arrange(self._names)
         return arranged
 
-    def _merge(self, found: list[Span]) -> list[Span]:
-        """Return places that do not overlap: of overlapping ones their union, under the class of the first in rank."""
-        found.sort()
-        ranks = self._ranks
-        merged: list[Span] = []
-        start, end, name = found[0]
-        for next_start, next_end, next_name in found[1:]:
-            if next_start < end:
-                end = max(end, next_end)
-                if ranks[next_name] < ranks[name]:
-                    name = next_name
-                continue
-            merged.append((start, end, name))
-            start, end, name = next_start, next_end, next_name
+
+def _take_whole(tests: Sequence[Callable[[str], str]], text: str) -> list[Span]:
+    """Return a text that is one value as a whole."""
+    whole = _WHOLE(text)
+    for test in tests if whole else ():
+        if whole and (name := test(whole[1])):
+            return [(whole.start(1), whole.end(1), name)]
+    return []
+
+
+def merge(found: list[Span], ranks: dict[str, int]) -> list[Span]:
+    """Return places that do not overlap: of overlapping ones their union, under the class of the first in rank.
+
+    This is the original of what is compiled (hot/finds.c).
+
+    Args:
+        found: in any order, at least one.
+        ranks: of the classes.
+    """
+    found = sorted(found)
+    merged: list[Span] = []
+    start, end, name = found[0]
+    for next_start, next_end, next_name in found[1:]:
+        if next_start < end:
+            end = max(end, next_end)
+            if ranks[next_name] < ranks[name]:
+                name = next_name
+            continue
         merged.append((start, end, name))
-        return merged
+        start, end, name = next_start, next_end, next_name
+    merged.append((start, end, name))
+    return merged
+
+
+_merged: Callable[[list[Span], dict[str, int]], list[Span]] = merge if hot is None else hot.merged
+
+
+def replace_all(
+    text: str,
+    spans: list[Span],
+    known: dict[str, str],
+    replace: Callable[[str, str], str],
+    counted: dict[str, int],
+) -> str:
+    """Return a text with what stands for its spans: the original of what is compiled (hot/finds.c).
+
+    Args:
+        text: any text.
+        spans: in order and without overlaps.
+        known: what stands for all values of a class.
+        replace: called for others with class and value.
+        counted: counts each class.
+    """
+    pieces: list[str] = []
+    past = 0
+    for start, end, name in spans:
+        pieces += (text[past:start], known.get(name) or replace(name, text[start:end]))
+        past = end
+        counted[name] = counted.get(name, 0) + 1
+    pieces.append(text[past:])
+    return "".join(pieces)
+
+
+_replaced: Callable[[str, list[Span], dict[str, str], Callable[[str, str], str], dict[str, int]], str] = (
+    replace_all if hot is None else hot.replaced
+)
 
 
 def _stands_apart(text: str, start: int, end: int, name: str) -> bool:
@@ -197,20 +256,26 @@ def _stands_apart(text: str, start: int, end: int, name: str) -> bool:
     )
 
 
-def _stand_afar(runs: list[Run], found: list[Span], offset: int) -> bool:
+def _stand_afar(text: str, runs: list[Run], found: list[Span], offset: int) -> bool:
     """Tell whether no value stands so near to a run of digits that it may have been judged by it.
 
     Args:
+        text: the text that the places of ``found`` are in.
         runs: in order.
         found: in order, without overlaps.
-        offset: how many characters stand before the text that the places of ``found`` are in.
+        offset: how many characters stand before that text in the one that the places of ``runs`` are in.
     """
     at = 0
     for run in runs:
-        first, last = run.start - offset - _SIGHT, run.end - offset + _SIGHT
-        while at < len(found) and found[at][1] <= first:
+        start, end = run.start - offset, run.end - offset
+        while at < len(found) and found[at][1] <= start - _SIGHT:
             at += 1
-        if at < len(found) and found[at][0] < last:
+        # What is glued to a word stays what it is wherever words stand, unless an extension follows: `x12`.
+        sight = _SIGHT_OF_GLUED if run.glued and _EXTENDS.isdisjoint(text[end : end + 3]) else _SIGHT
+        near = at
+        while near < len(found) and found[near][1] <= start - sight:
+            near += 1
+        if near < len(found) and found[near][0] < end + sight:
             return False
     return True
 
@@ -228,12 +293,13 @@ def _arrange(names: frozenset[str]) -> _Arranged:
     parts = [part for part in PARTS if not names.isdisjoint(part.names)]
     reading = [part for part in parts if part.read is not None]
     judging = [(part.sizes, part.judge) for part in parts if part.judge is not None]
-    return (
-        looking.make_look(reading, assignment.PLAIN_NAMES),
-        tuple((part.read, part.steady) for part in reading if part.read is not None),
-        forms.search,
-        tuple(
-            tuple(judge for sizes, judge in judging if sizes is None or size in sizes) for size in range(_MOST_DIGITS)
-        ),
-        tuple(part.whole for part in parts if part.whole is not None),
+    look = looking.make_look(reading, assignment.PLAIN_NAMES)
+    reads = tuple((part.read, part.steady) for part in reading if part.read is not None)
+    judges = tuple(
+        tuple(judge for sizes, judge in judging if sizes is None or size in sizes) for size in range(_MOST_DIGITS)
     )
+    wholes = tuple(part.whole for part in parts if part.whole is not None)
+    ranks = {name: rank for rank, name in enumerate(DETECTORS)}
+    apart = (_stands_apart, _stand_afar, "".join(_BEFORE), "".join(_BEHIND))
+    ways = (look, reads, forms.search, judges, Run, partial(_take_whole, wholes), ranks, markers.blank, *apart)
+    return look, reads, forms.search, judges, wholes, ways

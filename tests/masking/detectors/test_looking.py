@@ -66,8 +66,9 @@ ORIGINAL = look_in_python(READING)
 
 
 def scanner_that_looks(look: object) -> Scanner:
-    """Return the default scanner with another look."""
+    """Return the default scanner with another look, and with nothing compiled that finds."""
     scanner = Scanner(DETECTORS.values())
+    scanner._is_plain = False
     scanner._arranged = (look, *scan._arrange(scanner._names)[1:])  # type: ignore[assignment]
     return scanner
 
@@ -150,7 +151,7 @@ def test_a_gate_is_made_of_literals_with_guards_alone() -> None:
     with pytest.raises(TypeError):
         hot.Gate({"a": [guard]}, plain, str.lower, table, countries).look(b"a")
     with pytest.raises(ValueError):
-        hot.Gate({"a": [guard]}, plain, lambda text: text * 2, table, countries).look("é")
+        hot.Gate({"a": [guard]}, plain, lambda text: text * 2, table, countries).look("Σ")
     for call in (
         lambda: hot.runs("1", "00", Run),
         lambda: hot.runs("1", "0", int),

@@ -19,6 +19,9 @@ def judge(run: Run, text: str, lower: str) -> Sequence[Span]:
     """Return the card numbers in a run, each a single group or a sequence of equal-looking groups."""
     if len(run.digits) < 12 or run.glued or text[run.start] == "+":
         return ()
+    if len(run.shape) == 1:
+        start, end = run.groups[0]
+        return ((start, end, "payment_card"),) if _is_card(run.digits, lower, start) else ()
     if run.spelled and is_card_number(run.digits):
         return ((run.groups[0][0], run.end, "payment_card"),)
     found: list[Span] = []
@@ -40,7 +43,7 @@ def _card_from(run: Run, at: int, text: str, lower: str) -> int:
     size = end - start
     if size >= 12:
         digits = text[start:end]
-        return at if is_card_number(digits) or (_is_odd_card(digits) and _in_context(lower, start)) else -1
+        return at if _is_card(digits, lower, start) else -1
     if size != _SMALLEST_GROUP:
         return -1
     digits, separator, found = text[start:end], "", -1
@@ -54,6 +57,10 @@ def _card_from(run: Run, at: int, text: str, lower: str) -> int:
         if len(digits) >= 13 and is_card_number(digits):
             found = index
     return found
+
+
+def _is_card(digits: str, lower: str, start: int) -> bool:
+    return is_card_number(digits) or (_is_odd_card(digits) and _in_context(lower, start))
 
 
 def _is_odd_card(digits: str) -> bool:

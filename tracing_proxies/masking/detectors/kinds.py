@@ -36,6 +36,13 @@ Read: TypeAlias = Callable[[str, str, Sequence[int]], Iterable[Span]]
 Judge: TypeAlias = Callable[[Run, str, str], Iterable[Span]]
 
 
+Looked: TypeAlias = tuple[str, str, dict[int, list[int]], int]
+"""Lower case and shape, both as long as the text; for each part, by its number, where its anchors begin; forms."""
+
+Look: TypeAlias = Callable[[str], "Looked | None"]
+"""Called with a text; None where no part has anything to look at."""
+
+
 class Form(IntFlag):
     """What may be in a text; the numbers are those of what is compiled."""
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from string import ascii_uppercase
-from typing import Any, TypeAlias
+from typing import Any
 
 from tracing_proxies.compiled import hot
 from tracing_proxies.masking.checks import iban_length
 from tracing_proxies.masking.detectors.anchors import Anchors
 from tracing_proxies.masking.detectors.forms import forms_of
-from tracing_proxies.masking.detectors.kinds import Part
+from tracing_proxies.masking.detectors.kinds import Look, Looked, Part
 from tracing_proxies.masking.detectors.shape import TABLE, shape_of
-
-Looked: TypeAlias = tuple[str, str, dict[int, list[int]], int]
-"""Lower case and shape, both as long as the text; for each part, by its number, where its anchors begin; forms."""
-
-Look: TypeAlias = Callable[[str], "Looked | None"]
-"""Called with a text; None where no part has anything to look at."""
 
 
 def look_in_python(parts: Sequence[Part]) -> Look:

@@ -17,10 +17,6 @@ _HYPHENS = re.compile(
 _DOTTED_MAC = re.compile(r"\.[0Aa]{4}\.[0Aa]{4}")
 _DOTTED_HEX = re.compile(r"(?=[0-9.]*[A-Fa-f])(?=[A-Fa-f.]*[0-9])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\Z")
 _BESIDE = frozenset("0Aa_-")
-_MAC = re.compile(
-    r"\.(?<=[0-9A-Fa-f]{4}\.)(?<![0-9A-Za-z.\-].{5})[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![0-9A-Za-z\-]|\.[0-9A-Za-z])"
-)
-_DIGIT = re.compile(r"[0-9]").search
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\Z")
 _HEX = frozenset("0123456789abcdefABCDEF:.")
 _LONGEST = 45

@@ -77,7 +77,7 @@ def _is_key(mark: str, rest: str, least: int, most: int) -> bool:
 
 def _has_dense_part(rest: str) -> bool:
     """A key has one long part with digits in it; a name such as ``sk-container-id-1`` is made of short ones."""
-    return any(_DIGIT(part) for part in _PART(rest))
+    return any(map(_DIGIT, _PART(rest)))
 
 
 def _is_shuffled(rest: str) -> bool:
