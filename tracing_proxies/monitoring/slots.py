@@ -1,4 +1,4 @@
-"""What was counted between two moments: open while more is added to it, and closed in a fifth of the memory."""
+"""What was counted between two moments: open while more is added to it, and closed in a third of the memory."""
 
 from __future__ import annotations
 
