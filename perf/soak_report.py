@@ -110,7 +110,8 @@ def tell(report: dict[str, Any]) -> list[str]:
         f"{traced['errors']:,} of them errors, {traced['produced']:,} spans. The same runs untraced beside it. "
         "A slope is the median of those "
         f"between all pairs of cycles of {asked['cycle']:g} s (Theil-Sen), each cycle by its median, without the first "
-        f"{asked['warm_up']:.0%} of the time.",
+        f"{asked['warm_up']:.0%} of the time. Both have one heap (MALLOC_ARENA_MAX=1); else it would be told how glibc "
+        "spreads threads over sixteen of them, and not what is held.",
         "",
         "| | first | last | per hour | untraced, per hour | beyond it | bound | |",
         "|---|---|---|---|---|---|---|---|",
