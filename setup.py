@@ -6,7 +6,7 @@ from setuptools import Extension, setup
 
 PARTS = (
     *("module", "clock", "fields", "contexts", "binding", "capture", "begin", "finish", "advice", "steps", "streams"),
-    *("unrecorded", "known", "prepare"),
+    *("unrecorded", "known", "prepare", "reading", "outcome"),
     *("gate", "runs"),
 )
 

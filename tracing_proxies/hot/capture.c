@@ -35,27 +35,33 @@ is_atom(PyObject *value, int widest)
     return !over && (widest || number != LLONG_MIN);
 }
 
+/* Whether a weak reference is to an object. */
+int
+hot_refers_to(PyObject *reference, PyObject *object)
+{
+    PyObject *referent;
+#if PY_VERSION_HEX >= 0x030D0000
+    if (PyWeakref_GetRef(reference, &referent) < 0)
+        return 0;
+#else
+    referent = Py_XNewRef(PyWeakref_GetObject(reference));
+#endif
+    Py_XDECREF(referent);
+    return referent == object;
+}
+
 /* How objects of a type are recorded, where that is known; NULL if it is not. */
 static PyObject *
 learned(PyTypeObject *kind)
 {
-    PyObject *key = PyLong_FromVoidPtr(kind), *entry, *referent, *how = NULL;
+    PyObject *key = PyLong_FromVoidPtr(kind), *entry;
     if (key == NULL)
         return NULL;
     entry = PyDict_GetItemWithError(hot.learned, key);
     Py_DECREF(key);
     if (entry == NULL || !PyTuple_CheckExact(entry) || PyTuple_GET_SIZE(entry) != 2)
         return NULL;
-#if PY_VERSION_HEX >= 0x030D0000
-    if (PyWeakref_GetRef(PyTuple_GET_ITEM(entry, 0), &referent) < 0)
-        return NULL;
-#else
-    referent = Py_XNewRef(PyWeakref_GetObject(PyTuple_GET_ITEM(entry, 0)));
-#endif
-    if (referent == (PyObject *)kind)
-        how = Py_NewRef(PyTuple_GET_ITEM(entry, 1));
-    Py_XDECREF(referent);
-    return how;
+    return hot_refers_to(PyTuple_GET_ITEM(entry, 0), (PyObject *)kind) ? Py_NewRef(PyTuple_GET_ITEM(entry, 1)) : NULL;
 }
 
 /* The marker that stands for every object of a type, where that is known; NULL if it is not. */

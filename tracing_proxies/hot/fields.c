@@ -106,6 +106,66 @@ hot_settle(Span *self)
     PyObject_GC_UnTrack(self);
 }
 
+/* What is recorded of a span besides; made when it is first asked for: borrowed. */
+PyObject *
+hot_metadata(Span *self)
+{
+    if (self->_metadata == Py_None) {
+        PyObject *made = PyDict_New();
+        if (made == NULL)
+            return NULL;
+        Py_SETREF(self->_metadata, made);
+    }
+    return self->_metadata;
+}
+
+static PyObject *
+get_metadata(Span *self, void *closure)
+{
+    PyObject *found = hot_metadata(self);
+    if (found == NULL)
+        return NULL;
+    self->is_touched = 1; /* whoever asks may put anything into it */
+    if (!PyObject_GC_IsTracked((PyObject *)self))
+        PyObject_GC_Track(self);
+    return Py_NewRef(found);
+}
+
+static PyObject *
+get_input(Span *self, void *closure)
+{
+    if (self->arguments != Py_None && (self->recipe == NULL || Py_TYPE(self->recipe) != hot.type.Recipe)) {
+        PyErr_SetString(PyExc_AttributeError, "a span without a recipe");
+        return NULL;
+    }
+    return hot_input_of(self);
+}
+
+static int
+set_input(Span *self, PyObject *value, void *closure)
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "input");
+        return -1;
+    }
+    hot_set(&self->_input, value);
+    hot_set(&self->arguments, Py_None);
+    hot_set(&self->keywords, Py_None);
+    return 0;
+}
+
+static PyMethodDef span_methods[] = {
+    {"finish", (PyCFunction)hot_finish_span, METH_O, "End the span with what its call returned."},
+    {NULL},
+};
+
+static PyGetSetDef span_properties[] = {
+    {"metadata", (getter)get_metadata, NULL, "What is recorded besides; made when it is first asked for.", NULL},
+    {"input", (getter)get_input, (setter)set_input, "The copied arguments by name, or what stands in their place.",
+     NULL},
+    {NULL},
+};
+
 static int
 trace_traverse(Trace *self, visitproc visit, void *arg)
 {
@@ -137,6 +197,8 @@ PyTypeObject SpanFields = {
     .tp_traverse = (traverseproc)span_traverse,
     .tp_clear = (inquiry)span_clear,
     .tp_members = span_members,
+    .tp_getset = span_properties,
+    .tp_methods = span_methods,
     .tp_setattro = (setattrofunc)span_setattro,
 };
 
