@@ -102,10 +102,11 @@ class SimulationEventCapture:
             reached.recoveries.append(str(metadata["outcome.recovery_action"]))
         if span.type == "tool":
             _once(reached.tools, span.name)
-        if span.name.startswith("message."):
+        kind, dot, what = span.name.partition(".")
+        if dot and kind == "message":
             reached.messages += 1
-        if span.name.startswith("workflow."):
-            _once(reached.workflows, span.name.removeprefix("workflow."))
+        elif dot and kind == "workflow":
+            _once(reached.workflows, what)
         conflicts = metadata.get("outcome.conflicts")
         if isinstance(conflicts, int):
             reached.conflicts = max(reached.conflicts, conflicts)

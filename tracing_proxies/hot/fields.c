@@ -92,6 +92,22 @@ span_setattro(Span *self, PyObject *name, PyObject *value)
     return 0;
 }
 
+/* Whether the collector passes by all that a span's metadata hold. */
+static int
+is_inert(PyObject *metadata)
+{
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    if (metadata == Py_None)
+        return 1;
+    if (!PyDict_CheckExact(metadata))
+        return 0;
+    while (PyDict_Next(metadata, &at, &key, &value))
+        if (!PyUnicode_CheckExact(key) || (PyObject_IS_GC(value) && PyObject_GC_IsTracked(value)))
+            return 0;
+    return 1;
+}
+
 /* Let the collector pass by a span that has ended and waits for the worker with thousands of others, since a full
    collection would look at all of them, again and again. Nothing that it still holds may lead back to it: its recorder,
    which no ended span needs, leads to the queue. */
@@ -99,8 +115,10 @@ void
 hot_settle(Span *self)
 {
     if (self->is_touched || self->parent != Py_None || self->scope != Py_None || self->outer != Py_None ||
-        self->context != hot.RELEASED || self->_metadata != Py_None)
+        self->context != hot.RELEASED || !is_inert(self->_metadata))
         return;
+    if (self->_metadata != Py_None)
+        hot_inert(self->_metadata);
     hot_set(&self->recorder, Py_None);
     hot_set(&self->instance_id, hot.zero); /* while the memory of its number is at hand */
     PyObject_GC_UnTrack(self);
@@ -125,8 +143,7 @@ get_metadata(Span *self, void *closure)
     PyObject *found = hot_metadata(self);
     if (found == NULL)
         return NULL;
-    self->is_touched = 1; /* whoever asks may put anything into it */
-    if (!PyObject_GC_IsTracked((PyObject *)self))
+    if (!PyObject_GC_IsTracked((PyObject *)self)) /* whoever asks may put anything into it */
         PyObject_GC_Track(self);
     return Py_NewRef(found);
 }
