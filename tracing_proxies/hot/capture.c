@@ -154,9 +154,35 @@ rest_of(Py_ssize_t size, Room *room)
     return size <= room->items ? NULL : PyObject_CallFunction(hot.note_rest, "n", size - room->items);
 }
 
+/* Take the room that a dict of texts and small numbers needs; 0 where it holds anything else, or does not fit. */
+static int
+take_flat(PyObject *value, Room *room)
+{
+    PyObject *key, *item;
+    Py_ssize_t at = 0, size = PyDict_GET_SIZE(value), left = room->left;
+    if (size > room->items || size > room->nodes)
+        return 0;
+    while (PyDict_Next(value, &at, &key, &item)) {
+        if (!PyUnicode_CheckExact(key))
+            return 0;
+        left -= PyUnicode_GET_LENGTH(key);
+        if (PyUnicode_CheckExact(item))
+            left -= PyUnicode_GET_LENGTH(item);
+        else if (!is_atom(item, 1))
+            return 0;
+    }
+    if (left < 0)
+        return 0;
+    room->left = left;
+    room->nodes -= size;
+    return 1;
+}
+
 static PyObject *
 copy_dict(PyObject *value, Py_ssize_t depth, Room *room)
 {
+    if (take_flat(value, room))
+        return hot_inert(PyDict_Copy(value));
     PyObject *copied = PyDict_New(), *key, *item, *rest;
     Py_ssize_t at = 0, size = PyDict_GET_SIZE(value), more = room->items;
     if (copied == NULL)

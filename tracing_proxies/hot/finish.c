@@ -102,14 +102,26 @@ release(Span *span)
     return parent;
 }
 
+/* Show an ended span to whoever watches, as `_observe`. */
+static int
+show(Span *span, PyObject *recorder)
+{
+    PyObject *observers = PyList_AsTuple(SLOT(recorder, Recorder, observers));
+    int done = observers == NULL ? hot_contain("observer") : 0;
+    for (Py_ssize_t at = 0; done == 0 && observers != NULL && at < PyTuple_GET_SIZE(observers); at++)
+        if (told(PyObject_CallOneArg(PyTuple_GET_ITEM(observers, at), (PyObject *)span)) < 0)
+            done = hot_contain("observer");
+    Py_XDECREF(observers);
+    return done;
+}
+
 /* Count a span that has ended, and hand it on, as `_close` does, which has those that may be too short to keep. */
 static int
 hand_on(Span *span, Trace *trace, PyObject *recorder, PyObject *recipe)
 {
     if (PyDict_DelItem(SLOT(recorder, Recorder, open), span->span_id) < 0)
         PyErr_Clear(); /* the child of a fork: its parent's */
-    if (PyList_GET_SIZE(SLOT(recorder, Recorder, observers)) &&
-        told(PyObject_CallMethodOneArg(recorder, hot.observe, (PyObject *)span)) < 0)
+    if (PyList_GET_SIZE(SLOT(recorder, Recorder, observers)) && show(span, recorder) < 0)
         return -1;
     long long taken = span->stop == Py_None ? 0 : PyLong_AsLongLong(span->stop) - PyLong_AsLongLong(span->start);
     /* The error of a call that has taken the span over has been counted where it belongs. */

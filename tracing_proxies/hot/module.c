@@ -228,7 +228,7 @@ name_texts(void)
         {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
         {&hot.prepared, "prepared"}, {&hot.recipe, "recipe"}, {&hot.function, "function"},
         {&hot.instance_id, "instance_id"}, {&hot.root, "root"}, {&hot.parent, "parent"}, {&hot.stop, "stop"},
-        {&hot.shared, "shared"}, {&hot.tail, "tail"}, {&hot.add_tags, "add_tags"}, {&hot.observe, "_observe"},
+        {&hot.shared, "shared"}, {&hot.tail, "tail"}, {&hot.add_tags, "add_tags"},
         {&hot.kept_child, "kept_child"}, {&hot.get, "get"}, {&hot.is_valid, "is_valid"}, {&hot.span_id, "span_id"},
         {&hot.get_span_context, "get_span_context"}, {&hot.generation, "generation"},
     };

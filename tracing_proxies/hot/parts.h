@@ -91,7 +91,7 @@ typedef struct {
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
     PyObject *recipe, *function, *instance_id, *root, *parent, *stop, *shared, *tail;
-    PyObject *add_tags, *observe, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation;
+    PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation;
     struct {
         SLOTS(AS_OFFSET) SLOTS_OF_OUTCOME(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET)
     } at;
