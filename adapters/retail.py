@@ -78,7 +78,10 @@ class SimulationEventCapture:
                 self._conclude(span, trigger_type, reached or Propagation())
         elif not trace.ended:
             with self._lock:
-                self._note(span, self._open.setdefault(trace.trace_id, Propagation()))
+                reached = self._open.get(trace.trace_id)
+                if reached is None:
+                    reached = self._open[trace.trace_id] = Propagation()
+                self._note(span, reached)
 
     def _note(self, span: Span, reached: Propagation) -> None:
         reached.steps += 1
@@ -99,17 +102,18 @@ class SimulationEventCapture:
             reached.recoveries.append(str(metadata["outcome.recovery_action"]))
         if span.type == "tool":
             _once(reached.tools, span.name)
-        if span.name.startswith("message."):
+        kind, dot, what = span.name.partition(".")
+        if dot and kind == "message":
             reached.messages += 1
-        if span.name.startswith("workflow."):
-            _once(reached.workflows, span.name.removeprefix("workflow."))
+        elif dot and kind == "workflow":
+            _once(reached.workflows, what)
         conflicts = metadata.get("outcome.conflicts")
         if isinstance(conflicts, int):
             reached.conflicts = max(reached.conflicts, conflicts)
 
     def _conclude(self, span: Span, trigger_type: str, reached: Propagation) -> None:
         span.metadata["trigger_category"] = self.category(trigger_type)
-        span.metadata["propagation"] = attrs.asdict(reached)
+        span.metadata["propagation"] = attrs.asdict(reached, recurse=False)  # nobody else holds its lists
         span.metadata["propagation.outcome"] = span.metadata.get("outcome.status", "unknown")
 
 

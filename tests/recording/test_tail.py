@@ -9,11 +9,13 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from random import Random
 from typing import Any
 
 import attrs
 import pytest
+from opentelemetry.trace import get_current_span
 
 import tracing_proxies
 from tracing_proxies.recording import overflow
@@ -405,10 +407,17 @@ def look(seen: list[dict[str, Any]]) -> None:
 def test_what_a_rule_reads_of_a_call_is_measured_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracing_proxies.recording.tail._TIMED", 0)
     rules = f"  - match: {M}:visit\n  - match: {M}:look\n    metadata: {{ n: args.number }}\n"
-    ticks = iter(range(0, 10**12, 10**9))
+    spent: list[int] = []
     with open_shop(rules) as opened:
         opened.plan(whole=1.0)
-        monkeypatch.setattr("tracing_proxies.recording.recorder._cpu_clock", lambda: next(ticks))
-        opened.module.visit(times=3)
-        (trace,) = {span.trace for span in opened.take()}
-        assert trace.spent >= 3 * 10**9
+
+        def within() -> None:
+            trace: Any = get_current_span().trace  # type: ignore[attr-defined]
+            spent.append(trace.spent)
+            for number in range(50):
+                opened.module.look(number)
+                spent.append(trace.spent)
+
+        opened.module.visit(times=0, within=within)
+        assert opened.take()
+    assert all(before < after for before, after in pairwise(spent))

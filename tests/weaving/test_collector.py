@@ -11,6 +11,7 @@ from opentelemetry.trace import get_current_span
 
 from tests.weaving.twins import twins
 from tracing_proxies.compiled import hot
+from tracing_proxies.registry.values import compile_value
 
 SOURCE = """
     from opentelemetry.trace import get_current_span
@@ -20,6 +21,13 @@ SOURCE = """
 
     def stream(given):
         yield [given]
+
+    def visit(given):
+        return work(given)
+
+    def circle(given):
+        get_current_span().metadata["circle"] = given
+        given[0].span = get_current_span()
 
     def mark(thing):
         span = get_current_span()
@@ -45,6 +53,39 @@ def test_the_collector_passes_by_ended_spans_and_what_they_have_copied() -> None
             assert [one for one in kept if gc.is_tracked(one)] == []
             assert not any(gc.is_tracked(one) for one in gc.get_referents(span) if type(one) in (dict, list, tuple))
     assert len(spans) == 3
+
+
+@pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+def test_the_collector_passes_by_what_a_rule_has_read_as_well() -> None:
+    read = {name: compile_value(text) for name, text in {"a": "args.given", "b": "result.given", "c": "1"}.items()}
+    with twins(SOURCE, "visit", ("work", {"metadata": read, "session": compile_value("args.given")})) as (
+        _,
+        traced,
+        spans,
+    ):
+        traced.visit({"b": [2]})
+        span = spans[0]
+        assert not gc.is_tracked(span)
+        assert not gc.is_tracked(span._metadata)
+        assert span.metadata == {"a": {"b": [2]}, "b": [{"b": [2]}, {"x": [1, "y"]}], "c": 1}
+        assert gc.is_tracked(span)  # whoever asks for them may put anything in
+
+
+@pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+def test_a_span_whose_metadata_lead_back_to_it_is_collected() -> None:
+    read = {"a": compile_value("args.given")}
+    with twins(SOURCE, "visit", "mark", ("work", {"metadata": read}), ("circle", {"metadata": read})) as (
+        _,
+        traced,
+        spans,
+    ):
+        traced.visit("a")
+        spans[0].metadata["own"] = [spans[0]]
+        traced.circle([Thing()])
+        gone = [weakref.ref(span) for span in spans]
+        spans.clear()
+        gc.collect()
+        assert [span() for span in gone] == [None] * 3
 
 
 def test_a_span_that_the_application_has_put_into_a_circle_is_collected() -> None:

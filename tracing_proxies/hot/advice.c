@@ -58,7 +58,7 @@ static PyObject *
 go_on(Call *call, PyObject *proceed, PyObject *recording, PyObject *result)
 {
     PyObject *stands = NULL;
-    if (recording == Py_None && SLOT(call->recipe, Recipe, fold) == Py_None) {
+    if (recording == Py_None) {
         stands = hot_go_on_later(call, proceed, result);
         if (stands == NULL && hot_contain("stream") == 0)
             return result;

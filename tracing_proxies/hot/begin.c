@@ -1,5 +1,5 @@
-/* Starts the span of a call that needs nothing but its name, times, arguments and result, below another span or where
-   everything is kept, as `Recorder.begin` does, which has the rest. */
+/* Starts the span of a call below another span, or of one that needs nothing but its name, times, arguments and result
+   where everything is kept, as `Recorder.begin` and `Placement.begin` do, which have the rest. */
 #include "parts.h"
 
 PyObject *
@@ -41,6 +41,18 @@ put(PyObject **field, PyObject *value)
     return 0;
 }
 
+/* Give the arguments of a call the names of its parameters. */
+PyObject *
+hot_bind(Call *call)
+{
+    PyObject *rest = hot_rest(call), *keywords = hot_keywords(call), *bound = NULL;
+    if (rest != NULL && keywords != NULL)
+        bound = PyObject_CallFunctionObjArgs(SLOT(call->recipe, Recipe, bind), rest, keywords, NULL);
+    Py_XDECREF(rest);
+    Py_XDECREF(keywords);
+    return bound;
+}
+
 /* Copy what was passed onto a span. `held_up` is when that began, where it takes longer than a look. */
 static int
 capture(Span *span, Call *call, long long *held_up)
@@ -58,11 +70,7 @@ capture(Span *span, Call *call, long long *held_up)
         goto end;
     }
     *held_up = hot_now();
-    PyObject *keywords = hot_keywords(call);
-    if (keywords == NULL)
-        goto end;
-    PyObject *bound = PyObject_CallFunctionObjArgs(SLOT(call->recipe, Recipe, bind), rest, keywords, NULL);
-    Py_DECREF(keywords);
+    PyObject *bound = hot_bind(call);
     if (bound == NULL)
         goto end;
     done = put(&span->_input, hot_snapshot(bound, limits));
@@ -159,19 +167,141 @@ fail:
     return NULL;
 }
 
-/* Start a span here; NULL without an exception where that is not for here. */
-static PyObject *
-begin_here(Call *call)
+/* Our span that is current around a call, or of which another library has made a copy current: a new reference; NULL
+   where there is none, which is an error only with an exception. */
+static Span *
+find_parent(Call *call)
 {
-    PyObject *recipe = call->recipe;
-    if (call->above != NULL && (PyObject *)Py_TYPE(call->above) == hot.Unrecorded)
-        return hot_begin_unrecorded(call);
-    if (!IS_SET(recipe, Recipe, is_plain))
+    PyObject *above = call->above, *context, *valid, *id, *found = NULL;
+    if (above == NULL)
         return NULL;
-    if (call->above == NULL)
-        return SLOT(call->recorder, Recorder, tail) == Py_None ? make(call, NULL) : NULL;
-    Span *parent = (Span *)call->above;
-    if (Py_TYPE(parent) != hot.type.Span || parent->waiting_for != Py_None || parent->trace == NULL)
+    if (Py_TYPE(above) == hot.type.Span)
+        return (Span *)Py_NewRef(above);
+    if ((PyObject *)Py_TYPE(above) != hot.NonRecordingSpan)
+        return NULL;
+    context = PyObject_CallMethodNoArgs(above, hot.get_span_context);
+    if (context == NULL)
+        return NULL;
+    valid = PyObject_GetAttr(context, hot.is_valid);
+    id = valid == Py_True ? PyObject_GetAttr(context, hot.span_id) : NULL;
+    if (id != NULL)
+        found = Py_XNewRef(PyDict_GetItemWithError(SLOT(call->recorder, Recorder, open), id));
+    Py_XDECREF(id);
+    Py_XDECREF(valid);
+    Py_DECREF(context);
+    /* What recording takes of a trace that is measured is told of the span that is current. */
+    if (found != NULL && (Py_TYPE(found) != hot.type.Span || ((Span *)found)->trace == NULL ||
+                          Py_TYPE(((Span *)found)->trace) != hot.type.Trace ||
+                          ((Trace *)((Span *)found)->trace)->timed != Py_False))
+        Py_CLEAR(found);
+    return (Span *)found;
+}
+
+/* Whether a call is left out by its own rule, now and then or always, or begins a trace of its own. */
+static int
+is_thinned(PyObject *recipe)
+{
+    PyObject *sample = SLOT(recipe, Recipe, sample);
+    return IS_SET(recipe, Recipe, root) || SLOT(recipe, Recipe, rate) != Py_None || !PyFloat_CheckExact(sample) ||
+           PyFloat_AS_DOUBLE(sample) < 1.0;
+}
+
+/* What paths read of a call. */
+static PyObject *
+make_scope(Call *call, PyObject *bound)
+{
+    PyObject *scope = hot.type.CallScope->tp_alloc(hot.type.CallScope, 0), *rest = hot_rest(call);
+    if (scope == NULL || rest == NULL) {
+        Py_XDECREF(scope);
+        Py_XDECREF(rest);
+        return NULL;
+    }
+    SLOT(scope, CallScope, function) = Py_NewRef(SLOT(call->recipe, Recipe, function));
+    SLOT(scope, CallScope, self) = Py_NewRef(hot_instance(call));
+    SLOT(scope, CallScope, positional) = rest;
+    SLOT(scope, CallScope, args) = Py_NewRef(bound);
+    SLOT(scope, CallScope, result) = Py_NewRef(hot.MISSING);
+    SLOT(scope, CallScope, error) = Py_NewRef(hot.MISSING);
+    return scope;
+}
+
+/* Make the span of a call whose rule reads more of it, below another. */
+static PyObject *
+make_below(Call *call, Span *parent, Trace *trace, PyObject *scope, PyObject *bound)
+{
+    PyObject *recipe = call->recipe, *own = NULL, *told;
+    Span *span = hot_new_span();
+    if (span == NULL)
+        return NULL;
+    span->recorder = Py_NewRef(call->recorder);
+    span->recipe = Py_NewRef(recipe);
+    span->trace = Py_NewRef(trace);
+    if (put(&span->start, PyLong_FromLongLong(hot_now())) < 0 || put(&span->span_id, hot_random_bits(64)) < 0 ||
+        put(&span->instance_id, PyLong_FromVoidPtr(hot_instance(call))) < 0)
+        goto fail;
+    hot_set(&span->parent, (PyObject *)parent);
+    hot_set(&span->parent_id, parent->span_id);
+    hot_set(&span->app_root, Py_False);
+    hot_set(&span->weight, trace->weight);
+    hot_set(&span->function, SLOT(call->point, JoinPoint, function));
+    hot_set(&span->foreign, parent->foreign);
+    hot_set(&span->scope, scope);
+    hot_set(&span->library, SLOT(recipe, Recipe, library));
+    if (PyUnicode_GET_LENGTH(span->library))
+        own = hot.OWN_KEY;
+    if (put(&span->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)span, own, (PyObject *)span)) < 0 ||
+        hot_begin_record(span, recipe, scope, bound) < 0)
+        goto fail;
+    if (SLOT(recipe, Recipe, delegate) != Py_None &&
+        put(&span->waiting_for, PyObject_CallOneArg(SLOT(recipe, Recipe, delegate), hot_instance(call))) < 0)
+        goto fail;
+    if (hot_is_text(span->type, hot.generation)) {
+        told = PyObject_CallOneArg(hot.demote, (PyObject *)span);
+        if (told == NULL)
+            goto fail;
+        Py_DECREF(told);
+    }
+    if (PyUnicode_CheckExact(trace->name) && !PyUnicode_GET_LENGTH(trace->name))
+        hot_set(&trace->name, span->name);
+    if (PyDict_SetItem(SLOT(call->recorder, Recorder, open), span->span_id, (PyObject *)span) < 0)
+        goto fail;
+    return (PyObject *)span;
+fail:
+    Py_DECREF(span);
+    return NULL;
+}
+
+/* The same for a call of which it is asked first whether its rule holds. */
+static PyObject *
+place_below(Call *call, Span *parent)
+{
+    PyObject *recipe = call->recipe, *bound = NULL, *scope = NULL, *made = NULL;
+    int needs_scope = IS_SET(recipe, Recipe, needs_scope), holds = 1;
+    Trace *trace = place(call, parent, hot.empty);
+    if (trace == NULL)
+        return NULL;
+    bound = needs_scope || SLOT(recipe, Recipe, capture_input) == Py_True ? hot_bind(call) : Py_NewRef(Py_None);
+    if (bound != NULL)
+        scope = needs_scope ? make_scope(call, bound) : Py_NewRef(Py_None);
+    if (scope != NULL && needs_scope && SLOT(recipe, Recipe, condition) != Py_None)
+        holds = hot_holds(SLOT(recipe, Recipe, condition), scope);
+    if (scope != NULL && holds >= 0)
+        made = holds ? make_below(call, parent, trace, scope, bound) : Py_NewRef(Py_None);
+    Py_XDECREF(scope);
+    Py_XDECREF(bound);
+    Py_DECREF(trace);
+    return made;
+}
+
+/* Start a span below another of ours; NULL without an exception where that is not for here. */
+static PyObject *
+begin_below(Call *call, Span *parent)
+{
+    PyObject *recipe = call->recipe, *made;
+    int is_plain = IS_SET(recipe, Recipe, is_plain);
+    if (parent->trace == NULL || parent->recipe == NULL || Py_TYPE(parent->recipe) != hot.type.Recipe ||
+        (is_plain ? parent->waiting_for != Py_None || (PyObject *)parent != call->above
+                  : parent->waiting_for == SLOT(call->point, JoinPoint, function) || is_thinned(recipe)))
         return NULL;
     if (!hot_is_text(SLOT(recipe, Recipe, nested), hot.child)) {
         if (!hot_is_text(SLOT(recipe, Recipe, nested), hot.merge))
@@ -179,7 +309,31 @@ begin_here(Call *call)
         if (is_joined(parent, call))
             Py_RETURN_NONE;
     }
-    return make(call, parent);
+    if (is_plain)
+        return make(call, parent);
+    long long before = hot_now();
+    made = place_below(call, parent);
+    if (made != NULL && hot_complain(call->recorder, recipe, hot_now() - before) < 0)
+        Py_CLEAR(made);
+    return made;
+}
+
+/* Start a span here; NULL without an exception where that is not for here. */
+static PyObject *
+begin_here(Call *call)
+{
+    PyObject *recipe = call->recipe, *made;
+    if (call->above != NULL && (PyObject *)Py_TYPE(call->above) == hot.Unrecorded)
+        return hot_begin_unrecorded(call);
+    if (call->above == NULL)
+        return IS_SET(recipe, Recipe, is_plain) && SLOT(call->recorder, Recorder, tail) == Py_None ? make(call, NULL)
+                                                                                                  : NULL;
+    Span *parent = find_parent(call);
+    if (parent == NULL)
+        return NULL;
+    made = begin_below(call, parent);
+    Py_DECREF(parent);
+    return made;
 }
 
 /* The trace of a span, if it is measured what recording it takes: borrowed. */

@@ -35,27 +35,33 @@ is_atom(PyObject *value, int widest)
     return !over && (widest || number != LLONG_MIN);
 }
 
+/* Whether a weak reference is to an object. */
+int
+hot_refers_to(PyObject *reference, PyObject *object)
+{
+    PyObject *referent;
+#if PY_VERSION_HEX >= 0x030D0000
+    if (PyWeakref_GetRef(reference, &referent) < 0)
+        return 0;
+#else
+    referent = Py_XNewRef(PyWeakref_GetObject(reference));
+#endif
+    Py_XDECREF(referent);
+    return referent == object;
+}
+
 /* How objects of a type are recorded, where that is known; NULL if it is not. */
 static PyObject *
 learned(PyTypeObject *kind)
 {
-    PyObject *key = PyLong_FromVoidPtr(kind), *entry, *referent, *how = NULL;
+    PyObject *key = PyLong_FromVoidPtr(kind), *entry;
     if (key == NULL)
         return NULL;
     entry = PyDict_GetItemWithError(hot.learned, key);
     Py_DECREF(key);
     if (entry == NULL || !PyTuple_CheckExact(entry) || PyTuple_GET_SIZE(entry) != 2)
         return NULL;
-#if PY_VERSION_HEX >= 0x030D0000
-    if (PyWeakref_GetRef(PyTuple_GET_ITEM(entry, 0), &referent) < 0)
-        return NULL;
-#else
-    referent = Py_XNewRef(PyWeakref_GetObject(PyTuple_GET_ITEM(entry, 0)));
-#endif
-    if (referent == (PyObject *)kind)
-        how = Py_NewRef(PyTuple_GET_ITEM(entry, 1));
-    Py_XDECREF(referent);
-    return how;
+    return hot_refers_to(PyTuple_GET_ITEM(entry, 0), (PyObject *)kind) ? Py_NewRef(PyTuple_GET_ITEM(entry, 1)) : NULL;
 }
 
 /* The marker that stands for every object of a type, where that is known; NULL if it is not. */
@@ -148,9 +154,35 @@ rest_of(Py_ssize_t size, Room *room)
     return size <= room->items ? NULL : PyObject_CallFunction(hot.note_rest, "n", size - room->items);
 }
 
+/* Take the room that a dict of texts and small numbers needs; 0 where it holds anything else, or does not fit. */
+static int
+take_flat(PyObject *value, Room *room)
+{
+    PyObject *key, *item;
+    Py_ssize_t at = 0, size = PyDict_GET_SIZE(value), left = room->left;
+    if (size > room->items || size > room->nodes)
+        return 0;
+    while (PyDict_Next(value, &at, &key, &item)) {
+        if (!PyUnicode_CheckExact(key))
+            return 0;
+        left -= PyUnicode_GET_LENGTH(key);
+        if (PyUnicode_CheckExact(item))
+            left -= PyUnicode_GET_LENGTH(item);
+        else if (!is_atom(item, 1))
+            return 0;
+    }
+    if (left < 0)
+        return 0;
+    room->left = left;
+    room->nodes -= size;
+    return 1;
+}
+
 static PyObject *
 copy_dict(PyObject *value, Py_ssize_t depth, Room *room)
 {
+    if (take_flat(value, room))
+        return hot_inert(PyDict_Copy(value));
     PyObject *copied = PyDict_New(), *key, *item, *rest;
     Py_ssize_t at = 0, size = PyDict_GET_SIZE(value), more = room->items;
     if (copied == NULL)

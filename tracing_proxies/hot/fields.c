@@ -92,6 +92,22 @@ span_setattro(Span *self, PyObject *name, PyObject *value)
     return 0;
 }
 
+/* Whether the collector passes by all that a span's metadata hold. */
+static int
+is_inert(PyObject *metadata)
+{
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    if (metadata == Py_None)
+        return 1;
+    if (!PyDict_CheckExact(metadata))
+        return 0;
+    while (PyDict_Next(metadata, &at, &key, &value))
+        if (!PyUnicode_CheckExact(key) || (PyObject_IS_GC(value) && PyObject_GC_IsTracked(value)))
+            return 0;
+    return 1;
+}
+
 /* Let the collector pass by a span that has ended and waits for the worker with thousands of others, since a full
    collection would look at all of them, again and again. Nothing that it still holds may lead back to it: its recorder,
    which no ended span needs, leads to the queue. */
@@ -99,12 +115,73 @@ void
 hot_settle(Span *self)
 {
     if (self->is_touched || self->parent != Py_None || self->scope != Py_None || self->outer != Py_None ||
-        self->context != hot.RELEASED || self->_metadata != Py_None)
+        self->context != hot.RELEASED || !is_inert(self->_metadata))
         return;
+    if (self->_metadata != Py_None)
+        hot_inert(self->_metadata);
     hot_set(&self->recorder, Py_None);
     hot_set(&self->instance_id, hot.zero); /* while the memory of its number is at hand */
     PyObject_GC_UnTrack(self);
 }
+
+/* What is recorded of a span besides; made when it is first asked for: borrowed. */
+PyObject *
+hot_metadata(Span *self)
+{
+    if (self->_metadata == Py_None) {
+        PyObject *made = PyDict_New();
+        if (made == NULL)
+            return NULL;
+        Py_SETREF(self->_metadata, made);
+    }
+    return self->_metadata;
+}
+
+static PyObject *
+get_metadata(Span *self, void *closure)
+{
+    PyObject *found = hot_metadata(self);
+    if (found == NULL)
+        return NULL;
+    if (!PyObject_GC_IsTracked((PyObject *)self)) /* whoever asks may put anything into it */
+        PyObject_GC_Track(self);
+    return Py_NewRef(found);
+}
+
+static PyObject *
+get_input(Span *self, void *closure)
+{
+    if (self->arguments != Py_None && (self->recipe == NULL || Py_TYPE(self->recipe) != hot.type.Recipe)) {
+        PyErr_SetString(PyExc_AttributeError, "a span without a recipe");
+        return NULL;
+    }
+    return hot_input_of(self);
+}
+
+static int
+set_input(Span *self, PyObject *value, void *closure)
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "input");
+        return -1;
+    }
+    hot_set(&self->_input, value);
+    hot_set(&self->arguments, Py_None);
+    hot_set(&self->keywords, Py_None);
+    return 0;
+}
+
+static PyMethodDef span_methods[] = {
+    {"finish", (PyCFunction)hot_finish_span, METH_O, "End the span with what its call returned."},
+    {NULL},
+};
+
+static PyGetSetDef span_properties[] = {
+    {"metadata", (getter)get_metadata, NULL, "What is recorded besides; made when it is first asked for.", NULL},
+    {"input", (getter)get_input, (setter)set_input, "The copied arguments by name, or what stands in their place.",
+     NULL},
+    {NULL},
+};
 
 static int
 trace_traverse(Trace *self, visitproc visit, void *arg)
@@ -137,6 +214,8 @@ PyTypeObject SpanFields = {
     .tp_traverse = (traverseproc)span_traverse,
     .tp_clear = (inquiry)span_clear,
     .tp_members = span_members,
+    .tp_getset = span_properties,
+    .tp_methods = span_methods,
     .tp_setattro = (setattrofunc)span_setattro,
 };
 

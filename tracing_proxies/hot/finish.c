@@ -1,5 +1,4 @@
-/* Ends the span of a call that needed nothing but its name, times, arguments and result, as `Recorder.finish` does,
-   which has the rest. */
+/* Ends the span of a call that has returned, as `Recorder.finish` does, which has what is not of our own classes. */
 #include "parts.h"
 
 #define FULL 512 /* as recording/tally.py */
@@ -90,6 +89,75 @@ emit(Span *span, Trace *trace, int is_first)
     return is_first ? told(PyObject_CallMethodOneArg(span->recorder, hot.decide, (PyObject *)span)) : 0;
 }
 
+/* Let go of everything that only an open span needs, as `Span.release`; answers the span above, a new reference. */
+static PyObject *
+release(Span *span)
+{
+    PyObject *parent = Py_NewRef(span->parent);
+    hot_set(&span->parent, Py_None);
+    hot_set(&span->function, Py_None);
+    hot_set(&span->scope, Py_None);
+    hot_set(&span->waiting_for, Py_None);
+    hot_set(&span->context, hot.RELEASED);
+    return parent;
+}
+
+/* Show an ended span to whoever watches, as `_observe`. */
+static int
+show(Span *span, PyObject *recorder)
+{
+    PyObject *observers = PyList_AsTuple(SLOT(recorder, Recorder, observers));
+    int done = observers == NULL ? hot_contain("observer") : 0;
+    for (Py_ssize_t at = 0; done == 0 && observers != NULL && at < PyTuple_GET_SIZE(observers); at++)
+        if (told(PyObject_CallOneArg(PyTuple_GET_ITEM(observers, at), (PyObject *)span)) < 0)
+            done = hot_contain("observer");
+    Py_XDECREF(observers);
+    return done;
+}
+
+/* Count a span that has ended, and hand it on, as `_close` does, which has those that may be too short to keep. */
+static int
+hand_on(Span *span, Trace *trace, PyObject *recorder, PyObject *recipe)
+{
+    if (PyDict_DelItem(SLOT(recorder, Recorder, open), span->span_id) < 0)
+        PyErr_Clear(); /* the child of a fork: its parent's */
+    if (PyList_GET_SIZE(SLOT(recorder, Recorder, observers)) && show(span, recorder) < 0)
+        return -1;
+    long long taken = span->stop == Py_None ? 0 : PyLong_AsLongLong(span->stop) - PyLong_AsLongLong(span->start);
+    /* The error of a call that has taken the span over has been counted where it belongs. */
+    if (hot_count(SLOT(recipe, Recipe, tally), taken, is_error(span) && span->settled != Py_True) < 0 &&
+        hot_contain("finish") < 0)
+        return -1;
+    PyObject *parent = release(span);
+    int is_first = parent == Py_None, done = 0;
+    if (!is_first && span->dropped == Py_None) {
+        if (Py_TYPE(parent) == hot.type.Span)
+            hot_set(&((Span *)parent)->kept_child, Py_True);
+        else
+            done = PyObject_SetAttr(parent, hot.kept_child, Py_True);
+    }
+    Py_DECREF(parent);
+    if (is_first) {
+        if (PyDict_GET_SIZE(SLOT(recorder, Recorder, traces)) || trace->crowd != Py_None)
+            done = told(PyObject_CallMethodOneArg(recorder, hot.end_trace, (PyObject *)span));
+        else
+            hot_set(&trace->ended, Py_True);
+    }
+    if (done < 0)
+        return -1;
+    return emit(span, trace, is_first) < 0 ? hot_contain("emit") : 0;
+}
+
+/* Write what a call returned onto a span whose rule reads more of it. */
+static int
+record_all(Span *span, PyObject *recorder, PyObject *recipe, PyObject *result, long long stop)
+{
+    PyObject *scope = Py_NewRef(span->scope);
+    int done = span->settled == Py_True ? 0 : hot_end_record(span, recipe, scope, result);
+    Py_DECREF(scope);
+    return done < 0 ? -1 : hot_complain(recorder, recipe, hot_now() - stop);
+}
+
 static int
 finish(Span *span, Trace *trace, PyObject *result)
 {
@@ -98,34 +166,24 @@ finish(Span *span, Trace *trace, PyObject *result)
     if (ended == NULL)
         return hot_contain("finish");
     Py_SETREF(span->stop, ended);
-    if (!IS_SET(recipe, Recipe, is_plain) || Py_TYPE(recorder) != hot.type.Recorder)
+    if (Py_TYPE(recorder) != hot.type.Recorder || Py_TYPE(recipe) != hot.type.Recipe ||
+        Py_TYPE(trace) != hot.type.Trace || (span->scope != Py_None && Py_TYPE(span->scope) != hot.type.CallScope))
         return told(PyObject_CallMethodObjArgs(recorder, hot.finish, (PyObject *)span, result, NULL));
-    if (record(span, trace, result, stop) < 0 && hot_contain("finish") < 0)
-        return -1;
-    if (PyList_GET_SIZE(SLOT(recorder, Recorder, observers)) || span->dropped != Py_None)
-        return told(PyObject_CallMethodOneArg(recorder, hot.close, (PyObject *)span));
-    if (PyDict_DelItem(SLOT(recorder, Recorder, open), span->span_id) < 0)
-        PyErr_Clear(); /* the child of a fork: its parent's */
-    long long taken = stop - PyLong_AsLongLong(span->start);
-    if (hot_count(SLOT(recipe, Recipe, tally), taken, is_error(span)) < 0 && hot_contain("finish") < 0)
-        return -1;
-    PyObject *parent = Py_NewRef(span->parent);
-    hot_set(&span->parent, Py_None); /* as `release`: a plain span has no more to let go of */
-    hot_set(&span->function, Py_None);
-    hot_set(&span->context, hot.RELEASED);
-    int is_first = parent == Py_None;
-    if (!is_first)
-        hot_set(&((Span *)parent)->kept_child, Py_True);
-    Py_DECREF(parent);
-    if (is_first) {
-        if (PyDict_GET_SIZE(SLOT(recorder, Recorder, traces)) || trace->crowd != Py_None) {
-            if (told(PyObject_CallMethodOneArg(recorder, hot.end_trace, (PyObject *)span)) < 0)
-                return -1;
-        }
+    Py_INCREF(recorder); /* an ended span lets go of it */
+    Py_INCREF(recipe);
+    int done = IS_SET(recipe, Recipe, is_plain) ? record(span, trace, result, stop)
+                                                : record_all(span, recorder, recipe, result, stop);
+    if (done < 0)
+        done = hot_contain("finish");
+    if (done == 0) {
+        if (SLOT(recipe, Recipe, min_duration) == hot.zero)
+            done = hand_on(span, trace, recorder, recipe);
         else
-            hot_set(&trace->ended, Py_True);
+            done = told(PyObject_CallMethodOneArg(recorder, hot.close, (PyObject *)span));
     }
-    return emit(span, trace, is_first) < 0 ? hot_contain("emit") : 0;
+    Py_DECREF(recipe);
+    Py_DECREF(recorder);
+    return done;
 }
 
 /* Add what recording has taken since a moment to what it has taken of a trace. */
@@ -144,14 +202,36 @@ hot_spend(Trace *trace, long long before)
 int
 hot_finish(Span *span, PyObject *result)
 {
-    Trace *trace = (Trace *)span->trace;
-    if (trace->timed == Py_False || !IS_SET(span->recipe, Recipe, is_plain))
-        return finish(span, trace, result); /* what is not plain is measured there */
-    Py_INCREF(trace);
-    long long before = hot_cpu_now();
-    int done = finish(span, trace, result);
-    if (done == 0 && hot_spend(trace, before) < 0)
+    PyObject *trace = Py_NewRef(span->trace);
+    int done, is_timed = Py_TYPE(trace) == hot.type.Trace && ((Trace *)trace)->timed == Py_True;
+    long long before = is_timed ? hot_cpu_now() : 0;
+    done = finish(span, (Trace *)trace, result);
+    if (is_timed && done == 0 && hot_spend((Trace *)trace, before) < 0)
         done = hot_contain("finish");
     Py_DECREF(trace);
     return done;
+}
+
+/* As `Span.finish`: a second end changes nothing. */
+PyObject *
+hot_finish_span(Span *span, PyObject *result)
+{
+    PyObject *stop;
+    if (span->stop != Py_None)
+        Py_RETURN_NONE;
+    if (Py_TYPE(span) == hot.type.Span && hot.type.Recorder != NULL && span->recipe != NULL && span->trace != NULL &&
+        span->recorder != NULL && span->start != NULL && PyLong_CheckExact(span->start)) {
+        if (hot_finish(span, result) < 0)
+            return NULL;
+        Py_RETURN_NONE;
+    }
+    stop = PyLong_FromLongLong(hot_now());
+    if (stop == NULL)
+        return NULL;
+    Py_SETREF(span->stop, stop);
+    if (span->recorder == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "recorder");
+        return NULL;
+    }
+    return PyObject_CallMethodObjArgs(span->recorder, hot.finish, (PyObject *)span, result, NULL);
 }

@@ -99,6 +99,30 @@ bind_capture(PyObject *module, PyObject *parts)
 }
 
 static PyObject *
+bind_reading(PyObject *module, PyObject *parts)
+{
+    if (!PyDict_Check(parts)) {
+        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+        return NULL;
+    }
+    LENT_TO_READING(TAKE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+bind_outcome(PyObject *module, PyObject *parts)
+{
+    if (!PyDict_Check(parts)) {
+        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+        return NULL;
+    }
+    CLASSES_OF_OUTCOME(TAKE_CLASS)
+    LENT_TO_OUTCOME(TAKE)
+    SLOTS_OF_OUTCOME(LOCATE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 bind_prepare(PyObject *module, PyObject *parts)
 {
     if (!PyDict_Check(parts)) {
@@ -197,6 +221,10 @@ static PyMethodDef methods[] = {
     {"find_key", (PyCFunction)(void (*)(void))hot_find_key, METH_FASTCALL, "As `fragments.find_key`."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
+    {"bind_reading", bind_reading, METH_O, "Take what capture paths need."},
+    {"bind_outcome", bind_outcome, METH_O, "Take what is written onto spans needs."},
+    {"begin_record", (PyCFunction)(void (*)(void))hot_begin_record_of, METH_FASTCALL, "As `write_beginning`."},
+    {"end_record", (PyCFunction)(void (*)(void))hot_end_record_of, METH_FASTCALL, "As `write_end`."},
     {"bind_capture", bind_capture, METH_O, "Take what captures need."},
     {"snapshot", (PyCFunction)(void (*)(void))snapshot, METH_FASTCALL, "As `take_snapshot`."},
     {"bind_arguments", (PyCFunction)(void (*)(void))hot_bind_arguments, METH_FASTCALL, "As `bind_by_name`."},
@@ -230,6 +258,9 @@ name_texts(void)
         {&hot.mask_pair, "_mask_pair"}, {&hot.mask_value, "_value"}, {&hot.capital_value, "Value"},
         {&hot.status_message, "status_message"}, {&hot.model, "model"}, {&hot.user_id, "user_id"},
         {&hot.session_id, "session_id"},
+        {&hot.add_tags, "add_tags"},
+        {&hot.kept_child, "kept_child"}, {&hot.get, "get"}, {&hot.is_valid, "is_valid"}, {&hot.span_id, "span_id"},
+        {&hot.get_span_context, "get_span_context"}, {&hot.generation, "generation"},
     };
     for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
         if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)
@@ -246,11 +277,14 @@ PyInit__hot(void)
     PyObject *module;
     if (name_texts() < 0 || PyType_Ready(&SpanFields) < 0 || PyType_Ready(&TraceFields) < 0 ||
         PyType_Ready(&Advised) < 0 || PyType_Ready(&GateType) < 0 || PyType_Ready(&StepType) < 0 ||
-        PyType_Ready(&OpeningType) < 0 || (module = PyModule_Create(&definition)) == NULL)
+        PyType_Ready(&OpeningType) < 0 ||
+        PyType_Ready(&ReadingType) < 0 || PyType_Ready(&DirectType) < 0 || (module = PyModule_Create(&definition)) == NULL)
         return NULL;
     if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
         PyModule_AddObjectRef(module, "TraceFields", (PyObject *)&TraceFields) < 0 ||
         PyModule_AddObjectRef(module, "Advised", (PyObject *)&Advised) < 0 ||
+        PyModule_AddObjectRef(module, "Reading", (PyObject *)&ReadingType) < 0 ||
+        PyModule_AddObjectRef(module, "Direct", (PyObject *)&DirectType) < 0 ||
         PyModule_AddObjectRef(module, "Gate", (PyObject *)&GateType) < 0 ||
         hot_add_methods(module) < 0) {
         Py_DECREF(module);

@@ -37,14 +37,22 @@ typedef struct {
 #define SLOTS(S)                                                                                                       \
     S(WovenFunction, _self_tp) S(JoinPoint, function) S(JoinPoint, recorder) S(JoinPoint, skip) S(JoinPoint, tally)    \
     S(JoinPoint, lazy) S(JoinPoint, bound) S(JoinPoint, call) S(JoinPoint, recipe) S(JoinPoint, begin)                 \
-    S(JoinPoint, begin_later) S(Recipe, never) S(Recipe, is_plain) S(Recipe, counts_alone) S(Recipe, fold)             \
-    S(Recipe, nested) S(Recipe, library) S(Recipe, constant_name) S(Recipe, observation) S(Recipe, capture_input)      \
+    S(JoinPoint, begin_later) S(Recorder, tail) S(Recorder, forced) S(Recorder, observers) S(Recorder, traces)         \
+    S(Recorder, open) S(Recorder, patience) S(Recorder, emit) S(Tally, _pending) S(Tally, slow) S(Tally, seen)         \
+    S(Tally, has_namesakes) S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after)          \
+    S(Tail, _skipped) S(Tail, _below) S(Held, spans) S(Held, verdict) S(Held, root_id)
+
+#define SLOTS_OF_OUTCOME(S)                                                                                            \
+    S(Recipe, never) S(Recipe, is_plain) S(Recipe, counts_alone) S(Recipe, fold) S(Recipe, nested)                     \
+    S(Recipe, library) S(Recipe, constant_name) S(Recipe, observation) S(Recipe, capture_input)                        \
     S(Recipe, capture_output) S(Recipe, limits) S(Recipe, tally) S(Recipe, bind) S(Recipe, room) S(Recipe, function)   \
-    S(Recipe, error_when) S(Recipe, names) S(Recipe, has_flat_defaults) S(Recipe, masking) S(Recorder, tail)           \
-    S(Recorder, forced) S(Recorder, observers) S(Recorder, traces) S(Recorder, open) S(Recorder, patience)             \
-    S(Recorder, emit) S(Tally, _pending) S(Tally, slow) S(Tally, seen) S(Tally, has_namesakes) S(Tail, roots)          \
-    S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after) S(Tail, _skipped) S(Tail, _below)               \
-    S(Held, spans) S(Held, verdict) S(Held, root_id)
+    S(Recipe, error_when) S(Recipe, names) S(Recipe, has_flat_defaults) S(Recipe, masking) S(Recipe, name)             \
+    S(Recipe, input) S(Recipe, output) S(Recipe, metadata) S(Recipe, late_metadata) S(Recipe, outcome)                 \
+    S(Recipe, session) S(Recipe, user) S(Recipe, tags) S(Recipe, usage) S(Recipe, model) S(Recipe, level)              \
+    S(Recipe, status_message) S(Recipe, min_duration) S(Recipe, root) S(Recipe, rate) S(Recipe, sample)                \
+    S(Recipe, needs_scope) S(Recipe, condition) S(Recipe, delegate) S(CallScope, function) S(CallScope, self)          \
+    S(CallScope, positional) S(CallScope, args) S(CallScope, result) S(CallScope, error) S(CapturePath, _value)        \
+    S(Template, parts)
 
 #define SLOTS_OF_STEPS(S)                                                                                              \
     S(Steps, inner) S(Steps, outer) S(Steps, span) S(Stream, started) S(Stream, steps) S(Stream, left)                 \
@@ -56,7 +64,8 @@ typedef struct {
 /* What the Python side lends. */
 #define LENT(L)                                                                                                        \
     L(Context) L(Unrecorded) L(root_of) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(OWN_KEY)            \
-    L(ROOT_KEY) L(continues) L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)
+    L(ROOT_KEY) L(continues) L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)                      \
+    L(NonRecordingSpan) L(demote) L(proceed_async_generator)
 
 #define LENT_TO_STEPS(L) L(variable) L(contain)
 
@@ -66,12 +75,18 @@ typedef struct {
 
 #define LENT_TO_WALK(L) L(GONE) L(too_large) L(failed_to_mask)
 
+#define LENT_TO_READING(L) L(MISSING) L(read_field) L(readers)
+
+#define LENT_TO_OUTCOME(L)                                                                                             \
+    L(render) L(truth) L(text) L(side) L(describe_returned_error) L(write_beginning) L(write_end)
+
 #define LENT_TO_PREPARE(L) L(Observation) L(NOTHING) L(dumps) L(to_json)
 
 #define AS_OFFSET(class, name) Py_ssize_t class##_##name;
 #define AS_CLASS(name) PyTypeObject *name;
 #define CLASSES(C)                                                                                                     \
-    C(WovenFunction) C(JoinPoint) C(Recipe) C(Recorder) C(Tally) C(Tail) C(Held) C(Span) C(Trace) C(TracedGenerator)
+    C(WovenFunction) C(JoinPoint) C(Recorder) C(Tally) C(Tail) C(Held) C(TracedGenerator) C(TracedAsyncGenerator)
+#define CLASSES_OF_OUTCOME(C) C(Recipe) C(Span) C(Trace) C(CallScope) C(CapturePath) C(Template)
 #define AS_LENT(name) PyObject *name;
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
@@ -80,20 +95,25 @@ typedef struct {
     PyObject *recipe, *function, *instance_id, *root, *parent, *stop, *shared, *tail;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *status_message, *model, *user_id, *session_id;
-    struct { SLOTS(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET) } at;
+    PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation;
     struct {
-        CLASSES(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
+        SLOTS(AS_OFFSET) SLOTS_OF_OUTCOME(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET)
+    } at;
+    struct {
+        CLASSES(AS_CLASS) CLASSES_OF_OUTCOME(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
     } type;
     LENT(AS_LENT)
     LENT_TO_STEPS(AS_LENT)
     LENT_TO_CAPTURE(AS_LENT)
+    LENT_TO_READING(AS_LENT)
+    LENT_TO_OUTCOME(AS_LENT)
     LENT_TO_PREPARE(AS_LENT)
     LENT_TO_WALK(AS_LENT)
     int bound;
 } Hot;
 
 extern Hot hot;
-extern PyTypeObject SpanFields, TraceFields, Advised, StepType, OpeningType;
+extern PyTypeObject SpanFields, TraceFields, Advised, StepType, OpeningType, ReadingType, DirectType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -167,11 +187,25 @@ unsigned long long hot_low_bits(PyObject *id);
 Span *hot_new_span(void);
 Trace *hot_new_trace(void);
 void hot_settle(Span *span);
+PyObject *hot_metadata(Span *span);
 
 /* capture.c */
 PyObject *hot_flat_copy(PyObject *items, PyObject *limits);
 int hot_is_flat(PyObject *dict, PyObject *limits);
 PyObject *hot_snapshot(PyObject *value, PyObject *limits);
+
+int hot_refers_to(PyObject *reference, PyObject *object);
+
+/* reading.c */
+#define LONGEST_RENDERED 200 /* as registry/template.py */
+PyObject *hot_evaluate(PyObject *value, PyObject *scope);
+int hot_holds(PyObject *path, PyObject *scope);
+
+/* outcome.c */
+int hot_begin_record(Span *span, PyObject *recipe, PyObject *scope, PyObject *args);
+int hot_end_record(Span *span, PyObject *recipe, PyObject *scope, PyObject *result);
+PyObject *hot_begin_record_of(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_end_record_of(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* binding.c */
 PyObject *hot_bind_arguments(PyObject *module, PyObject *const *given, Py_ssize_t ngiven);
@@ -185,9 +219,11 @@ PyObject *hot_begin(Call *call, PyObject *trace_id);
 PyObject *hot_instance(Call *call);
 PyObject *hot_rest(Call *call);
 PyObject *hot_keywords(Call *call);
+PyObject *hot_bind(Call *call);
 
 /* finish.c */
 int hot_finish(Span *span, PyObject *result);
+PyObject *hot_finish_span(Span *span, PyObject *result);
 int hot_spend(Trace *trace, long long before);
 int hot_complain(PyObject *recorder, PyObject *recipe, long long taken);
 int hot_count(PyObject *tally, long long taken, int failed);
@@ -211,6 +247,7 @@ PyObject *hot_context_of(PyObject *recording);
 /* streams.c */
 PyObject *hot_go_on_later(Call *call, PyObject *proceed, PyObject *result);
 int hot_start(PyObject *stream);
+int hot_finish_stream(PyObject *stream);
 void hot_add_item(PyObject *stream, PyObject *item);
 PyObject *hot_next_item(PyObject *module, PyObject *self);
 PyObject *hot_itself(PyObject *module, PyObject *self);
@@ -239,7 +276,7 @@ PyObject *hot_is_random(PyObject *module, PyObject *const *args, Py_ssize_t narg
 PyObject *hot_may_hold(PyObject *module, PyObject *text);
 PyObject *hot_has_few(PyObject *module, PyObject *text);
 PyObject *hot_holds_any(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
-int hot_holds(PyObject *text);
+int hot_holds_any(PyObject *text);
 PyObject *hot_mask(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_find(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_merged(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
@@ -248,6 +285,7 @@ PyObject *hot_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_runs(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* prepare.c */
+PyObject *hot_input_of(Span *span);
 PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* module.c */

@@ -42,8 +42,8 @@ bind_arguments(Span *span)
 }
 
 /* What stands as the input, as `Span.input`; NULL with an exception where that fails. */
-static PyObject *
-input_of(Span *span)
+PyObject *
+hot_input_of(Span *span)
 {
     PyObject *names, *named;
     if (span->arguments == Py_None)
@@ -208,7 +208,7 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         PyErr_Clear();
         Py_RETURN_NONE;
     }
-    PyObject *given = input_of(span);
+    PyObject *given = hot_input_of(span);
     if (given == NULL) {
         PyErr_Clear();
         Py_RETURN_NONE;

@@ -98,13 +98,28 @@ hot_tell(PyObject *stream, PyObject *method, PyObject *what)
     PyErr_Restore(type, value, traceback);
 }
 
+/* End a stream that has come to its end, beside the exception that says so. */
+static void
+finish_beside(PyObject *stream)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (hot_finish_stream(stream) == 0) {
+        PyErr_Restore(type, value, traceback);
+        return;
+    }
+    Py_XDECREF(type); /* in strict mode */
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
 /* Tell the stream what one of its steps has failed with. */
 static void
 tell_failure(Step *self)
 {
     PyObject *type, *value, *traceback;
     if (PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
-        hot_tell(self->stream, hot.finish, NULL);
+        finish_beside(self->stream);
         return;
     }
     PyErr_Fetch(&type, &value, &traceback);

@@ -1,18 +1,17 @@
-/* Records generators as `Stream` of weaving/stream.py and `TracedGenerator` of weaving/generators.py do, where their call
-   needs nothing but its items: what stands for one, its first step, its items, and its end. */
+/* Records generators as `Stream` of weaving/stream.py and `TracedGenerator` of weaving/generators.py do: what stands for one, its first step, its items, and its end. */
 #include "parts.h"
 
-/* What begins the span of a call whose body runs later, at its first step: a callable, as the partial that it stands
-   for in weaving/advice.py. */
+/* What begins the span of a call whose body runs later, at its first step, or makes the fold of its items: a callable, as
+   the partial and the lambda that it stands for in weaving/advice.py. */
 typedef struct {
     PyObject_HEAD
     PyObject *point, *recipe, *args, *kwargs;
+    int folds;
 } Opening;
 
-static PyObject *
-open_span(Opening *self)
+static Call
+call_of(Opening *self)
 {
-    PyObject *begun = NULL;
     Call call = {
         .point = self->point,
         .recipe = self->recipe,
@@ -22,6 +21,14 @@ open_span(Opening *self)
         .nargs = PyTuple_GET_SIZE(self->args),
         .bound = IS_SET(self->point, JoinPoint, bound),
     };
+    return call;
+}
+
+static PyObject *
+open_span(Opening *self)
+{
+    PyObject *begun = NULL;
+    Call call = call_of(self);
     if (hot_look_around(&call) == 0)
         begun = hot_begin(&call, NULL);
     Py_XDECREF(call.context);
@@ -29,9 +36,21 @@ open_span(Opening *self)
 }
 
 static PyObject *
+open_fold(Opening *self)
+{
+    Call call = call_of(self);
+    PyObject *bound = hot_bind(&call), *made;
+    if (bound == NULL)
+        return NULL;
+    made = PyObject_CallFunctionObjArgs(SLOT(self->recipe, Recipe, fold), hot_instance(&call), bound, NULL);
+    Py_DECREF(bound);
+    return made;
+}
+
+static PyObject *
 opening_call(Opening *self, PyObject *args, PyObject *kwargs)
 {
-    return open_span(self);
+    return self->folds ? open_fold(self) : open_span(self);
 }
 
 static int
@@ -73,7 +92,7 @@ PyTypeObject OpeningType = {
 };
 
 static PyObject *
-make_opening(Call *call)
+make_opening(Call *call, int folds)
 {
     Opening *made = PyObject_GC_New(Opening, &OpeningType);
     if (made == NULL)
@@ -82,6 +101,7 @@ make_opening(Call *call)
     made->recipe = Py_NewRef(call->recipe);
     made->args = Py_NewRef(call->args);
     made->kwargs = Py_XNewRef(call->kwargs);
+    made->folds = folds;
     PyObject_GC_Track(made);
     return (PyObject *)made;
 }
@@ -108,7 +128,7 @@ make(PyTypeObject *type)
 
 /* Make what stands for a generator of which nothing has run. */
 static PyObject *
-stand_for(PyObject *generator, PyObject *opening, PyObject *recipe)
+stand_for(PyTypeObject *type, PyObject *generator, PyObject *opening, PyObject *recipe, PyObject *folding)
 {
     PyObject *stream = make(hot.type.Stream), *stands;
     if (stream == NULL)
@@ -116,11 +136,11 @@ stand_for(PyObject *generator, PyObject *opening, PyObject *recipe)
     SLOT(stream, Stream, opener) = Py_NewRef(opening);
     SLOT(stream, Stream, recipe) = Py_NewRef(recipe);
     SLOT(stream, Stream, recording) = Py_NewRef(Py_None);
-    SLOT(stream, Stream, fold) = Py_NewRef(Py_None);
+    SLOT(stream, Stream, fold) = Py_NewRef(folding);
     SLOT(stream, Stream, steps) = Py_NewRef(Py_None);
     SLOT(stream, Stream, started) = Py_NewRef(Py_False);
     SLOT(stream, Stream, left) = Py_NewRef(hot.zero);
-    stands = make(hot.type.TracedGenerator);
+    stands = make(type);
     if (stands == NULL) {
         Py_DECREF(stream);
         return NULL;
@@ -130,18 +150,23 @@ stand_for(PyObject *generator, PyObject *opening, PyObject *recipe)
     return stands;
 }
 
-/* As `go_on` of weaving/advice.py, for a call that has no recording yet and a recipe without a fold. */
+/* As `go_on` of weaving/advice.py, for a call that has no recording yet. */
 PyObject *
 hot_go_on_later(Call *call, PyObject *proceed, PyObject *result)
 {
-    PyObject *opening = make_opening(call), *stands;
-    if (opening == NULL)
-        return NULL;
-    if (proceed == hot.proceed_generator && PyGen_CheckExact(result) && !is_coroutine(result))
-        stands = stand_for(result, opening, call->recipe);
+    PyObject *opening = make_opening(call, 0), *folding = NULL, *stands = NULL, *recipe = call->recipe;
+    if (opening != NULL)
+        folding = SLOT(recipe, Recipe, fold) == Py_None ? Py_NewRef(Py_None) : make_opening(call, 1);
+    if (folding == NULL)
+        stands = NULL;
+    else if (proceed == hot.proceed_generator && PyGen_CheckExact(result) && !is_coroutine(result))
+        stands = stand_for(hot.type.TracedGenerator, result, opening, recipe, folding);
+    else if (proceed == hot.proceed_async_generator && PyAsyncGen_CheckExact(result))
+        stands = stand_for(hot.type.TracedAsyncGenerator, result, opening, recipe, folding);
     else
-        stands = PyObject_CallFunctionObjArgs(proceed, result, opening, Py_None, call->recipe, Py_None, NULL);
-    Py_DECREF(opening);
+        stands = PyObject_CallFunctionObjArgs(proceed, result, opening, Py_None, recipe, folding, NULL);
+    Py_XDECREF(folding);
+    Py_XDECREF(opening);
     return stands;
 }
 
@@ -187,35 +212,56 @@ is_bare(PyObject *recording)
     return Py_TYPE(trace) == hot.type.Trace && trace->payload != Py_True;
 }
 
+/* Make what takes a stream's items: what its rule says, or a list of the first of them. */
+static int
+begin_fold(PyObject *stream, PyObject *recording)
+{
+    PyObject *folding = SLOT(stream, Stream, fold), *made;
+    if ((PyObject *)Py_TYPE(recording) == hot.Unrecorded || (folding == Py_None && is_bare(recording))) {
+        hot_set(&SLOT(stream, Stream, fold), Py_None);
+        return 0;
+    }
+    if (folding != Py_None) {
+        Py_INCREF(folding);
+        made = open_fold((Opening *)folding);
+        Py_DECREF(folding);
+        if (made == NULL && hot_contain("fold") < 0)
+            return -1;
+    }
+    else
+        made = NULL;
+    if (made == NULL && (made = make_fold(SLOT(stream, Stream, recipe))) == NULL)
+        return -1;
+    Py_SETREF(SLOT(stream, Stream, fold), made);
+    return 0;
+}
+
 static int
 begin(PyObject *stream, Opening *opening)
 {
     PyObject *recording = open_span(opening), *made;
+    int done = -1;
     if (recording == NULL)
         return -1;
-    Py_SETREF(SLOT(stream, Stream, recording), recording);
-    if (recording == Py_None)
-        return 0;
-    Py_INCREF(recording);
-    made = make_steps(recording);
-    if (made != NULL) {
+    hot_set(&SLOT(stream, Stream, recording), recording);
+    if (recording == Py_None) {
+        hot_set(&SLOT(stream, Stream, fold), Py_None);
+        done = 0;
+    }
+    else if ((made = make_steps(recording)) != NULL) {
         Py_SETREF(SLOT(stream, Stream, steps), made);
-        if (!is_bare(recording)) {
-            made = make_fold(SLOT(stream, Stream, recipe));
-            if (made != NULL)
-                Py_SETREF(SLOT(stream, Stream, fold), made);
-        }
+        done = begin_fold(stream, recording);
     }
     Py_DECREF(recording);
-    return made == NULL ? -1 : 0;
+    return done;
 }
 
 /* As `Stream.start`. */
 int
 hot_start(PyObject *stream)
 {
-    PyObject *opener = SLOT(stream, Stream, opener);
-    if (Py_TYPE(opener) != &OpeningType || SLOT(stream, Stream, fold) != Py_None) {
+    PyObject *opener = SLOT(stream, Stream, opener), *fold = SLOT(stream, Stream, fold);
+    if (Py_TYPE(opener) != &OpeningType || (fold != Py_None && Py_TYPE(fold) != &OpeningType)) {
         hot_tell(stream, hot.start, NULL);
         return PyErr_Occurred() ? -1 : 0;
     }
@@ -227,7 +273,6 @@ hot_start(PyObject *stream)
     return done < 0 ? hot_contain("stream") : 0;
 }
 
-/* As `ItemFold.add`. */
 static int
 add_item(PyObject *fold, PyObject *item)
 {
@@ -246,23 +291,6 @@ add_item(PyObject *fold, PyObject *item)
     return 0;
 }
 
-/* As `Stream.add`; an exception that is to pass on stays set. */
-void
-hot_add_item(PyObject *stream, PyObject *item)
-{
-    PyObject *fold = SLOT(stream, Stream, fold);
-    if (fold == Py_None)
-        return;
-    if (Py_TYPE(fold) != hot.type.ItemFold) {
-        hot_tell(stream, hot.add, item);
-        return;
-    }
-    Py_INCREF(fold);
-    if (add_item(fold, item) < 0)
-        (void)hot_contain("fold");
-    Py_DECREF(fold);
-}
-
 /* Take a slot's value out of it. */
 static PyObject *
 take(PyObject **slot)
@@ -273,15 +301,15 @@ take(PyObject **slot)
 }
 
 /* As `Stream.finish`. */
-static int
-finish(PyObject *stream)
+int
+hot_finish_stream(PyObject *stream)
 {
     PyObject *recording = take(&SLOT(stream, Stream, recording)), *fold = take(&SLOT(stream, Stream, fold)), *value;
     int done = 0;
     hot_set(&SLOT(stream, Stream, steps), Py_None);
-    if (fold == Py_None)
+    if (fold == Py_None || recording == Py_None)
         value = Py_NewRef(Py_None);
-    else if (SLOT(fold, ItemFold, _more) == hot.zero)
+    else if (Py_TYPE(fold) == hot.type.ItemFold && SLOT(fold, ItemFold, _more) == hot.zero)
         value = Py_NewRef(SLOT(fold, ItemFold, _items));
     else {
         value = PyObject_CallMethodNoArgs(fold, hot.fold_value);
@@ -294,6 +322,29 @@ finish(PyObject *stream)
     Py_DECREF(fold);
     Py_DECREF(recording);
     return done < 0 ? hot_contain("stream") : 0;
+}
+
+/* Give an item to a fold that a rule names, which may say that it was the last one that counts. */
+static int
+add_to(PyObject *stream, PyObject *fold, PyObject *item)
+{
+    PyObject *answer = PyObject_CallMethodOneArg(fold, hot.add, item);
+    int ended = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
+    return ended > 0 ? hot_finish_stream(stream) : ended;
+}
+
+/* As `Stream.add`; an exception that is to pass on stays set. */
+void
+hot_add_item(PyObject *stream, PyObject *item)
+{
+    PyObject *fold = SLOT(stream, Stream, fold);
+    if (fold == Py_None)
+        return;
+    Py_INCREF(fold);
+    if ((Py_TYPE(fold) == hot.type.ItemFold ? add_item(fold, item) : add_to(stream, fold, item)) < 0)
+        (void)hot_contain("fold");
+    Py_DECREF(fold);
 }
 
 static void
@@ -325,13 +376,12 @@ give_up(PyObject *stream, PyObject *recording)
 static void
 end_step(PyObject *stream, PyObject *generator)
 {
-    PyObject *type, *value, *traceback, *told, *fold = SLOT(stream, Stream, fold);
-    int ended = PyErr_ExceptionMatches(PyExc_StopIteration) &&
-                (fold == Py_None || Py_TYPE(fold) == hot.type.ItemFold), done = 0;
+    PyObject *type, *value, *traceback, *told;
+    int ended = PyErr_ExceptionMatches(PyExc_StopIteration), done = 0;
     PyErr_Fetch(&type, &value, &traceback);
     if (ended) {
         touch(stream);
-        done = finish(stream);
+        done = hot_finish_stream(stream);
     }
     else {
         PyErr_NormalizeException(&type, &value, &traceback);

@@ -6,10 +6,12 @@ attributes beside an instance's dict, where it is not. Setting all of them in Py
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tracing_proxies.compiled import hot
+from tracing_proxies.recording.capture import snapshot
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from tracing_proxies.recording.scope import CallScope
     from tracing_proxies.recording.span import Span
     from tracing_proxies.recording.trace import Trace
+
+_clock = time.perf_counter_ns
 
 
 class SpanFields:
@@ -61,6 +65,34 @@ class SpanFields:
     outer: Context | None = None
     foreign: SpanContext | None = None
     library = ""
+
+    @property
+    def input(self) -> Any:
+        """The copied arguments by name, or what the rule records in their place."""
+        arguments, recipe = self.arguments, self.recipe
+        if arguments is None:
+            return self._input
+        if self.keywords is None and recipe.names is not None and len(arguments) == len(recipe.names):
+            return dict(zip(recipe.names, arguments, strict=True))
+        bound = recipe.bind(arguments, self.keywords or {})
+        return bound if recipe.has_flat_defaults else snapshot(bound, recipe.limits)
+
+    @input.setter
+    def input(self, value: Any) -> None:
+        self._input, self.arguments, self.keywords = value, None, None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is recorded besides; made when it is first asked for."""
+        if self._metadata is None:
+            self._metadata = {}
+        return self._metadata
+
+    def finish(self, result: Any) -> None:
+        """End the span with what its call returned; a second end changes nothing."""
+        if self.stop is None:
+            self.stop = _clock()
+            self.recorder.finish(cast("Span", self), result)
 
 
 class TraceFields:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.recording.capture import snapshot
 from tracing_proxies.recording.failure import CONTROL_FLOW, is_cancellation
-from tracing_proxies.recording.recipe import read_all
+from tracing_proxies.recording.recipe import Recipe, read_all
+from tracing_proxies.recording.scope import CallScope
+from tracing_proxies.recording.span import Span
+from tracing_proxies.recording.trace import Trace
 from tracing_proxies.registry.fields import MISSING, read_field, type_name
-from tracing_proxies.registry.template import render
-
-if TYPE_CHECKING:
-    from tracing_proxies.recording.recipe import Recipe
-    from tracing_proxies.recording.scope import CallScope
-    from tracing_proxies.recording.span import Span
+from tracing_proxies.registry.path_values import truth
+from tracing_proxies.registry.paths import CapturePath
+from tracing_proxies.registry.template import Template, render
 
 _MOST_FRAMES = 32
 _LONGEST_MESSAGE = 2000
 
 
-def begin_record(span: Span, recipe: Recipe, scope: CallScope | None, args: dict[str, Any] | None) -> None:
+def write_beginning(span: Span, recipe: Recipe, scope: CallScope | None, args: dict[str, Any] | None) -> None:
     """Write onto a span what is known when its call starts.
 
     Args:
@@ -48,7 +49,7 @@ def begin_record(span: Span, recipe: Recipe, scope: CallScope | None, args: dict
         trace.add_tags(tuple(tag(scope) for tag in recipe.tags))
 
 
-def end_record(span: Span, recipe: Recipe, scope: CallScope | None, result: Any) -> None:
+def write_end(span: Span, recipe: Recipe, scope: CallScope | None, result: Any) -> None:
     """Write onto a span what its call returned."""
     if span.level != "ERROR":
         span.level = recipe.level
@@ -154,3 +155,21 @@ def _text(value: Any) -> str | None:
     if value is MISSING or value is None:
         return None
     return value[:_LONGEST_MESSAGE] if type(value) is str else render(value)
+
+
+begin_record, end_record = write_beginning, write_end
+
+if hot is not None:
+    begin_record, end_record = hot.begin_record, hot.end_record
+    hot.bind_outcome(
+        {cls.__name__: cls for cls in (Recipe, Span, Trace, CallScope, CapturePath, Template)}
+        | {
+            "render": render,
+            "truth": truth,
+            "text": _text,
+            "side": _side,
+            "describe_returned_error": describe_returned_error,
+            "write_beginning": write_beginning,
+            "write_end": write_end,
+        }
+    )

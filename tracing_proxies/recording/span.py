@@ -53,28 +53,6 @@ class Span(SpanFields, api.Span):
         self.start = _clock()
 
     @property
-    def input(self) -> Any:
-        """The copied arguments by name, or what the rule records in their place."""
-        arguments, recipe = self.arguments, self.recipe
-        if arguments is None:
-            return self._input
-        if self.keywords is None and recipe.names is not None and len(arguments) == len(recipe.names):
-            return dict(zip(recipe.names, arguments, strict=True))
-        bound = recipe.bind(arguments, self.keywords or {})
-        return bound if recipe.has_flat_defaults else snapshot(bound, recipe.limits)
-
-    @input.setter
-    def input(self, value: Any) -> None:
-        self._input, self.arguments, self.keywords = value, None, None
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What is recorded besides; made when it is first asked for."""
-        if self._metadata is None:
-            self._metadata = {}
-        return self._metadata
-
-    @property
     def has_metadata(self) -> bool:
         """Whether there is any."""
         return bool(self._metadata)
@@ -83,12 +61,6 @@ class Span(SpanFields, api.Span):
         """Let go of everything that only an open span needs; its context holds the span itself, which is a cycle."""
         self.parent = self.function = self.scope = self.waiting_for = None
         self.context = RELEASED
-
-    def finish(self, result: Any) -> None:
-        """End the span with what its call returned; a second end changes nothing."""
-        if self.stop is None:
-            self.stop = _clock()
-            self.recorder.finish(self, result)
 
     def fail(self, exc: BaseException) -> None:
         """End the span with what its call raised."""

@@ -9,6 +9,8 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, Final
 
+from tracing_proxies.compiled import hot
+
 Reader = Callable[[Any], Any]
 
 
@@ -170,6 +172,9 @@ def _attribute_reader(kind: type, mro: tuple[type, ...], name: str, call_propert
 
 
 def _direct_reader(name: str) -> Reader:
+    if hot is not None:
+        return hot.Direct(name)  # type: ignore[no-any-return]
+
     def read(obj: Any) -> Any:
         try:
             return _read_plainly(obj, name)
@@ -223,3 +228,7 @@ def _argument(arg: Any) -> str:
         return str(arg) if arg.bit_length() <= _LARGEST_INT_BITS else f"<int of {arg.bit_length():,} bits>"
     plain = kind is float or kind is bool or arg is None
     return str(arg) if plain else f"<{type_name(kind)}>"
+
+
+if hot is not None:
+    hot.bind_reading({"MISSING": MISSING, "read_field": read_field, "readers": _known})

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.registry.fields import MISSING, read_field
 from tracing_proxies.registry.path_values import MOST_ITEMS, index, items
 
@@ -52,6 +53,8 @@ def read_root(root: str, steps: Sequence[Step]) -> tuple[Evaluate, Sequence[Step
     first = steps[0] if steps else None
     if root == "args" and isinstance(first, Field):
         name = first.name
+        if hot is not None:
+            return hot.Reading(root, (name,)), steps[1:]
         return (lambda scope: scope.args.get(name, MISSING)), steps[1:]
     if root == "args" and isinstance(first, Index | Star):
         return (lambda scope: scope.positional), steps
@@ -59,6 +62,8 @@ def read_root(root: str, steps: Sequence[Step]) -> tuple[Evaluate, Sequence[Step
         assert isinstance(first, Field), "the parser lets only env.NAME pass"
         variable = first.name
         return (lambda scope: os.environ.get(variable, MISSING)), steps[1:]
+    if hot is not None:
+        return hot.Reading(root, ()), steps
     if root == "error":
         return (lambda scope: MISSING if scope.error is None else scope.error), steps
     return attrgetter(root), steps
@@ -73,6 +78,9 @@ def walk(start: Evaluate, steps: Sequence[Step]) -> Evaluate:
     if all(isinstance(step, Field) and not step.forced for step in steps):
         # The usual path: names only. One loop without a call a step but read_field's own.
         names = tuple(step.name for step in steps if isinstance(step, Field))
+        if hot is not None:
+            root, above = (start.root, start.names) if type(start) is hot.Reading else (start, ())  # type: ignore[attr-defined]
+            return hot.Reading(root, above + names)  # type: ignore[no-any-return]
 
         def read_names(scope: Any) -> Any:
             value = start(scope)

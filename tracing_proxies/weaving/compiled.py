@@ -7,19 +7,19 @@ import types
 from typing import Any
 
 from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan
 
 from tracing_proxies.compiled import hot
 from tracing_proxies.recording.context import OWN_KEY, SPAN_KEY, variable
 from tracing_proxies.recording.held import Held
-from tracing_proxies.recording.recipe import Recipe
+from tracing_proxies.recording.nesting import demote_inner_generation
 from tracing_proxies.recording.recorder import Recorder
-from tracing_proxies.recording.span import RELEASED, Span
+from tracing_proxies.recording.span import RELEASED
 from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.tally import Tally
-from tracing_proxies.recording.trace import Trace
 from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded, root_of
 from tracing_proxies.weaving.advice import JoinPoint, go_on
-from tracing_proxies.weaving.generators import TracedGenerator
+from tracing_proxies.weaving.generators import TracedAsyncGenerator, TracedGenerator
 from tracing_proxies.weaving.stream_objects import proceed_with
 from tracing_proxies.weaving.streams import CONTINUES
 
@@ -33,7 +33,7 @@ def bind(woven: type) -> None:
     Args:
         woven: the class of the proxies, whose slot ``_self_tp`` holds the join point.
     """
-    classes = (JoinPoint, Recipe, Recorder, Tally, Tail, Held, Span, Trace, Context, Unrecorded, TracedGenerator)
+    classes = (JoinPoint, Recorder, Tally, Tail, Held, Context, Unrecorded, TracedGenerator, TracedAsyncGenerator)
     hot.bind(
         {
             **{cls.__name__: cls for cls in classes},
@@ -48,8 +48,11 @@ def bind(woven: type) -> None:
             "continues": CONTINUES,
             "proceed_with": proceed_with,
             "proceed_generator": CONTINUES[id(types.GeneratorType)],
+            "proceed_async_generator": CONTINUES[id(types.AsyncGeneratorType)],
             "go_on": go_on,
             "clock": time.perf_counter_ns,
             "wall_clock": time.time_ns,
+            "NonRecordingSpan": NonRecordingSpan,
+            "demote": demote_inner_generation,
         }
     )
