@@ -104,7 +104,7 @@ hot_is_random(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 
 /* Whether there is a digit, an `@` or a sign of assignment in a text, as `_WORTH` of masking/scan.py. */
 int
-hot_holds_any(PyObject *text)
+hot_is_worth(PyObject *text)
 {
     int kind = PyUnicode_KIND(text);
     const void *data = PyUnicode_DATA(text);
@@ -124,7 +124,7 @@ hot_may_hold(PyObject *module, PyObject *text)
         PyErr_SetString(PyExc_TypeError, "a text is needed");
         return NULL;
     }
-    return PyBool_FromLong(hot_holds_any(text));
+    return PyBool_FromLong(hot_is_worth(text));
 }
 
 /* has_few(text): whether it is made of at most three characters */

@@ -405,7 +405,7 @@ hot_mask(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     if (PyErr_Occurred())
         return NULL;
     masked = Py_NewRef(args[0]);
-    while (passes-- > 0 && !settled && hot_holds_any(masked)) {
+    while (passes-- > 0 && !settled && hot_is_worth(masked)) {
         PyObject *given[2] = {masked, args[1]}, *answer = hot_find(NULL, given, 2), *next;
         if (answer == NULL) {
             Py_DECREF(masked);

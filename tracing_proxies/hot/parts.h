@@ -276,7 +276,7 @@ PyObject *hot_is_random(PyObject *module, PyObject *const *args, Py_ssize_t narg
 PyObject *hot_may_hold(PyObject *module, PyObject *text);
 PyObject *hot_has_few(PyObject *module, PyObject *text);
 PyObject *hot_holds_any(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
-int hot_holds_any(PyObject *text);
+int hot_is_worth(PyObject *text);
 PyObject *hot_mask(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_find(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_merged(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
