@@ -75,9 +75,9 @@ def test_every_error_leaves_at_least_a_stub_where_there_is_room(seed: int) -> No
 
 def test_an_error_storm_is_thinned_out_only_as_far_as_the_budget_says() -> None:
     _, outcome = run(BY_NAME["error storm"])
-    assert outcome.share("errors_kept", "errors", 21, 30) > 0.4
+    assert outcome.share("errors_kept", "errors", 21, 30) > 0.3
     spent = sum(second.cpu for second in outcome.seconds[21:30]) / 9
-    assert spent > 0.7 * outcome.budget
+    assert spent > 0.6 * outcome.budget
 
 
 @pytest.mark.parametrize("name", ["tenfold burst", "error storm"])

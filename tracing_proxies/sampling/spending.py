@@ -9,8 +9,8 @@ WINDOW = 10.0
 """The budget holds over any time of this length, in seconds."""
 _AHEAD = (1.0, 2.0, 5.0)
 _SURPLUS = 1.15
-_AT_ONCE = 3.0
-_AIM = 0.82  # the rest is for what has begun when there is suddenly no room for it
+_AT_ONCE = 2.5
+_AIM = 0.78  # the rest is for what has begun when there is suddenly no room for it
 _OVERRUN = 1.5
 _GRAIN = 0.09
 _MOST = 400
@@ -28,8 +28,8 @@ class Spending:
     two and five seconds: the first two alone would repeat every burst ten seconds later, the last alone would let it
     pass the budget meanwhile.
 
-    When a process begins it may spend the budget of three seconds at once, so that what a short program does is traced
-    whole.
+    When a process begins it may spend the budget of two and a half seconds at once, so that what a short program does
+    is traced whole.
     """
 
     def __init__(self) -> None:
