@@ -164,7 +164,7 @@ def _show(found: dict[str, float]) -> str:
 @click.option("--budget", default="1%", show_default=True)
 @click.option("--copies", default=8, show_default=True, help="How many stress runs at a time.")
 @click.option("--seconds", default=60.0, show_default=True, help="How long each stress run lasts.")
-@click.option("--rounds", default=40, show_default=True, help="How often the calm runs take turns.")
+@click.option("--rounds", default=42, show_default=True, help="How often the calm runs take turns.")
 def main(budget: str, copies: int, seconds: float, rounds: int) -> None:
     """Hold the retail application to a budget, and write perf/load.md."""
     console = Console()

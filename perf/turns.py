@@ -8,19 +8,22 @@ the others have done the same. What is compared was measured within three second
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-_WARM_UP = 8
+_WARM_UP = 6
+_REST = 0.2
 _RESAMPLED = 2_000
 _FIRST_SEED = 7
 
@@ -123,10 +126,11 @@ def take_turns(budgets: Sequence[str], rounds: int) -> Iterator[Rounds]:
             own.mkdir()
             programs[budget] = Program(budget, own)
             stack.callback(programs[budget].stop)
-        for number in range(_WARM_UP + rounds):
-            # Whoever comes first may find the machine in another state than who comes last.
-            first = number % len(budgets)
-            for budget in [*budgets[first:], *budgets[:first]]:
+        # In every order as often as in any other: each may leave something for the next one to wait for.
+        orders = itertools.cycle(itertools.permutations(budgets))
+        for number, order in zip(range(_WARM_UP + rounds), orders, strict=False):
+            for budget in order:
+                time.sleep(_REST)
                 told = programs[budget].run(_FIRST_SEED + number)
                 if number >= _WARM_UP:
                     found.told[budget].append(told)
