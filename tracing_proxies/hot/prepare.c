@@ -214,7 +214,9 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         Py_RETURN_NONE;
     }
     PyTypeObject *type = (PyTypeObject *)hot.Observation;
-    PyObject *found = type->tp_alloc(type, 26), *known = args[3], *mask = args[4], *service = args[5], *field;
+    /* From the start: what is masked meanwhile runs Python, and whoever lists all objects would find it half made. */
+    PyObject *found = hot_inert(type->tp_alloc(type, 26));
+    PyObject *known = args[3], *mask = args[4], *service = args[5], *field;
     int failed = found == NULL;
 #define FIELD(at, value)                                                                                               \
     if (!failed) {                                                                                                     \
@@ -253,5 +255,5 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Py_DECREF(given);
     if (failed)
         Py_CLEAR(found);
-    return hot_inert(found);
+    return found;
 }
