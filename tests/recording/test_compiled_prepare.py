@@ -90,6 +90,28 @@ def test_nobody_sees_an_observation_before_it_is_whole() -> None:
     assert seen == [0]
 
 
+def test_what_a_trace_is_told_while_a_span_of_it_is_masked_is_not_taken_unmasked() -> None:
+    with woven(f"{__name__}:given_call") as spans:
+        given_call("ana@example.com", "never seen before")
+    span, masker = spans[0], Masker()
+    span.trace.tags, span.trace.user = ("seen",), "u1"
+    preparer = Preparer(masker, SERVICE)
+    preparer(span)
+    span.prepared = None
+
+    def mask_meanwhile(value: Any) -> Any:
+        span.trace.add_tags(("ana@example.com",))
+        span.name = span.trace.name = span.trace.user = span.trace.session = "write to ana@example.com"
+        span.usage = {"ana@example.com": 1}
+        return masker.value_closely(value)
+
+    preparer._closely = mask_meanwhile
+    finished = preparer(span)
+    assert finished is not None
+    assert finished.tags == ("seen",)
+    assert "ana@example.com" not in repr(finished)
+
+
 def observations() -> list[Observation]:
     """Return those that memory profilers and the like come across; to read one that is not whole ends the process."""
     return [found for found in gc.get_objects() if type(found) is Observation]
