@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from typing import Any
 
@@ -254,6 +255,14 @@ def test_what_was_hidden_is_counted_each_time_and_not_kept() -> None:
     kept = pickle.dumps([masker._known.repeats._known, masker._known.texts])
     assert b"[email]" in kept
     assert b"garcia" not in kept
+
+
+def test_a_text_that_was_too_deep_in_one_place_is_masked_in_another() -> None:
+    text = json.dumps(deep(20, "write to ana@example.com before noon, please"))
+    masker = Masker()
+    assert "too deep" in repr(masker.value(deep(14, text)))
+    assert masker.value([text]) == Masker().value([text])
+    assert "[email]" in masker.value([text])[0]
 
 
 def test_a_text_that_masking_failed_on_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
