@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 from typing import Any
 
 import attrs
@@ -89,6 +90,26 @@ def test_a_number_is_masked_when_it_is_a_card_or_its_key_says_phone(masker: Mask
 
 def test_keys_that_are_personal_are_masked_and_none_is_lost(masker: Masker) -> None:
     assert masker.value({"ann@example.com": 1, "bob@example.com": 2}) == {"[email]": 1, "[email] 2": 2}
+
+
+class Column(str, Enum):
+    """Names that stand as keys and as texts."""
+
+    USER = "user_name"
+    PASSWORD = "password"
+    OWNER = "ann@example.com"
+
+
+@pytest.mark.parametrize(
+    "settings", [MaskingSettings(), MaskingSettings(hide=("diagnosis",)), MaskingSettings(partial=("iban",))]
+)
+def test_a_text_of_a_class_of_its_own_is_masked_as_any_other(settings: MaskingSettings) -> None:
+    masker = Masker(settings)
+    for _ in range(2):  # before the detectors are loaded, and after it
+        assert masker.text(Column.OWNER) == "[email]"
+        assert masker.text(Column.USER) == "user_name"
+        masked = masker.value({Column.USER: 1, Column.PASSWORD: "x", Column.OWNER: "ann@example.com"})
+        assert masked == {"user_name": 1, "password": "[hidden]", "[email]": "[email]"}
 
 
 def test_an_absent_secret_stays_absent(masker: Masker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tracing_proxies import failures
+from tracing_proxies.compiled import hot
 from tracing_proxies.masking import Masker, hits, walk
 from tracing_proxies.masking.known import Known, look_ahead, look_through
 from tracing_proxies.masking.strategies import Strategy
@@ -90,6 +92,37 @@ def test_the_compiled_walk_ends_as_deep_as_its_original(levels: int, leaf: Any) 
     compiled, original = Masker(), Masker()
     for value in (deep(levels, leaf), [deep(levels, leaf), deep(levels, 4155550199)]) * 2:
         both_ways(compiled, original, value)
+
+
+@pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+def test_the_compiled_walk_holds_what_it_knows_of_a_key_while_another_thread_learns_the_key_anew() -> None:
+    plain = Strategy(0)
+    keys: dict[str, Any] = {}
+    learnt_meanwhile = []
+
+    class Meanwhile:
+        """A key whose comparison does what another thread may do whenever the walk makes an object."""
+
+        def __hash__(self) -> int:
+            return hash("new")
+
+        def __eq__(self, other: object) -> bool:
+            keys["x"] = ("new", plain, "label: ")
+            learnt_meanwhile.extend(("taken", plain, "") for _ in range(50))
+            return False
+
+    class Asked:
+        _nodes = 0
+
+        def _learn_entry(self, *given: Any) -> bool:
+            given[-1][Meanwhile()] = "first"
+            return False
+
+    keys["x"] = ("new", plain, "")
+    masked = hot.walk(Asked(), keys, {}, {"": {"ok"}}, {"unknown": "first", "x": "ok"}, 0, "")
+    assert list(masked.values()) == ["first", "ok"]
+    assert "taken" not in masked
+    assert "new" in [*masked]
 
 
 WIDE: Any = [
@@ -222,6 +255,14 @@ def test_what_was_hidden_is_counted_each_time_and_not_kept() -> None:
     kept = pickle.dumps([masker._known.repeats._known, masker._known.texts])
     assert b"[email]" in kept
     assert b"garcia" not in kept
+
+
+def test_a_text_that_was_too_deep_in_one_place_is_masked_in_another() -> None:
+    text = json.dumps(deep(20, "write to ana@example.com before noon, please"))
+    masker = Masker()
+    assert "too deep" in repr(masker.value(deep(14, text)))
+    assert masker.value([text]) == Masker().value([text])
+    assert "[email]" in masker.value([text])[0]
 
 
 def test_a_text_that_masking_failed_on_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,10 +110,13 @@ mask_field(PyObject *name, PyObject *value, PyObject *known, PyObject *mask)
     PyObject *named, *masked, *found;
     if (value == Py_None)
         Py_RETURN_NONE;
-    if ((named = PyDict_New()) == NULL || PyDict_SetItem(named, name, value) < 0) {
-        Py_XDECREF(named);
+    Py_INCREF(value); /* a dict that is made may run the collector, and with it whoever sets another text */
+    named = PyDict_New();
+    if (named != NULL && PyDict_SetItem(named, name, value) < 0)
+        Py_CLEAR(named);
+    Py_DECREF(value);
+    if (named == NULL)
         return NULL;
-    }
     masked = mask_value(named, known, mask);
     Py_DECREF(named);
     if (masked == NULL || !PyDict_CheckExact(masked))
@@ -141,12 +144,6 @@ mask_metadata(PyObject *metadata, PyObject *known, PyObject *mask)
     return found;
 }
 
-static PyObject *
-copy_usage(PyObject *usage)
-{
-    return usage == Py_None ? PyDict_New() : PyDict_Copy(usage);
-}
-
 static inline int
 is_empty(PyObject *value)
 {
@@ -160,17 +157,43 @@ is_text(PyObject *value)
     return value == Py_None || PyUnicode_CheckExact(value);
 }
 
-/* Whether the names of what a model has used were all seen before. */
+/* What is taken as it is where it is known to be clean. It is taken once, and looked at only then: while the rest is
+   masked the trace goes on, and others may name it anew. */
+typedef struct {
+    PyObject *name, *trace_name, *tags, *usage;
+} Taken;
+
+static void
+take(Taken *taken, Span *span, Trace *trace)
+{
+    taken->name = Py_XNewRef(span->name);
+    taken->trace_name = Py_XNewRef(trace->name);
+    taken->tags = Py_XNewRef(trace->tags != NULL && is_empty(trace->tags) ? hot.nothing : trace->tags);
+    taken->usage = span->usage == Py_None ? PyDict_New()
+                   : span->usage != NULL && PyDict_CheckExact(span->usage) ? PyDict_Copy(span->usage)
+                                                                            : NULL;
+}
+
+static void
+let_go(Taken *taken)
+{
+    Py_XDECREF(taken->name);
+    Py_XDECREF(taken->trace_name);
+    Py_XDECREF(taken->tags);
+    Py_XDECREF(taken->usage);
+}
+
+/* Whether all that was taken was seen before. */
 static int
-is_plain_usage(PyObject *usage, PyObject *names)
+is_known(Taken *taken, PyObject *names, PyObject *tags)
 {
     PyObject *key, *value;
     Py_ssize_t at = 0;
-    if (usage == Py_None)
-        return 1;
-    if (!PyDict_CheckExact(usage))
+    if (taken->name == NULL || taken->trace_name == NULL || taken->tags == NULL || taken->usage == NULL ||
+        PySet_Contains(names, taken->name) != 1 || PySet_Contains(names, taken->trace_name) != 1 ||
+        (taken->tags != hot.nothing && PySet_Contains(tags, taken->tags) != 1))
         return 0;
-    while (PyDict_Next(usage, &at, &key, &value))
+    while (PyDict_Next(taken->usage, &at, &key, &value))
         if (PySet_Contains(names, key) != 1)
             return 0;
     return 1;
@@ -178,14 +201,60 @@ is_plain_usage(PyObject *usage, PyObject *names)
 
 /* Whether a span has no more than is dealt with here. */
 static int
-is_plain(Span *span, Trace *trace, PyObject *names, PyObject *tags)
+is_plain(Span *span, Trace *trace)
 {
     return (span->_metadata == Py_None || PyDict_CheckExact(span->_metadata)) && is_empty(span->events) &&
            is_text(span->model) && is_text(span->status_message) && is_text(trace->user) && is_text(trace->session) &&
            trace->state == Py_None && SLOT(span->recipe, Recipe, masking) == hot.NOTHING &&
-           PySet_Contains(names, span->name) == 1 && PySet_Contains(names, trace->name) == 1 &&
-           (is_empty(trace->tags) || PySet_Contains(tags, trace->tags) == 1) && is_plain_usage(span->usage, names) &&
            !may_be_pieces(span->output);
+}
+
+/* Put together what is finished; NULL with an exception where that fails. */
+static PyObject *
+finish(Span *span, Trace *trace, Taken *taken, PyObject *given, PyObject *known, PyObject *mask, PyObject *service)
+{
+    PyTypeObject *type = (PyTypeObject *)hot.Observation;
+    /* From the start: what is masked meanwhile runs Python, and whoever lists all objects would find it half made. */
+    PyObject *found = hot_inert(type->tp_alloc(type, 26)), *field;
+    int failed = found == NULL;
+#define FIELD(at, value)                                                                                               \
+    if (!failed) {                                                                                                     \
+        field = (value);                                                                                               \
+        if (field == NULL)                                                                                             \
+            failed = 1;                                                                                                \
+        else                                                                                                           \
+            PyTuple_SET_ITEM(found, at, field);                                                                        \
+    }
+    FIELD(0, hex(trace->trace_id, 32))
+    FIELD(1, hex(span->span_id, 16))
+    FIELD(2, span->parent_id == Py_None ? Py_NewRef(Py_None) : hex(span->parent_id, 16))
+    FIELD(3, Py_NewRef(taken->name))
+    FIELD(4, Py_NewRef(span->type))
+    FIELD(5, PyNumber_Add(span->start, trace->offset))
+    FIELD(6, PyNumber_Add(span->stop == Py_None ? span->start : span->stop, trace->offset))
+    FIELD(7, Py_NewRef(span->level))
+    FIELD(8, mask_field(hot.status_message, span->status_message, known, mask))
+    FIELD(9, write_json(given, known, mask))
+    FIELD(10, write_json(span->output, known, mask))
+    FIELD(11, mask_metadata(span->_metadata, known, mask))
+    FIELD(12, mask_field(hot.model, span->model, known, mask))
+    FIELD(13, Py_NewRef(taken->usage))
+    FIELD(14, mask_field(hot.user_id, trace->user, known, mask))
+    FIELD(15, mask_field(hot.session_id, trace->session, known, mask))
+    FIELD(16, Py_NewRef(taken->tags))
+    FIELD(17, Py_NewRef(taken->trace_name))
+    FIELD(18, Py_NewRef(PyTuple_GET_ITEM(service, 0)))
+    FIELD(19, Py_NewRef(PyTuple_GET_ITEM(service, 1)))
+    FIELD(20, Py_NewRef(PyTuple_GET_ITEM(service, 2)))
+    FIELD(21, Py_NewRef(span->weight))
+    FIELD(22, Py_NewRef(span->app_root))
+    FIELD(23, Py_NewRef(PyTuple_GET_ITEM(service, 3)))
+    FIELD(24, Py_NewRef(Py_None))
+    FIELD(25, Py_NewRef(Py_None))
+#undef FIELD
+    if (failed)
+        Py_CLEAR(found);
+    return found;
 }
 
 /* prepare(span, names, tags, known, mask, (environment, release, version, service)): an observation, None where that is
@@ -203,55 +272,18 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Trace *trace;
     if (Py_TYPE(span) != hot.type.Span || (trace = (Trace *)span->trace) == NULL || Py_TYPE(trace) != hot.type.Trace ||
         span->start == NULL || trace->offset == NULL || span->recipe == NULL ||
-        Py_TYPE(span->recipe) != hot.type.Recipe ||
-        !is_plain(span, trace, args[1], args[2])) {
-        PyErr_Clear();
+        Py_TYPE(span->recipe) != hot.type.Recipe || !is_plain(span, trace))
         Py_RETURN_NONE;
-    }
-    PyObject *given = hot_input_of(span);
+    Taken taken;
+    take(&taken, span, trace);
+    PyObject *given = is_known(&taken, args[1], args[2]) ? hot_input_of(span) : NULL, *found;
     if (given == NULL) {
         PyErr_Clear();
-        Py_RETURN_NONE;
+        found = Py_NewRef(Py_None);
     }
-    PyTypeObject *type = (PyTypeObject *)hot.Observation;
-    PyObject *found = type->tp_alloc(type, 26), *known = args[3], *mask = args[4], *service = args[5], *field;
-    int failed = found == NULL;
-#define FIELD(at, value)                                                                                               \
-    if (!failed) {                                                                                                     \
-        field = (value);                                                                                               \
-        if (field == NULL)                                                                                             \
-            failed = 1;                                                                                                \
-        else                                                                                                           \
-            PyTuple_SET_ITEM(found, at, field);                                                                        \
-    }
-    FIELD(0, hex(trace->trace_id, 32))
-    FIELD(1, hex(span->span_id, 16))
-    FIELD(2, span->parent_id == Py_None ? Py_NewRef(Py_None) : hex(span->parent_id, 16))
-    FIELD(3, Py_NewRef(span->name))
-    FIELD(4, Py_NewRef(span->type))
-    FIELD(5, PyNumber_Add(span->start, trace->offset))
-    FIELD(6, PyNumber_Add(span->stop == Py_None ? span->start : span->stop, trace->offset))
-    FIELD(7, Py_NewRef(span->level))
-    FIELD(8, mask_field(hot.status_message, span->status_message, known, mask))
-    FIELD(9, write_json(given, known, mask))
-    FIELD(10, write_json(span->output, known, mask))
-    FIELD(11, mask_metadata(span->_metadata, known, mask))
-    FIELD(12, mask_field(hot.model, span->model, known, mask))
-    FIELD(13, copy_usage(span->usage))
-    FIELD(14, mask_field(hot.user_id, trace->user, known, mask))
-    FIELD(15, mask_field(hot.session_id, trace->session, known, mask))
-    FIELD(16, Py_NewRef(is_empty(trace->tags) ? hot.nothing : trace->tags))
-    FIELD(17, Py_NewRef(trace->name))
-    FIELD(18, Py_NewRef(PyTuple_GET_ITEM(service, 0)))
-    FIELD(19, Py_NewRef(PyTuple_GET_ITEM(service, 1)))
-    FIELD(20, Py_NewRef(PyTuple_GET_ITEM(service, 2)))
-    FIELD(21, Py_NewRef(span->weight))
-    FIELD(22, Py_NewRef(span->app_root))
-    FIELD(23, Py_NewRef(PyTuple_GET_ITEM(service, 3)))
-    FIELD(24, Py_NewRef(Py_None))
-    FIELD(25, Py_NewRef(Py_None))
-    Py_DECREF(given);
-    if (failed)
-        Py_CLEAR(found);
-    return hot_inert(found);
+    else
+        found = finish(span, trace, &taken, given, args[3], args[4], args[5]);
+    Py_XDECREF(given);
+    let_go(&taken);
+    return found;
 }

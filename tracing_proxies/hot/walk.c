@@ -109,19 +109,21 @@ mask_unknown(Walk *walk, PyObject *dict, Py_ssize_t at, PyObject *key, PyObject 
     return is_last;
 }
 
-/* What becomes of the entries under a key, where it is known and no other entry has taken its place; borrowed. */
+/* What becomes of the entries under a key, where it is known and no other entry has taken its place. A new reference:
+   a dict that is made may run the collector, and with it another thread, which learns the key anew. */
 static PyObject *
 known_of(Walk *walk, PyObject *dict, Py_ssize_t at, PyObject *key, PyObject **copy)
 {
     PyObject *known = PyUnicode_CheckExact(key) ? PyDict_GetItemWithError(walk->keys, key) : NULL, *new_key;
     if (known == NULL || walk->nodes >= MOST_NODES)
         return NULL;
+    Py_INCREF(known);
     new_key = PyTuple_GET_ITEM(known, 0);
     if (*copy == NULL && (new_key == key || PyUnicode_Compare(new_key, key) == 0))
         return known;
-    if (*copy == NULL && (*copy = first_entries(dict, at)) == NULL)
-        return NULL;
-    return PyDict_Contains(*copy, new_key) == 0 ? known : NULL;
+    if ((*copy == NULL && (*copy = first_entries(dict, at)) == NULL) || PyDict_Contains(*copy, new_key) != 0)
+        Py_CLEAR(known);
+    return known;
 }
 
 static PyObject *
@@ -133,7 +135,7 @@ mask_dict(Walk *walk, PyObject *dict, int depth)
     for (Py_ssize_t at = 0; !done && PyDict_Next(dict, &place, &key, &item); at++) {
         Py_INCREF(key);
         Py_INCREF(item);
-        known = Py_XNewRef(known_of(walk, dict, at, key, &copy));
+        known = known_of(walk, dict, at, key, &copy);
         if (PyErr_Occurred())
             done = -1;
         else if (known != NULL)

@@ -50,7 +50,8 @@ class Repeats:
         Args:
             before: what had been hidden until then, by what it was.
         """
-        if len(masked) > _MOST_CHARACTERS // 16 or markers.FAILED in masked:
+        # What lies too deep in one place may not do so in another.
+        if len(masked) > _MOST_CHARACTERS // 16 or markers.FAILED in masked or markers.TOO_DEEP in masked:
             return
         if len(self._known) >= _MOST or self._characters > _MOST_CHARACTERS:
             self._known.clear()

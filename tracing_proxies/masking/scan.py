@@ -82,7 +82,9 @@ class Scanner:
             text: any text.
             label: the key that the text stands under, read as if it stood before it.
         """
-        if self._arranged and self._is_plain and not label and type(text) is str:
+        if type(text) is not str:  # such as a member of an enumeration, which what is compiled does not take
+            text = str.__str__(text)
+        if self._arranged and self._is_plain and not label:
             masked: str = hot.mask(text, self._arranged[-1], self._instead, self._replace, hits.counted, _MOST_PASSES)
             return masked
         if not (self._own or _may_hold(text)):
@@ -105,7 +107,7 @@ class Scanner:
             text: any text.
             label: the key that the text stands under.
         """
-        return self._spans(text, label)[0]
+        return self._spans(text if type(text) is str else str.__str__(text), label)[0]
 
     def _spans(self, text: str, label: str) -> tuple[list[Span], bool]:
         """Return what is found, and whether masking it leaves nothing that another pass could find."""
