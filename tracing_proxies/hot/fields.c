@@ -137,6 +137,23 @@ hot_metadata(Span *self)
     return self->_metadata;
 }
 
+/* Let the collector see a container again that it has passed by, and those within. */
+static void
+show(PyObject *value)
+{
+    PyObject *key, *within;
+    Py_ssize_t at = 0;
+    if (!(PyDict_CheckExact(value) || PyList_CheckExact(value)) || PyObject_GC_IsTracked(value))
+        return;
+    PyObject_GC_Track(value);
+    if (PyDict_CheckExact(value))
+        while (PyDict_Next(value, &at, &key, &within))
+            show(within);
+    else
+        for (; at < PyList_GET_SIZE(value); at++)
+            show(PyList_GET_ITEM(value, at));
+}
+
 static PyObject *
 get_metadata(Span *self, void *closure)
 {
@@ -145,6 +162,7 @@ get_metadata(Span *self, void *closure)
         return NULL;
     if (!PyObject_GC_IsTracked((PyObject *)self)) /* whoever asks may put anything into it */
         PyObject_GC_Track(self);
+    show(found);
     return Py_NewRef(found);
 }
 
