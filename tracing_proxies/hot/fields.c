@@ -6,6 +6,9 @@
 #define FILL(name, value) self->name = Py_XNewRef(value);
 #define VISIT(name, value) Py_VISIT(self->name);
 #define CLEAR(name, value) Py_CLEAR(self->name);
+#define REFILL(name, value)                                                                                            \
+    if (self->name == NULL)                                                                                            \
+        self->name = Py_NewRef((value) != NULL ? (PyObject *)(value) : Py_None);
 
 #define STRUCT Span
 static PyMemberDef span_members[] = {SPAN_FIELDS(NAME_OF){NULL}};
@@ -84,7 +87,10 @@ span_setattro(Span *self, PyObject *name, PyObject *value)
 {
     if (PyObject_GenericSetAttr((PyObject *)self, name, value) < 0)
         return -1;
-    if (name == hot.prepared) /* what a worker makes of it, which holds texts */
+    if (value == NULL) { /* a field that is deleted has its first value again, as one of a class would show */
+        SPAN_FIELDS(REFILL)
+    }
+    else if (name == hot.prepared) /* what a worker makes of it, which holds texts */
         return 0;
     self->is_touched = 1;
     if (!PyObject_GC_IsTracked((PyObject *)self))
@@ -202,6 +208,16 @@ static PyGetSetDef span_properties[] = {
 };
 
 static int
+trace_setattro(Trace *self, PyObject *name, PyObject *value)
+{
+    int done = PyObject_GenericSetAttr((PyObject *)self, name, value);
+    if (value == NULL) {
+        TRACE_FIELDS(REFILL)
+    }
+    return done;
+}
+
+static int
 trace_traverse(Trace *self, visitproc visit, void *arg)
 {
     TRACE_FIELDS(VISIT)
@@ -246,4 +262,5 @@ PyTypeObject TraceFields = {
     .tp_traverse = (traverseproc)trace_traverse,
     .tp_clear = (inquiry)trace_clear,
     .tp_members = trace_members,
+    .tp_setattro = (setattrofunc)trace_setattro,
 };
