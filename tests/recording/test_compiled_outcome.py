@@ -284,3 +284,16 @@ def test_a_field_that_is_deleted_has_its_first_value_again(plain: bool) -> None:
         for name in ("weight", "name", "session", "user", "tags", "room", "crowd", "payload", "held", "timed", "spent"):
             shop.module.visit(lambda name=name: forget(True, name))
         assert len(shop.spans) == 2 * len(FORGOTTEN) + 22
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_span_is_handed_on_whatever_an_observer_makes_of_it(plain: bool) -> None:
+    rules = written({} if plain else {"metadata": "{ a: args.order }"}, "Shop.sell")
+    with Woven(f"  - match: {M}:visit\n" + rules) as shop:
+
+        def observe(span: Any) -> None:
+            span.recorder = span.recipe = span.stop = None
+
+        shop.recorder.observers.append(observe)
+        assert shop.module.visit(lambda: shop.module.Shop().sell(1)) == 1
+        assert [span.name for span in shop.spans] == ["Shop.sell", "visit"]
