@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
+import gc
 from collections import OrderedDict, namedtuple
 from dataclasses import dataclass, field
 from typing import Any
@@ -167,3 +168,35 @@ def test_ids_are_random_and_of_their_width() -> None:
         assert 1_700 < sum(number >> bit & 1 for number in drawn) < 2_300
     with pytest.raises(ValueError):
         hot.getrandbits(63)
+
+
+class Meddler:
+    """Puts an object into a dict when the collector finds it."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.given, self.itself = given, self
+
+    def __del__(self) -> None:
+        self.given["meddled"] = Unknown()
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_no_object_is_kept_where_the_collector_changes_a_dict_while_it_is_copied(within: bool) -> None:
+    given: dict[str, Any] = {str(number): "x" for number in range(40)}
+    for number in range(5, 40):  # of one that is full the entries are copied before the collector may run
+        del given[str(number)]
+    value: Any = [given] if within else given
+    before = gc.get_threshold()
+    gc.collect()
+    gc.disable()
+    Meddler(given)
+    held: list[Any] = [{} for _ in range(100)]  # no dict is at hand any more: the next one has to be made
+    held += [[] for _ in range(8)]
+    del held[100:]  # but lists are
+    gc.set_threshold(1)
+    gc.enable()
+    try:
+        copied = hot.snapshot(value)
+    finally:
+        gc.set_threshold(*before)
+    assert {type(item) for item in (copied[0] if within else copied).values()} == {str}

@@ -257,3 +257,43 @@ def test_a_span_is_the_same_from_its_beginning_to_its_end(
             found += [facts(span) for span in shop.spans]
             shop.spans.clear()
     assert seen["compiled"] == seen["original"]
+
+
+FORGOTTEN = [
+    *("scope", "parent", "parent_id", "app_root", "weight", "arguments", "keywords", "_input", "_metadata", "name"),
+    *("type", "level", "status_message", "output", "model", "usage", "stop", "dropped", "kept_child", "settled"),
+    *("waiting_for", "function", "instance_id", "prepared", "events", "outer", "foreign", "library"),
+]
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_field_that_is_deleted_has_its_first_value_again(plain: bool) -> None:
+    rules = written({} if plain else {"metadata": "{ a: args.order }"}, "Shop.sell")
+    with Woven(f"  - match: {M}:visit\n" + rules) as shop:
+
+        def forget(of_trace: bool, name: str) -> None:
+            span: Any = api.get_current_span()
+            holder = span.trace if of_trace else span
+            fresh = type(holder).__new__(type(holder))
+            delattr(holder, name)
+            assert getattr(holder, name) == getattr(fresh, name)
+            shop.module.Shop().sell(1)
+
+        for name in FORGOTTEN:
+            shop.module.visit(lambda name=name: forget(False, name))
+        for name in ("weight", "name", "session", "user", "tags", "room", "crowd", "payload", "held", "timed", "spent"):
+            shop.module.visit(lambda name=name: forget(True, name))
+        assert len(shop.spans) == 2 * len(FORGOTTEN) + 22
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_span_is_handed_on_whatever_an_observer_makes_of_it(plain: bool) -> None:
+    rules = written({} if plain else {"metadata": "{ a: args.order }"}, "Shop.sell")
+    with Woven(f"  - match: {M}:visit\n" + rules) as shop:
+
+        def observe(span: Any) -> None:
+            span.recorder = span.recipe = span.stop = None
+
+        shop.recorder.observers.append(observe)
+        assert shop.module.visit(lambda: shop.module.Shop().sell(1)) == 1
+        assert [span.name for span in shop.spans] == ["Shop.sell", "visit"]

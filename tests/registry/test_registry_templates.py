@@ -11,7 +11,7 @@ import pytest
 
 from tracing_proxies.registry.conditions import judge
 from tracing_proxies.registry.fields import MISSING
-from tracing_proxies.registry.paths import PathError
+from tracing_proxies.registry.paths import PathError, compile_path
 from tracing_proxies.registry.template import compile_template
 
 
@@ -81,3 +81,23 @@ def test_a_condition_is_judged(text: str, expected: bool) -> None:
 def test_a_condition_with_a_mistake_is_refused(text: str) -> None:
     with pytest.raises(PathError):
         judge(text, {})
+
+
+class Unhashable(type):
+    """A metaclass whose classes can be asked for nothing."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(cls, other: object) -> bool:
+        raise AssertionError("foreign code has run")
+
+
+class OfUnhashable(metaclass=Unhashable):
+    """An object that no table of classes knows."""
+
+
+def test_an_object_whose_class_cannot_be_hashed_is_named_and_judged_like_any_other() -> None:
+    scope = SimpleNamespace(args={"x": OfUnhashable()}, result=[OfUnhashable()], error=None)
+    assert compile_template("{args.x}")(scope) == f"{__name__}.OfUnhashable"
+    for text in ("args.x", "args.x not in [1, 2]", "not (args.x == 1)", "not (args.x < 1)", "not (result == [1])"):
+        assert compile_path(text).holds(scope)

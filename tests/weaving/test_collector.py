@@ -88,6 +88,26 @@ def test_a_span_whose_metadata_lead_back_to_it_is_collected() -> None:
         assert [span() for span in gone] == [None] * 3
 
 
+@pytest.mark.parametrize("given", [{"b": 1}, [{"b": 1}], [[2]], {"b": {"c": [3]}}], ids=str)
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_span_to_which_something_within_its_metadata_leads_back_is_collected(given: Any, touched: bool) -> None:
+    with twins(SOURCE, "visit", ("work", {"metadata": {"a": compile_value("args.given")}})) as (_, traced, spans):
+        traced.visit(given)
+        if touched:
+            spans[0].status_message = "later"
+        within = spans[0].metadata["a"]
+        while True:
+            last, within = within, next(iter(within.values() if type(within) is dict else within))
+            if type(within) is int:
+                break
+        last.update(own=spans[0]) if type(last) is dict else last.append(spans[0])
+        gone = weakref.ref(spans[0])
+        spans.clear()
+        del last
+        gc.collect()
+        assert gone() is None
+
+
 def test_a_span_that_the_application_has_put_into_a_circle_is_collected() -> None:
     with twins(SOURCE, "*") as (_, traced, spans):
         traced.mark(Thing())

@@ -178,11 +178,33 @@ take_flat(PyObject *value, Room *room)
     return 1;
 }
 
+static inline unsigned long long
+version_of(PyObject *dict)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return 0; /* nothing that is made runs the collector any more */
+#else
+    return ((PyDictObject *)dict)->ma_version_tag;
+#endif
+}
+
+/* Copy a dict that has just been found to hold only texts and small numbers; NULL without an exception where the
+   collector has run meanwhile, and with it code that has put something else in. */
+static PyObject *
+copy_flat(PyObject *dict)
+{
+    unsigned long long version = version_of(dict);
+    PyObject *copied = PyDict_Copy(dict);
+    if (copied != NULL && version_of(dict) != version)
+        Py_CLEAR(copied);
+    return hot_inert(copied);
+}
+
 static PyObject *
 copy_dict(PyObject *value, Py_ssize_t depth, Room *room)
 {
     if (take_flat(value, room))
-        return hot_inert(PyDict_Copy(value));
+        return copy_flat(value);
     PyObject *copied = PyDict_New(), *key, *item, *rest;
     Py_ssize_t at = 0, size = PyDict_GET_SIZE(value), more = room->items;
     if (copied == NULL)
@@ -414,10 +436,12 @@ hot_snapshot(PyObject *value, PyObject *limits)
         return Py_NewRef(value);
     if (is_atom(value, 0))
         return Py_NewRef(value);
-    if (PyDict_CheckExact(value) && hot_is_flat(value, limits))
-        return hot_inert(PyDict_Copy(value));
+    PyObject *copied = NULL;
+    if (PyDict_CheckExact(value) && hot_is_flat(value, limits) &&
+        ((copied = copy_flat(value)) != NULL || PyErr_Occurred()))
+        return copied;
     room.nodes = room.items > PY_SSIZE_T_MAX / 40 ? PY_SSIZE_T_MAX : room.items * 40;
-    PyObject *copied = copy(value, 0, &room);
+    copied = copy(value, 0, &room);
     if (copied != NULL)
         return copied;
     if (PyErr_Occurred()) { /* a text that cannot be written, a stack that is full: the original has a marker for it */

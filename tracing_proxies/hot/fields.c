@@ -6,6 +6,9 @@
 #define FILL(name, value) self->name = Py_XNewRef(value);
 #define VISIT(name, value) Py_VISIT(self->name);
 #define CLEAR(name, value) Py_CLEAR(self->name);
+#define REFILL(name, value)                                                                                            \
+    if (self->name == NULL)                                                                                            \
+        self->name = Py_NewRef((value) != NULL ? (PyObject *)(value) : Py_None);
 
 #define STRUCT Span
 static PyMemberDef span_members[] = {SPAN_FIELDS(NAME_OF){NULL}};
@@ -84,7 +87,10 @@ span_setattro(Span *self, PyObject *name, PyObject *value)
 {
     if (PyObject_GenericSetAttr((PyObject *)self, name, value) < 0)
         return -1;
-    if (name == hot.prepared) /* what a worker makes of it, which holds texts */
+    if (value == NULL) { /* a field that is deleted has its first value again, as one of a class would show */
+        SPAN_FIELDS(REFILL)
+    }
+    else if (name == hot.prepared) /* what a worker makes of it, which holds texts */
         return 0;
     self->is_touched = 1;
     if (!PyObject_GC_IsTracked((PyObject *)self))
@@ -137,6 +143,23 @@ hot_metadata(Span *self)
     return self->_metadata;
 }
 
+/* Let the collector see a container again that it has passed by, and those within. */
+static void
+show(PyObject *value)
+{
+    PyObject *key, *within;
+    Py_ssize_t at = 0;
+    if (!(PyDict_CheckExact(value) || PyList_CheckExact(value)) || PyObject_GC_IsTracked(value))
+        return;
+    PyObject_GC_Track(value);
+    if (PyDict_CheckExact(value))
+        while (PyDict_Next(value, &at, &key, &within))
+            show(within);
+    else
+        for (; at < PyList_GET_SIZE(value); at++)
+            show(PyList_GET_ITEM(value, at));
+}
+
 static PyObject *
 get_metadata(Span *self, void *closure)
 {
@@ -145,6 +168,7 @@ get_metadata(Span *self, void *closure)
         return NULL;
     if (!PyObject_GC_IsTracked((PyObject *)self)) /* whoever asks may put anything into it */
         PyObject_GC_Track(self);
+    show(found);
     return Py_NewRef(found);
 }
 
@@ -182,6 +206,16 @@ static PyGetSetDef span_properties[] = {
      NULL},
     {NULL},
 };
+
+static int
+trace_setattro(Trace *self, PyObject *name, PyObject *value)
+{
+    int done = PyObject_GenericSetAttr((PyObject *)self, name, value);
+    if (value == NULL) {
+        TRACE_FIELDS(REFILL)
+    }
+    return done;
+}
 
 static int
 trace_traverse(Trace *self, visitproc visit, void *arg)
@@ -228,4 +262,5 @@ PyTypeObject TraceFields = {
     .tp_traverse = (traverseproc)trace_traverse,
     .tp_clear = (inquiry)trace_clear,
     .tp_members = trace_members,
+    .tp_setattro = (setattrofunc)trace_setattro,
 };

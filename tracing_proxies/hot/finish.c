@@ -49,9 +49,9 @@ is_error(Span *span)
 }
 
 static int
-record(Span *span, Trace *trace, PyObject *result, long long stop)
+record(Span *span, Trace *trace, PyObject *recorder, PyObject *recipe, PyObject *result, long long stop)
 {
-    PyObject *recipe = span->recipe, *output;
+    PyObject *output;
     if (SLOT(recipe, Recipe, capture_output) != Py_True || result == Py_None || trace->payload != Py_True)
         return 0;
     output = hot_snapshot(result, SLOT(recipe, Recipe, limits));
@@ -60,16 +60,16 @@ record(Span *span, Trace *trace, PyObject *result, long long stop)
     Py_SETREF(span->output, output);
     if (output == result)
         return 0;
-    return hot_complain(span->recorder, recipe, hot_now() - stop);
+    return hot_complain(recorder, recipe, hot_now() - stop);
 }
 
 /* Hand an ended span on. */
 static int
-emit(Span *span, Trace *trace, int is_first)
+emit(Span *span, Trace *trace, PyObject *recorder, int is_first)
 {
     PyObject *held = trace->held;
     if (held == Py_None) {
-        PyObject *take = Py_NewRef(SLOT(span->recorder, Recorder, emit));
+        PyObject *take = Py_NewRef(SLOT(recorder, Recorder, emit));
         hot_settle(span);
         int done = told(PyObject_CallOneArg(take, (PyObject *)span));
         Py_DECREF(take);
@@ -86,7 +86,7 @@ emit(Span *span, Trace *trace, int is_first)
     }
     else if (told(PyObject_CallMethodOneArg(held, hot.add, (PyObject *)span)) < 0)
         return -1;
-    return is_first ? told(PyObject_CallMethodOneArg(span->recorder, hot.decide, (PyObject *)span)) : 0;
+    return is_first ? told(PyObject_CallMethodOneArg(recorder, hot.decide, (PyObject *)span)) : 0;
 }
 
 /* Let go of everything that only an open span needs, as `Span.release`; answers the span above, a new reference. */
@@ -145,7 +145,7 @@ hand_on(Span *span, Trace *trace, PyObject *recorder, PyObject *recipe)
     }
     if (done < 0)
         return -1;
-    return emit(span, trace, is_first) < 0 ? hot_contain("emit") : 0;
+    return emit(span, trace, recorder, is_first) < 0 ? hot_contain("emit") : 0;
 }
 
 /* Write what a call returned onto a span whose rule reads more of it. */
@@ -171,7 +171,7 @@ finish(Span *span, Trace *trace, PyObject *result)
         return told(PyObject_CallMethodObjArgs(recorder, hot.finish, (PyObject *)span, result, NULL));
     Py_INCREF(recorder); /* an ended span lets go of it */
     Py_INCREF(recipe);
-    int done = IS_SET(recipe, Recipe, is_plain) ? record(span, trace, result, stop)
+    int done = IS_SET(recipe, Recipe, is_plain) ? record(span, trace, recorder, recipe, result, stop)
                                                 : record_all(span, recorder, recipe, result, stop);
     if (done < 0)
         done = hot_contain("finish");

@@ -343,7 +343,7 @@ def _comparing(sign: str, left: Expression, right: Expression) -> Expression:
         found = a(scope)
         if found is MISSING:
             return False
-        return bool(found == fixed) if type(found) in EXACT else equal(found, fixed) is True
+        return bool(found == fixed) if id(type(found)) in EXACT else equal(found, fixed) is True
 
     return Expression(equals, left.subject)
 
@@ -357,6 +357,6 @@ def _holding(left: Expression, right: Expression, wanted: bool) -> Expression:
         found = a(scope)
         if found is MISSING:
             return False
-        return ((found in fixed) if type(found) in EXACT else contains(fixed, found)) is wanted
+        return ((found in fixed) if id(type(found)) in EXACT else contains(fixed, found)) is wanted
 
     return Expression(holds, left.subject)

@@ -14,8 +14,11 @@ from tracing_proxies.registry.fields import MISSING, is_subtype, read_field
 MOST_ITEMS: Final = 1_000
 DEEPEST: Final = 32
 
-EXACT: Final = frozenset({str, int, float, bool, type(None), bytes, Decimal})
-"""The scalars that compare and hash without foreign code; no subclass of them does for sure."""
+EXACT: Final = frozenset(map(id, (str, int, float, bool, type(None), bytes, Decimal)))
+"""The scalars that compare and hash without foreign code; no subclass of them does for sure.
+
+By id, since hashing a class may run its metaclass's code.
+"""
 _ORDERED: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _LENGTHS: Final[dict[type, Callable[[Any], int]]] = {
     str: str.__len__,
@@ -37,13 +40,13 @@ def is_a(value: Any, kind: type) -> bool:
 def plain(value: Any) -> Any:
     """Return a scalar as its exact builtin type, an enum member as its value, anything else as MISSING."""
     kind = type(value)
-    if kind in EXACT:
+    if id(kind) in EXACT:
         return value
     if value is MISSING or kind is dict or kind is list:
         return MISSING
     if is_a(value, enum.Enum):
         inner = read_field(value, "value")
-        return inner if type(inner) in EXACT else MISSING
+        return inner if id(type(inner)) in EXACT else MISSING
     if is_a(value, str):
         return str.__str__(value)
     if is_a(value, int):
@@ -133,7 +136,7 @@ def equal(left: Any, right: Any) -> bool | None:
 
 def is_exact(value: Any) -> bool:
     """Tell whether a value is a scalar of a builtin class itself, which compares and hashes without foreign code."""
-    return type(value) in EXACT
+    return id(type(value)) in EXACT
 
 
 def contains(container: Any, value: Any) -> bool | None:
