@@ -39,6 +39,10 @@ def balance(found: dict[str, Any]) -> int:
     return int(found["produced"] - ended)
 
 
+def _reasons(succession: Succession) -> list[str]:
+    return [retired["sinks"]["old"]["reason"] for retired in succession.status()["retired"]]
+
+
 def test_what_is_queued_goes_to_the_old_sink_and_the_rest_to_the_new_one() -> None:
     old, new = MemorySink("old"), MemorySink("new")
     old.answer = refuse
@@ -52,7 +56,7 @@ def test_what_is_queued_goes_to_the_old_sink_and_the_rest_to_the_new_one() -> No
     assert wait_until(lambda: len(new.received) == 3)
     found = succession.status()
     assert (found["produced"], found["delivered"], found["queued"], balance(found)) == (8, 3, 5, 0)
-    assert [retired["sinks"]["old"]["reason"] for retired in found["retired"]] == ["not now"]
+    assert wait_until(lambda: _reasons(succession) == ["not now"])
     assert not succession.flush(0.2)
     old.answer = None
     assert wait_until(lambda: old.closed == 1)
