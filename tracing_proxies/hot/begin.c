@@ -31,16 +31,6 @@ is_joined(Span *parent, Call *call)
     return hot_is_text(SLOT(parent->recipe, Recipe, function), SLOT(call->recipe, Recipe, function));
 }
 
-/* Give a new reference away. */
-static int
-put(PyObject **field, PyObject *value)
-{
-    if (value == NULL)
-        return -1;
-    Py_XSETREF(*field, value);
-    return 0;
-}
-
 /* Give the arguments of a call the names of its parameters. */
 PyObject *
 hot_bind(Call *call)
@@ -66,14 +56,14 @@ capture(Span *span, Call *call, long long *held_up)
         goto end;
     if (copied != Py_None && (!named || hot_is_flat(call->kwargs, limits))) {
         hot_set(&span->arguments, hot_inert(copied));
-        done = named ? put(&span->keywords, hot_inert(PyDict_Copy(call->kwargs))) : 0;
+        done = named ? hot_put(&span->keywords, hot_inert(PyDict_Copy(call->kwargs))) : 0;
         goto end;
     }
     *held_up = hot_now();
     PyObject *bound = hot_bind(call);
     if (bound == NULL)
         goto end;
-    done = put(&span->_input, hot_snapshot(bound, limits));
+    done = hot_put(&span->_input, hot_snapshot(bound, limits));
     Py_DECREF(bound);
 end:
     Py_XDECREF(copied);
@@ -88,7 +78,7 @@ place(Call *call, Span *parent, PyObject *name)
     Trace *trace;
     if (parent == NULL) {
         trace = hot_new_trace();
-        if (trace == NULL || put(&trace->trace_id, hot_random_bits(128)) < 0) {
+        if (trace == NULL || hot_put(&trace->trace_id, hot_random_bits(128)) < 0) {
             Py_XDECREF(trace);
             return NULL;
         }
@@ -101,7 +91,7 @@ place(Call *call, Span *parent, PyObject *name)
         return NULL;
     if (trace->room != Py_None) {
         Py_ssize_t room = PyLong_AsSsize_t(trace->room);
-        if (room <= 0 || put(&trace->room, PyLong_FromSsize_t(room - 1)) < 0)
+        if (room <= 0 || hot_put(&trace->room, PyLong_FromSsize_t(room - 1)) < 0)
             return NULL;
     }
     return (Trace *)Py_NewRef(trace);
@@ -126,8 +116,8 @@ make(Call *call, Span *parent)
     hot_set(&span->function, SLOT(call->point, JoinPoint, function));
     hot_set(&span->name, name);
     hot_set(&span->type, SLOT(recipe, Recipe, observation));
-    if (put(&span->span_id, hot_random_bits(64)) < 0 ||
-        put(&span->instance_id, PyLong_FromVoidPtr(hot_instance(call))) < 0)
+    if (hot_put(&span->span_id, hot_random_bits(64)) < 0 ||
+        hot_put(&span->instance_id, PyLong_FromVoidPtr(hot_instance(call))) < 0)
         goto fail;
     if (parent != NULL) {
         hot_set(&span->parent, (PyObject *)parent);
@@ -140,7 +130,7 @@ make(Call *call, Span *parent)
         hot_set(&span->library, SLOT(recipe, Recipe, library));
         own = hot.OWN_KEY;
     }
-    if (put(&span->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)span, own, (PyObject *)span)) < 0)
+    if (hot_put(&span->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)span, own, (PyObject *)span)) < 0)
         goto fail;
     if (SLOT(recipe, Recipe, capture_input) == Py_True && trace->payload == Py_True &&
         capture(span, call, &held_up) < 0)
@@ -148,13 +138,13 @@ make(Call *call, Span *parent)
     if (PyDict_SetItem(SLOT(call->recorder, Recorder, open), span->span_id, (PyObject *)span) < 0)
         goto fail;
     start = hot_now();
-    if (put(&span->start, PyLong_FromLongLong(start)) < 0)
+    if (hot_put(&span->start, PyLong_FromLongLong(start)) < 0)
         goto fail;
     if (held_up && hot_complain(call->recorder, recipe, start - held_up) < 0)
         goto fail;
     if (parent == NULL) {
         offset = PyObject_CallNoArgs(hot.wall_clock);
-        if (offset == NULL || put(&trace->offset, PyNumber_Subtract(offset, span->start)) < 0)
+        if (offset == NULL || hot_put(&trace->offset, PyNumber_Subtract(offset, span->start)) < 0)
             goto fail;
         Py_DECREF(offset);
     }
@@ -236,8 +226,8 @@ make_below(Call *call, Span *parent, Trace *trace, PyObject *scope, PyObject *bo
     span->recorder = Py_NewRef(call->recorder);
     span->recipe = Py_NewRef(recipe);
     span->trace = Py_NewRef(trace);
-    if (put(&span->start, PyLong_FromLongLong(hot_now())) < 0 || put(&span->span_id, hot_random_bits(64)) < 0 ||
-        put(&span->instance_id, PyLong_FromVoidPtr(hot_instance(call))) < 0)
+    if (hot_put(&span->start, PyLong_FromLongLong(hot_now())) < 0 || hot_put(&span->span_id, hot_random_bits(64)) < 0 ||
+        hot_put(&span->instance_id, PyLong_FromVoidPtr(hot_instance(call))) < 0)
         goto fail;
     hot_set(&span->parent, (PyObject *)parent);
     hot_set(&span->parent_id, parent->span_id);
@@ -249,11 +239,11 @@ make_below(Call *call, Span *parent, Trace *trace, PyObject *scope, PyObject *bo
     hot_set(&span->library, SLOT(recipe, Recipe, library));
     if (PyUnicode_GET_LENGTH(span->library))
         own = hot.OWN_KEY;
-    if (put(&span->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)span, own, (PyObject *)span)) < 0 ||
+    if (hot_put(&span->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)span, own, (PyObject *)span)) < 0 ||
         hot_begin_record(span, recipe, scope, bound) < 0)
         goto fail;
     if (SLOT(recipe, Recipe, delegate) != Py_None &&
-        put(&span->waiting_for, PyObject_CallOneArg(SLOT(recipe, Recipe, delegate), hot_instance(call))) < 0)
+        hot_put(&span->waiting_for, PyObject_CallOneArg(SLOT(recipe, Recipe, delegate), hot_instance(call))) < 0)
         goto fail;
     if (hot_is_text(span->type, hot.generation)) {
         told = PyObject_CallOneArg(hot.demote, (PyObject *)span);

@@ -1,14 +1,5 @@
-/* Writes onto a span what its rule reads of the call, as `begin_record` and `end_record` of recording/outcome.py do. */
+/* Writes onto a span what its rule reads of the call, as `write_beginning` and `write_end` of recording/outcome.py do. */
 #include "parts.h"
-
-static int
-put(PyObject **field, PyObject *value)
-{
-    if (value == NULL)
-        return -1;
-    Py_XSETREF(*field, value);
-    return 0;
-}
 
 static int
 is_error(Span *span)
@@ -107,7 +98,7 @@ write_text(PyObject **field, PyObject *value, PyObject *scope, PyObject *how)
     }
     text = PyObject_CallOneArg(how, found);
     Py_DECREF(found);
-    return put(field, text);
+    return hot_put(field, text);
 }
 
 static int
@@ -136,10 +127,10 @@ begin_record(Span *span, Trace *trace, PyObject *recipe, PyObject *scope, PyObje
     hot_set(&span->type, SLOT(recipe, Recipe, observation));
     if (name != Py_None)
         hot_set(&span->name, name);
-    else if (put(&span->name, hot_evaluate(SLOT(recipe, Recipe, name), scope)) < 0)
+    else if (hot_put(&span->name, hot_evaluate(SLOT(recipe, Recipe, name), scope)) < 0)
         return -1;
     if (SLOT(recipe, Recipe, capture_input) == Py_True && trace->payload == Py_True) {
-        if (put(&span->_input, copy_side(SLOT(recipe, Recipe, input), scope, recipe, args)) < 0)
+        if (hot_put(&span->_input, copy_side(SLOT(recipe, Recipe, input), scope, recipe, args)) < 0)
             return -1;
         hot_set(&span->arguments, Py_None);
         hot_set(&span->keywords, Py_None);
@@ -192,9 +183,9 @@ hot_end_record(Span *span, PyObject *recipe, PyObject *scope, PyObject *result)
     if (!is_error(span))
         hot_set(&span->level, SLOT(recipe, Recipe, level));
     if (scope == Py_None)
-        return captured ? put(&span->output, hot_snapshot(result, limits)) : 0;
+        return captured ? hot_put(&span->output, hot_snapshot(result, limits)) : 0;
     hot_set(&SLOT(scope, CallScope, result), result);
-    if (captured && put(&span->output, copy_side(SLOT(recipe, Recipe, output), scope, recipe, result)) < 0)
+    if (captured && hot_put(&span->output, copy_side(SLOT(recipe, Recipe, output), scope, recipe, result)) < 0)
         return -1;
     if (put_values(span, SLOT(recipe, Recipe, late_metadata), scope, limits) < 0 ||
         put_values(span, SLOT(recipe, Recipe, outcome), scope, limits) < 0 ||

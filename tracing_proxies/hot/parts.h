@@ -120,6 +120,16 @@ extern PyTypeObject SpanFields, TraceFields, Advised, StepType, OpeningType, Rea
 /* Whether a slot that holds True or False holds True. */
 #define IS_SET(object, class, name) (SLOT(object, class, name) == Py_True)
 
+/* Give a new reference away to a field; -1 if there is none, as an error is set. */
+static inline int
+hot_put(PyObject **field, PyObject *value)
+{
+    if (value == NULL)
+        return -1;
+    Py_XSETREF(*field, value);
+    return 0;
+}
+
 /* Let a field hold another object. */
 static inline void
 hot_set(PyObject **field, PyObject *value)

@@ -1,4 +1,5 @@
-/* Records generators as `Stream` of weaving/stream.py and `TracedGenerator` of weaving/generators.py do: what stands for one, its first step, its items, and its end. */
+/* Records generators as `Stream` of weaving/stream.py and `TracedGenerator` of weaving/generators.py do: what stands for
+   one, its first step, its items, and its end. */
 #include "parts.h"
 
 /* What begins the span of a call whose body runs later, at its first step, or makes the fold of its items: a callable, as
