@@ -86,7 +86,7 @@ class Rounds:
         again = [[chance.randrange(count) for _ in range(count)] for _ in range(_RESAMPLED)]
         slower: dict[str, Any] = {}
         for name, measure in MEASURES.items():
-            ratios = sorted(measure(self.times(budget, some)) / measure(self.times(beside, some)) - 1 for some in again)
+            ratios = [measure(self.times(budget, some)) / measure(self.times(beside, some)) - 1 for some in again]
             slower[name] = {
                 "share": measure(times) / measure(self.times(beside)) - 1,
                 "from": percentile(ratios, 0.025),
