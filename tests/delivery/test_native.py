@@ -55,33 +55,23 @@ def test_a_thread_is_a_daemon_that_debuggers_see_by_its_name(awaited: bool) -> N
     end(thread)
 
 
+@pytest.mark.parametrize("begun", [False, True], ids=["before it runs", "when it runs"])
 @pytest.mark.parametrize(
     "refusal", [RuntimeError("can't start new thread"), ValueError("an application's own")], ids=str
 )
 def test_what_a_thread_is_for_is_done_once_where_its_start_fails(
-    monkeypatch: pytest.MonkeyPatch, refusal: Exception
+    monkeypatch: pytest.MonkeyPatch, refusal: Exception, begun: bool
 ) -> None:
-    def refuse(_: threading.Thread) -> None:
+    begin = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if begun:
+            begin(thread)
         raise refusal
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     calls: list[int] = []
     thread = make_thread("refused", lambda: calls.append(1), awaited=False)
-    thread.start()
-    end(thread)
-    assert calls == [1]
-
-
-def test_what_a_thread_is_for_is_done_once_where_its_start_fails_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    begin = threading.Thread.start
-
-    def begin_and_fail(thread: threading.Thread) -> None:
-        begin(thread)
-        raise RuntimeError("an application's own")
-
-    monkeypatch.setattr(threading.Thread, "start", begin_and_fail)
-    calls: list[int] = []
-    thread = make_thread("begun", lambda: calls.append(1), awaited=False)
     thread.start()
     end(thread)
     assert calls == [1]
