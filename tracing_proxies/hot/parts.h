@@ -71,7 +71,7 @@ typedef struct {
 
 #define LENT_TO_CAPTURE(L)                                                                                             \
     L(learned) L(textual) L(enumeration) L(take_snapshot) L(default_limits) L(left_out) L(too_deep) L(cycle)           \
-    L(cut_text) L(note_rest)
+    L(cut_text) L(note_rest) L(copy_part) L(name_key) L(defaultdict) L(deque)
 
 #define LENT_TO_WALK(L) L(GONE) L(too_large) L(failed_to_mask)
 
