@@ -59,14 +59,20 @@ def _select_nothing(
     registry: Registry, targets: Sequence[Target], loaded: Loaded, pending: bool
 ) -> Iterator[tuple[Pointcut, Place, list[dict[str, Any]]]]:
     by_name: dict[str, list[Target]] = {}
+    by_module: dict[str, list[Target]] = {}
     for target in targets:
         by_name.setdefault(target.name, []).append(target)
+        by_module.setdefault(target.module, []).append(target)
     for rule in registry.rules:
         if rule.preset is not None:
             continue
         for pointcut, place in zip(rule.match, rule.places, strict=True):
-            # A thousand literal rules must not look at a thousand targets each.
-            possible = by_name.get(str(pointcut.name), ()) if pointcut.literal else targets
+            # A thousand rules must not look at a thousand targets each.
+            possible: Sequence[Target] = targets
+            if pointcut.literal:
+                possible = by_name.get(str(pointcut.name), ())
+            elif pointcut.is_exact_module and not pointcut.subclasses and pointcut.module not in MAIN:
+                possible = by_module.get(pointcut.module, ())
             if any(selects(pointcut, target) for target in possible):
                 continue
             if pending and pointcut.module in MAIN:
