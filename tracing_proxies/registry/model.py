@@ -17,6 +17,7 @@ from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightenin
 from tracing_proxies.registry.origins import NO_ORIGINS, Origin, Origins
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Pointcut, Target
+from tracing_proxies.registry.rule_index import RuleIndex
 from tracing_proxies.registry.sources import Sources
 from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value
@@ -352,6 +353,11 @@ class Registry:
     stated: Mapping[str, Any] = attrs.field(default=EMPTY, repr=False)
     # Policies by the rules that they come from; `policy.resolve_policy` fills it.
     policies: dict[tuple[int, ...], Any] = attrs.field(factory=dict, init=False, repr=False)
+    index: RuleIndex = attrs.field(init=False, repr=False)
+
+    @index.default
+    def _index(self) -> RuleIndex:
+        return RuleIndex(self.rules)
 
     @property
     def explicit(self) -> bool:

@@ -36,16 +36,12 @@ def find_unmatched(
         pending: whether to report those as well whose module is not loaded.
     """
     problems = []
-    by_name: dict[str, list[Target]] = {}
-    for target in targets:
-        by_name.setdefault(target.name, []).append(target)
+    index = TargetIndex(targets)
     for rule in registry.rules:
         if rule.preset is not None:
             continue
         for pointcut, place in zip(rule.match, rule.places, strict=True):
-            # A thousand literal rules must not look at a thousand targets each.
-            possible = by_name.get(str(pointcut.name), ()) if pointcut.literal else targets
-            if any(selects(pointcut, target) for target in possible):
+            if any(selects(pointcut, targets[at]) for at in index.possible(pointcut)):
                 continue
             if pending and pointcut.module in MAIN:
                 continue  # the main module is the command's own here, not the application's
@@ -103,6 +99,26 @@ def loaded_namespaces() -> dict[str, dict[str, Any]]:
             if not is_initializing(entries.get("__spec__")):
                 found[name] = entries
     return found
+
+
+class TargetIndex:
+    """What is woven, by name and by module: a thousand rules must not look at a thousand targets each."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._all = range(len(targets))
+        self._by_name: dict[str, list[int]] = {}
+        self._by_module: dict[str, list[int]] = {}
+        for at, target in enumerate(targets):
+            self._by_name.setdefault(target.name, []).append(at)
+            self._by_module.setdefault(target.module, []).append(at)
+
+    def possible(self, pointcut: Pointcut) -> Sequence[int]:
+        """Return the positions of the targets that a pattern may select."""
+        if pointcut.literal:
+            return self._by_name.get(str(pointcut.name), ())
+        if pointcut.is_exact_module and not pointcut.subclasses and pointcut.module not in MAIN:
+            return self._by_module.get(pointcut.module, ())
+        return self._all
 
 
 def selects(pointcut: Pointcut, target: Target) -> bool:
