@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from tracing_proxies.delivery.sinks.otlp import MAX_BATCH_BYTES, MAX_BATCH_SPANS
+from tracing_proxies.delivery.request_limits import MAX_BATCH_BYTES, MAX_BATCH_SPANS
 
 ENABLED: Final = "LANGFUSE_TRACING_ENABLED"
 DEBUG: Final = "LANGFUSE_DEBUG"
