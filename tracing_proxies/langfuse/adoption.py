@@ -34,7 +34,7 @@ _FIRST_QUOTED: Final = 5
 _log = logging.getLogger("tracing_proxies")
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Client:
     """One client of the SDK, as far as we have seen it.
 
@@ -51,7 +51,7 @@ class Client:
     early: bool = False
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Wish:
     """What is to become of the SDK's spans.
 

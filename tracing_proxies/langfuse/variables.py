@@ -17,7 +17,7 @@ _SMALLEST_BATCH: Final = 64 * 1024
 _SDK: Final = "it is the SDK's own, which reads it as before"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Variable:
     """One variable.
 

@@ -25,7 +25,7 @@ class Store(Protocol):
         """Write it down, in place of what was said of the same minute before; say whether that could be done."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class _Sum:
     calls: int = 0
     failed: int = 0

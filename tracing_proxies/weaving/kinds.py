@@ -18,7 +18,7 @@ from tracing_proxies.weaving.proxies import PROXY, is_woven, point_of, raw_of, w
 _GETTERS = ("func", "fget")
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Shape:
     """How one entry is woven.
 

@@ -26,7 +26,7 @@ _NAME: Final = (
 )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CallSum:
     """What was counted of one target within a stretch of time.
 
@@ -42,7 +42,7 @@ class CallSum:
     sizes: Mapping[int, int]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CallName:
     """How the spans of a target were named and typed.
 
@@ -56,7 +56,7 @@ class CallName:
     within: bool
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CallMinute:
     """What one process has counted in one minute, up to now.
 
