@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracing_proxies import debugging, destinations, failures, finishing, listeners
 from tracing_proxies.budgeting import Budgeting
@@ -16,7 +16,6 @@ from tracing_proxies.control.service import Commands
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.prepare import Preparer
-from tracing_proxies.delivery.sinks.local import LocalSink
 from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.succession import Succession
 from tracing_proxies.langfuse.adoption import ADOPT, Adoption, Wish
@@ -24,8 +23,8 @@ from tracing_proxies.langfuse.scores_flow import Scoring
 from tracing_proxies.langfuse.variables import wants_debug
 from tracing_proxies.monitoring.contents import SpanContents
 from tracing_proxies.monitoring.health_watch import Watch
+from tracing_proxies.monitoring.minutes import Store
 from tracing_proxies.monitoring.monitor import Monitor
-from tracing_proxies.monitoring.otlp import make_exporter
 from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.observation import Observation
@@ -37,6 +36,9 @@ from tracing_proxies.sampling.learning import Work
 from tracing_proxies.weaving import compiled
 from tracing_proxies.weaving.unmatched import Loaded, find_pending, loaded_namespaces
 from tracing_proxies.weaving.weaver import Weaver
+
+if TYPE_CHECKING:
+    from tracing_proxies.monitoring.otlp import Exporter
 
 _log = logging.getLogger("tracing_proxies")
 _EXIT_TIMEOUT = 2.0
@@ -72,7 +74,7 @@ class Runtime:
         self.scoring = Scoring(score_sinks, registry.scores, lambda: self.prepare, suppress)
         self.contents = SpanContents()
         self.pipeline = self._make_pipeline(sinks, self.prepare)
-        exporter = make_exporter(registry, environ)
+        exporter = _make_exporter(registry, environ)
         self._pipelines = Succession(self.pipeline, suppress)
         self.recorder = Recorder(self._emit)
         self.budgeting = Budgeting(self.recorder, lambda span: self.recorder.emit(span), self._work)
@@ -122,7 +124,7 @@ class Runtime:
 
     def _make_pipeline(self, sinks: Sequence[Sink], prepare: Preparer) -> Pipeline:
         watched = self._watched(prepare)
-        self._stores = [sink for sink in sinks if isinstance(sink, LocalSink)]
+        self._stores = [sink for sink in sinks if isinstance(sink, Store)]
         return Pipeline(sinks, watched, ledger=Ledger(), suppress=suppress, get_ready=prepare.get_ready)
 
     def _watched(self, prepare: Preparer) -> Callable[[Span], Observation | None]:
@@ -191,7 +193,7 @@ class Runtime:
             ValueError: a destination or a detector is named that cannot be; likewise.
         """
         prepare, heir, way = self.prepare, None, self._describe(registry)
-        exporter = make_exporter(registry, self._environ)
+        exporter = _make_exporter(registry, self._environ)
         if way[0] != self._way[0]:
             prepare = finishing.make_preparer(registry, self._environ)
         if way[1] != self._way[1]:
@@ -308,3 +310,12 @@ class Runtime:
             }
             for rule in self.registry.rules
         ]
+
+
+def _make_exporter(registry: Registry, environ: Mapping[str, str]) -> Exporter | None:
+    if not registry.monitoring.otlp:
+        return None
+    # HTTP and TLS take 15 ms to import, which who sends nothing need not pay.
+    from tracing_proxies.monitoring.otlp import make_exporter
+
+    return make_exporter(registry, environ)

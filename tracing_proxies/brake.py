@@ -17,7 +17,7 @@ _LONGEST = 1_800.0
 _log = logging.getLogger("tracing_proxies")
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Stepped:
     """One rule that has been stepped down."""
 

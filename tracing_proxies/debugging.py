@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 VARIABLE: Final = "TRACING_PROXIES_DEBUG"
@@ -95,6 +94,8 @@ def _read(text: str) -> frozenset[str]:
     if names & {ALL, "1", "true", "*"}:
         return frozenset(ROOMS)
     for name in sorted(names - set(ROOMS)):
+        from difflib import get_close_matches  # for mistakes alone
+
         near = get_close_matches(name, ROOMS, n=1)
         hint = f". Did you mean {near[0]!r}?" if near else f"; there are {', '.join(ROOMS)}, and {ALL}"
         _log.warning("%s names no room %r%s", VARIABLE, name[:40], hint)

@@ -1,4 +1,8 @@
-"""Where spans go: what the registry says, else Langfuse if its keys are in the environment, else a local file."""
+"""Where spans go: what the registry says, else Langfuse if its keys are in the environment, else a local file.
+
+The sinks are imported where they are made: HTTP and TLS take 20 ms of an activation, SQLite 4, and most processes need
+one of them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tracing_proxies.credentials import (
@@ -16,15 +21,14 @@ from tracing_proxies.credentials import (
     fingerprint,
     read_secret,
 )
-from tracing_proxies.delivery.sinks.discard import DiscardSink
-from tracing_proxies.delivery.sinks.langfuse import LangfuseSink
-from tracing_proxies.delivery.sinks.local import LocalSink
-from tracing_proxies.delivery.sinks.otlp import TRACES_PATH, OtlpSink
 from tracing_proxies.delivery.sinks.protocol import Sink, Storage
 from tracing_proxies.errors import ActivationError
-from tracing_proxies.langfuse.scores_sink import ScoreSink
 from tracing_proxies.langfuse.variables import is_enabled, sink_settings
 from tracing_proxies.registry.model import Export, LangfuseExport, LocalExport, OtlpExport, Registry, SpoolSettings
+
+if TYPE_CHECKING:
+    from tracing_proxies.delivery.sinks.langfuse import LangfuseSink
+    from tracing_proxies.langfuse.scores_sink import ScoreSink
 
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 DEFAULT_STORE = Path(".tracing_proxies") / "traces.db"
@@ -90,9 +94,13 @@ def open_sinks(registry: Registry, environ: Mapping[str, str]) -> list[Sink]:
     if export.otlp is not None:
         sinks.append(_otlp(export.otlp, registry.spool, environ))
     if export.local is not None:
+        from tracing_proxies.delivery.sinks.local import LocalSink
+
         local = export.local
         sinks.append(LocalSink(local.path, local.retention_ns, local.max_size))
     if export.discard:
+        from tracing_proxies.delivery.sinks.discard import DiscardSink
+
         sinks.append(DiscardSink())
     return sinks
 
@@ -143,6 +151,9 @@ def project_sinks(
     Raises:
         ValueError: the address is none of http or https.
     """
+    from tracing_proxies.delivery.sinks.langfuse import LangfuseSink
+    from tracing_proxies.langfuse.scores_sink import ScoreSink
+
     again = renew or (lambda: langfuse_keys(environ))
     destination = f"{address.rstrip('/')}\n{keys[0]}"
     settings = sink_settings(environ)
@@ -188,6 +199,8 @@ def find_collector(otlp: OtlpExport, environ: Mapping[str, str]) -> tuple[str, C
     Raises:
         ActivationError: neither registry nor environment names it.
     """
+    from tracing_proxies.delivery.sinks.otlp import TRACES_PATH
+
     endpoint = otlp.endpoint or environ.get(_ENDPOINT)
     if not endpoint:
         raise ActivationError(
@@ -202,6 +215,8 @@ def find_collector(otlp: OtlpExport, environ: Mapping[str, str]) -> tuple[str, C
 
 
 def _otlp(otlp: OtlpExport, spool: SpoolSettings, environ: Mapping[str, str]) -> Sink:
+    from tracing_proxies.delivery.sinks.otlp import OtlpSink
+
     address, headers = find_collector(otlp, environ)
     try:
         storage = _storage(otlp.durability, spool, environ, f"{address}\notlp")

@@ -1,4 +1,7 @@
-"""How a registry has ended spans finished: what hides personal data and secrets, and what names the application."""
+"""How a registry has ended spans finished: what hides personal data and secrets, and what names the application.
+
+What few registries ask for, such as detectors of their own, is imported for those alone.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,7 @@ from tracing_proxies.credentials import MASKING_KEY, fingerprint, read_secret
 from tracing_proxies.delivery.prepare import Preparer, ServiceNames
 from tracing_proxies.errors import ActivationError
 from tracing_proxies.masking import Masker
-from tracing_proxies.masking.deeper import load_presidio
 from tracing_proxies.masking.detectors import Detector
-from tracing_proxies.masking.detectors.custom import compile_detector
 from tracing_proxies.masking.keyed import MaskingKey, require_encryption
 from tracing_proxies.registry.masking import MaskingSettings, Tightening, environment_of
 from tracing_proxies.registry.model import Registry
@@ -62,8 +63,14 @@ def masker_with(registry: Registry, key: MaskingKey | None) -> Masker:
         ValueError: the registry names a detector that does not exist.
     """
     masking = registry.masking
-    more: list[Detector] = [compile_detector(name, pattern) for name, pattern in masking.detectors]
+    more: list[Detector] = []
+    if masking.detectors:
+        from tracing_proxies.masking.detectors.custom import compile_detector
+
+        more += [compile_detector(name, pattern) for name, pattern in masking.detectors]
     if masking.presidio is not None:
+        from tracing_proxies.masking.deeper import load_presidio
+
         try:
             more += load_presidio(masking.presidio)
         except ValueError as error:

@@ -213,5 +213,5 @@ def test_whether_anything_is_left_behind_is_known_after_the_first_file(
     pipeline = build(server)
     monkeypatch.setattr(os, "scandir", Scan)
     monkeypatch.setattr(os, "listdir", lambda path: pytest.fail("all names were read"))
-    assert pipeline._lanes[0].has_leftovers()  # type: ignore[attr-defined]
+    assert pipeline._lanes[0].has_leftovers()
     assert len(seen) == 1

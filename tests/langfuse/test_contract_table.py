@@ -20,8 +20,8 @@ from tests.contract.server import ContractServer
 from tests.delivery.support import observation
 from tests.langfuse import work
 from tracing_proxies.delivery.encoder import encode_span
+from tracing_proxies.delivery.request_limits import MAX_BATCH_BYTES
 from tracing_proxies.delivery.shortening import LIMITS
-from tracing_proxies.delivery.sinks.otlp import MAX_BATCH_BYTES
 from tracing_proxies.langfuse import LangfuseIntegrationService
 from tracing_proxies.registry.keys import LEVELS, OBSERVATIONS
 

@@ -17,7 +17,8 @@ from tracing_proxies.cli.main import commands
 from tracing_proxies.monitoring.alert_export import alert_name, alertmanager_file, rules_file
 from tracing_proxies.monitoring.alert_measures import SOURCES
 from tracing_proxies.monitoring.catalogue import BY_NAME
-from tracing_proxies.registry.alerting import COMPARISONS, MEASURES, SHIPPED
+from tracing_proxies.registry.alert_rules import SHIPPED
+from tracing_proxies.registry.alerting import COMPARISONS, MEASURES
 from tracing_proxies.registry.loader import parse_registry
 from tracing_proxies.registry.model import Registry
 

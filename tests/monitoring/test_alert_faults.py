@@ -21,7 +21,7 @@ from tracing_proxies.monitoring.alert_measures import Measures
 from tracing_proxies.monitoring.alerts import Alerts
 from tracing_proxies.monitoring.collector import MetricsCollector
 from tracing_proxies.monitoring.current import monitor
-from tracing_proxies.registry.alerting import SHIPPED
+from tracing_proxies.registry.alert_rules import SHIPPED
 from tracing_proxies.registry.alerting_assembly import alert_settings
 from tracing_proxies.registry.findings import Findings
 from tracing_proxies.registry.loader import parse_registry
@@ -85,7 +85,7 @@ class World:
         self.clock = Clock()
         self.collector = MetricsCollector(found._gather, self.clock)
         self.measures = Measures(self.collector)
-        rules = alert_settings({"alerts": {}}, Findings()).rules
+        rules = alert_settings({}, Findings()).rules
         self.alerts = Alerts(rules, self.measures.read, self.measures.subjects, self.clock)
         assert {rule.name for rule in rules} == set(SHIPPED)
 

@@ -12,7 +12,7 @@ from tests.monitoring.virtual import Clock
 from tracing_proxies.monitoring.alert_sharing import Orphan, SharedAlerts
 from tracing_proxies.monitoring.alert_state import Event
 from tracing_proxies.monitoring.workers import Member
-from tracing_proxies.registry.alerting import AlertRule
+from tracing_proxies.registry.alert_rules import AlertRule
 
 RULE = AlertRule("lag", "delivery_lag", "above", 60.0, cool_down=600.0)
 WRONG = Event(RULE, "firing", "", 90.0, None, 0.0)

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from tests.monitoring.virtual import STEP, Shop, World
-from tracing_proxies.registry.alerting import SHIPPED, AlertRule
+from tracing_proxies.registry.alert_rules import SHIPPED, AlertRule
 
 HOURS = int(os.environ.get("HEALTHY_HOURS", "4"))
 LAG = AlertRule("lag", "delivery_lag", "above", 60.0, hold=60.0, cool_down=600.0)

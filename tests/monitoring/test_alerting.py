@@ -17,7 +17,8 @@ from tracing_proxies.masking import mask_text
 from tracing_proxies.monitoring.alert_judging import Reading
 from tracing_proxies.monitoring.alerting import Alerting, Speaker
 from tracing_proxies.recording.context import current, suppress
-from tracing_proxies.registry.alerting import AlertRule, AlertSettings, ChannelSettings
+from tracing_proxies.registry.alert_rules import AlertRule, ChannelSettings
+from tracing_proxies.registry.alerting import AlertSettings
 
 LAG = AlertRule("lag", "delivery_lag", "above", 60.0, hold=0.0, tell=("log", "ops"), summary="late: ann@shop.example")
 OPS = ChannelSettings(name="ops", kind="webhook", secret="OPS")

@@ -22,7 +22,7 @@ from tracing_proxies.delivery.backoff import Backoff
 from tracing_proxies.monitoring.channel_messages import Notification, as_slack
 from tracing_proxies.monitoring.channels import Channel, ChannelError, LogChannel, open_channel
 from tracing_proxies.monitoring.outbox import MOST_ATTEMPTS, MOST_WAITING, Outbox
-from tracing_proxies.registry.alerting import ChannelSettings
+from tracing_proxies.registry.alert_rules import ChannelSettings
 
 SECRET = "T0K3N-very-secret"
 FIRED = Notification(

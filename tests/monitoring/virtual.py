@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tracing_proxies.monitoring.alert_judging import Reading
 from tracing_proxies.monitoring.alerts import Alerts
-from tracing_proxies.registry.alerting import SHIPPED, AlertRule
+from tracing_proxies.registry.alert_rules import SHIPPED, AlertRule
 
 STEP = 15.0
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tracing_proxies.errors import RegistryError
-from tracing_proxies.registry.alerting import AlertRule, AlertSettings
+from tracing_proxies.registry.alert_rules import AlertRule
+from tracing_proxies.registry.alerting import AlertSettings
 from tracing_proxies.registry.loader import parse_registry
 
 

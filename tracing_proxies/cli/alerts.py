@@ -20,7 +20,8 @@ from tracing_proxies.finishing import service_names
 from tracing_proxies.monitoring.alert_export import alertmanager_file, rules_file
 from tracing_proxies.monitoring.channel_messages import Notification, write_amount
 from tracing_proxies.monitoring.channels import Channel, ChannelError, LogChannel, open_channel
-from tracing_proxies.registry.alerting import LOG, MEASURES, AlertRule
+from tracing_proxies.registry.alert_rules import LOG, AlertRule
+from tracing_proxies.registry.alerting import MEASURES
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Registry

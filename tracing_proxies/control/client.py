@@ -33,7 +33,7 @@ class OtherProcessError(Exception):
     """Says that a socket is that of a process of another container, whose id happens to be the same."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Running:
     """One traced process, and what it says of itself; None where it does not answer in time."""
 

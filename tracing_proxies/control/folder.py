@@ -26,7 +26,7 @@ class FolderError(OSError):
     """Says why a folder cannot be trusted with a socket."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Address:
     """One process's socket."""
 

@@ -12,7 +12,7 @@ from tracing_proxies.recording.observation import Observation
 BATCH_SPANS = 512
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Batch:
     """Spans that travel together.
 

@@ -34,7 +34,7 @@ class ProxyRefusal(OSError):
         self.lasting = lasting
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Proxy:
     """A proxy of the environment, spoken to in plain HTTP.
 

@@ -203,6 +203,10 @@ class Lane:
         """Tell whether what is owed will be safe in a moment, whatever the sink does."""
         return False
 
+    def has_leftovers(self) -> bool:
+        """Tell whether another process has left something to deliver."""
+        return False
+
     def close(self) -> None:
         """Release what the lane itself has open; called when its thread has ended."""
 

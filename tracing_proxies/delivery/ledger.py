@@ -10,7 +10,7 @@ import attrs
 from tracing_proxies.delivery.native import RLock
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Balance:
     """The account of one sink, in spans; what was dropped before any sink saw it is part of it.
 
@@ -38,14 +38,14 @@ class Balance:
         return self.produced == self.delivered + self.sampled_out + self.lost + self.queued + self.spooled
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Snapshot(Balance):
     """The accounts of all sinks at one moment; its own figures are those of the sink that has delivered least."""
 
     sinks: Mapping[str, Balance] = attrs.field(factory=dict)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Account:
     delivered: int = 0
     dropped: Counter[str] = attrs.field(factory=Counter)

@@ -19,7 +19,6 @@ from tracing_proxies.delivery.native import replaced_by
 from tracing_proxies.delivery.sends import Sends
 from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.slices import Slices
-from tracing_proxies.delivery.spool_lane import SpoolLane
 from tracing_proxies.delivery.weight import weigh
 from tracing_proxies.recording.observation import Observation
 
@@ -74,10 +73,7 @@ class Pipeline:
         self._heir: Pipeline | None = None
         share = max_pending_bytes // max(1, len(sinks))
         self._lanes = [
-            (Lane if getattr(sink, "storage", None) is None else SpoolLane)(
-                sink, ledger, max_bytes=share, contain=self._contain, clock=clock
-            )
-            for sink in sinks
+            _kind_of_lane(sink)(sink, ledger, max_bytes=share, contain=self._contain, clock=clock) for sink in sinks
         ]
         self._lane_loops = [Loop(f"tracing-{lane.name}", lane.step, suppress=suppress) for lane in self._lanes]
         self._loop = Loop(
@@ -168,7 +164,7 @@ class Pipeline:
         if self._suppress is not None:
             self._suppress()
         for lane, loop in zip(self._lanes, self._lane_loops, strict=True):
-            if isinstance(lane, SpoolLane) and lane.has_leftovers() and loop.start():
+            if lane.has_leftovers() and loop.start():
                 loop.wake()
 
     def prepare_with(self, prepare: Callable[[Any], Observation | None]) -> None:
@@ -439,3 +435,12 @@ def _limit(sink: Sink, deadline: float | None) -> None:
     limit = getattr(sink, "limit", None)
     if callable(limit):
         limit(deadline)
+
+
+def _kind_of_lane(sink: Sink) -> type[Lane]:
+    if getattr(sink, "storage", None) is None:
+        return Lane
+    # What writes to the disk takes 4 ms to import, which who keeps nothing there need not pay.
+    from tracing_proxies.delivery.spool_lane import SpoolLane
+
+    return SpoolLane

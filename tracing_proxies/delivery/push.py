@@ -13,7 +13,7 @@ from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.recording.observation import Observation
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Pushed:
     """What became of the spans.
 

@@ -31,7 +31,7 @@ class Verdict(enum.Enum):
     TOO_LARGE = "too large"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Reply:
     """The server's answer, or the network's.
 

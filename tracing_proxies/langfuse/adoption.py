@@ -13,16 +13,17 @@ import weakref
 from collections.abc import Callable
 from importlib import metadata
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from tracing_proxies.failures import contain
-from tracing_proxies.langfuse.adoption_nesting import Nesting
-from tracing_proxies.langfuse.adoption_scores import score_of
-from tracing_proxies.langfuse.scores import Score
 from tracing_proxies.weaving.hooks import Hooks
 from tracing_proxies.weaving.weaver import Weaver
+
+if TYPE_CHECKING:
+    from tracing_proxies.langfuse.adoption_nesting import Nesting
+    from tracing_proxies.langfuse.scores import Score
 
 ADOPT: Final = "adopt"
 KEEP: Final = "keep"
@@ -33,7 +34,7 @@ _FIRST_QUOTED: Final = 5
 _log = logging.getLogger("tracing_proxies")
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Client:
     """One client of the SDK, as far as we have seen it.
 
@@ -50,7 +51,7 @@ class Client:
     early: bool = False
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Wish:
     """What is to become of the SDK's spans.
 
@@ -81,7 +82,7 @@ class Adoption:
         self._hooks: Hooks | None = None
         self._wish = Wish()
         self._on = True
-        self._nesting = Nesting(weaver.recorder)
+        self._nesting: Nesting | None = None
         self._clients: weakref.WeakKeyDictionary[Any, Client] = weakref.WeakKeyDictionary()
         self._scores = 0
 
@@ -91,7 +92,8 @@ class Adoption:
             return
         self._wish = wish
         self._clients.clear()
-        self._nesting.room = wish.room
+        if self._nesting is not None:
+            self._nesting.room = wish.room
         if wish.native == KEEP or (wish.native == ADOPT and not (wish.projects or wish.elsewhere)):
             self.close()
         elif self._hooks is None:
@@ -114,35 +116,47 @@ class Adoption:
         return {
             "native": self._wish.native if self._hooks is not None else KEEP,
             "clients": [attrs.asdict(client) for client in list(self._clients.values())],
-            "adopted": self._nesting.adopted,
-            "left_out": self._nesting.left_out,
+            "adopted": 0 if self._nesting is None else self._nesting.adopted,
+            "left_out": 0 if self._nesting is None else self._nesting.left_out,
             "scores": self._scores,
         }
 
     def _reach_processor(self, hooks: Hooks, module: ModuleType) -> None:
-        self._nesting.quoted = _major(metadata.version("langfuse")) >= _FIRST_QUOTED
+        nesting = self._begin_nesting()
         processors, batches = module.LangfuseSpanProcessor, module.BatchSpanProcessor
         start, end, send = vars(processors)["on_start"], vars(processors)["on_end"], vars(batches)["on_end"]
 
         def on_start(processor: Any, span: Any, parent_context: Any = None) -> None:
             start(processor, span, parent_context)
-            self._begin(processor, span, parent_context)
+            self._begin(nesting, processor, span, parent_context)
 
         def on_end(processor: Any, span: Any) -> None:
             try:
                 end(processor, span)
             finally:
-                self._forget(processor, span)
+                self._forget(nesting, processor, span)
 
         def take(processor: Any, span: Any) -> None:
-            if not (isinstance(processor, processors) and self._take(processor, span)):
+            if not (isinstance(processor, processors) and self._take(nesting, processor, span)):
                 send(processor, span)
 
         hooks.replace(processors, "on_start", on_start)
         hooks.replace(processors, "on_end", on_end)
         hooks.replace(batches, "on_end", take)
 
+    def _begin_nesting(self) -> Nesting:
+        if self._nesting is None:
+            # 4 ms, which who has no SDK of Langfuse's need not pay; beside the import of that it is nothing.
+            from tracing_proxies.langfuse.adoption_nesting import Nesting
+
+            self._nesting = Nesting(self._weaver.recorder)
+            self._nesting.room = self._wish.room
+        self._nesting.quoted = _major(metadata.version("langfuse")) >= _FIRST_QUOTED
+        return self._nesting
+
     def _reach_manager(self, hooks: Hooks, module: ModuleType) -> None:
+        from tracing_proxies.langfuse.adoption_scores import score_of
+
         managers = module.LangfuseResourceManager
         add, begin = vars(managers)["add_score_task"], vars(managers)["_initialize_instance"]
 
@@ -153,7 +167,7 @@ class Adoption:
             begin(manager, **options)
 
         def add_score_task(manager: Any, score: Any, **options: Any) -> None:
-            if not self._take_score(manager, score):
+            if not self._take_score(manager, score, score_of):
                 add(manager, score, **options)
 
         hooks.replace(managers, "_initialize_instance", initialize)
@@ -194,37 +208,37 @@ class Adoption:
             client = self._clients[processor] = Client(project, not reason, reason)
         return client
 
-    def _begin(self, processor: Any, span: Any, parent_context: Any) -> None:
+    def _begin(self, nesting: Nesting, processor: Any, span: Any, parent_context: Any) -> None:
         try:
             if not self._on or not self._client(processor).adopted:
                 return
             project = _project_of(span)
             if project in (None, processor.public_key):
                 expected = getattr(processor, "_is_expected_exported_at_start", None)
-                self._nesting.begin(span, parent_context, sent=expected is None or bool(expected(span)))
+                nesting.begin(span, parent_context, sent=expected is None or bool(expected(span)))
             elif not self._takes(project):  # on the same provider; what is below is not to be orphaned in our project
-                self._nesting.begin(span, parent_context, sent=False)
+                nesting.begin(span, parent_context, sent=False)
         except Exception as exc:
             contain("adoption", exc)
 
-    def _take(self, processor: Any, span: Any) -> bool:
+    def _take(self, nesting: Nesting, processor: Any, span: Any) -> bool:
         try:
             if not self._on or not self._client(processor).adopted:
                 return self._on and self._wish.native == MUTE
-            self._nesting.end(span, getattr(processor, "span_exporter", None))
+            nesting.end(span, getattr(processor, "span_exporter", None))
         except Exception as exc:
             contain("adoption", exc)
         return True  # also where we have failed: what its own way would send is not masked by us
 
-    def _forget(self, processor: Any, span: Any) -> None:
+    def _forget(self, nesting: Nesting, processor: Any, span: Any) -> None:
         """Let go of what the SDK has not sent; another client's processor may be asked before the right one."""
         try:
             if self._client(processor).adopted:
-                self._nesting.forget(span)
+                nesting.forget(span)
         except Exception as exc:
             contain("adoption", exc)
 
-    def _take_score(self, manager: Any, score: Any) -> bool:
+    def _take_score(self, manager: Any, score: Any, score_of: Callable[[Any], Score | None]) -> bool:
         try:
             if (
                 not self._on

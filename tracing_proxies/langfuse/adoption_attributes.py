@@ -65,7 +65,7 @@ _OPERATIONS: Final = {
 _OPENINFERENCE: Final = {"llm": "generation", "reranker": "retriever"}
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Said:
     """What a span says of itself, parsed and not masked.
 

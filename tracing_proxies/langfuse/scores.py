@@ -35,7 +35,7 @@ _LONGEST_COMMENT: Final = 2_000
 _DETAILS: Final = ("sessionId", "datasetRunId", "configId", "timestamp", "metadata")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Score:
     """One score, as it is handed in.
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.succession import Succession
 from tracing_proxies.failures import contain
-from tracing_proxies.langfuse.scores import Score, masked, scores_of, to_record
 from tracing_proxies.recording.observation import Observation
 from tracing_proxies.registry.model import ScoreSettings
+
+if TYPE_CHECKING:
+    from tracing_proxies.langfuse.scores import Score
 
 _LEAST = 0.05
 Prepare = Callable[[Any], Observation | None]
@@ -116,10 +118,14 @@ class Scoring:
         return pipeline
 
     def _finish(self, score: Score) -> Observation:
+        from tracing_proxies.langfuse.scores import masked, to_record  # the sinks have imported it already
+
         finisher = self._finisher()
         return to_record(masked(score, finisher.mask, finisher.mask_name), finisher.environment)
 
     def _score(self, observation: Observation) -> None:
+        from tracing_proxies.langfuse.scores import scores_of  # likewise
+
         try:
             for score in scores_of(observation, self.settings):
                 self.put(score)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from tracing_proxies.delivery.sinks.otlp import MAX_BATCH_BYTES, MAX_BATCH_SPANS
+from tracing_proxies.delivery.request_limits import MAX_BATCH_BYTES, MAX_BATCH_SPANS
 
 ENABLED: Final = "LANGFUSE_TRACING_ENABLED"
 DEBUG: Final = "LANGFUSE_DEBUG"
@@ -17,7 +17,7 @@ _SMALLEST_BATCH: Final = 64 * 1024
 _SDK: Final = "it is the SDK's own, which reads it as before"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Variable:
     """One variable.
 

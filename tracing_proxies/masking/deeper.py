@@ -38,7 +38,7 @@ class _Analyzer:
         return sorted((found.start, found.end) for found in results if found.entity_type == entity)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class PresidioDetector:
     """Finds one of Presidio's entities.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import translate
@@ -19,7 +18,7 @@ POLICIES = ("open", "strict")
 _WILD = re.compile(r"[*?]")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class NameSet:
     """Key names and globs, compared without case and separators; a pattern with a dot is matched along the path.
 
@@ -80,7 +79,7 @@ class NameSet:
         )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class KeyRules:
     """Which strategy the name of a key asks for; the strictest one stands first."""
 
@@ -122,7 +121,7 @@ class KeyRules:
         return frozenset[str]().union(*(names.literals for _, names in self.names))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class MaskingRules:
     """What one masker hides and shows; immutable, so that threads share it.
 
@@ -220,6 +219,8 @@ def _fold_glob(segment: str) -> str:
 def _require(found: str, known: tuple[str, ...], what: str) -> None:
     if found in known:
         return
+    import difflib  # for mistakes alone
+
     near = difflib.get_close_matches(found, known, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
     raise ValueError(f"unknown {what} {found!r}.{hint}")

@@ -28,7 +28,7 @@ class TextMasker(Protocol):
         """
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Note:
     """One place that was masked.
 

@@ -9,7 +9,8 @@ import yaml
 
 from tracing_proxies.monitoring.alert_measures import to_promql
 from tracing_proxies.monitoring.channel_messages import write_amount
-from tracing_proxies.registry.alerting import AlertRule, AlertSettings, ChannelSettings
+from tracing_proxies.registry.alert_rules import AlertRule, ChannelSettings
+from tracing_proxies.registry.alerting import AlertSettings
 
 _PREFIX: Final = "TracingProxies"
 _NOTE: Final = "# Made by `tracing-proxies alerts export`.\n"

@@ -7,7 +7,8 @@ from typing import Final
 
 import attrs
 
-from tracing_proxies.registry.alerting import DURATION, RATE, AlertRule
+from tracing_proxies.registry.alert_rules import AlertRule
+from tracing_proxies.registry.alerting import DURATION, RATE
 
 SIGMAS: Final = 3.0
 LEAST_RISE: Final = 0.01

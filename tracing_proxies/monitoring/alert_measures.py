@@ -10,7 +10,8 @@ from typing import Final, Protocol
 import attrs
 
 from tracing_proxies.monitoring.alert_judging import LEAST_RISE, SIGMAS, UNKNOWN, Reading
-from tracing_proxies.registry.alerting import DURATION, RATE, AlertRule
+from tracing_proxies.registry.alert_rules import AlertRule
+from tracing_proxies.registry.alerting import DURATION, RATE
 
 _AGENT: Final = "agent"
 _CALLS: Final = "tracing_proxies_calls_total"

@@ -10,7 +10,7 @@ from cachetools import TTLCache
 
 from tracing_proxies.monitoring.alert_baseline import Baseline
 from tracing_proxies.monitoring.alert_judging import Reading, judge
-from tracing_proxies.registry.alerting import AlertRule
+from tracing_proxies.registry.alert_rules import AlertRule
 
 
 class State(enum.Enum):

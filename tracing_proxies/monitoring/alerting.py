@@ -22,7 +22,8 @@ from tracing_proxies.monitoring.channel_messages import Notification, write_amou
 from tracing_proxies.monitoring.channels import LogChannel, open_channel
 from tracing_proxies.monitoring.outbox import Outbox
 from tracing_proxies.monitoring.workers import Member
-from tracing_proxies.registry.alerting import LOG, AlertSettings
+from tracing_proxies.registry.alert_rules import LOG
+from tracing_proxies.registry.alerting import AlertSettings
 
 _PATIENCE: Final = 0.5
 _OFF: Final = AlertSettings()

@@ -10,7 +10,7 @@ from cachetools import TTLCache
 
 from tracing_proxies.monitoring.alert_judging import Reading
 from tracing_proxies.monitoring.alert_state import Alert, Event, State
-from tracing_proxies.registry.alerting import AlertRule
+from tracing_proxies.registry.alert_rules import AlertRule
 
 MOST_SUBJECTS: Final = 200
 

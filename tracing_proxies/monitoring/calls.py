@@ -20,7 +20,7 @@ IN_FLIGHT = "tracing_proxies_calls_in_flight"
 EVENTS = "tracing_proxies_events_total"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Known:
     """What the registry says of a target.
 
@@ -34,7 +34,7 @@ class _Known:
     is_exact: bool
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class _Seen:
     """What a tally said at the last look."""
 

@@ -26,7 +26,7 @@ _SHORT_SECONDS: Final = (1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5
 _SHARES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Metric:
     """One metric.
 

@@ -18,7 +18,7 @@ from tracing_proxies.delivery.native import replaced_by
 from tracing_proxies.errors import ActivationError
 from tracing_proxies.monitoring.channel_messages import Notification, as_email, as_json, as_pagerduty, as_slack
 from tracing_proxies.monitoring.exchange import ExchangeError, exchange
-from tracing_proxies.registry.alerting import ChannelSettings
+from tracing_proxies.registry.alert_rules import ChannelSettings
 
 PAGERDUTY: Final = "https://events.pagerduty.com/v2/enqueue"
 PAGERDUTY_URL: Final = "TRACING_PROXIES_PAGERDUTY_URL"

@@ -32,7 +32,7 @@ _MOST_NAMES: Final = 2_000
 _PLAIN: Final = frozenset(("span", "event", "generation", "embedding", "retriever", "guardrail", "evaluator", "chain"))
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Below:
     """What has ended below a span that has not ended yet.
 
@@ -56,7 +56,7 @@ class _Below:
         self.collaborations += other.collaborations
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Trace:
     """What is known of a trace that goes on, by the span that it is below of."""
 

@@ -15,7 +15,7 @@ from tracing_proxies.monitoring.numbers import Index, Numbers
 _QUANTILES = (("p50", "0.5"), ("p90", "0.9"), ("p95", "0.95"), ("p99", "0.99"))
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Count:
     """What was counted within one stretch of time.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import attrs
 
@@ -17,6 +17,7 @@ from tracing_proxies.monitoring.numbers import Labels, Numbers
 _KINDS: Final = ("agent", "tool")
 
 
+@runtime_checkable
 class Store(Protocol):
     """Keeps what was counted."""
 
@@ -24,7 +25,7 @@ class Store(Protocol):
         """Write it down, in place of what was said of the same minute before; say whether that could be done."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class _Sum:
     calls: int = 0
     failed: int = 0

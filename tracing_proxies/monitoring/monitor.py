@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracing_proxies.delivery import process
 from tracing_proxies.delivery.loop import Loop
@@ -21,13 +21,15 @@ from tracing_proxies.monitoring.contents import SpanContents
 from tracing_proxies.monitoring.itself import Budget, Deliveries, SelfCounts
 from tracing_proxies.monitoring.minutes import Minutes, Store
 from tracing_proxies.monitoring.numbers import Labels, Numbers
-from tracing_proxies.monitoring.otlp import Exporter
 from tracing_proxies.monitoring.server import Server
 from tracing_proxies.monitoring.workers import Member, folder_of_group, merge_living, sweep
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.registry.model import Registry
+
+if TYPE_CHECKING:
+    from tracing_proxies.monitoring.otlp import Exporter
 
 _AT_MOST: Final = 0.005
 """The share of its time that a look may take: where there are very many targets there are fewer looks."""

@@ -20,7 +20,7 @@ _MERGES: Final[Mapping[str, Callable[[float, float], float]]] = MappingProxyType
 )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Exemplar:
     """One recorded span that stands for a series.
 
@@ -36,7 +36,7 @@ class Exemplar:
     moment: float
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Numbers:
     """Counters, gauges and distributions by series.
 

@@ -31,7 +31,7 @@ _TAKEN: Final = frozenset((errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL))
 _make_poll: Final[Any] = getattr(select, "poll", None)  # kept: eventlet takes it away
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Answer:
     """What is answered.
 
@@ -48,7 +48,7 @@ Route = Callable[[str], "tuple[str, bytes] | Answer"]
 """Takes what the client accepts; returns the type and the body of what there is, or a whole answer."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Client:
     """One who asks."""
 

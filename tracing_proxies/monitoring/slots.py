@@ -17,7 +17,7 @@ from tracing_proxies.monitoring.numbers import Numbers, Series
 _WHOLE: Final = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32), ("Q", 1 << 64))
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class OpenSlot:
     """What was counted between two moments, and may be added to."""
 

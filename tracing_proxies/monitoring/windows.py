@@ -22,7 +22,7 @@ _FINE_OPEN: Final = 66  # those of five minutes at least: what alerts look at un
 _COARSE_OPEN: Final = 1
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Ring:
     """Slots of one width, the oldest first.
 
@@ -71,7 +71,7 @@ class _Ring:
         return slots[0].start if slots else math.inf
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Stretch:
     """What was counted within a stretch of time.
 

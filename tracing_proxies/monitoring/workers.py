@@ -19,9 +19,9 @@ from typing import Any, Final
 
 import orjson
 
-from tracing_proxies.control.client import ask
 from tracing_proxies.control.folder import judge, own_folder
 from tracing_proxies.errors import ControlError
+from tracing_proxies.exclusion import importing
 from tracing_proxies.monitoring.figures import Count
 from tracing_proxies.monitoring.numbers import Numbers
 
@@ -151,7 +151,7 @@ def folder_of(pid: int) -> Path:
     Raises:
         ControlError: it cannot be asked, or has no such folder.
     """
-    told = ask(pid, "metrics", _TIMEOUT)
+    told = _ask_any(pid, "metrics")
     if not isinstance(told, dict) or not told.get("group"):
         raise ControlError(f"process {pid} has no folder to publish its metrics in", 1)
     return Path(told["group"])
@@ -165,7 +165,7 @@ def _ask(stem: str) -> Numbers | None:
 def _ask_plain(stem: str, command: str) -> Any:
     """Ask a process what it has counted; None where it has ended, does not answer, or has become another member."""
     try:
-        told = ask(int(stem.partition("-")[0]), command, _TIMEOUT)
+        told = _ask_any(int(stem.partition("-")[0]), command)
         if told["member"] != stem:
             return None
         for numbers in (told["numbers"], *(window["numbers"] for window in told.get("windows", {}).values())):
@@ -173,6 +173,13 @@ def _ask_plain(stem: str, command: str) -> Any:
     except (ControlError, OSError, ValueError, KeyError, TypeError):
         return None
     return told
+
+
+def _ask_any(pid: int, command: str) -> Any:
+    with importing:  # only where somebody reads: most processes never ask another one
+        from tracing_proxies.control.client import ask
+
+    return ask(pid, command, _TIMEOUT)
 
 
 def _stems(folder: Path) -> list[str]:

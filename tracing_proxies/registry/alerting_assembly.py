@@ -6,17 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tracing_proxies.errors import Place
-from tracing_proxies.registry.alerting import (
-    COMPARISONS,
-    LOG,
-    MEASURES,
-    SHARE,
-    SHIPPED,
-    AlertRule,
-    AlertSettings,
-    ChannelSettings,
-    Limit,
-)
+from tracing_proxies.registry.alert_rules import LOG, SHIPPED, AlertRule, ChannelSettings
+from tracing_proxies.registry.alerting import COMPARISONS, MEASURES, SHARE, AlertSettings, Limit
 from tracing_proxies.registry.findings import Findings
 from tracing_proxies.registry.origins import origins_of
 from tracing_proxies.registry.reader import BROKEN
@@ -31,16 +22,13 @@ _FIELDS: Final = {"for": "hold"}
 _TIMES: Final = ("window", "baseline", "for", "cool_down")
 
 
-def alert_settings(values: Mapping[str, Any], findings: Findings) -> AlertSettings:
-    """Make the settings of what a registry says; without an `alerts:` block nothing is watched.
+def alert_settings(block: Mapping[str, Any], findings: Findings) -> AlertSettings:
+    """Make the settings of what an `alerts:` block says.
 
     Args:
-        values: the registry's, by the keys of the top level.
+        block: its values by key.
         findings: where mistakes between keys are noted.
     """
-    block = values.get("alerts")
-    if block is None:
-        return AlertSettings()
     return _Alerts(block, findings).settings()
 
 

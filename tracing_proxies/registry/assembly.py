@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracing_proxies.errors import Place
-from tracing_proxies.registry.alerting_assembly import alert_settings
+from tracing_proxies.registry.alerting import AlertSettings
 from tracing_proxies.registry.conditions import package_version
 from tracing_proxies.registry.findings import Findings
 from tracing_proxies.registry.hidden import hidden_name, without_hidden
@@ -35,13 +35,15 @@ from tracing_proxies.registry.model import (
 )
 from tracing_proxies.registry.origins import Origin, Origins, origins_of
 from tracing_proxies.registry.paths import CapturePath
-from tracing_proxies.registry.presets import PresetFile, find_preset, preset_names
 from tracing_proxies.registry.reader import Reader, RuleDraft, UseDraft, settings_of
 from tracing_proxies.registry.renaming import renamed_paths
 from tracing_proxies.registry.source import compose
 from tracing_proxies.registry.sources import Sources
 from tracing_proxies.registry.substitution import substitute
 from tracing_proxies.registry.suggest import nearest
+
+if TYPE_CHECKING:
+    from tracing_proxies.registry.presets import PresetFile
 
 _LOCAL: Final = ".tracing_proxies/traces.db"
 
@@ -103,12 +105,21 @@ def assemble(
         spool=_spool(values),
         reload=_reload(values),
         scores=ScoreSettings(**values.get("scores", {})),
-        alerts=alert_settings(values, findings),
+        alerts=_alerts(values, findings),
         logging=LoggingSettings(**values.get("logging", {})),
         monitoring=MonitoringSettings(**values.get("monitoring", {})),
         sources=sources,
         stated=values,
     )
+
+
+def _alerts(values: Mapping[str, Any], findings: Findings) -> AlertSettings:
+    if "alerts" not in values:
+        return AlertSettings()
+    # What few registries have: 3 ms with the rules that are shipped.
+    from tracing_proxies.registry.alerting_assembly import alert_settings
+
+    return alert_settings(values["alerts"], findings)
 
 
 def _spool(values: Mapping[str, Any]) -> SpoolSettings:
@@ -275,6 +286,8 @@ class _Use:
         Returns:
             Why the preset does not apply here, None if it does.
         """
+        from tracing_proxies.registry.presets import find_preset, preset_names  # for registries that use one
+
         name, place = self._use.name, self._use.place
         try:
             found = find_preset(name, self._folder)

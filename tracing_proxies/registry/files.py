@@ -26,7 +26,7 @@ _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Content:
     """What a file held when it was read.
 

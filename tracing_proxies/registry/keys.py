@@ -27,7 +27,7 @@ DETECTORS: Final = (
 )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Key:
     """One key.
 
@@ -57,7 +57,7 @@ class Key:
     unseen: tuple[str, ...] = ()
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Later:
     """A key that the language has and this version has not."""
 

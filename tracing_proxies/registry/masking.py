@@ -15,7 +15,7 @@ PARTS: Final = ("input", "output", "metadata", "tags", "session", "user", "statu
 DEFAULT_ENVIRONMENT: Final = "default"
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen(cache_hash=True, repr=False)
 class Tightening:
     """What hides more than the registry's own block does; it can never show more.
 
@@ -77,7 +77,7 @@ def join(parts: Iterable[Tightening]) -> Tightening:
     return Tightening(**joined)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class PresidioSettings:
     """How the deeper engine looks for names and places.
 
@@ -99,7 +99,7 @@ class PresidioSettings:
         return tuple(entity.lower() for entity in self.entities)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class MaskingSettings:
     """What is hidden, shown and exempt, and how.
 

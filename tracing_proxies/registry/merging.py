@@ -11,7 +11,7 @@ from tracing_proxies.registry.model import Placed
 from tracing_proxies.registry.origins import Stated, origins_of
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class FileDraft:
     """What one file says, or several that were merged.
 

@@ -17,6 +17,7 @@ from tracing_proxies.registry.masking import NOTHING, MaskingSettings, Tightenin
 from tracing_proxies.registry.origins import NO_ORIGINS, Origin, Origins
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.pointcut import Pointcut, Target
+from tracing_proxies.registry.rule_index import RuleIndex
 from tracing_proxies.registry.sources import Sources
 from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value
@@ -26,7 +27,7 @@ Placed = tuple[CapturePath, Place]
 """A path, and where the value that holds it stands."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Limits:
     """How much of one value is recorded: bytes of text, items of a collection, levels of nesting."""
 
@@ -35,7 +36,7 @@ class Limits:
     max_depth: int = 6
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class CaptureSettings:
     """What a `capture:` says; None where it says nothing."""
 
@@ -46,7 +47,7 @@ class CaptureSettings:
     max_depth: int | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class SampleRate:
     """How many calls are recorded.
 
@@ -61,7 +62,7 @@ class SampleRate:
     period: int = 0
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Settings:
     """What a rule, a role or a defaults block sets; None, or an empty mapping, where it leaves a key out.
 
@@ -108,7 +109,7 @@ class Settings:
     reads: tuple[Placed, ...] = ()
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Rule:
     """One entry of `trace:`; compared by identity.
 
@@ -140,7 +141,7 @@ class Rule:
         return any(p.matches(target) for p in self.match) and not any(p.matches(target) for p in self.exceptions)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Service:
     """What names the application in its traces."""
 
@@ -150,7 +151,7 @@ class Service:
     version: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class LangfuseExport:
     """Sends to a Langfuse server; without a host, to the one that the environment names.
 
@@ -162,7 +163,7 @@ class LangfuseExport:
     durability: str = "spill"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class OtlpExport:
     """Sends to an OTLP/HTTP receiver; without an endpoint, to the one that the environment names.
 
@@ -176,7 +177,7 @@ class OtlpExport:
     durability: str = "spill"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SpoolSettings:
     """Where requests are kept that a server does not take.
 
@@ -191,7 +192,7 @@ class SpoolSettings:
     max_age_ns: int = 24 * 3600 * 10**9
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class LocalExport:
     """Writes to a local file.
 
@@ -206,7 +207,7 @@ class LocalExport:
     max_size: int = 2**30
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Export:
     """Where traces go.
 
@@ -221,7 +222,7 @@ class Export:
     explicit: bool = False
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SamplingSettings:
     """How much tracing may cost, and what is kept before all else.
 
@@ -243,7 +244,7 @@ class SamplingSettings:
         return math.isinf(self.budget)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ReloadSettings:
     """How a running process takes up changes of its registry.
 
@@ -256,7 +257,7 @@ class ReloadSettings:
     signal: str | None = "SIGHUP"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ScoreSettings:
     """What is scored without a rule that says so.
 
@@ -269,7 +270,7 @@ class ScoreSettings:
     confidence: bool = True
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class LoggingSettings:
     """What the application's own log records get from tracing.
 
@@ -280,7 +281,7 @@ class LoggingSettings:
     trace_ids: bool = False
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class MonitoringSettings:
     """How calls, and tracing itself, are counted and told.
 
@@ -295,7 +296,7 @@ class MonitoringSettings:
     otlp: int = 0
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Preset:
     """One preset that is in use.
 
@@ -318,7 +319,7 @@ class Preset:
     native_origins: tuple[Origin, ...] = ()
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Registry:
     """Everything that a registry says.
 
@@ -352,6 +353,11 @@ class Registry:
     stated: Mapping[str, Any] = attrs.field(default=EMPTY, repr=False)
     # Policies by the rules that they come from; `policy.resolve_policy` fills it.
     policies: dict[tuple[int, ...], Any] = attrs.field(factory=dict, init=False, repr=False)
+    index: RuleIndex = attrs.field(init=False, repr=False)
+
+    @index.default
+    def _index(self) -> RuleIndex:
+        return RuleIndex(self.rules)
 
     @property
     def explicit(self) -> bool:

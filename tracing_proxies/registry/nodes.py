@@ -23,7 +23,7 @@ _WORDS: Final[dict[str, Scalar]] = {
 }
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ScalarNode:
     """A scalar.
 
@@ -51,7 +51,7 @@ class ScalarNode:
         return Place(self.place.file, self.place.line, self.place.column + self.lead + offset)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ListNode:
     """A sequence of nodes."""
 
@@ -59,7 +59,7 @@ class ListNode:
     place: Place
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class MapNode:
     """A mapping, its keys unlike each other."""
 
@@ -71,7 +71,7 @@ class MapNode:
         return next((node for key, node in self.items if key.text == name), None)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class BrokenNode:
     """Stands where something could not be read; the problem has been reported already."""
 

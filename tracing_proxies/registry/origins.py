@@ -12,7 +12,7 @@ from tracing_proxies.errors import Place
 from tracing_proxies.registry.nodes import ListNode, MapNode, Node, ScalarNode
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Origin:
     """Where one value was written.
 

@@ -21,7 +21,7 @@ _ROLES: Final = "roles"
 _BY_NAME: Final = frozenset(("mapping", "values", "headers"))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Override:
     """One variable: its name and its value."""
 

@@ -18,7 +18,7 @@ from tracing_proxies.registry.path_values import DEEPEST, MOST_ITEMS, is_a, leng
 _LONGEST_HASHED = 1_000_000
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Filter:
     """One filter: what it does to a value, and the exact type of its argument.
 

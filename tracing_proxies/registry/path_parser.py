@@ -21,7 +21,7 @@ _WORDS: Final = ("and", "or", "not", "in")
 _TESTS: Final = ("startswith", "endswith")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Expression:
     """A compiled part of an expression.
 

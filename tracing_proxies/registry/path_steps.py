@@ -21,7 +21,7 @@ TRACE_ROOTS: Final = ("duration", "metadata", "name", "level", "error", "tags", 
 """What a condition on a whole trace reads, when its first span has ended."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Field:
     """Reads a key or a field; `forced` (written ``name!``) lets a property run."""
 
@@ -29,14 +29,14 @@ class Field:
     forced: bool = False
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Index:
     """Reads the item at a position."""
 
     position: int
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Star:
     """Goes on with every item."""
 

@@ -38,7 +38,7 @@ class PathError(ValueError):
         self.suggestion = suggestion
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Token:
     """One token: its kind (number, name, text, sign, end), what it says, and where it starts."""
 

@@ -38,7 +38,7 @@ class Scope(Protocol):
     def error(self) -> BaseException | None: ...
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class CapturePath:
     """A compiled expression.
 

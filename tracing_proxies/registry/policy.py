@@ -17,7 +17,7 @@ from tracing_proxies.registry.template import Template
 from tracing_proxies.registry.values import Value
 
 
-@attrs.frozen(eq=False, slots=True)
+@attrs.frozen(eq=False, slots=True, repr=False)
 class Policy:
     """Everything that is to be done for a call of one target, compiled.
 
@@ -90,10 +90,10 @@ def resolve_policy(registry: Registry, target: Target) -> Policy | None:
 
 def chain_of(registry: Registry, target: Target) -> tuple[Rule, ...]:
     """List the rules that match a target, the last one first."""
-    return tuple(rule for rule in reversed(registry.rules) if rule.selects(target))
+    return tuple(rule for rule in registry.index.possible(target) if rule.selects(target))
 
 
-@attrs.frozen(eq=False, slots=True)
+@attrs.frozen(eq=False, slots=True, repr=False)
 class Layer:
     """One bundle of settings that holds for a target.
 

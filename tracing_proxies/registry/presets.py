@@ -21,7 +21,7 @@ PACKAGE: Final = "tracing_proxies.adapters"
 GROUP: Final = "tracing_proxies.adapters"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class PresetFile:
     """One preset's text.
 

@@ -31,7 +31,7 @@ BROKEN: Final = "broken"
 _SETTINGS: Final = frozenset(field.name for field in attrs.fields(Settings))
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class RuleDraft:
     """A rule as one file has it, before its role is looked up.
 
@@ -50,7 +50,7 @@ class RuleDraft:
     intact: bool
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class UseDraft:
     """One entry of `use:`: the preset's name, and the settings beside it."""
 

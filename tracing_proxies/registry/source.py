@@ -24,7 +24,7 @@ class _Stop(Exception):
     """Ends the reading of a file for which a limit was found exceeded."""
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Frame:
     """One open list or mapping."""
 

@@ -16,7 +16,7 @@ _BEFORE_BRACKET: Final = re.compile(r"[\w.!\]]\s*$")
 _BEFORE_STAR: Final = re.compile(r"[\w.!\]]\[\*$")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Split:
     """A path that was split: what to say, and where."""
 

@@ -20,7 +20,7 @@ Part = str | CapturePath | None
 """Fixed text, a path, or None for ``{function}``."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Template:
     """A compiled template.
 

@@ -11,7 +11,7 @@ _FOR_RECORDING = 0.3
 _FOR_PAYLOAD = 0.4
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Costs:
     """What each thing costs, in seconds of CPU; the first guesses are replaced by what is measured.
 
@@ -30,7 +30,7 @@ class Costs:
     stub: float = 15e-6
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Demand:
     """What comes in, per second.
 
@@ -53,7 +53,7 @@ class Demand:
     stubs: float = 2.0
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Plan:
     """The probabilities that hold until the next plan.
 

@@ -109,11 +109,13 @@ def is_class(raw: Any) -> bool:
 
 def is_callable(raw: Any) -> bool:
     """Tell whether an object can be called and is no class."""
-    return not is_class(raw) and _has(type(raw), "__call__")
+    return type(raw) is FunctionType or (not is_class(raw) and _has(type(raw), "__call__"))
 
 
 def is_method(raw: Any) -> bool:
     """Tell whether an entry of a class may be something like a method."""
+    if type(raw) is FunctionType:
+        return True
     return not is_class(raw) and (_has(type(raw), "__get__") or _has(type(raw), "__call__"))
 
 

@@ -18,7 +18,7 @@ from tracing_proxies.weaving.proxies import PROXY, is_woven, point_of, raw_of, w
 _GETTERS = ("func", "fget")
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Shape:
     """How one entry is woven.
 
@@ -186,11 +186,16 @@ def _is_a(kind: type, base: type) -> bool:
 def proxy_of(raw: Any) -> Any:
     """Return the proxy that an entry is or holds, None if there is none of ours."""
     kind = type(raw)
-    held = raw
+    if kind is FunctionType:  # as nearly everything is that is asked about
+        return None
+    if is_woven(raw):
+        return raw
     if _is_a(kind, classmethod) or _is_a(kind, staticmethod):
         held = raw.__func__
     elif _is_a(kind, property):
         held = raw.fget
+    else:
+        return None
     return held if is_woven(held) else None
 
 

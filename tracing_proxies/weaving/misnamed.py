@@ -11,7 +11,7 @@ from tracing_proxies.registry.model import Placed, Registry, Rule
 from tracing_proxies.registry.pointcut import Pointcut
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.weaving.points import Points
-from tracing_proxies.weaving.unmatched import Loaded, selects
+from tracing_proxies.weaving.unmatched import Loaded, TargetIndex, selects
 
 CODE = "TP214"
 Signature = tuple[str, frozenset[str] | None]
@@ -39,6 +39,8 @@ def find_misnamed(registry: Registry, points: Points, loaded: Loaded, *, pending
         if rule.preset is None and _reads_parameters(rule.settings.reads)
     ]
     groups += [(rules[0].bundle.reads, rules, "has this role") for rules in users.values() if rules[0].bundle]
+    if not groups:
+        return []
     woven = _Woven(points)
     problems: list[Problem] = []
     for reads, rules, what in groups:
@@ -77,13 +79,11 @@ def _judge(reads: Iterable[Placed], signatures: Sequence[Signature], what: str) 
 
 
 class _Woven:
-    """What is woven, by name: a thousand literal rules must not look at a thousand targets each."""
+    """What is woven, with the signatures."""
 
     def __init__(self, points: Points) -> None:
         self._placed = list(points.placed())
-        self._by_name: dict[str, list[int]] = {}
-        for at, (target, _) in enumerate(self._placed):
-            self._by_name.setdefault(target.name, []).append(at)
+        self._index = TargetIndex([target for target, _ in self._placed])
 
     def signature(self, at: int) -> Signature:
         """Return the name and the parameters of a target by its number."""
@@ -95,7 +95,7 @@ class _Woven:
         found: set[int] = set()
         for rule in rules:
             for pointcut in rule.match:
-                possible = self._by_name.get(str(pointcut.name), ()) if pointcut.literal else range(len(self._placed))
+                possible = self._index.possible(pointcut)
                 found |= {at for at in possible if at not in found and self._selects(pointcut, rule, at)}
         return found
 

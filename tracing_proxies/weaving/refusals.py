@@ -19,14 +19,20 @@ from tracing_proxies.registry.pointcut import Target
 _flags_of = type.__dict__["__flags__"].__get__
 _IMMUTABLE = 1 << 8
 _HEAP = 1 << 9
-_IN_C = (
-    BuiltinFunctionType,
-    ClassMethodDescriptorType,
-    MethodDescriptorType,
-    MethodWrapperType,
-    WrapperDescriptorType,
+# By id: hashing a class may run its metaclass's code.
+_IN_C = frozenset(
+    map(
+        id,
+        (
+            BuiltinFunctionType,
+            ClassMethodDescriptorType,
+            MethodDescriptorType,
+            MethodWrapperType,
+            WrapperDescriptorType,
+        ),
+    )
 )
-_IN_PYTHON = (FunctionType, classmethod, staticmethod)
+_IN_PYTHON = frozenset(map(id, (FunctionType, classmethod, staticmethod)))
 
 
 def reason_for(owner: Any, raw: Any, target: Target) -> str | None:
@@ -35,8 +41,9 @@ def reason_for(owner: Any, raw: Any, target: Target) -> str | None:
         if owner is vars(builtins):
             return "the tracing layer itself runs on Python's builtins"
         return None
-    in_c = any(type(raw) is kind for kind in _IN_C)
-    if is_immutable(owner) and (in_c or any(type(raw) is kind for kind in _IN_PYTHON)):
+    kind = id(type(raw))
+    in_c = kind in _IN_C
+    if is_immutable(owner) and (in_c or kind in _IN_PYTHON):
         return f"cannot set attribute of immutable type {type_name(owner)!r}: it is written in C"
     # A built-in function in a Python class's body is called like any other.
     if in_c and type(raw) is not BuiltinFunctionType and not target.name.startswith("__"):

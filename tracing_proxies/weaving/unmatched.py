@@ -58,22 +58,12 @@ def count_unmatched(registry: Registry, targets: Sequence[Target], loaded: Loade
 def _select_nothing(
     registry: Registry, targets: Sequence[Target], loaded: Loaded, pending: bool
 ) -> Iterator[tuple[Pointcut, Place, list[dict[str, Any]]]]:
-    by_name: dict[str, list[Target]] = {}
-    by_module: dict[str, list[Target]] = {}
-    for target in targets:
-        by_name.setdefault(target.name, []).append(target)
-        by_module.setdefault(target.module, []).append(target)
+    index = TargetIndex(targets)
     for rule in registry.rules:
         if rule.preset is not None:
             continue
         for pointcut, place in zip(rule.match, rule.places, strict=True):
-            # A thousand rules must not look at a thousand targets each.
-            possible: Sequence[Target] = targets
-            if pointcut.literal:
-                possible = by_name.get(str(pointcut.name), ())
-            elif pointcut.is_exact_module and not pointcut.subclasses and pointcut.module not in MAIN:
-                possible = by_module.get(pointcut.module, ())
-            if any(selects(pointcut, target) for target in possible):
+            if any(selects(pointcut, targets[at]) for at in index.possible(pointcut)):
                 continue
             if pending and pointcut.module in MAIN:
                 continue  # the main module is the command's own here, not the application's
@@ -120,6 +110,26 @@ def loaded_namespaces() -> dict[str, dict[str, Any]]:
             if not is_initializing(entries.get("__spec__")):
                 found[name] = entries
     return found
+
+
+class TargetIndex:
+    """What is woven, by name and by module: a thousand rules must not look at a thousand targets each."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._all = range(len(targets))
+        self._by_name: dict[str, list[int]] = {}
+        self._by_module: dict[str, list[int]] = {}
+        for at, target in enumerate(targets):
+            self._by_name.setdefault(target.name, []).append(at)
+            self._by_module.setdefault(target.module, []).append(at)
+
+    def possible(self, pointcut: Pointcut) -> Sequence[int]:
+        """Return the positions of the targets that a pattern may select."""
+        if pointcut.literal:
+            return self._by_name.get(str(pointcut.name), ())
+        if pointcut.is_exact_module and not pointcut.subclasses and pointcut.module not in MAIN:
+            return self._by_module.get(pointcut.module, ())
+        return self._all
 
 
 def selects(pointcut: Pointcut, target: Target) -> bool:

@@ -287,7 +287,7 @@ class Weaver:
             for key, _, target in candidates.module_targets(defined):
                 self._loom.consider(entries, key, entries.get(key), target)
             for cls in candidates.module_classes(entries):
-                self._consider_class(cls)
+                self._consider_class(cls, searched_later=self._loom.in_round)
                 homes = (name, "__main__") if name == main_name() else (name,)
                 if any(p.subclasses and p.is_base(home, qualname_of(cls)) for p in patterns for home in homes):
                     self._subclasses.watch(cls)
@@ -312,11 +312,11 @@ class Weaver:
     def _names(self, pointcut: Pointcut, module: str) -> bool:
         return pointcut.names_module(module) or (pointcut.module in MAIN and module == main_name())
 
-    def _consider_class(self, cls: type) -> None:
+    def _consider_class(self, cls: type, *, searched_later: bool = False) -> None:
         known = self.points.added
         for name, raw, target in candidates.class_targets(cls):
             self._loom.consider(cls, name, raw, target)
-        if self.points.added != known:
+        if self.points.added != known and not searched_later:
             self.reach.search_class(cls)  # other names in its body for the same function
 
     def _policy(self, target: Target) -> Policy | None:

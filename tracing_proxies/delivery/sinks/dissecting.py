@@ -17,7 +17,7 @@ from tracing_proxies.delivery.spool.dead import DeadLetters
 REFUSED_IN_A_ROW = 16
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Part:
     """The spans of one request, each with what it was made of.
 
@@ -58,7 +58,7 @@ class Part:
         return None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Told:
     """How far it went.
 

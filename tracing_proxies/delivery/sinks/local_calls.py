@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+
+if TYPE_CHECKING:
+    import sqlite3
 
 MINUTE: Final = 60 * 10**9
 HOUR: Final = 60 * MINUTE
@@ -24,7 +26,7 @@ _NAME: Final = (
 )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CallSum:
     """What was counted of one target within a stretch of time.
 
@@ -40,7 +42,7 @@ class CallSum:
     sizes: Mapping[int, int]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CallName:
     """How the spans of a target were named and typed.
 
@@ -54,7 +56,7 @@ class CallName:
     within: bool
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CallMinute:
     """What one process has counted in one minute, up to now.
 

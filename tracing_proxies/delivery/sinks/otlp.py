@@ -10,6 +10,7 @@ from typing import Any
 
 from tracing_proxies.delivery.encoder import encode_resource, encode_scope, encode_span, framed_size, split_request
 from tracing_proxies.delivery.reply import Reply, Verdict
+from tracing_proxies.delivery.request_limits import MAX_BATCH_BYTES, MAX_BATCH_SPANS
 from tracing_proxies.delivery.sinks.dissecting import Dissector, Part
 from tracing_proxies.delivery.sinks.protocol import Health, Outcome, Parcel, Shipped, Storage
 from tracing_proxies.delivery.slices import Slices
@@ -19,8 +20,6 @@ from tracing_proxies.failures import contain
 from tracing_proxies.recording.observation import Observation
 
 TRACES_PATH = "/v1/traces"
-MAX_BATCH_BYTES = 4_000_000
-MAX_BATCH_SPANS = 512
 _ENVELOPE_BYTES = 512
 _MAX_PACKED_BYTES = 256_000
 _MOST_UNPACKED = 64 * 2**20

@@ -11,7 +11,7 @@ import attrs
 from tracing_proxies.recording.observation import Observation
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Outcome:
     """What became of a batch; delivered, dropped and remaining together are the batch.
 
@@ -34,7 +34,7 @@ class Outcome:
     reason: str = ""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Parcel:
     """A request as it is sent and stored.
 
@@ -49,7 +49,7 @@ class Parcel:
     errors: bool = False
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Shipped:
     """What became of a parcel; delivered, dropped and the spans of ``rest`` together are its spans.
 
@@ -68,7 +68,7 @@ class Shipped:
     reason: str = ""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Storage:
     """Where a sink's parcels are kept until they are delivered.
 
@@ -85,7 +85,7 @@ class Storage:
     max_age: int = 24 * 3600 * 10**9
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Health:
     """Whether a destination works, and why not; holds no secrets."""
 

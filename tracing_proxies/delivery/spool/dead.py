@@ -24,7 +24,7 @@ MOST_BYTES: Final = 16 * 2**20
 _NAME: Final = re.compile(r"(?P<ns>[0-9]{1,20})-[0-9a-f]{8}-(?P<why>[a-z0-9_]{1,40})\.gz")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Letter:
     """One request that was given up.
 

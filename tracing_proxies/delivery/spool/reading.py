@@ -9,7 +9,7 @@ from tracing_proxies.delivery.spool.record import Record
 from tracing_proxies.delivery.spool.segment import Entry, Segment, read_entries, read_record
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Items:
     """Records of one file, in order, that are to be delivered: ``Spool.next`` gives, ``settle`` takes back."""
 

@@ -29,7 +29,7 @@ _HAS_ERRORS = 1
 _CRC = struct.Struct("<I")
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Record:
     """One request.
 
@@ -46,7 +46,7 @@ class Record:
     errors: bool = False
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Found:
     """What lies between two offsets of a file: a record, or damage where ``record`` is None."""
 

@@ -17,7 +17,7 @@ _NAME: Final = re.compile(r"(?P<stem>(?P<ns>[0-9]{1,20})-[0-9]{1,10}-[0-9a-f]{8}
 _DIGITS: Final = re.compile(rb"[0-9]{1,12}")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Entry:
     """Where a record lies in its file, and what is in it."""
 
@@ -27,7 +27,7 @@ class Entry:
     errors: bool
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Segment:
     """A file that this process holds the lock of.
 

@@ -37,7 +37,7 @@ _NAMES: Final = (
 )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Family:
     """A shipped detector: all parts that find one class."""
 

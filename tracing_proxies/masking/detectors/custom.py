@@ -18,7 +18,7 @@ _MATCHES_A_LOOK = 32
 _NAME = re.compile(r"[a-z][a-z0-9_\-]{0,39}\Z")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class PatternDetector:
     """Finds what one pattern matches.
 

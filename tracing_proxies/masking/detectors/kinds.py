@@ -66,7 +66,7 @@ class Begins(IntEnum):
     APART = 3
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Guard:
     """What has to stand beside an anchor, at least, for a part to find anything there.
 
@@ -101,7 +101,7 @@ class Guard:
 _NONE: Final = Guard()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Part:
     """Finds one form of a class; it has one of the three functions, and what gates that one.
 
