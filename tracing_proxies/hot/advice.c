@@ -91,10 +91,13 @@ end_counted(Call *call, PyObject *inside, long long start, long long stop, PyObj
     return told;
 }
 
-/* Tell the recorder the result of a call that was counted here, which may be an error. */
-static PyObject *
+/* Count a call whose result may be an error, and tell the recorder of it if it is one. */
+static int
 end_judged(Call *call, long long start, long long stop, PyObject *result)
 {
+    int done = hot_judge_counted(call, start, stop, result);
+    if (done)
+        return done < 0 ? -1 : 0;
     PyObject *keywords = hot_keywords(call), *begun = PyLong_FromLongLong(start), *ended = PyLong_FromLongLong(stop);
     PyObject *told = NULL;
     if (keywords != NULL && begun != NULL && ended != NULL)
@@ -103,7 +106,8 @@ end_judged(Call *call, long long start, long long stop, PyObject *result)
     Py_XDECREF(keywords);
     Py_XDECREF(begun);
     Py_XDECREF(ended);
-    return told;
+    Py_XDECREF(told);
+    return told == NULL ? -1 : 0;
 }
 
 /* What goes on after a call whose recording is known; takes the result. */
@@ -133,6 +137,8 @@ hot_context_of(PyObject *recording)
 {
     if (Py_TYPE(recording) == hot.type.Span)
         return Py_NewRef(((Span *)recording)->context);
+    if ((PyObject *)Py_TYPE(recording) == hot.Unrecorded && ((Unrecorded *)recording)->context != NULL)
+        return Py_NewRef(((Unrecorded *)recording)->context);
     return PyObject_GetAttr(recording, hot.context);
 }
 
@@ -211,10 +217,8 @@ count(Call *call, PyObject *inside, PyObject *tail)
         return result;
     }
     if (SLOT(call->recipe, Recipe, error_when) != Py_None) {
-        PyObject *told = end_judged(call, start, stop, result);
-        if (told == NULL)
+        if (end_judged(call, start, stop, result) < 0)
             goto fail;
-        Py_DECREF(told);
         return result;
     }
     if (hot_count(tally, stop - start, 0) < 0 && hot_contain("finish") < 0)

@@ -15,6 +15,7 @@ from tracing_proxies.recording.held import Held
 from tracing_proxies.recording.nesting import demote_inner_generation
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import RELEASED
+from tracing_proxies.recording.stubs import end_unrecorded
 from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.tally import Tally
 from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded, root_of
@@ -39,6 +40,7 @@ def bind(woven: type) -> None:
             **{cls.__name__: cls for cls in classes},
             "WovenFunction": woven,
             "root_of": root_of,
+            "end_unrecorded": end_unrecorded,
             "UNSAMPLED": UNSAMPLED,
             "LEFT_OUT_CONTEXT": LEFT_OUT_CONTEXT,
             "RELEASED": RELEASED,
