@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from itertools import repeat
 from types import MethodType, ModuleType
 from typing import Any
 
-from opentelemetry.trace import NoOpTracer
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, NoOpTracer, Span
 
+from tracing_proxies.recording.context import SPAN_KEY, current
 from tracing_proxies.recording.scope import starts_lazily
+from tracing_proxies.recording.unrecorded import Unrecorded
 from tracing_proxies.registry.model import Preset
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.hooks import Hooks
@@ -56,17 +62,21 @@ class _ToolFunction:
         del vars(tool)["_tool_func"]
 
 
-class _Muted:
-    """Stands as `tracer` on the framework's tracer, and answers one that records nothing and passes parents on."""
+class _Silent(NoOpTracer):
+    """Records nothing, and passes parents on; what needs no look at its class as the API takes it is passed on at once."""
 
-    def __init__(self) -> None:
-        self._silent = NoOpTracer()
+    def start_span(self, name: str, context: Context | None = None, *args: Any, **kwargs: Any) -> Span:
+        above: Any = (current() if context is None else context).get(SPAN_KEY)
+        if type(above) is Unrecorded or type(above) is NonRecordingSpan:
+            return above  # type: ignore[no-any-return]
+        return super().start_span(name, context, *args, **kwargs)
 
-    def __get__(self, tracer: Any, owner: Any = None) -> Any:
-        return self if tracer is None else self._silent
 
-    def __set__(self, tracer: Any, value: Any) -> None:
-        vars(tracer)["tracer"] = value
+def _make_muted() -> property:
+    """Make what stands as `tracer` on the framework's tracer, and answers a silent one."""
+    # As a function it would be called for each of the framework's spans: this answers the same without one.
+    answer: Callable[[Any], Any] = partial(next, repeat(_Silent()))
+    return property(answer, lambda tracer, value: vars(tracer).__setitem__("tracer", value))
 
 
 def _reach_tools(hooks: Hooks, module: ModuleType) -> None:
@@ -78,7 +88,7 @@ def _reach_tools(hooks: Hooks, module: ModuleType) -> None:
 
 def _mute(hooks: Hooks, module: ModuleType) -> None:
     if "tracer" not in vars(module.Tracer):
-        hooks.replace(module.Tracer, "tracer", _Muted())
+        hooks.replace(module.Tracer, "tracer", _make_muted())
 
 
 def _tool_shape(tool: Any, in_class: bool) -> Shape | None:
