@@ -6,7 +6,7 @@ from setuptools import Extension, setup
 
 PARTS = (
     *("module", "clock", "fields", "contexts", "binding", "capture", "begin", "finish", "advice", "steps", "streams"),
-    *("unrecorded", "known", "walk", "fragments", "prepare", "reading", "logic", "outcome"),
+    *("unrecorded", "known", "walk", "fragments", "prepare", "reading", "logic", "outcome", "entries", "coroutines"),
     *("gate", "runs", "checks", "finds"),
 )
 

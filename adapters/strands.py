@@ -11,6 +11,7 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, NoOpTracer, Span
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.recording.context import SPAN_KEY, current
 from tracing_proxies.recording.scope import starts_lazily
 from tracing_proxies.recording.unrecorded import Unrecorded
@@ -35,25 +36,36 @@ def install(hooks: Hooks, preset: Preset) -> None:
     hooks.on_undo(_woven.clear)
 
 
-class _ToolFunction:
+class Entry:
+    """Answers the entry that an instance has of its own, or what stands for the function there."""
+
+    def __init__(self, name: str, standing: dict[int, tuple[Any, Any]]) -> None:
+        self.name = name
+        self.standing = standing
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        try:
+            held = vars(instance)[self.name]
+        except KeyError:
+            raise AttributeError(self.name) from None
+        if type(held) is MethodType:
+            known = self.standing.get(id(held.__func__))
+            return held if known is None else MethodType(known[1], held.__self__)
+        known = self.standing.get(id(held))
+        return held if known is None else known[1]
+
+
+_entry: Any = Entry if hot is None else hot.Entry
+
+
+class _ToolFunction(_entry):  # type: ignore[misc]
     """Stands as `_tool_func` on the class of decorated tools, and answers the woven function where there is one.
 
     Bound copies of a tool live in registries of agents that were built long before. All of them read this attribute, so
     one descriptor on their class reaches them all, and its removal is an exact undo: their own entries stay raw.
     """
-
-    def __get__(self, tool: Any, owner: Any = None) -> Any:
-        if tool is None:
-            return self
-        try:
-            raw = vars(tool)["_tool_func"]
-        except KeyError:
-            raise AttributeError("_tool_func") from None
-        if type(raw) is MethodType:
-            known = _woven.get(id(raw.__func__))
-            return raw if known is None else MethodType(known[1], raw.__self__)
-        known = _woven.get(id(raw))
-        return raw if known is None else known[1]
 
     def __set__(self, tool: Any, value: Any) -> None:
         vars(tool)["_tool_func"] = _raw(value)
@@ -63,7 +75,7 @@ class _ToolFunction:
 
 
 class _Silent(NoOpTracer):
-    """Records nothing, and passes parents on; what needs no look at its class as the API takes it is passed on at once."""
+    """Records nothing, and passes parents on: at once where the API would look at abstract classes first."""
 
     def start_span(self, name: str, context: Context | None = None, *args: Any, **kwargs: Any) -> Span:
         above: Any = (current() if context is None else context).get(SPAN_KEY)
@@ -82,7 +94,7 @@ def _make_muted() -> property:
 def _reach_tools(hooks: Hooks, module: ModuleType) -> None:
     cls = module.DecoratedFunctionTool
     if "_tool_func" not in vars(cls):
-        hooks.replace(cls, "_tool_func", _ToolFunction())
+        hooks.replace(cls, "_tool_func", _ToolFunction("_tool_func", _woven))
     hooks.add_container(cls, _tool_shape)
 
 

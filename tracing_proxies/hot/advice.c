@@ -364,10 +364,26 @@ advised_get(PyObject *self, PyObject *instance, PyObject *owner)
     return instance == NULL || instance == Py_None ? Py_NewRef(self) : PyMethod_New(self, instance);
 }
 
+/* Read an attribute as `_AsRaw.__getattribute__`, which has the special methods that functions have not. */
+static PyObject *
+advised_getattro(PyObject *self, PyObject *name)
+{
+    int is_special;
+    if (!hot.bound)
+        return PyObject_GenericGetAttr(self, name);
+    if (hot.read_attribute == NULL || !PyObject_TypeCheck(self, hot.type.WovenFunction))
+        return PyObject_CallFunctionObjArgs(hot.getattribute, self, name, NULL);
+    is_special = PySet_Contains(hot.not_functions, name);
+    if (is_special < 0)
+        return NULL;
+    return is_special ? PyObject_CallFunctionObjArgs(hot.getattribute, self, name, NULL) : hot.read_attribute(self, name);
+}
+
 PyTypeObject Advised = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.Advised",
     .tp_basicsize = sizeof(PyObject),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_call = advised_call,
+    .tp_getattro = advised_getattro,
     .tp_descr_get = advised_get,
 };

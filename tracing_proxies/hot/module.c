@@ -65,6 +65,12 @@ bind(PyObject *module, PyObject *parts)
     CLASSES(TAKE_CLASS)
     LENT(TAKE)
     SLOTS(LOCATE)
+    if (!PyAnySet_CheckExact(hot.not_functions)) {
+        PyErr_SetString(PyExc_TypeError, "a set of names is needed");
+        return NULL;
+    }
+    if (Py_TYPE(hot.wrapt_getattribute) == &PyWrapperDescr_Type)
+        hot.read_attribute = (getattrofunc)((PyWrapperDescrObject *)hot.wrapt_getattribute)->d_wrapped;
     hot.bound = 1;
     Py_RETURN_NONE;
 }
@@ -264,7 +270,7 @@ name_texts(void)
         {&hot.ag_frame, "ag_frame"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
         {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
         {&hot.prepared, "prepared"}, {&hot.function, "function"}, {&hot.finish_originally, "finish_originally"},
-        {&hot.plan, "plan"}, {&hot.wake, "wake"},
+        {&hot.plan, "plan"}, {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.abandoned, "abandoned"},
         {&hot.nodes, "_nodes"}, {&hot.entry, "_entry"}, {&hot.learn_entry, "_learn_entry"},
         {&hot.mask_pair, "_mask_pair"}, {&hot.mask_value, "_value"}, {&hot.capital_value, "Value"},
         {&hot.status_message, "status_message"}, {&hot.model, "model"}, {&hot.user_id, "user_id"},
@@ -289,6 +295,7 @@ PyInit__hot(void)
     PyObject *module;
     if (name_texts() < 0 || PyType_Ready(&SpanFields) < 0 || PyType_Ready(&TraceFields) < 0 ||
         PyType_Ready(&UnrecordedFields) < 0 || PyType_Ready(&JudgementType) < 0 ||
+        PyType_Ready(&EntryType) < 0 || PyType_Ready(&PendingType) < 0 ||
         PyType_Ready(&Advised) < 0 || PyType_Ready(&GateType) < 0 || PyType_Ready(&StepType) < 0 ||
         PyType_Ready(&OpeningType) < 0 ||
         PyType_Ready(&ReadingType) < 0 || PyType_Ready(&DirectType) < 0 || (module = PyModule_Create(&definition)) == NULL)
@@ -297,6 +304,8 @@ PyInit__hot(void)
         PyModule_AddObjectRef(module, "TraceFields", (PyObject *)&TraceFields) < 0 ||
         PyModule_AddObjectRef(module, "UnrecordedFields", (PyObject *)&UnrecordedFields) < 0 ||
         PyModule_AddObjectRef(module, "Judgement", (PyObject *)&JudgementType) < 0 ||
+        PyModule_AddObjectRef(module, "Entry", (PyObject *)&EntryType) < 0 ||
+        PyModule_AddObjectRef(module, "Pending", (PyObject *)&PendingType) < 0 ||
         PyModule_AddObjectRef(module, "Advised", (PyObject *)&Advised) < 0 ||
         PyModule_AddObjectRef(module, "Reading", (PyObject *)&ReadingType) < 0 ||
         PyModule_AddObjectRef(module, "Direct", (PyObject *)&DirectType) < 0 ||

@@ -78,7 +78,7 @@ typedef struct {
 #define LENT(L)                                                                                                        \
     L(Context) L(Unrecorded) L(root_of) L(end_unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(OWN_KEY)            \
     L(ROOT_KEY) L(continues) L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)                      \
-    L(NonRecordingSpan) L(demote) L(proceed_async_generator)
+    L(NonRecordingSpan) L(demote) L(proceed_async_generator) L(getattribute) L(wrapt_getattribute) L(not_functions)
 
 #define LENT_TO_STEPS(L) L(variable) L(contain)
 
@@ -107,7 +107,7 @@ typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
-    PyObject *function, *no_keywords, *finish_originally, *plan, *wake;
+    PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *status_message, *model, *user_id, *session_id;
     PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation;
@@ -125,12 +125,13 @@ typedef struct {
     LENT_TO_OUTCOME(AS_LENT)
     LENT_TO_PREPARE(AS_LENT)
     LENT_TO_WALK(AS_LENT)
+    getattrofunc read_attribute; /* of wrapt's proxies, NULL where that is not C */
     int bound;
 } Hot;
 
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
-    JudgementType;
+    JudgementType, EntryType, PendingType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -284,6 +285,7 @@ PyObject *hot_context_of(PyObject *recording);
 
 /* streams.c */
 PyObject *hot_go_on_later(Call *call, PyObject *proceed, PyObject *result);
+PyObject *hot_make_steps(PyObject *recording);
 int hot_start(PyObject *stream);
 int hot_finish_stream(PyObject *stream);
 void hot_add_item(PyObject *stream, PyObject *item);

@@ -171,8 +171,9 @@ hot_go_on_later(Call *call, PyObject *proceed, PyObject *result)
     return stands;
 }
 
-static PyObject *
-make_steps(PyObject *recording)
+/* As `Steps(recording)`. */
+PyObject *
+hot_make_steps(PyObject *recording)
 {
     PyObject *inner, *outer = NULL, *steps = NULL;
     if (Py_TYPE(recording) != hot.type.Span && (PyObject *)Py_TYPE(recording) != hot.Unrecorded)
@@ -249,7 +250,7 @@ begin(PyObject *stream, Opening *opening)
         hot_set(&SLOT(stream, Stream, fold), Py_None);
         done = 0;
     }
-    else if ((made = make_steps(recording)) != NULL) {
+    else if ((made = hot_make_steps(recording)) != NULL) {
         Py_SETREF(SLOT(stream, Stream, steps), made);
         done = begin_fold(stream, recording);
     }
