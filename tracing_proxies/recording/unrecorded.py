@@ -103,6 +103,7 @@ class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
         tail = self.root.tail
         if tail is not None:
             end_unrecorded(tail, self, (self.stop or _clock()) - self.start, False, None, None)
+        self._release()
 
     def scope(self) -> CallScope:
         """Return the call as capture paths see it."""
@@ -120,6 +121,9 @@ class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
                 end_unrecorded(tail, self, taken, failed, scope, exc)
             except Exception as error:
                 contain("stub", error)
+        self._release()
+
+    def _release(self) -> None:
         # Its context holds it, which is a cycle; and the arguments are the application's.
         self.context, self.parent, self.instance, self.args, self.kwargs = _RELEASED, None, None, (), {}
 
