@@ -42,7 +42,11 @@ def test_calls_that_are_left_out_come_to_the_same() -> None:
     assert len(found[0]) == CASES
     for compiled, original in zip(*found, strict=True):
         assert compiled == original
-        assert (compiled["alive"], compiled["left"], compiled["open"]) == (0, 0, [0, 0, 0])
+        assert (compiled["left"], compiled["open"]) == (0, [0, 0, 0])
+        if "the_first_of_a_stream" not in json.dumps(
+            compiled["told"]
+        ):  # which an event loop holds: untraced as well, in newer Pythons
+            assert compiled["alive"] == 0
     # They have been through all of it.
     whole = json.dumps(found[0])
     assert all(f'"{kind}"' in whole for kind in ("later", "up_to_the_first", "the_first_of_a_stream", "deeply"))
@@ -117,7 +121,9 @@ def test_a_burst_of_traces_that_are_left_out_rouses_the_controller_before_its_ti
 def test_a_stream_that_nobody_holds_any_more_has_ended_with_its_last_step() -> None:
     case = of_root('error_when: result.status == "failed"')
     case.weaver.weave(
-        left_out.registry_of(f"  - match: {left_out.M}:[visit, Shop.items]\n    outcome: {{ a: result }}\n")
+        left_out.registry_of(
+            f"  - match: [{left_out.M}:visit, {left_out.M}:Shop.items]\n    outcome: {{ a: result }}\n"
+        )
     )
     seen = []
 
