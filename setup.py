@@ -7,7 +7,7 @@ from setuptools import Extension, setup
 PARTS = (
     *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "advice", "steps", "streams"),
     *("capture", "containers", "models"),
-    *("unrecorded", "known", "walk", "fragments", "prepare", "reading", "outcome"),
+    *("unrecorded", "known", "walk", "fragments", "prepare", "reading", "logic", "outcome", "entries", "coroutines"),
     *("gate", "runs", "checks", "finds"),
 )
 
