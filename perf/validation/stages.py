@@ -86,16 +86,10 @@ STAGES: Final = (
         kept=("perf/outage.json", "perf/outage.md"),
     ),
     Stage(
-        "docs",
-        "the pages that tell what was measured, made from the figures of this run",
-        "{python} -m docs",
-        "{python} -m docs",
-    ),
-    Stage(
         "tests",
-        "every test, but those of alerts and of the page",
-        f"{_PYTEST}tests.xml --ignore {_ALERTS} --ignore {_PAGE}",
-        f"{_PYTEST}tests.xml tests/docs_pages tests/registry tests/weaving/test_undo.py tests/application/test_undo.py",
+        "every test, but those of alerts and of the page; before them the pages are made from the figures of this run",
+        f"{{python}} -m docs; {_PYTEST}tests.xml --ignore {_ALERTS} --ignore {_PAGE}",
+        f"{{python}} -m docs; {_PYTEST}tests.xml tests/docs_pages tests/registry tests/weaving/test_undo.py tests/application/test_undo.py",
     ),
     Stage(
         "alerts",
