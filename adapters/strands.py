@@ -46,10 +46,10 @@ class Entry:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
-        try:
-            held = vars(instance)[self.name]
-        except KeyError:
-            raise AttributeError(self.name) from None
+        entries = vars(instance)
+        if self.name not in entries:
+            raise AttributeError(self.name)
+        held = entries[self.name]
         if type(held) is MethodType:
             known = self.standing.get(id(held.__func__))
             return held if known is None else MethodType(known[1], held.__self__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import subprocess
 import sys
 import textwrap
@@ -166,6 +167,21 @@ def test_a_copied_context_carries_the_span_that_was_current_then(spans: list[Cap
 def test_an_empty_context_knows_no_span(spans: list[CapturedSpan]) -> None:
     outer(contextvars.Context().run, inner)
     assert only(spans, "inner").parent_id is None
+
+
+def test_work_that_brings_its_own_context_to_a_pool_is_below_the_span_of_that(spans: list[CapturedSpan]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(inner).result()  # its thread has been bound to no span
+
+        def work() -> None:
+            pool.submit(functools.partial(contextvars.copy_context().run, inner, "copied")).result()
+            pool.submit(functools.partial(contextvars.Context().run, inner, "empty")).result()
+            pool.submit(functools.partial(inner, "partial")).result()
+
+        outer(work)
+    within = {span.output: span for span in named(spans, "inner")}
+    assert_below([within["copied"], within["partial"]], only(spans, "outer"))
+    assert within["empty"].parent_id is None
 
 
 def test_below_a_call_that_sampling_leaves_out_nothing_is_recorded_in_threads(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import sys
 import threading
 import types
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from opentelemetry.trace import NonRecordingSpan, get_current_span
 
 import tracing_proxies
 from tracing_proxies import runtime
@@ -220,6 +223,21 @@ def test_an_error_that_is_dealt_with_leaves_its_stub_below_that_of_its_trace(act
     assert inner.trace is root.trace
     assert root.input is None
     assert inner.output is None
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda span: pickle.loads(pickle.dumps(span))])
+def test_what_stands_as_the_current_span_is_copied_as_none_would_be(
+    active: Active, again: Callable[[Any], Any]
+) -> None:
+    copies = [again(get_current_span())]
+
+    class Asking(active(STUBS).Shop):  # type: ignore[misc]
+        def inner(self, n: int) -> None:
+            copies.append(again(get_current_span()))
+
+    Asking().plain(1)
+    assert [type(copied) for copied in copies] == [NonRecordingSpan] * 2
+    assert copies[0].get_span_context() == copies[1].get_span_context()
 
 
 def test_nothing_that_a_trace_held_on_to_stays_when_it_has_ended(active: Active) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.weaving import callers
 from tests.weaving.support import woven
-from tests.weaving.twins import twins
+from tests.weaving.twins import outcome, twins
 from tracing_proxies.compiled import hot
+from tracing_proxies.weaving.proxies import _NOT_FUNCTIONS, _AsRaw, is_woven
 
 pytestmark = pytest.mark.skipif(hot is None, reason="nothing is compiled here")
 
@@ -63,6 +65,33 @@ def test_an_error_has_no_entry_of_ours_in_its_traceback_and_is_the_same_object()
         assert caught.value is traced.kept
         assert [entry.name for entry in caught.traceback][1:] == ["fail"]
     assert spans[0].level == "ERROR"
+
+
+def test_an_attribute_is_read_as_its_original_reads_it() -> None:
+    source = """
+        import functools
+
+        def sell(self, number: int = 1) -> int:
+            "Sells."
+
+        sell.price = 7
+
+        @functools.lru_cache
+        def cached(number):
+            return number
+
+        class Shop:
+            def sell(self):
+                return self
+    """
+    read = vars(_AsRaw)["__getattribute__"]
+    with twins(source, "sell", "cached", "Shop.sell") as (untraced, traced, _):
+        for proxy in (traced.sell, traced.cached, vars(traced.Shop)["sell"]):
+            assert is_woven(proxy)
+            for name in {*dir(object), *dir(untraced.sell), *dir(untraced.cached), *_NOT_FUNCTIONS, "price", "nope"}:
+                found = outcome(partial(type(proxy).__getattribute__, proxy, name))
+                expected = outcome(partial(read, proxy, name))
+                assert (found == expected) or repr(found) == repr(expected), name
 
 
 def test_a_profiler_sees_the_calls_that_it_saw_untraced() -> None:

@@ -52,6 +52,10 @@ class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
         made.root, made.trace_id, made.random = made, trace_id, random
         return made
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle as what the application would hold untraced: Strands keeps what is current in its agents."""
+        return api.NonRecordingSpan, (INVALID_SPAN_CONTEXT,)
+
     @property
     def span(self) -> Unrecorded:
         """What stands for it in a context."""
