@@ -5,8 +5,9 @@ from __future__ import annotations
 from setuptools import Extension, setup
 
 PARTS = (
-    *("module", "clock", "fields", "contexts", "binding", "capture", "begin", "finish", "advice", "steps", "streams"),
-    *("unrecorded", "known", "walk", "fragments", "prepare", "reading", "outcome"),
+    *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "advice", "steps", "streams"),
+    *("capture", "containers", "models"),
+    *("unrecorded", "known", "walk", "fragments", "prepare", "reading", "logic", "outcome", "entries", "coroutines"),
     *("gate", "runs", "checks", "finds"),
 )
 
@@ -15,7 +16,7 @@ setup(
         Extension(
             "tracing_proxies._hot",
             [f"tracing_proxies/hot/{part}.c" for part in PARTS],
-            depends=["tracing_proxies/hot/parts.h"],
+            depends=["tracing_proxies/hot/parts.h", "tracing_proxies/hot/copying.h"],
             extra_compile_args=["-O2", "-fvisibility=hidden"],
             optional=True,
         )

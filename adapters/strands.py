@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from itertools import repeat
 from types import MethodType, ModuleType
 from typing import Any
 
-from opentelemetry.trace import NoOpTracer
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, NoOpTracer, Span
 
+from tracing_proxies.compiled import hot
+from tracing_proxies.recording.context import SPAN_KEY, current
 from tracing_proxies.recording.scope import starts_lazily
+from tracing_proxies.recording.unrecorded import Unrecorded
 from tracing_proxies.registry.model import Preset
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.hooks import Hooks
@@ -29,25 +36,36 @@ def install(hooks: Hooks, preset: Preset) -> None:
     hooks.on_undo(_woven.clear)
 
 
-class _ToolFunction:
+class Entry:
+    """Answers the entry that an instance has of its own, or what stands for the function there."""
+
+    def __init__(self, name: str, standing: dict[int, tuple[Any, Any]]) -> None:
+        self.name = name
+        self.standing = standing
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        try:
+            held = vars(instance)[self.name]
+        except KeyError:
+            raise AttributeError(self.name) from None
+        if type(held) is MethodType:
+            known = self.standing.get(id(held.__func__))
+            return held if known is None else MethodType(known[1], held.__self__)
+        known = self.standing.get(id(held))
+        return held if known is None else known[1]
+
+
+_entry: Any = Entry if hot is None else hot.Entry
+
+
+class _ToolFunction(_entry):  # type: ignore[misc]
     """Stands as `_tool_func` on the class of decorated tools, and answers the woven function where there is one.
 
     Bound copies of a tool live in registries of agents that were built long before. All of them read this attribute, so
     one descriptor on their class reaches them all, and its removal is an exact undo: their own entries stay raw.
     """
-
-    def __get__(self, tool: Any, owner: Any = None) -> Any:
-        if tool is None:
-            return self
-        try:
-            raw = vars(tool)["_tool_func"]
-        except KeyError:
-            raise AttributeError("_tool_func") from None
-        if type(raw) is MethodType:
-            known = _woven.get(id(raw.__func__))
-            return raw if known is None else MethodType(known[1], raw.__self__)
-        known = _woven.get(id(raw))
-        return raw if known is None else known[1]
 
     def __set__(self, tool: Any, value: Any) -> None:
         vars(tool)["_tool_func"] = _raw(value)
@@ -56,29 +74,33 @@ class _ToolFunction:
         del vars(tool)["_tool_func"]
 
 
-class _Muted:
-    """Stands as `tracer` on the framework's tracer, and answers one that records nothing and passes parents on."""
+class _Silent(NoOpTracer):
+    """Records nothing, and passes parents on: at once where the API would look at abstract classes first."""
 
-    def __init__(self) -> None:
-        self._silent = NoOpTracer()
+    def start_span(self, name: str, context: Context | None = None, *args: Any, **kwargs: Any) -> Span:
+        above: Any = (current() if context is None else context).get(SPAN_KEY)
+        if type(above) is Unrecorded or type(above) is NonRecordingSpan:
+            return above  # type: ignore[no-any-return]
+        return super().start_span(name, context, *args, **kwargs)
 
-    def __get__(self, tracer: Any, owner: Any = None) -> Any:
-        return self if tracer is None else self._silent
 
-    def __set__(self, tracer: Any, value: Any) -> None:
-        vars(tracer)["tracer"] = value
+def _make_muted() -> property:
+    """Make what stands as `tracer` on the framework's tracer, and answers a silent one."""
+    # As a function it would be called for each of the framework's spans: this answers the same without one.
+    answer: Callable[[Any], Any] = partial(next, repeat(_Silent()))
+    return property(answer, lambda tracer, value: vars(tracer).__setitem__("tracer", value))
 
 
 def _reach_tools(hooks: Hooks, module: ModuleType) -> None:
     cls = module.DecoratedFunctionTool
     if "_tool_func" not in vars(cls):
-        hooks.replace(cls, "_tool_func", _ToolFunction())
+        hooks.replace(cls, "_tool_func", _ToolFunction("_tool_func", _woven))
     hooks.add_container(cls, _tool_shape)
 
 
 def _mute(hooks: Hooks, module: ModuleType) -> None:
     if "tracer" not in vars(module.Tracer):
-        hooks.replace(module.Tracer, "tracer", _Muted())
+        hooks.replace(module.Tracer, "tracer", _make_muted())
 
 
 def _tool_shape(tool: Any, in_class: bool) -> Shape | None:

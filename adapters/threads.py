@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from functools import partial
+from types import BuiltinMethodType
 from typing import Any
 
-from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach
+from tracing_proxies.recording.context import SPAN_KEY, attach, current, reset, variable
 from tracing_proxies.registry.model import Preset
 from tracing_proxies.weaving.hooks import Hooks
 
 _CARRIED = "_tracing_proxies_context"
+# What runs in a context of its own takes nothing from the thread's, where a context variable holds what is current.
+_SELF_CARRYING: Any = None if variable is None else Context
 
 
 def install(hooks: Hooks, preset: Preset) -> None:
@@ -39,10 +44,15 @@ def install(hooks: Hooks, preset: Preset) -> None:
         try:
             body(self)
         finally:
-            detach(token)
+            try:  # `detach` without the call
+                reset(token)
+            except ValueError:
+                pass
 
     def carrying_submit(self: ThreadPoolExecutor, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        if type(fn) is partial and type(fn.func) is BuiltinMethodType and type(fn.func.__self__) is _SELF_CARRYING:
+            return submit(self, fn, *args, **kwargs)  # as `asyncio.to_thread` hands it over: by `Context.run`
         # Also without a span: the pool's thread may have been started, and so be bound, under another submitter's.
         context = current()
 
@@ -52,7 +62,10 @@ def install(hooks: Hooks, preset: Preset) -> None:
             try:
                 return fn(*args, **kwargs)
             finally:
-                detach(token)
+                try:  # as above
+                    reset(token)
+                except ValueError:
+                    pass
 
         return submit(self, carried, *args, **kwargs)
 

@@ -240,7 +240,7 @@ class Runtime:
         """Describe what the registry has led to, as the monitor tells it every few seconds."""
         status, woven = self.reloading.status(), (self.registry, self.weaver.points.added)
         if woven != self._described:  # among thousands of targets it takes a while to find out
-            self._described, self._unmatched = woven, len(self.weaver.unmatched())
+            self._described, self._unmatched = woven, self.weaver.count_unmatched()
         return {
             "on": self.on,
             "targets": len(self.weaver.targets()),

@@ -86,6 +86,12 @@ STAGES: Final = (
         kept=("perf/outage.json", "perf/outage.md"),
     ),
     Stage(
+        "docs",
+        "the pages that tell what was measured, made from the figures of this run",
+        "{python} -m docs",
+        "{python} -m docs",
+    ),
+    Stage(
         "tests",
         "every test, but those of alerts and of the page",
         f"{_PYTEST}tests.xml --ignore {_ALERTS} --ignore {_PAGE}",

@@ -78,9 +78,9 @@ class Suite:
         return next(path for path in (self.folder / "source").iterdir() if path.is_dir())
 
     def prepare(self) -> None:
-        """Fetch and install, unless that has been done for this very entry."""
+        """Fetch and install, unless that has been done for this very entry and for what this project needs."""
         marker = self.folder / "ready"
-        wanted = repr(self.library)
+        wanted = f"{self.library!r}\n{(ROOT / 'setup.cfg').read_text(encoding='utf-8')}"
         if marker.exists() and marker.read_text(encoding="utf-8") == wanted:
             return
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -6,11 +6,12 @@ import datetime
 import decimal
 import enum
 import gc
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from dataclasses import dataclass, field
 from typing import Any
 
 import attrs
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +45,42 @@ class Open:
     inner: Any
 
 
+@attrs.define
+class Below(Slotted):
+    more: Any
+    unset: Any = attrs.field(init=False)
+
+
+@dataclass
+class Defaulted:
+    """Has its values in slots, in the object and in the class."""
+
+    __slots__ = ("__dict__", "kept")
+    kept: Any
+    inner: Any
+    missing: Any = field(init=False)
+
+
+@attrs.define
+class Shadowed(Slotted):
+    """Has a field whose slot is hidden by what its class calls so."""
+
+    inner = property(lambda self: "no code runs")  # type: ignore[assignment]
+
+
+class Modelled(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow", arbitrary_types_allowed=True)
+    inner: Any
+    secret: Any = pydantic.Field(default=1, repr=False)
+    later: Any = None
+
+
+class Wrapped(pydantic.RootModel[Any]):
+    pass
+
+
 Pair = namedtuple("Pair", "left right")
+Twice = namedtuple("Twice", "left _1", rename=True)
 
 
 class Unknown:
@@ -63,9 +99,22 @@ ATOMS = (
     | st.floats()
     | st.text(max_size=12)
     | st.binary(max_size=4)
+    | st.binary(max_size=4).map(bytearray)
+    | st.complex_numbers()
+    | st.sampled_from([b"x" * 999, b"x" * 1_000, bytearray(1_234_567)])
     | st.sampled_from([*Colour, Unknown(), datetime.date(2026, 1, 2), decimal.Decimal("1.50"), 2**63, -(2**63)])
 )
-KEYS = st.text(max_size=8) | st.integers() | st.sampled_from(list(Colour))
+KEYS = (
+    st.text(max_size=8)
+    | st.integers()
+    | st.integers(0, 3)
+    | st.sampled_from(["0", "1", "1'", "None", "True"])
+    | st.none()
+    | st.booleans()
+    | st.floats(allow_nan=False)
+    | st.sampled_from([*Colour, Unknown(), 2**63, -(2**63), datetime.date(2026, 1, 2), (1, 2)])
+)
+HASHED = st.integers() | st.text(max_size=5) | st.sampled_from(list(Colour)) | st.tuples(st.integers(), st.text())
 VALUES = st.recursive(
     ATOMS,
     lambda inner: (
@@ -75,7 +124,18 @@ VALUES = st.recursive(
         | st.dictionaries(st.text(max_size=8), inner, max_size=4)
         | st.dictionaries(st.text(max_size=3), inner, max_size=3).map(OrderedDict)
         | st.dictionaries(st.text(max_size=3), inner, max_size=3).map(Hidden)
+        | st.dictionaries(KEYS, inner, max_size=3).map(lambda given: defaultdict(list, given))
+        | st.lists(inner, max_size=4).map(deque)
+        | st.sets(HASHED, max_size=4)
+        | st.frozensets(HASHED, max_size=4)
         | inner.map(Slotted)
+        | st.builds(Below, inner, inner)
+        | st.builds(Defaulted, inner, inner)
+        | inner.map(Shadowed)
+        | st.builds(Modelled, inner=inner, other=inner)
+        | st.builds(Modelled.model_construct, inner=inner)
+        | inner.map(Wrapped.model_construct)
+        | st.builds(Twice, inner, inner)
         | inner.map(Open)
         | st.builds(Order, inner, inner, st.lists(inner, max_size=2))
         | st.builds(Pair, inner, inner)
@@ -112,6 +172,34 @@ def test_arguments_are_copied_flatly_in_the_same_way(values: tuple[Any, ...], li
 @given(st.dictionaries(KEYS, VALUES, max_size=6), LIMITS)
 def test_a_dict_is_flat_in_the_same_way(value: dict[Any, Any], limits: Limits) -> None:
     assert hot.is_flat(value, limits) is look_flat(value, limits)
+
+
+def test_what_is_copied_elsewhere_shares_the_room_and_the_containers_around_it() -> None:
+    limits = Limits(max_bytes=40, max_items=3, max_depth=4)
+    value: dict[str, Any] = {"first": OrderedDict(a="x" * 12), "then": "y" * 12, "last": "z" * 30}
+    value["first"]["around"] = [value]
+    for _ in range(2):
+        assert alike(hot.snapshot(value, limits), take_snapshot(value, limits))
+    many = [OrderedDict(a=1)] * 200
+    assert alike(hot.snapshot([many] * 50), take_snapshot([many] * 50))
+
+
+def test_a_model_that_is_not_complete_yet_is_copied_by_the_fields_that_it_has_later() -> None:
+    class Late(pydantic.BaseModel):
+        inner: Any
+        nearby: Annex | None = None
+
+    assert not Late.__pydantic_complete__
+    unready = Late.model_construct(inner=1)
+    assert alike(hot.snapshot(unready), take_snapshot(unready))
+
+    class Annex(pydantic.BaseModel):
+        name: str
+
+    Late.model_rebuild(_types_namespace={"Annex": Annex, "Any": Any})
+    value = Late(inner=1, nearby=Annex(name="x"))
+    for _ in range(2):
+        assert hot.snapshot(value) == take_snapshot(value) == {"inner": 1, "nearby": {"name": "x"}}
 
 
 def test_a_cycle_is_marked_in_the_same_way() -> None:

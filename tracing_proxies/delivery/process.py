@@ -13,7 +13,7 @@ from tracing_proxies import failures
 from tracing_proxies.delivery.native import RLock
 from tracing_proxies.exclusion import importing
 
-EXIT_TIMEOUT = 1.2  # of two seconds: what is under way has half of one, and the interpreter has to end as well
+EXIT_TIMEOUT = 1.0  # of two seconds: what is under way has half of one, and the interpreter has to end as well
 _LEAST = 0.1  # for one whose turn comes when the time is up: what it has can still be written down
 _AFTER_ALL_OTHERS = -1_000_000
 

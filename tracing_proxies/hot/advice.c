@@ -91,10 +91,13 @@ end_counted(Call *call, PyObject *inside, long long start, long long stop, PyObj
     return told;
 }
 
-/* Tell the recorder the result of a call that was counted here, which may be an error. */
-static PyObject *
+/* Count a call whose result may be an error, and tell the recorder of it if it is one. */
+static int
 end_judged(Call *call, long long start, long long stop, PyObject *result)
 {
+    int done = hot_judge_counted(call, start, stop, result);
+    if (done)
+        return done < 0 ? -1 : 0;
     PyObject *keywords = hot_keywords(call), *begun = PyLong_FromLongLong(start), *ended = PyLong_FromLongLong(stop);
     PyObject *told = NULL;
     if (keywords != NULL && begun != NULL && ended != NULL)
@@ -103,7 +106,8 @@ end_judged(Call *call, long long start, long long stop, PyObject *result)
     Py_XDECREF(keywords);
     Py_XDECREF(begun);
     Py_XDECREF(ended);
-    return told;
+    Py_XDECREF(told);
+    return told == NULL ? -1 : 0;
 }
 
 /* What goes on after a call whose recording is known; takes the result. */
@@ -133,6 +137,8 @@ hot_context_of(PyObject *recording)
 {
     if (Py_TYPE(recording) == hot.type.Span)
         return Py_NewRef(((Span *)recording)->context);
+    if ((PyObject *)Py_TYPE(recording) == hot.Unrecorded && ((Unrecorded *)recording)->context != NULL)
+        return Py_NewRef(((Unrecorded *)recording)->context);
     return PyObject_GetAttr(recording, hot.context);
 }
 
@@ -211,10 +217,8 @@ count(Call *call, PyObject *inside, PyObject *tail)
         return result;
     }
     if (SLOT(call->recipe, Recipe, error_when) != Py_None) {
-        PyObject *told = end_judged(call, start, stop, result);
-        if (told == NULL)
+        if (end_judged(call, start, stop, result) < 0)
             goto fail;
-        Py_DECREF(told);
         return result;
     }
     if (hot_count(tally, stop - start, 0) < 0 && hot_contain("finish") < 0)
@@ -360,10 +364,26 @@ advised_get(PyObject *self, PyObject *instance, PyObject *owner)
     return instance == NULL || instance == Py_None ? Py_NewRef(self) : PyMethod_New(self, instance);
 }
 
+/* Read an attribute as `_AsRaw.__getattribute__`, which has the special methods that functions have not. */
+static PyObject *
+advised_getattro(PyObject *self, PyObject *name)
+{
+    int is_special;
+    if (!hot.bound)
+        return PyObject_GenericGetAttr(self, name);
+    if (hot.read_attribute == NULL || !PyObject_TypeCheck(self, hot.type.WovenFunction))
+        return PyObject_CallFunctionObjArgs(hot.getattribute, self, name, NULL);
+    is_special = PySet_Contains(hot.not_functions, name);
+    if (is_special < 0)
+        return NULL;
+    return is_special ? PyObject_CallFunctionObjArgs(hot.getattribute, self, name, NULL) : hot.read_attribute(self, name);
+}
+
 PyTypeObject Advised = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.Advised",
     .tp_basicsize = sizeof(PyObject),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_call = advised_call,
+    .tp_getattro = advised_getattro,
     .tp_descr_get = advised_get,
 };

@@ -196,22 +196,29 @@ is_thinned(PyObject *recipe)
            PyFloat_AS_DOUBLE(sample) < 1.0;
 }
 
-/* What paths read of a call. */
-static PyObject *
-make_scope(Call *call, PyObject *bound)
+/* What paths read of a call, whose outcome is not known yet. */
+PyObject *
+hot_new_scope(PyObject *recipe, PyObject *instance, PyObject *positional, PyObject *bound)
 {
-    PyObject *scope = hot.type.CallScope->tp_alloc(hot.type.CallScope, 0), *rest = hot_rest(call);
-    if (scope == NULL || rest == NULL) {
-        Py_XDECREF(scope);
-        Py_XDECREF(rest);
+    PyObject *scope = hot.type.CallScope->tp_alloc(hot.type.CallScope, 0);
+    if (scope == NULL)
         return NULL;
-    }
-    SLOT(scope, CallScope, function) = Py_NewRef(SLOT(call->recipe, Recipe, function));
-    SLOT(scope, CallScope, self) = Py_NewRef(hot_instance(call));
-    SLOT(scope, CallScope, positional) = rest;
+    SLOT(scope, CallScope, function) = Py_NewRef(SLOT(recipe, Recipe, function));
+    SLOT(scope, CallScope, self) = Py_NewRef(instance);
+    SLOT(scope, CallScope, positional) = Py_NewRef(positional);
     SLOT(scope, CallScope, args) = Py_NewRef(bound);
     SLOT(scope, CallScope, result) = Py_NewRef(hot.MISSING);
     SLOT(scope, CallScope, error) = Py_NewRef(hot.MISSING);
+    return scope;
+}
+
+PyObject *
+hot_scope_of(Call *call, PyObject *bound)
+{
+    PyObject *rest = hot_rest(call), *scope = NULL;
+    if (rest != NULL)
+        scope = hot_new_scope(call->recipe, hot_instance(call), rest, bound);
+    Py_XDECREF(rest);
     return scope;
 }
 
@@ -272,7 +279,7 @@ place_below(Call *call, Span *parent)
         return NULL;
     bound = needs_scope || SLOT(recipe, Recipe, capture_input) == Py_True ? hot_bind(call) : Py_NewRef(Py_None);
     if (bound != NULL)
-        scope = needs_scope ? make_scope(call, bound) : Py_NewRef(Py_None);
+        scope = needs_scope ? hot_scope_of(call, bound) : Py_NewRef(Py_None);
     if (scope != NULL && needs_scope && SLOT(recipe, Recipe, condition) != Py_None)
         holds = hot_holds(SLOT(recipe, Recipe, condition), scope);
     if (scope != NULL && holds >= 0)
@@ -308,16 +315,20 @@ begin_below(Call *call, Span *parent)
     return made;
 }
 
-/* Start a span here; NULL without an exception where that is not for here. */
+/* Start a span here; NULL without an exception where that is not for here, with the id of its trace if that has been
+   drawn. */
 static PyObject *
-begin_here(Call *call)
+begin_here(Call *call, PyObject **trace_id)
 {
     PyObject *recipe = call->recipe, *made;
-    if (call->above != NULL && (PyObject *)Py_TYPE(call->above) == hot.Unrecorded)
+    int is_left_out = call->above != NULL && (PyObject *)Py_TYPE(call->above) == hot.Unrecorded;
+    if (is_left_out && !IS_SET(recipe, Recipe, root))
         return hot_begin_unrecorded(call);
-    if (call->above == NULL)
-        return IS_SET(recipe, Recipe, is_plain) && SLOT(call->recorder, Recorder, tail) == Py_None ? make(call, NULL)
-                                                                                                  : NULL;
+    if (call->above == NULL || is_left_out) {
+        if (SLOT(call->recorder, Recorder, tail) == Py_None)
+            return IS_SET(recipe, Recipe, is_plain) ? make(call, NULL) : NULL;
+        return *trace_id == NULL ? hot_leave_out(call, trace_id) : NULL;
+    }
     Span *parent = find_parent(call);
     if (parent == NULL)
         return NULL;
@@ -345,22 +356,26 @@ hot_begin(Call *call, PyObject *trace_id)
 {
     Trace *timed = timed_trace(call->above);
     long long before = timed == NULL ? 0 : hot_cpu_now();
-    PyObject *begun = begin_here(call), *rest, *keywords;
+    PyObject *drawn = Py_XNewRef(trace_id), *begun = begin_here(call, &drawn), *rest, *keywords;
     if (begun != NULL) {
         if (timed != NULL && hot_spend(timed, before) < 0 && hot_contain("begin") < 0)
             Py_CLEAR(begun);
-        return begun;
+        goto end;
     }
-    if (PyErr_Occurred())
-        return hot_contain("begin") < 0 ? NULL : Py_NewRef(Py_None);
+    if (PyErr_Occurred()) {
+        begun = hot_contain("begin") < 0 ? NULL : Py_NewRef(Py_None);
+        goto end;
+    }
     rest = hot_rest(call);
     keywords = hot_keywords(call);
     if (rest != NULL && keywords != NULL)
         begun = PyObject_CallFunctionObjArgs(
             SLOT(call->point, JoinPoint, begin), call->recipe, SLOT(call->point, JoinPoint, function),
             hot_instance(call), rest, keywords, call->context, call->above == NULL ? Py_None : call->above,
-            trace_id == NULL ? hot.zero : trace_id, NULL);
+            drawn == NULL ? hot.zero : drawn, NULL);
     Py_XDECREF(rest);
     Py_XDECREF(keywords);
+end:
+    Py_XDECREF(drawn);
     return begun;
 }

@@ -1,4 +1,4 @@
-/* The fields of spans and traces, in slots that hold a value from the start: cheaper to make, to read and to free than a
+/* The fields of spans, of traces, and of what only counts a call, in slots that hold a value from the start: cheaper to make, to read and to free than a
    dict for each. */
 #include "parts.h"
 
@@ -15,6 +15,9 @@ static PyMemberDef span_members[] = {SPAN_FIELDS(NAME_OF){NULL}};
 #undef STRUCT
 #define STRUCT Trace
 static PyMemberDef trace_members[] = {TRACE_FIELDS(NAME_OF){NULL}};
+#undef STRUCT
+#define STRUCT Unrecorded
+static PyMemberDef unrecorded_members[] = {UNRECORDED_FIELDS(NAME_OF){NULL}};
 #undef STRUCT
 
 static inline void
@@ -239,6 +242,48 @@ trace_dealloc(Trace *self)
     Py_TYPE(self)->tp_free(self);
 }
 
+static PyObject *
+unrecorded_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    Unrecorded *self = (Unrecorded *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        UNRECORDED_FIELDS(FILL)
+    }
+    return (PyObject *)self;
+}
+
+static int
+unrecorded_setattro(Unrecorded *self, PyObject *name, PyObject *value)
+{
+    int done = PyObject_GenericSetAttr((PyObject *)self, name, value);
+    if (value == NULL) {
+        UNRECORDED_FIELDS(REFILL)
+    }
+    return done;
+}
+
+static int
+unrecorded_traverse(Unrecorded *self, visitproc visit, void *arg)
+{
+    UNRECORDED_FIELDS(VISIT)
+    return 0;
+}
+
+static int
+unrecorded_clear(Unrecorded *self)
+{
+    UNRECORDED_FIELDS(CLEAR)
+    return 0;
+}
+
+static void
+unrecorded_dealloc(Unrecorded *self)
+{
+    PyObject_GC_UnTrack(self);
+    unrecorded_clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+
 PyTypeObject SpanFields = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.SpanFields",
     .tp_basicsize = sizeof(Span),
@@ -263,4 +308,16 @@ PyTypeObject TraceFields = {
     .tp_clear = (inquiry)trace_clear,
     .tp_members = trace_members,
     .tp_setattro = (setattrofunc)trace_setattro,
+};
+
+PyTypeObject UnrecordedFields = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.UnrecordedFields",
+    .tp_basicsize = sizeof(Unrecorded),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_new = unrecorded_new,
+    .tp_dealloc = (destructor)unrecorded_dealloc,
+    .tp_traverse = (traverseproc)unrecorded_traverse,
+    .tp_clear = (inquiry)unrecorded_clear,
+    .tp_members = unrecorded_members,
+    .tp_setattro = (setattrofunc)unrecorded_setattro,
 };

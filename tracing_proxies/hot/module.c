@@ -65,6 +65,12 @@ bind(PyObject *module, PyObject *parts)
     CLASSES(TAKE_CLASS)
     LENT(TAKE)
     SLOTS(LOCATE)
+    if (!PyAnySet_CheckExact(hot.not_functions)) {
+        PyErr_SetString(PyExc_TypeError, "a set of names is needed");
+        return NULL;
+    }
+    if (Py_TYPE(hot.wrapt_getattribute) == &PyWrapperDescr_Type)
+        hot.read_attribute = (getattrofunc)((PyWrapperDescrObject *)hot.wrapt_getattribute)->d_wrapped;
     hot.bound = 1;
     Py_RETURN_NONE;
 }
@@ -106,6 +112,17 @@ bind_reading(PyObject *module, PyObject *parts)
         return NULL;
     }
     LENT_TO_READING(TAKE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+bind_logic(PyObject *module, PyObject *parts)
+{
+    if (!PyDict_Check(parts)) {
+        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+        return NULL;
+    }
+    LENT_TO_LOGIC(TAKE)
     Py_RETURN_NONE;
 }
 
@@ -222,6 +239,7 @@ static PyMethodDef methods[] = {
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_reading", bind_reading, METH_O, "Take what capture paths need."},
+    {"bind_logic", bind_logic, METH_O, "Take what conditions need."},
     {"bind_outcome", bind_outcome, METH_O, "Take what is written onto spans needs."},
     {"begin_record", (PyCFunction)(void (*)(void))hot_begin_record_of, METH_FASTCALL, "As `write_beginning`."},
     {"end_record", (PyCFunction)(void (*)(void))hot_end_record_of, METH_FASTCALL, "As `write_end`."},
@@ -251,9 +269,8 @@ name_texts(void)
         {&hot.start, "start"}, {&hot.move, "move"}, {&hot.throw, "throw"}, {&hot.abandon, "abandon"},
         {&hot.ag_frame, "ag_frame"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
         {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
-        {&hot.prepared, "prepared"}, {&hot.recipe, "recipe"}, {&hot.function, "function"},
-        {&hot.instance_id, "instance_id"}, {&hot.root, "root"}, {&hot.parent, "parent"}, {&hot.stop, "stop"},
-        {&hot.shared, "shared"}, {&hot.tail, "tail"},
+        {&hot.prepared, "prepared"}, {&hot.function, "function"}, {&hot.finish_originally, "finish_originally"},
+        {&hot.plan, "plan"}, {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.abandoned, "abandoned"},
         {&hot.nodes, "_nodes"}, {&hot.entry, "_entry"}, {&hot.learn_entry, "_learn_entry"},
         {&hot.mask_pair, "_mask_pair"}, {&hot.mask_value, "_value"}, {&hot.capital_value, "Value"},
         {&hot.status_message, "status_message"}, {&hot.model, "model"}, {&hot.user_id, "user_id"},
@@ -268,7 +285,8 @@ name_texts(void)
     hot.one = PyFloat_FromDouble(1.0);
     hot.zero = PyLong_FromLong(0);
     hot.nothing = PyTuple_New(0);
-    return hot.one != NULL && hot.zero != NULL && hot.nothing != NULL ? 0 : -1;
+    hot.no_keywords = PyDict_New();
+    return hot.one != NULL && hot.zero != NULL && hot.nothing != NULL && hot.no_keywords != NULL ? 0 : -1;
 }
 
 PyMODINIT_FUNC
@@ -276,12 +294,18 @@ PyInit__hot(void)
 {
     PyObject *module;
     if (name_texts() < 0 || PyType_Ready(&SpanFields) < 0 || PyType_Ready(&TraceFields) < 0 ||
+        PyType_Ready(&UnrecordedFields) < 0 || PyType_Ready(&JudgementType) < 0 ||
+        PyType_Ready(&EntryType) < 0 || PyType_Ready(&PendingType) < 0 ||
         PyType_Ready(&Advised) < 0 || PyType_Ready(&GateType) < 0 || PyType_Ready(&StepType) < 0 ||
         PyType_Ready(&OpeningType) < 0 ||
         PyType_Ready(&ReadingType) < 0 || PyType_Ready(&DirectType) < 0 || (module = PyModule_Create(&definition)) == NULL)
         return NULL;
     if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
         PyModule_AddObjectRef(module, "TraceFields", (PyObject *)&TraceFields) < 0 ||
+        PyModule_AddObjectRef(module, "UnrecordedFields", (PyObject *)&UnrecordedFields) < 0 ||
+        PyModule_AddObjectRef(module, "Judgement", (PyObject *)&JudgementType) < 0 ||
+        PyModule_AddObjectRef(module, "Entry", (PyObject *)&EntryType) < 0 ||
+        PyModule_AddObjectRef(module, "Pending", (PyObject *)&PendingType) < 0 ||
         PyModule_AddObjectRef(module, "Advised", (PyObject *)&Advised) < 0 ||
         PyModule_AddObjectRef(module, "Reading", (PyObject *)&ReadingType) < 0 ||
         PyModule_AddObjectRef(module, "Direct", (PyObject *)&DirectType) < 0 ||

@@ -21,6 +21,12 @@
     F(user, Py_None) F(tags, hot.nothing) F(state, Py_None) F(room, Py_None) F(crowd, Py_None) F(payload, Py_True)     \
     F(held, Py_None) F(sampled, Py_None) F(timed, Py_False) F(spent, hot.zero)
 
+#define UNRECORDED_FIELDS(F)                                                                                           \
+    F(context, NULL) F(recipe, NULL) F(root, NULL) F(parent, Py_None) F(tail, Py_None) F(trace, Py_None)               \
+    F(trace_id, hot.zero) F(random, hot.zero) F(state, Py_None) F(refused, Py_False) F(shared, Py_False)               \
+    F(stubs, hot.zero) F(function, Py_None) F(instance, Py_None) F(instance_id, hot.zero) F(args, hot.nothing)         \
+    F(kwargs, hot.no_keywords) F(waiting_for, Py_None) F(start, hot.zero) F(stop, Py_None)
+
 #define AS_MEMBER(name, value) PyObject *name;
 typedef struct {
     PyObject_HEAD
@@ -33,6 +39,11 @@ typedef struct {
     TRACE_FIELDS(AS_MEMBER)
 } Trace;
 
+typedef struct {
+    PyObject_HEAD
+    UNRECORDED_FIELDS(AS_MEMBER)
+} Unrecorded;
+
 /* The slots of classes that are written in Python, read past their descriptors. */
 #define SLOTS(S)                                                                                                       \
     S(WovenFunction, _self_tp) S(JoinPoint, function) S(JoinPoint, recorder) S(JoinPoint, skip) S(JoinPoint, tally)    \
@@ -40,7 +51,8 @@ typedef struct {
     S(JoinPoint, begin_later) S(Recorder, tail) S(Recorder, forced) S(Recorder, observers) S(Recorder, traces)         \
     S(Recorder, open) S(Recorder, patience) S(Recorder, emit) S(Tally, _pending) S(Tally, slow) S(Tally, seen)         \
     S(Tally, has_namesakes) S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after)          \
-    S(Tail, _skipped) S(Tail, _below) S(Held, spans) S(Held, verdict) S(Held, root_id)
+    S(Tail, _skipped) S(Tail, _below) S(Tail, _begun) S(Tail, _alarm) S(Tail, _plan) S(Tail, controller)               \
+    S(Held, spans) S(Held, verdict) S(Held, root_id)
 
 #define SLOTS_OF_OUTCOME(S)                                                                                            \
     S(Recipe, never) S(Recipe, is_plain) S(Recipe, counts_alone) S(Recipe, fold) S(Recipe, nested)                     \
@@ -50,7 +62,8 @@ typedef struct {
     S(Recipe, input) S(Recipe, output) S(Recipe, metadata) S(Recipe, late_metadata) S(Recipe, outcome)                 \
     S(Recipe, session) S(Recipe, user) S(Recipe, tags) S(Recipe, usage) S(Recipe, model) S(Recipe, level)              \
     S(Recipe, status_message) S(Recipe, min_duration) S(Recipe, root) S(Recipe, rate) S(Recipe, sample)                \
-    S(Recipe, needs_scope) S(Recipe, condition) S(Recipe, delegate) S(CallScope, function) S(CallScope, self)          \
+    S(Recipe, needs_scope) S(Recipe, condition) S(Recipe, delegate) S(Recipe, judges_call) S(Recipe, critical)         \
+    S(CallScope, function) S(CallScope, self)                                                                          \
     S(CallScope, positional) S(CallScope, args) S(CallScope, result) S(CallScope, error) S(CapturePath, _value)        \
     S(Template, parts)
 
@@ -63,22 +76,24 @@ typedef struct {
 
 /* What the Python side lends. */
 #define LENT(L)                                                                                                        \
-    L(Context) L(Unrecorded) L(root_of) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(OWN_KEY)            \
+    L(Context) L(Unrecorded) L(root_of) L(end_unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(OWN_KEY)            \
     L(ROOT_KEY) L(continues) L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)                      \
-    L(NonRecordingSpan) L(demote) L(proceed_async_generator)
+    L(NonRecordingSpan) L(demote) L(proceed_async_generator) L(getattribute) L(wrapt_getattribute) L(not_functions)
 
 #define LENT_TO_STEPS(L) L(variable) L(contain)
 
 #define LENT_TO_CAPTURE(L)                                                                                             \
     L(learned) L(textual) L(enumeration) L(take_snapshot) L(default_limits) L(left_out) L(too_deep) L(cycle)           \
-    L(cut_text) L(note_rest)
+    L(cut_text) L(note_rest) L(copy_part) L(name_key) L(defaultdict) L(deque)
 
 #define LENT_TO_WALK(L) L(GONE) L(too_large) L(failed_to_mask)
 
 #define LENT_TO_READING(L) L(MISSING) L(read_field) L(readers)
 
+#define LENT_TO_LOGIC(L) L(truth) L(equal) L(contains)
+
 #define LENT_TO_OUTCOME(L)                                                                                             \
-    L(render) L(truth) L(text) L(side) L(describe_returned_error) L(write_beginning) L(write_end)
+    L(render) L(text) L(side) L(describe_returned_error) L(write_beginning) L(write_end)
 
 #define LENT_TO_PREPARE(L) L(Observation) L(NOTHING) L(dumps) L(to_json)
 
@@ -92,7 +107,7 @@ typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
-    PyObject *recipe, *function, *instance_id, *root, *parent, *stop, *shared, *tail;
+    PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *status_message, *model, *user_id, *session_id;
     PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation;
@@ -106,14 +121,17 @@ typedef struct {
     LENT_TO_STEPS(AS_LENT)
     LENT_TO_CAPTURE(AS_LENT)
     LENT_TO_READING(AS_LENT)
+    LENT_TO_LOGIC(AS_LENT)
     LENT_TO_OUTCOME(AS_LENT)
     LENT_TO_PREPARE(AS_LENT)
     LENT_TO_WALK(AS_LENT)
+    getattrofunc read_attribute; /* of wrapt's proxies, NULL where that is not C */
     int bound;
 } Hot;
 
 extern Hot hot;
-extern PyTypeObject SpanFields, TraceFields, Advised, StepType, OpeningType, ReadingType, DirectType;
+extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
+    JudgementType, EntryType, PendingType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -206,8 +224,13 @@ PyObject *hot_snapshot(PyObject *value, PyObject *limits);
 
 int hot_refers_to(PyObject *reference, PyObject *object);
 
+/* logic.c */
+int hot_truth(PyObject *value);
+PyObject *hot_judge(PyObject *judgement, PyObject *scope);
+
 /* reading.c */
 #define LONGEST_RENDERED 200 /* as registry/template.py */
+PyObject *hot_read(PyObject *how, PyObject *scope);
 PyObject *hot_evaluate(PyObject *value, PyObject *scope);
 int hot_holds(PyObject *path, PyObject *scope);
 
@@ -230,6 +253,8 @@ PyObject *hot_instance(Call *call);
 PyObject *hot_rest(Call *call);
 PyObject *hot_keywords(Call *call);
 PyObject *hot_bind(Call *call);
+PyObject *hot_scope_of(Call *call, PyObject *bound);
+PyObject *hot_new_scope(PyObject *recipe, PyObject *instance, PyObject *positional, PyObject *bound);
 
 /* finish.c */
 int hot_finish(Span *span, PyObject *result);
@@ -249,13 +274,18 @@ int hot_add_methods(PyObject *module);
 
 /* unrecorded.c */
 PyObject *hot_begin_unrecorded(Call *call);
+PyObject *hot_leave_out(Call *call, PyObject **trace_id);
+int hot_judge_counted(Call *call, long long start, long long stop, PyObject *result);
 int hot_end(PyObject *recording, PyObject *result);
+int hot_drop_unrecorded(PyObject *recording, PyObject *left);
+PyObject *hot_finish_unrecorded(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* advice.c */
 PyObject *hot_context_of(PyObject *recording);
 
 /* streams.c */
 PyObject *hot_go_on_later(Call *call, PyObject *proceed, PyObject *result);
+PyObject *hot_make_steps(PyObject *recording);
 int hot_start(PyObject *stream);
 int hot_finish_stream(PyObject *stream);
 void hot_add_item(PyObject *stream, PyObject *item);

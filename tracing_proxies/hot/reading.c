@@ -6,7 +6,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *root;  /* a text: what of the call it starts with; else what answers that: a callable */
     PyObject *names; /* a tuple of texts */
-    Py_ssize_t slot; /* where that stands in a call's scope; 0 where it is not known yet */
+    Py_ssize_t slot; /* where that stands in a call's scope; 0 where it is not known yet, -1 where it is in none */
     int of_argument; /* whether the first name is an argument's */
     int of_error;
 } Reading;
@@ -99,14 +99,32 @@ PyTypeObject DirectType = {
     .tp_dealloc = (destructor)direct_dealloc,
 };
 
+/* Where a name stands in a call's scope; 0 as long as that cannot be known, -1 where it stands in none. */
+static Py_ssize_t
+slot_of(PyObject *name)
+{
+    Py_ssize_t at = -1;
+    if (hot.type.CallScope == NULL)
+        return 0;
+    PyObject *found = PyObject_GetAttr((PyObject *)hot.type.CallScope, name);
+    if (found == NULL)
+        PyErr_Clear(); /* of a trace */
+    else if (Py_TYPE(found) == &PyMemberDescr_Type)
+        at = ((PyMemberDescrObject *)found)->d_member->offset;
+    Py_XDECREF(found);
+    return at;
+}
+
 /* What a path starts with. */
 static PyObject *
 start(Reading *self, PyObject *scope)
 {
     PyObject *found;
     if (!PyUnicode_CheckExact(self->root))
-        return PyObject_CallOneArg(self->root, scope);
-    if (self->slot && Py_TYPE(scope) == hot.type.CallScope && *(PyObject **)((char *)scope + self->slot) != NULL)
+        return hot_read(self->root, scope);
+    if (!self->slot)
+        self->slot = slot_of(self->root);
+    if (self->slot > 0 && Py_TYPE(scope) == hot.type.CallScope && *(PyObject **)((char *)scope + self->slot) != NULL)
         found = Py_NewRef(*(PyObject **)((char *)scope + self->slot));
     else
         found = PyObject_GetAttr(scope, self->root);
@@ -139,22 +157,6 @@ reading_call(Reading *self, PyObject *args, PyObject *kwargs)
     if (!PyArg_UnpackTuple(args, "path", 1, 1, &scope))
         return NULL;
     return read_path(self, scope);
-}
-
-static Py_ssize_t
-slot_of(PyObject *root)
-{
-    PyObject *found;
-    Py_ssize_t at = 0;
-    if (hot.type.CallScope == NULL || !PyUnicode_CheckExact(root))
-        return 0;
-    found = PyObject_GetAttr((PyObject *)hot.type.CallScope, root);
-    if (found == NULL)
-        PyErr_Clear(); /* of a trace */
-    else if (Py_TYPE(found) == &PyMemberDescr_Type)
-        at = ((PyMemberDescrObject *)found)->d_member->offset;
-    Py_XDECREF(found);
-    return at;
 }
 
 /* Reading(root, names): `root` is "args" where the first name is an argument's, another text for what else of a call it
@@ -222,19 +224,22 @@ PyTypeObject ReadingType = {
     .tp_members = reading_members,
 };
 
-/* Evaluate what a compiled path does; whatever is absent or odd is MISSING. */
+/* Evaluate a part of a path: one of ours, or another callable. */
+PyObject *
+hot_read(PyObject *how, PyObject *scope)
+{
+    if (Py_TYPE(how) == &ReadingType)
+        return read_path((Reading *)how, scope);
+    if (Py_TYPE(how) == &JudgementType)
+        return hot_judge(how, scope);
+    return PyObject_CallOneArg(how, scope);
+}
+
+/* Evaluate a path; whatever is absent or odd is MISSING. */
 static PyObject *
 evaluate_path(PyObject *path, PyObject *scope)
 {
-    PyObject *how = SLOT(path, CapturePath, _value), *found;
-    if (Py_TYPE(how) == &ReadingType) {
-        Reading *reading = (Reading *)how;
-        if (!reading->slot)
-            reading->slot = slot_of(reading->root);
-        found = read_path(reading, scope);
-    }
-    else
-        found = PyObject_CallOneArg(how, scope);
+    PyObject *found = hot_read(SLOT(path, CapturePath, _value), scope);
     if (found == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
         PyErr_Clear();
         found = Py_NewRef(hot.MISSING);
@@ -291,16 +296,8 @@ hot_evaluate(PyObject *value, PyObject *scope)
 int
 hot_holds(PyObject *path, PyObject *scope)
 {
-    PyObject *found = hot_evaluate(path, scope), *judged;
-    int answer = -1;
-    if (found == NULL)
-        return -1;
-    if (PyBool_Check(found) || found == hot.MISSING)
-        answer = found == Py_True;
-    else if ((judged = PyObject_CallOneArg(hot.truth, found)) != NULL) {
-        answer = PyObject_IsTrue(judged);
-        Py_DECREF(judged);
-    }
-    Py_DECREF(found);
+    PyObject *found = hot_evaluate(path, scope);
+    int answer = found == NULL ? -1 : hot_truth(found);
+    Py_XDECREF(found);
     return answer;
 }

@@ -445,6 +445,7 @@ static PyMethodDef bound_methods[] = {
     {"__next__", hot_next_item, METH_O, NULL},
     {"__iter__", hot_itself, METH_O, NULL},
     {"__del__", hot_drop, METH_O, NULL},
+    {"finish", (PyCFunction)(void (*)(void))hot_finish_unrecorded, METH_FASTCALL, NULL},
 };
 
 static PyObject *
@@ -460,7 +461,7 @@ bind_to_instances(PyMethodDef *method)
 int
 hot_add_methods(PyObject *module)
 {
-    static const char *names[] = {"next_step", "next_item", "itself", "drop"};
+    static const char *names[] = {"next_step", "next_item", "itself", "drop", "finish_unrecorded"};
     for (size_t each = 0; each < sizeof(names) / sizeof(names[0]); each++) {
         PyObject *method = bind_to_instances(&bound_methods[each]);
         int failed = method == NULL || PyModule_AddObjectRef(module, names[each], method) < 0;

@@ -171,8 +171,9 @@ hot_go_on_later(Call *call, PyObject *proceed, PyObject *result)
     return stands;
 }
 
-static PyObject *
-make_steps(PyObject *recording)
+/* As `Steps(recording)`. */
+PyObject *
+hot_make_steps(PyObject *recording)
 {
     PyObject *inner, *outer = NULL, *steps = NULL;
     if (Py_TYPE(recording) != hot.type.Span && (PyObject *)Py_TYPE(recording) != hot.Unrecorded)
@@ -249,7 +250,7 @@ begin(PyObject *stream, Opening *opening)
         hot_set(&SLOT(stream, Stream, fold), Py_None);
         done = 0;
     }
-    else if ((made = make_steps(recording)) != NULL) {
+    else if ((made = hot_make_steps(recording)) != NULL) {
         Py_SETREF(SLOT(stream, Stream, steps), made);
         done = begin_fold(stream, recording);
     }
@@ -463,6 +464,17 @@ hot_itself(PyObject *module, PyObject *self)
     return Py_NewRef(self);
 }
 
+/* As `_forget`. */
+static void
+forget(PyObject *stream)
+{
+    hot_set(&SLOT(stream, Stream, recording), Py_None);
+    hot_set(&SLOT(stream, Stream, steps), Py_None);
+    hot_set(&SLOT(stream, Stream, fold), Py_None);
+    hot_set(&SLOT(stream, Stream, started), Py_True);
+    hot_set(&SLOT(stream, Stream, opener), Py_None);
+}
+
 /* What stands for `__del__` of a traced generator. */
 PyObject *
 hot_drop(PyObject *module, PyObject *self)
@@ -473,15 +485,15 @@ hot_drop(PyObject *module, PyObject *self)
     if (stream == NULL)
         Py_RETURN_NONE;
     Py_INCREF(stream);
-    if (SLOT(stream, Stream, recording) == Py_None) { /* as `_forget`: it has ended, or never began */
-        hot_set(&SLOT(stream, Stream, steps), Py_None);
-        hot_set(&SLOT(stream, Stream, fold), Py_None);
-        hot_set(&SLOT(stream, Stream, started), Py_True);
-        hot_set(&SLOT(stream, Stream, opener), Py_None);
+    PyObject *recording = Py_NewRef(SLOT(stream, Stream, recording));
+    int done = recording == Py_None ? 1 : hot_drop_unrecorded(recording, SLOT(stream, Stream, left));
+    if (done > 0) { /* it has ended, or never began */
+        forget(stream);
         dropped = Py_NewRef(Py_None);
     }
     else
-        dropped = PyObject_CallMethodNoArgs(stream, hot.drop);
+        dropped = done < 0 ? NULL : PyObject_CallMethodNoArgs(stream, hot.drop);
+    Py_DECREF(recording);
     Py_DECREF(stream);
     return dropped;
 }

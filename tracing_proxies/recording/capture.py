@@ -6,6 +6,7 @@ fields, and everything else becomes its type's name: a property may do I/O, a ``
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -112,5 +113,9 @@ if hot is not None:
             "cycle": copying.CYCLE,
             "cut_text": copying.cut_text,
             "note_rest": copying.note_rest,
+            "copy_part": copying.copy_part,
+            "name_key": copying.name_key,
+            "defaultdict": defaultdict,
+            "deque": deque,
         }
     )

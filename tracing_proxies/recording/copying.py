@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 
 from tracing_proxies.registry.fields import (
+    find_in_namespaces,
     is_subtype,
     model_fields,
     module_of,
@@ -157,7 +158,7 @@ class Copy:
         copied: dict[str, Any] = {}
         for key, item in pairs:
             if type(key) is not str:
-                name = _key(key)
+                name = name_key(key)
             elif len(key) <= self.left:
                 self.left -= len(key)
                 name = key
@@ -184,6 +185,8 @@ class Copy:
     def model(self, value: Any, kind: type, depth: int) -> Any:
         known = learned.get(id(kind))
         how = known[1] if known is not None and known[0]() is kind else _learn(kind)
+        if how is _PYDANTIC:
+            how = _learn(kind)
         if type(how) is str:
             return how
         if how is ENUM:
@@ -216,8 +219,8 @@ def _learn(kind: type) -> Any:
         how = ENUM
     elif type(module) is str and (module, qualname_of(kind)) in _ARRAYS:
         how = _ARRAY
-    elif any("__pydantic_fields__" in namespace_of(base) for base in mro):
-        how = _PYDANTIC  # which may complete its fields later
+    elif find_in_namespaces(mro, "__pydantic_complete__") is False:
+        how = _PYDANTIC  # which completes its fields later
     else:
         fields = model_fields(kind)
         how = f"<{type_name(kind)}>" if fields is None else fields
@@ -259,6 +262,24 @@ def _moment(value: Any) -> str:
     return str(value.isoformat() if known else value.replace(tzinfo=None).isoformat())
 
 
+def copy_part(value: Any, depth: int, limits: Limits, left: int, nodes: int, open_: list[int]) -> tuple[Any, int, int]:
+    """Copy what stands within a value that is copied elsewhere.
+
+    Args:
+        depth: how many containers are around it.
+        left: characters of text that it may have.
+        nodes: values that it may have.
+        open_: the ids of the containers around it.
+
+    Returns:
+        The copy, and what is left of both.
+    """
+    copy = Copy(limits)
+    copy.left, copy.nodes = left, nodes
+    copy.open.update(open_)
+    return copy.take(value, depth), copy.left, copy.nodes
+
+
 def _named_zone() -> Any:
     """Return the type of zones such as Europe/Berlin, if it is loaded: to import it takes 2 ms."""
     module = sys.modules.get("zoneinfo")
@@ -272,7 +293,8 @@ def integer(value: int) -> int | str:
     )
 
 
-def _key(key: Any) -> str:
+def name_key(key: Any) -> str:
+    """Name an entry of a dict whose key is no text."""
     kind = type(key)
     if id(kind) in _ATOMS:
         return str(integer(key)) if kind is int else str(key)

@@ -1,4 +1,4 @@
-"""What spans and traces carry, and the value that each has as long as nobody sets it.
+"""What spans, traces and calls that are only counted carry, and the value that each has as long as nobody sets it.
 
 Two ways to keep it: slots that are filled when the object is made, where the compiled part is there, and class
 attributes beside an instance's dict, where it is not. Setting all of them in Python would cost 0.7 us a span.
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from tracing_proxies.recording.room import Crowd
     from tracing_proxies.recording.scope import CallScope
     from tracing_proxies.recording.span import Span
+    from tracing_proxies.recording.tail import Tail
     from tracing_proxies.recording.trace import Trace
+    from tracing_proxies.recording.unrecorded import Unrecorded
 
 _clock = time.perf_counter_ns
 
@@ -116,11 +118,38 @@ class TraceFields:
     spent = 0
 
 
+class UnrecordedFields:
+    """The fields of what only counts a call, as ``Unrecorded`` describes them."""
+
+    context: Context
+    recipe: Recipe
+    root: Unrecorded
+    parent: Unrecorded | None = None
+    tail: Tail | None = None
+    trace: Trace | None = None
+    trace_id = 0
+    random = 0
+    state: TraceState | None = None
+    refused = False
+    shared = False
+    stubs = 0
+    function: Any = None
+    instance: Any = None
+    instance_id = 0
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = {}
+    waiting_for: Any = None
+    start = 0
+    stop: int | None = None
+
+
 new_span: Callable[[type[Span]], Span] = object.__new__
 """Makes a span without its ``__init__``, which costs 0.4 us; every field has its first value."""
 new_trace: Callable[[type[Trace]], Trace] = object.__new__
 """The same for a trace."""
+new_unrecorded: Callable[[type[Unrecorded]], Unrecorded] = object.__new__
+"""The same for what only counts a call."""
 
 if not TYPE_CHECKING and hot is not None:
-    SpanFields, TraceFields = hot.SpanFields, hot.TraceFields
-    new_span, new_trace = SpanFields.__new__, TraceFields.__new__
+    SpanFields, TraceFields, UnrecordedFields = hot.SpanFields, hot.TraceFields, hot.UnrecordedFields
+    new_span, new_trace, new_unrecorded = SpanFields.__new__, TraceFields.__new__, UnrecordedFields.__new__

@@ -13,7 +13,6 @@ from tracing_proxies.recording.scope import CallScope
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.trace import Trace
 from tracing_proxies.registry.fields import MISSING, read_field, type_name
-from tracing_proxies.registry.path_values import truth
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.registry.template import Template, render
 
@@ -165,7 +164,6 @@ if hot is not None:
         {cls.__name__: cls for cls in (Recipe, Span, Trace, CallScope, CapturePath, Template)}
         | {
             "render": render,
-            "truth": truth,
             "text": _text,
             "side": _side,
             "describe_returned_error": describe_returned_error,

@@ -47,6 +47,7 @@ class Placement:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         context: Context,
+        trace_id: int = 0,
     ) -> Recording | None:
         """Start a span for any call, or what only counts it; the arguments are those of ``Recorder.begin``."""
         above: Any = context.get(SPAN_KEY)
@@ -84,7 +85,7 @@ class Placement:
                 CallScope(recipe.function, instance, args, recipe.bind(args, kwargs))
             ):
                 return None
-            started = self._start_trace(recipe, parent, told, function, instance, args, kwargs, context)
+            started = self._start_trace(recipe, parent, told, function, instance, args, kwargs, context, trace_id)
             if type(started) is not Trace:
                 return cast(Unrecorded, started)
             trace = started
@@ -145,12 +146,14 @@ class Placement:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         context: Context,
+        trace_id: int,
     ) -> Any:
         """Begin a trace, or the part of one that was begun elsewhere.
 
         Args:
             linked: the span within which it begins.
             told: the trace that was begun elsewhere.
+            trace_id: its id, where that has been drawn already.
 
         Returns:
             The trace, or what begins that is only counted.
@@ -159,7 +162,7 @@ class Placement:
         if probability <= 0.0 and told is None:
             next(self.recorder.skipped)
             return make_unrecorded(recipe, context, UNSAMPLED, function, instance, args, kwargs)
-        trace_id = new_trace_id() if told is None else told.trace_id
+        trace_id = (trace_id or new_trace_id()) if told is None else told.trace_id
         tail = None if self.recorder.forced else self.recorder.tail
         if tail is not None:
             trace = self._begin_sampled(tail, recipe, trace_id, probability, told, instance, args, kwargs)

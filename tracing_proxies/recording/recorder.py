@@ -130,7 +130,7 @@ class Recorder(Endings):
             ):
                 within = parent.trace if type(parent) is Span and parent.trace.timed else None
                 before, spent = _clock(), 0 if within is None else _cpu_clock()
-                placed = self.placement.begin(recipe, function, instance, args, kwargs, context)
+                placed = self.placement.begin(recipe, function, instance, args, kwargs, context, trace_id)
                 if (taken := _clock() - before) > self.patience:
                     self.impatient(recipe, taken)
                 if within is not None:

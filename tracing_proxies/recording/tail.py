@@ -190,8 +190,7 @@ class Tail:
         controller, tally = self.controller, recipe.tally
         begun = next(self._begun)
         if not self._due - _EVERY <= now < self._due or begun >= self._alarm:
-            self._due, self._alarm = now + _EVERY, begun + _SUDDEN
-            self._rouse()
+            self.wake(now, begun)
         if random is None:
             random = trace_id & MASK
         plan = controller.plan
@@ -222,6 +221,15 @@ class Tail:
         held.partial = sampled is False
         self.undecided[id(held)] = held
         return trace
+
+    def wake(self, now: int, begun: int) -> None:
+        """Let the controller take its next step, which is due, or sudden.
+
+        Args:
+            begun: how many traces have begun.
+        """
+        self._due, self._alarm = now + _EVERY, begun + _SUDDEN
+        self._rouse()
 
     def settle(self, held: Held) -> bool:
         """Decide on a trace at once, since a service is about to be told of it; an error may still add to it here.

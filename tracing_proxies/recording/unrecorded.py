@@ -8,26 +8,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace as api
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, TraceFlags, TraceState
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, TraceFlags
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import SPAN_KEY
 from tracing_proxies.recording.failure import is_failure
+from tracing_proxies.recording.fields import UnrecordedFields, new_unrecorded
 from tracing_proxies.recording.scope import CallScope
 from tracing_proxies.recording.stubs import end_unrecorded
 from tracing_proxies.recording.tally import LOOK_AT
 
 if TYPE_CHECKING:
     from tracing_proxies.recording.recipe import Recipe
-    from tracing_proxies.recording.tail import Tail
-    from tracing_proxies.recording.trace import Trace
 
 _clock = time.perf_counter_ns
-_new: Any = object.__new__
 _RELEASED = Context()
 
 
-class Unrecorded(api.NonRecordingSpan):
+class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
     """Stands as the current span within a trace that is not recorded, and as the recording of one of its calls.
 
     To others it is no span at all: those that they start below it are roots, as untraced.
@@ -45,31 +44,11 @@ class Unrecorded(api.NonRecordingSpan):
     """
 
     _context = INVALID_SPAN_CONTEXT
-    context: Context
-    recipe: Recipe
-    root: Unrecorded
-    parent: Unrecorded | None = None
-    tail: Tail | None = None
-    trace: Trace | None = None
-    trace_id = 0
-    random = 0
-    state: TraceState | None = None
-    refused = False
-    shared = False
-    stubs = 0
-    function: Any = None
-    instance: Any = None
-    instance_id = 0
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = {}
-    waiting_for: Any = None
-    start = 0
-    stop: int | None = None
 
     @classmethod
     def stand_in(cls, trace_id: int, random: int) -> Unrecorded:
         """Make what stands for the first call of such a trace in another process."""
-        made: Unrecorded = _new(cls)
+        made: Unrecorded = new_unrecorded(cls)
         made.root, made.trace_id, made.random = made, trace_id, random
         return made
 
@@ -89,8 +68,8 @@ class Unrecorded(api.NonRecordingSpan):
         """The id of its stub, if it is the first call of its trace: the same in every process that asks."""
         return (self.trace_id & ((1 << 64) - 1)) or 1
 
-    def finish(self, result: Any) -> None:
-        """Count the call; what it returned may be an error."""
+    def finish_originally(self, result: Any) -> None:
+        """Count the call; what it returned may be an error. The original of what may be compiled."""
         taken = (self.stop or _clock()) - self.start
         recipe = self.recipe
         failed, scope = False, None
@@ -102,6 +81,8 @@ class Unrecorded(api.NonRecordingSpan):
             except Exception as exc:
                 contain("finish", exc)
         self._end(taken, failed, scope, None)
+
+    finish = finish_originally
 
     def fail(self, exc: BaseException) -> None:
         """Count the call, and the error if it is one."""
@@ -122,6 +103,7 @@ class Unrecorded(api.NonRecordingSpan):
         tail = self.root.tail
         if tail is not None:
             end_unrecorded(tail, self, (self.stop or _clock()) - self.start, False, None, None)
+        self._release()
 
     def scope(self) -> CallScope:
         """Return the call as capture paths see it."""
@@ -139,8 +121,15 @@ class Unrecorded(api.NonRecordingSpan):
                 end_unrecorded(tail, self, taken, failed, scope, exc)
             except Exception as error:
                 contain("stub", error)
+        self._release()
+
+    def _release(self) -> None:
         # Its context holds it, which is a cycle; and the arguments are the application's.
         self.context, self.parent, self.instance, self.args, self.kwargs = _RELEASED, None, None, (), {}
+
+
+if not TYPE_CHECKING and hot is not None:
+    Unrecorded.finish = hot.finish_unrecorded
 
 
 def make_unrecorded(
@@ -157,7 +146,7 @@ def make_unrecorded(
     Args:
         parent: the call above that is not recorded either; None for the first of its trace.
     """
-    made: Unrecorded = _new(Unrecorded)
+    made: Unrecorded = new_unrecorded(Unrecorded)
     made.recipe = recipe
     made.function = function
     made.instance_id = id(instance)

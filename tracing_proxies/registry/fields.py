@@ -98,18 +98,18 @@ def model_fields(kind: type) -> tuple[str, ...] | None:
     Returns:
         The names, without those that the class itself keeps out of its ``repr``; None if it is no known model.
     """
-    namespace: dict[str, Any] = {}
     mro = mro_of(kind)
-    for base in reversed(mro):
-        namespace.update(namespace_of(base))
-    if "__attrs_attrs__" in namespace:
-        return tuple(a.name for a in namespace["__attrs_attrs__"] if a.repr is not False)
-    if "__dataclass_fields__" in namespace:
-        return tuple(name for name, field in namespace["__dataclass_fields__"].items() if field.repr)
-    if "__pydantic_fields__" in namespace:
-        return tuple(name for name, field in namespace["__pydantic_fields__"].items() if field.repr)
-    if any(base is tuple for base in mro) and isinstance(namespace.get("_fields"), tuple):
-        return tuple(namespace["_fields"])
+    found = find_in_namespaces(mro, "__attrs_attrs__")
+    if found is not MISSING:
+        return tuple(a.name for a in found if a.repr is not False)
+    for name in ("__dataclass_fields__", "__pydantic_fields__"):
+        found = find_in_namespaces(mro, name)
+        if found is not MISSING:
+            return tuple(name for name, field in found.items() if field.repr)
+    if any(base is tuple for base in mro):
+        found = find_in_namespaces(mro, "_fields")
+        if isinstance(found, tuple):
+            return tuple(found)
     return None
 
 
@@ -142,10 +142,10 @@ def _special_reader(mro: tuple[type, ...], name: str) -> Reader | None:
 
 
 def _attribute_reader(kind: type, mro: tuple[type, ...], name: str, call_properties: bool) -> Reader:
-    declared = _find(mro, name)
+    declared = find_in_namespaces(mro, name)
     how = type(declared)
     if declared is MISSING:
-        extra = _find(mro, "__pydantic_extra__")
+        extra = find_in_namespaces(mro, "__pydantic_extra__")
         if type(extra) is types.MemberDescriptorType:
             return lambda obj: _read_with_extra(obj, name)
         return _direct_reader(name)
@@ -155,7 +155,7 @@ def _attribute_reader(kind: type, mro: tuple[type, ...], name: str, call_propert
     if how is _TupleGetter:
         return lambda obj: _TupleGetter.__get__(declared, obj, kind)
     shadows = _has(how, "__set__") or _has(how, "__delete__")
-    namespace = _find(mro, "__dict__")
+    namespace = find_in_namespaces(mro, "__dict__")
     if type(namespace) is not types.GetSetDescriptorType:
         namespace = None
 
@@ -200,11 +200,12 @@ def _read_with_extra(obj: Any, name: str) -> Any:
 
 
 def _class_data(cls: type, name: str) -> Any:
-    declared = _find(mro_of(cls), name)
+    declared = find_in_namespaces(mro_of(cls), name)
     return MISSING if _has(type(declared), "__get__") else declared
 
 
-def _find(mro: tuple[type, ...], name: str) -> Any:
+def find_in_namespaces(mro: tuple[type, ...], name: str) -> Any:
+    """Return what the nearest of some classes has under a name, without binding it; or MISSING."""
     for base in mro:
         namespace = namespace_of(base)
         if name in namespace:

@@ -9,9 +9,10 @@ import attrs
 
 from tracing_proxies.registry.fields import MISSING
 from tracing_proxies.registry.path_filters import FILTERS
+from tracing_proxies.registry.path_logic import all_of, any_of, equals, first_of, is_among, negated, piped
 from tracing_proxies.registry.path_steps import ROOTS, Evaluate, Field, Index, Star, Step, read_root, walk
 from tracing_proxies.registry.path_tokens import PathError, Token, tokenize
-from tracing_proxies.registry.path_values import DEEPEST, EXACT, compare, contains, equal, is_exact, truth
+from tracing_proxies.registry.path_values import DEEPEST, compare, contains, is_exact, truth
 from tracing_proxies.registry.suggest import nearest
 from tracing_proxies.registry.units import parse_duration
 
@@ -116,10 +117,7 @@ class Parser:
         while self._take("name", "not"):
             count += 1
         inner = self._comparison()
-        if not count:
-            return inner
-        value, odd = inner.value, bool(count % 2)
-        return Expression(lambda scope: truth(value(scope)) is not odd, inner.subject)
+        return inner if not count else Expression(negated(inner.value, bool(count % 2)), inner.subject)
 
     def _comparison(self) -> Expression:
         left = self._piped()
@@ -158,13 +156,13 @@ class Parser:
             )
         apply, argument = found.apply, found.default
         if found.argument is None:
-            return lambda scope: MISSING if (v := value(scope)) is MISSING else apply(v)
+            return piped(value, token.text, apply)
         if self._take("sign", "("):
             argument = self._text_or_count(found.argument)
             self._expect("sign", ")")
         elif argument is None:
             raise PathError(f"the filter {token.text!r} needs an argument in parentheses", self._peek.offset)
-        return lambda scope: MISSING if (v := value(scope)) is MISSING else apply(v, argument)
+        return piped(value, token.text, apply, argument)
 
     def _text_or_count(self, kind: type) -> str | int:
         if kind is str:
@@ -264,18 +262,10 @@ class Parser:
 
     def _first(self) -> Evaluate:
         self._expect("sign", "(")
-        parts = [part.value for part in self._series(")")]
+        parts = tuple(part.value for part in self._series(")"))
         if not parts:
             raise PathError("first(…) needs at least one path", self._peek.offset)
-
-        def first(scope: Any) -> Any:
-            for part in parts:
-                value = part(scope)
-                if value is not MISSING and value is not None:
-                    return value
-            return MISSING
-
-        return first
+        return first_of(parts)
 
     def _list(self) -> Expression:
         series = self._series("]")
@@ -303,60 +293,28 @@ def _constant(value: Any) -> Expression:
 
 
 def _any_of(parts: list[Expression]) -> Expression:
-    values = [part.value for part in parts]
-
-    def value(scope: Any) -> Any:
-        found: Any = MISSING
-        for part in values:
-            found = part(scope)
-            if found is True or (found is not False and truth(found)):
-                break
-        return found
-
     def subject(scope: Any) -> Any:
         for part in parts:
             if truth(part.value(scope)):
                 break
         return part.subject(scope)
 
-    return Expression(value, subject)
+    return Expression(any_of(tuple(part.value for part in parts)), subject)
 
 
 def _all_of(parts: list[Expression]) -> Expression:
-    def value(scope: Any) -> Any:
-        found: Any = MISSING
-        for part in parts:
-            found = part.value(scope)
-            if not truth(found):
-                break
-        return found
-
-    return Expression(value, parts[0].subject)
+    return Expression(all_of(tuple(part.value for part in parts)), parts[0].subject)
 
 
 def _comparing(sign: str, left: Expression, right: Expression) -> Expression:
     a, b, fixed = left.value, right.value, right.constant
-    if sign != "==" or not is_exact(fixed):
-        return Expression(lambda scope: compare(sign, a(scope), b(scope)), left.subject)
-
-    def equals(scope: Any) -> bool:
-        found = a(scope)
-        if found is MISSING:
-            return False
-        return bool(found == fixed) if id(type(found)) in EXACT else equal(found, fixed) is True
-
-    return Expression(equals, left.subject)
+    if sign == "==" and is_exact(fixed):
+        return Expression(equals(a, fixed), left.subject)
+    return Expression(lambda scope: compare(sign, a(scope), b(scope)), left.subject)
 
 
 def _holding(left: Expression, right: Expression, wanted: bool) -> Expression:
     a, b, fixed = left.value, right.value, right.constant
-    if type(fixed) is not list:
-        return Expression(lambda scope: contains(b(scope), a(scope)) is wanted, left.subject)
-
-    def holds(scope: Any) -> bool:
-        found = a(scope)
-        if found is MISSING:
-            return False
-        return ((found in fixed) if id(type(found)) in EXACT else contains(fixed, found)) is wanted
-
-    return Expression(holds, left.subject)
+    if type(fixed) is list:
+        return Expression(is_among(a, fixed, wanted), left.subject)
+    return Expression(lambda scope: contains(b(scope), a(scope)) is wanted, left.subject)

@@ -15,6 +15,7 @@ from tracing_proxies.recording.held import Held
 from tracing_proxies.recording.nesting import demote_inner_generation
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import RELEASED
+from tracing_proxies.recording.stubs import end_unrecorded
 from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.tally import Tally
 from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNSAMPLED, Unrecorded, root_of
@@ -27,18 +28,25 @@ advised: Any = None if hot is None or variable is None else hot.Advised
 """The base whose ``__call__`` is the advice; None where nothing is compiled, or contexts are kept otherwise."""
 
 
-def bind(woven: type) -> None:
+def bind(woven: type, getattribute: Any, wrapts: Any, not_functions: frozenset[str]) -> None:
     """Let the compiled advice know whom it deals with; it reads their slots by place.
 
     Args:
         woven: the class of the proxies, whose slot ``_self_tp`` holds the join point.
+        getattribute: the original of how their attributes are read.
+        wrapts: how those of wrapt's own proxies are.
+        not_functions: the names that only the original knows how to read.
     """
     classes = (JoinPoint, Recorder, Tally, Tail, Held, Context, Unrecorded, TracedGenerator, TracedAsyncGenerator)
     hot.bind(
         {
             **{cls.__name__: cls for cls in classes},
             "WovenFunction": woven,
+            "getattribute": getattribute,
+            "wrapt_getattribute": wrapts,
+            "not_functions": not_functions,
             "root_of": root_of,
+            "end_unrecorded": end_unrecorded,
             "UNSAMPLED": UNSAMPLED,
             "LEFT_OUT_CONTEXT": LEFT_OUT_CONTEXT,
             "RELEASED": RELEASED,

@@ -149,7 +149,7 @@ class _AsRaw:
         return repr(raw_of(self))
 
 
-class WovenFunction(_AsRaw, *_advised, wrapt.FunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
+class WovenFunction(*_advised, _AsRaw, wrapt.FunctionWrapper):  # type: ignore[misc,type-arg,unused-ignore]
     """Stands for one woven function, or for another callable that binds as functions do.
 
     Args:
@@ -174,7 +174,8 @@ if compiled.advised is None:
     _advise = make_advice(vars(WovenFunction)["_self_tp"].__get__)
     WovenFunction.__call__ = _advise  # type: ignore[method-assign]
 else:
-    compiled.bind(WovenFunction)
+    _original = namespace_of(_AsRaw)["__getattribute__"]
+    compiled.bind(WovenFunction, _original, wrapt.FunctionWrapper.__getattribute__, _NOT_FUNCTIONS)
 
 
 class WovenObject(WovenFunction):

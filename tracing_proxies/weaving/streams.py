@@ -8,8 +8,10 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tracing_proxies.compiled import hot
+from tracing_proxies.recording.context import variable
 from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.weaving.generators import TracedAsyncGenerator, TracedGenerator
@@ -41,10 +43,11 @@ class _Pending:
         self.fold = fold
 
     def start(self) -> tuple[Any, Recording | None]:
-        """Hand the body over, with its span opened in the context of this first step."""
+        """Hand over what is to be awaited, with its span opened in the context of this first step."""
         body, begun, opener = self.body, self.begun, self.opener
         self.body = self.begun = self.opener = None
-        return body, opener() if opener is not None else begun
+        recording = opener() if opener is not None else begun
+        return body if recording is None else run_in_steps(body, Steps(recording)), recording
 
     def __del__(self) -> None:
         if self.body is not None:
@@ -53,12 +56,16 @@ class _Pending:
             self.begun.abandon(ABANDONED)
 
 
+if not TYPE_CHECKING and hot is not None and variable is not None:
+    _Pending = hot.Pending
+
+
 @internal
 async def _drive(pending: _Pending) -> Any:
     __tracebackhide__ = True
     body, recording = pending.start()
     try:
-        result = await (body if recording is None else run_in_steps(body, Steps(recording)))
+        result = await body
     except GeneratorExit as exc:
         if recording is not None:
             recording.abandon(ABANDONED)

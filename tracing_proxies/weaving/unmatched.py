@@ -7,7 +7,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
-from tracing_proxies.errors import Problem
+from tracing_proxies.errors import Place, Problem
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.suggest import nearest
@@ -37,6 +37,28 @@ def find_unmatched(
         pending: whether to report those as well whose module is not loaded.
     """
     problems = []
+    for pointcut, place, modules in _select_nothing(registry, targets, loaded, pending):
+        reason = next((why for target, why in refused.items() if selects(pointcut, target)), None)
+        if reason is not None:
+            problems.append(Problem(CODE, f"{pointcut.text!r} cannot be traced: {reason}.", place))
+            continue
+        known = [str(target) for module in modules[:50] for target in targets_in(module)]
+        suggestion = nearest(pointcut.text, known)
+        message = f"no match for {pointcut.text!r}."
+        if not modules:
+            message = f"no match for {pointcut.text!r}: module {pointcut.module!r} is not loaded."
+        problems.append(Problem(CODE, message, place, suggestion))
+    return problems
+
+
+def count_unmatched(registry: Registry, targets: Sequence[Target], loaded: Loaded) -> int:
+    """Return how many `find_unmatched` would report, without looking for what is near to each."""
+    return sum(1 for _ in _select_nothing(registry, targets, loaded, pending=False))
+
+
+def _select_nothing(
+    registry: Registry, targets: Sequence[Target], loaded: Loaded, pending: bool
+) -> Iterator[tuple[Pointcut, Place, list[dict[str, Any]]]]:
     index = TargetIndex(targets)
     for rule in registry.rules:
         if rule.preset is not None:
@@ -47,19 +69,8 @@ def find_unmatched(
             if pending and pointcut.module in MAIN:
                 continue  # the main module is the command's own here, not the application's
             modules = _modules_of(pointcut, loaded)
-            if not modules and not pending:
-                continue
-            reason = next((why for target, why in refused.items() if selects(pointcut, target)), None)
-            if reason is not None:
-                problems.append(Problem(CODE, f"{pointcut.text!r} cannot be traced: {reason}.", place))
-                continue
-            known = [str(target) for module in modules[:50] for target in targets_in(module)]
-            suggestion = nearest(pointcut.text, known)
-            message = f"no match for {pointcut.text!r}."
-            if not modules:
-                message = f"no match for {pointcut.text!r}: module {pointcut.module!r} is not loaded."
-            problems.append(Problem(CODE, message, place, suggestion))
-    return problems
+            if modules or pending:
+                yield pointcut, place, modules
 
 
 def find_pending(registry: Registry, targets: Iterable[Target], loaded: Loaded) -> dict[int, list[str]]:

@@ -174,6 +174,15 @@ class Weaver:
         problems += find_needless(self._registry, loaded)
         return problems + find_misnamed(self._registry, self.points, loaded, pending=pending)
 
+    def count_unmatched(self) -> int:
+        """Return how many problems `unmatched` would report."""
+        if self._registry is None:
+            return 0
+        loaded = unmatched.loaded_namespaces()
+        count = unmatched.count_unmatched(self._registry, self.points.targets(), loaded)
+        count += len(find_needless(self._registry, loaded))
+        return count + len(find_misnamed(self._registry, self.points, loaded))
+
     def is_wanted(self, name: str) -> bool:
         """Tell by a module's name whether it is to be reported when it is loaded."""
         return name in self._listeners or self._patterns.want(name)

@@ -34,12 +34,13 @@ if _MODE == "woven":
     tracing_proxies.activate(os.environ["DOWNSTREAM_REGISTRY"])
 elif _MODE == "reference":
     import downstream_reference
-
-    _reference = downstream_reference.install(_WEAVE)
 # The marker is in the environment of this process only: suites start interpreters of their own.
 for _name in [name for name in os.environ if name.startswith("DOWNSTREAM_")]:
     del os.environ[_name]
+# Each way has its own modules by now, and none has those of the library, whose import is part of the suite.
 _begun = time.perf_counter(), _cpu()
+if _MODE == "reference":
+    _reference = downstream_reference.install(_WEAVE)
 
 
 def pytest_runtest_logreport(report: Any) -> None:
@@ -73,17 +74,15 @@ def _write(line: dict[str, str]) -> None:
 def pytest_sessionfinish() -> None:
     if os.getpid() != _PID:
         return
-    report: dict[str, Any] = {"wall": time.perf_counter() - _begun[0]}
+    if _MODE == "woven":
+        tracing_proxies.flush(60.0)
+    report: dict[str, Any] = {"wall": time.perf_counter() - _begun[0], "cpu": _cpu() - _begun[1]}
     if _MODE == "woven":
         import downstream_coverage
 
-        import tracing_proxies
-
         report |= downstream_coverage.measure(_WEAVE)
-        tracing_proxies.flush(60.0)
         status = tracing_proxies.status()
         report |= {"spans": status["delivery"]["produced"], "failures": status["failures"], "open": status["open"]}
     elif _MODE == "reference":
         report["spans"] = _reference()
-    report["cpu"] = _cpu() - _begun[1]
     (_OUT / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")

@@ -1,0 +1,153 @@
+/* Holds coroutines until their first step, as `_Pending` of weaving/streams.py does. */
+#include "parts.h"
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *body, *opener, *begun; /* until the first step; then None */
+    PyObject *recipe, *fold;
+} Pending;
+
+/* Take a field's value out of it. */
+static PyObject *
+take(PyObject **field)
+{
+    PyObject *taken = *field;
+    *field = Py_NewRef(Py_None);
+    return taken;
+}
+
+/* What is awaited under a recording: the body in steps. */
+static PyObject *
+in_steps(PyObject *body, PyObject *recording)
+{
+    PyObject *steps = hot_make_steps(recording), *made = NULL;
+    if (steps != NULL) {
+        PyObject *args[] = {body, steps};
+        made = hot_in_steps(NULL, args, 2);
+        Py_DECREF(steps);
+    }
+    return made;
+}
+
+/* start(): what is to be awaited, and the recording that has been opened in the context of this first step, if any. */
+static PyObject *
+pending_start(Pending *self, PyObject *nothing)
+{
+    PyObject *body = take(&self->body), *begun = take(&self->begun), *opener = take(&self->opener), *awaited = NULL;
+    PyObject *answer = NULL;
+    if (opener != Py_None)
+        Py_SETREF(begun, PyObject_CallNoArgs(opener));
+    if (begun != NULL)
+        awaited = begun == Py_None ? Py_NewRef(body) : in_steps(body, begun);
+    if (awaited != NULL)
+        answer = PyTuple_Pack(2, awaited, begun);
+    Py_XDECREF(awaited);
+    Py_DECREF(opener);
+    Py_XDECREF(begun);
+    Py_DECREF(body);
+    return answer;
+}
+
+/* Pending(body, opener, begun, recipe, fold) */
+static PyObject *
+pending_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *body, *opener, *begun, *recipe, *fold = Py_None;
+    if (!PyArg_UnpackTuple(args, "Pending", 4, 5, &body, &opener, &begun, &recipe, &fold))
+        return NULL;
+    if (hot.type.Steps == NULL) {
+        PyErr_SetString(PyExc_AssertionError, "steps are not known yet");
+        return NULL;
+    }
+    Pending *made = (Pending *)type->tp_alloc(type, 0);
+    if (made == NULL)
+        return NULL;
+    made->body = Py_NewRef(body);
+    made->opener = Py_NewRef(opener);
+    made->begun = Py_NewRef(begun);
+    made->recipe = Py_NewRef(recipe);
+    made->fold = Py_NewRef(fold);
+    return (PyObject *)made;
+}
+
+/* Tell what never had a first step that it is over, if there is anything to tell. */
+static void
+tell(Pending *self, PyObject **field, PyObject *method, PyObject *what)
+{
+    PyObject *told, *held;
+    if (*field == NULL || *field == Py_None)
+        return;
+    held = take(field);
+    told = PyObject_CallMethodObjArgs(held, method, what, NULL);
+    if (told == NULL)
+        PyErr_WriteUnraisable((PyObject *)self);
+    Py_XDECREF(told);
+    Py_DECREF(held);
+}
+
+static void
+pending_finalize(PyObject *object)
+{
+    Pending *self = (Pending *)object;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    tell(self, &self->body, hot.close_body, NULL);
+    tell(self, &self->begun, hot.abandon, hot.abandoned);
+    PyErr_Restore(type, value, traceback);
+}
+
+static int
+pending_traverse(Pending *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->body);
+    Py_VISIT(self->opener);
+    Py_VISIT(self->begun);
+    Py_VISIT(self->recipe);
+    Py_VISIT(self->fold);
+    return 0;
+}
+
+static int
+pending_clear(Pending *self)
+{
+    Py_CLEAR(self->body);
+    Py_CLEAR(self->opener);
+    Py_CLEAR(self->begun);
+    Py_CLEAR(self->recipe);
+    Py_CLEAR(self->fold);
+    return 0;
+}
+
+static void
+pending_dealloc(Pending *self)
+{
+    if (PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
+        return;
+    PyObject_GC_UnTrack(self);
+    pending_clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyMethodDef pending_methods[] = {
+    {"start", (PyCFunction)pending_start, METH_NOARGS, "Hand over what is to be awaited, and its recording."},
+    {NULL},
+};
+
+static PyMemberDef pending_members[] = {
+    {"recipe", T_OBJECT, offsetof(Pending, recipe), READONLY, NULL},
+    {"fold", T_OBJECT, offsetof(Pending, fold), READONLY, NULL},
+    {NULL},
+};
+
+PyTypeObject PendingType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.Pending",
+    .tp_basicsize = sizeof(Pending),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_new = pending_new,
+    .tp_dealloc = (destructor)pending_dealloc,
+    .tp_finalize = pending_finalize,
+    .tp_traverse = (traverseproc)pending_traverse,
+    .tp_clear = (inquiry)pending_clear,
+    .tp_methods = pending_methods,
+    .tp_members = pending_members,
+};
