@@ -47,6 +47,22 @@ def test_activating_imports_no_langfuse() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False False\n"
 
 
+def test_an_activation_imports_what_its_registry_asks_for_and_leaves_the_rest(tmp_path: Path) -> None:
+    unused = (
+        *("delivery.transport", "delivery.spool_lane", "delivery.sinks.otlp", "monitoring.otlp", "monitoring.alerting"),
+        *("langfuse.scores", "langfuse.adoption_nesting", "registry.alert_rules", "registry.presets", "control.client"),
+        *("masking.deeper", "masking.detectors.custom", "registry.schema", "diagnosis", "viewer", "cli", "testing"),
+    )
+    code = (
+        "import sys, pathlib, tracing_proxies;"
+        "tracing_proxies.activate(pathlib.Path(sys.argv[1]));"
+        f"print([name for name in {unused} if 'tracing_proxies.' + name in sys.modules])"
+    )
+    registry = tmp_path / "registry.yaml"
+    registry.write_text("version: 1\nexport: { local: { path: traces.db } }\ntrace:\n  - match: json:dumps\n")
+    assert subprocess.run([sys.executable, "-c", code, registry], capture_output=True, text=True).stdout == "[]\n"
+
+
 def test_spans_are_captured_when_entered_before_during_and_after_activation() -> None:
     with capture_spans() as spans:
         sample.plain(1)

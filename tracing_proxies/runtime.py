@@ -10,6 +10,7 @@ from typing import Any, Final
 from tracing_proxies import failures
 from tracing_proxies.active import Runtime
 from tracing_proxies.control.service import Commands
+from tracing_proxies.delivery.garbage import Pause
 from tracing_proxies.errors import ActivationError, RegistryError
 from tracing_proxies.exclusion import Exclusion
 from tracing_proxies.registry.discovery import find_registry
@@ -18,6 +19,7 @@ from tracing_proxies.registry.model import Registry
 
 _log = logging.getLogger("tracing_proxies")
 _lock = Exclusion()
+_collections = Pause()
 _runtime: Runtime | None = None
 
 
@@ -34,6 +36,7 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
+    _collections.after_fork()
     _lock.after_fork_in_child()
     if _runtime is not None:
         _runtime.after_fork_in_child()
@@ -60,7 +63,7 @@ def activate(registry: str | Path | Registry | None = None, *, strict: bool | No
     global _runtime
     if os.environ.get("TRACING_PROXIES", "").lower() in ("off", "0", "false"):
         return
-    with _lock:
+    with _lock, _collections:
         parsed = registry if isinstance(registry, Registry) else _read(registry)
         if _runtime is None:
             _runtime = Runtime(parsed, os.environ, unless_busy=_lock.unless_busy, commands=_COMMANDS)

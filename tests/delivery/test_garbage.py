@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tracing_proxies.delivery.garbage import collect_young
+from tracing_proxies.delivery.garbage import Pause, collect_young
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +66,42 @@ def test_an_application_that_has_switched_the_collector_off_keeps_its_garbage(co
     collect_young()
     assert collections == []
     assert held
+
+
+def test_while_much_is_made_nothing_is_collected_and_then_the_young_alone(collections: list[int]) -> None:
+    with Pause():
+        held = [[] for _ in range(10_000)]
+        assert collections == []
+    assert gc.isenabled()
+    assert collections == [0]
+    assert held
+
+
+@pytest.mark.parametrize("threshold", [0, 2_000])
+def test_a_pause_leaves_a_collector_off_that_was_off(collections: list[int], threshold: int) -> None:
+    gc.set_threshold(threshold)
+    if threshold:
+        gc.disable()
+    with Pause(), Pause():
+        held = [[] for _ in range(10_000)]
+    assert gc.isenabled() is not bool(threshold)
+    assert collections == []
+    assert held
+
+
+def test_a_pause_ends_where_what_it_is_for_fails() -> None:
+    with pytest.raises(ValueError, match="no"), Pause():
+        raise ValueError("no")
+    assert gc.isenabled()
+
+
+def test_a_child_that_is_forked_in_a_pause_collects() -> None:
+    pause = Pause()
+    with pause:
+        child = os.fork()
+        if child == 0:
+            pause.after_fork()
+            os._exit(0 if gc.isenabled() else 1)
+        _, status = os.waitpid(child, 0)
+        assert not gc.isenabled()
+    assert os.waitstatus_to_exitcode(status) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from types import TracebackType
 
 _NEAR = 0.5
 """The share of what makes a collection due from which on one is taken to be near; a span needs less than the rest."""
@@ -18,3 +19,33 @@ def collect_young() -> None:
     due = gc.get_threshold()[0]
     if gc.get_count()[0] > _NEAR * due > 0 and gc.isenabled():
         gc.collect(0)
+
+
+class Pause:
+    """Lets no collection begin while much is made that lives on, and collects then what is young.
+
+    Of a thousand targets that are woven nothing is garbage, and looking for it over and over, with all that the
+    application holds, takes from a sixth to a half of an activation.
+    """
+
+    def __init__(self) -> None:
+        self._holds = False
+
+    def __enter__(self) -> None:
+        if gc.isenabled() and gc.get_threshold()[0] > 0:
+            self._holds = True
+            gc.disable()
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
+        if self._end():
+            gc.collect(0)
+
+    def after_fork(self) -> None:
+        """Let collections begin in a forked child, where the thread that has paused them may not go on."""
+        self._end()
+
+    def _end(self) -> bool:
+        held, self._holds = self._holds, False
+        if held:
+            gc.enable()
+        return held

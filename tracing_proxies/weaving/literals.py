@@ -42,11 +42,6 @@ def resolve(entries: dict[str, Any], module: str, pointcut: Pointcut) -> Found |
     return owner, name, namespace_of(owner)[name], target
 
 
-def may_export(pointcut: Pointcut, module: str) -> bool:
-    """Tell whether a module lies below the package that a literal pointcut names."""
-    return pointcut.literal and module.startswith(pointcut.module + ".")
-
-
 def resolve_exported(entries: dict[str, Any], module: str, pointcut: Pointcut) -> Found | None:
     """Find a name that a package exports lazily (PEP 562) in a module below it that defines it."""
     package = sys.modules.get(pointcut.module)

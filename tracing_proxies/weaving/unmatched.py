@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -113,23 +114,34 @@ def loaded_namespaces() -> dict[str, dict[str, Any]]:
 
 
 class TargetIndex:
-    """What is woven, by name and by module: a thousand rules must not look at a thousand targets each."""
+    """What is woven, by where it may be found: a thousand patterns must not look at a thousand targets each."""
 
     def __init__(self, targets: Sequence[Target]) -> None:
-        self._all = range(len(targets))
-        self._by_name: dict[str, list[int]] = {}
-        self._by_module: dict[str, list[int]] = {}
-        for at, target in enumerate(targets):
-            self._by_name.setdefault(target.name, []).append(at)
-            self._by_module.setdefault(target.module, []).append(at)
+        self._targets = targets
 
     def possible(self, pointcut: Pointcut) -> Sequence[int]:
         """Return the positions of the targets that a pattern may select."""
+        if pointcut.subclasses or not pointcut.is_exact_module or pointcut.module in MAIN:
+            return range(len(self._targets))
         if pointcut.literal:
-            return self._by_name.get(str(pointcut.name), ())
-        if pointcut.is_exact_module and not pointcut.subclasses and pointcut.module not in MAIN:
-            return self._by_module.get(pointcut.module, ())
-        return self._all
+            return self._by_name.get((pointcut.module, pointcut.cls, str(pointcut.name)), ())
+        return self._by_module.get(pointcut.module, ())
+
+    @cached_property
+    def _by_module(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for at, target in enumerate(self._targets):
+            found.setdefault(target.module, []).append(at)
+        return found
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str | None, str], list[int]]:
+        found: dict[tuple[str, str | None, str], list[int]] = {}
+        for at, target in enumerate(self._targets):
+            owners = {(target.module, target.path), *((ancestor.module, ancestor.path) for ancestor in target.ancestry)}
+            for module, path in owners:
+                found.setdefault((module, path, target.name), []).append(at)
+        return found
 
 
 def selects(pointcut: Pointcut, target: Target) -> bool:

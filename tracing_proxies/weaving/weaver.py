@@ -17,7 +17,7 @@ from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.fields import qualname_of
 from tracing_proxies.registry.model import Registry
-from tracing_proxies.registry.pointcut import Pointcut, Target
+from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.registry.policy import Policy, resolve_policy
 from tracing_proxies.weaving import candidates, literals, unmatched
 from tracing_proxies.weaving.advice import JoinPoint
@@ -26,8 +26,9 @@ from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.hooks import Hooks
 from tracing_proxies.weaving.loom import Loom
 from tracing_proxies.weaving.misnamed import find_misnamed
-from tracing_proxies.weaving.modules import MAIN, entries_of, is_loading, is_module, main_name, public_name
+from tracing_proxies.weaving.modules import entries_of, is_loading, is_module, main_name, public_name
 from tracing_proxies.weaving.needless import find_needless
+from tracing_proxies.weaving.patterns import Patterns
 from tracing_proxies.weaving.proxies import is_woven, raw_of
 from tracing_proxies.weaving.subclasses import SubclassWatch
 
@@ -53,11 +54,7 @@ class Weaver:
         self.refused = self._loom.refused
         self._lock = threading.RLock()
         self._registry: Registry | None = None
-        self._patterns: list[Pointcut] = []
-        self._exact: set[str] = set()
-        self._globs: list[Pointcut] = []
-        self._packages: set[str] = set()
-        self._names_main = False
+        self._patterns = Patterns()
         self._listeners: dict[str, list[Callable[[ModuleType], None]]] = {}
         self.hooks: list[Hooks] = []
         self._arrivals = Arrivals(self)
@@ -102,11 +99,7 @@ class Weaver:
         """
         with self._lock:
             self._registry = registry
-            self._patterns = [pointcut for rule in registry.rules for pointcut in rule.match]
-            self._exact = {pointcut.module for pointcut in self._patterns if pointcut.is_exact_module}
-            self._globs = list({p.module: p for p in self._patterns if not p.is_exact_module}.values())
-            self._packages = {pointcut.module for pointcut in self._patterns if pointcut.literal}
-            self._names_main = not self._exact.isdisjoint(MAIN)
+            self._patterns = Patterns(registry)
             self._loom.begin()
             try:
                 self._subclasses.begin()
@@ -192,14 +185,7 @@ class Weaver:
 
     def is_wanted(self, name: str) -> bool:
         """Tell by a module's name whether it is to be reported when it is loaded."""
-        if name in self._listeners or name in self._exact or any(glob.names_module(name) for glob in self._globs):
-            return True
-        package = name.rpartition(".")[0]
-        while package:  # a name that a package exports lazily is defined below it
-            if package in self._packages:
-                return True
-            package = package.rpartition(".")[0]
-        return False
+        return name in self._listeners or self._patterns.want(name)
 
     def module_begun(self, name: str) -> None:
         """Learn that the body of a module runs: what it defines is woven when it ends."""
@@ -278,18 +264,18 @@ class Weaver:
 
     def _consider_entries(self, entries: dict[str, Any]) -> None:
         name = public_name(str(entries.get("__name__")))
-        patterns = [pointcut for pointcut in self._patterns if self._names(pointcut, name)]
-        exported = [pointcut for pointcut in self._patterns if literals.may_export(pointcut, name)]
+        patterns, exported = self._patterns.naming(name), self._patterns.above(name)
         if not patterns and not exported:
             return
         defined = self._as_defined(entries)
         if patterns:
+            bases = [pointcut for pointcut in patterns if pointcut.subclasses]
+            homes = (name, "__main__") if name == main_name() else (name,)
             for key, _, target in candidates.module_targets(defined):
                 self._loom.consider(entries, key, entries.get(key), target)
             for cls in candidates.module_classes(entries):
                 self._consider_class(cls, searched_later=self._loom.in_round)
-                homes = (name, "__main__") if name == main_name() else (name,)
-                if any(p.subclasses and p.is_base(home, qualname_of(cls)) for p in patterns for home in homes):
+                if any(p.is_base(home, qualname_of(cls)) for p in bases for home in homes):
                     self._subclasses.watch(cls)
         for pointcut in patterns:
             if pointcut.literal:
@@ -309,9 +295,6 @@ class Weaver:
         ours = self.points.entries
         return {key: raw_of(raw) if id(raw) in ours and is_woven(raw) else raw for key, raw in items_of(entries)}
 
-    def _names(self, pointcut: Pointcut, module: str) -> bool:
-        return pointcut.names_module(module) or (pointcut.module in MAIN and module == main_name())
-
     def _consider_class(self, cls: type, *, searched_later: bool = False) -> None:
         known = self.points.added
         for name, raw, target in candidates.class_targets(cls):
@@ -324,6 +307,6 @@ class Weaver:
         if registry is None:
             return None
         policy = resolve_policy(registry, target)
-        if policy is None and self._names_main:
+        if policy is None and self._patterns.name_main:
             return resolve_policy(registry, candidates.as_main(target))
         return policy
