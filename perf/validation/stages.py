@@ -9,6 +9,7 @@ import attrs
 _PYTEST: Final = (
     "{python} -m pytest -n auto --dist loadfile -p no:cacheprovider -o junit_family=xunit1 --junitxml {out}/"
 )
+_DOCS: Final = "{python} -m docs; "
 _ALERTS: Final = "tests/monitoring"
 _PAGE: Final = "tests/viewer"
 
@@ -88,8 +89,9 @@ STAGES: Final = (
     Stage(
         "tests",
         "every test, but those of alerts and of the page; before them the pages are made from the figures of this run",
-        f"{{python}} -m docs; {_PYTEST}tests.xml --ignore {_ALERTS} --ignore {_PAGE}",
-        f"{{python}} -m docs; {_PYTEST}tests.xml tests/docs_pages tests/registry tests/weaving/test_undo.py tests/application/test_undo.py",
+        f"{_DOCS}{_PYTEST}tests.xml --ignore {_ALERTS} --ignore {_PAGE}",
+        f"{_DOCS}{_PYTEST}tests.xml tests/docs_pages tests/registry tests/weaving/test_undo.py "
+        "tests/application/test_undo.py",
     ),
     Stage(
         "alerts",
