@@ -74,7 +74,9 @@ def plain() -> str:
 
 @pytest.mark.skipif(hot is None, reason="nothing is compiled here")
 @pytest.mark.parametrize(
-    "held", [plain, len, None, Tool().method, MethodType(len, "abc"), MethodType(plain, 1), lambda: None], ids=repr
+    "held",
+    [plain, len, None, Tool().method, MethodType(len, "abc"), MethodType(plain, 1), lambda: None],
+    ids=["function", "builtin", "nothing", "method", "method of a builtin", "function bound to 1", "other function"],
 )
 def test_an_entry_is_answered_by_what_stands_for_it(held: Any) -> None:
     standing: dict[int, tuple[Any, Any]] = {}
