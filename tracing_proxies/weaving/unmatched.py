@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -118,24 +117,29 @@ class TargetIndex:
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self._targets = targets
+        # Not `cached_property`: before Python 3.12 it holds a lock, which a forked child finds taken for ever.
+        self._by_module: dict[str, list[int]] | None = None
+        self._by_name: dict[tuple[str, str | None, str], list[int]] | None = None
 
     def possible(self, pointcut: Pointcut) -> Sequence[int]:
         """Return the positions of the targets that a pattern may select."""
         if pointcut.subclasses or not pointcut.is_exact_module or pointcut.module in MAIN:
             return range(len(self._targets))
         if pointcut.literal:
+            if self._by_name is None:
+                self._by_name = self._sort_by_name()
             return self._by_name.get((pointcut.module, pointcut.cls, str(pointcut.name)), ())
+        if self._by_module is None:
+            self._by_module = self._sort_by_module()
         return self._by_module.get(pointcut.module, ())
 
-    @cached_property
-    def _by_module(self) -> dict[str, list[int]]:
+    def _sort_by_module(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         for at, target in enumerate(self._targets):
             found.setdefault(target.module, []).append(at)
         return found
 
-    @cached_property
-    def _by_name(self) -> dict[tuple[str, str | None, str], list[int]]:
+    def _sort_by_name(self) -> dict[tuple[str, str | None, str], list[int]]:
         found: dict[tuple[str, str | None, str], list[int]] = {}
         for at, target in enumerate(self._targets):
             owners = {(target.module, target.path), *((ancestor.module, ancestor.path) for ancestor in target.ancestry)}
