@@ -53,7 +53,7 @@ class Demand:
     stubs: float = 2.0
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.frozen
 class Plan:
     """The probabilities that hold until the next plan.
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from tracing_proxies.masking.detectors.kinds import Guard, Part, Span
+from tracing_proxies.masking.detectors.late import Late
 from tracing_proxies.masking.detectors.values import is_chosen, is_code, is_placeholder, is_random
 from tracing_proxies.masking.keys import Verdict, judge_name, split_name
 
@@ -27,7 +28,7 @@ _ANCHORS = (
     *("sig", "pin", "jwt", "api", "sid", "salt", "nonce", "bundle_"),
 )
 _NAME_REST = re.compile(r"[A-Za-z0-9_\-]{0,48}").match
-_BETWEEN = re.compile(
+_BETWEEN = Late(
     r"(?:\\{0,3}[\"'`]|&quot;|%22)?[\])]?\*{0,2}(?:[ \t]{1,4}(?:string|str|String))?[ \t]{0,4}"
     r"(?:(?P<sign>:[ \t]{0,2}[A-Za-z][\w.\[\]]{0,24}[ \t]{0,2}=(?=[ \t]{0,2}[\"'`])"
     r"|[,;]?\s{0,24}(?:\\{0,3}[\"'])?(?:value|Value|val)(?:\\{0,3}[\"'])?[ \t]{0,2}[:=]"
@@ -42,10 +43,10 @@ _MAY_FOLLOW = re.compile(
     r"|[ \t](?=\S{0,40}[0-9])\S{10}"
 ).match
 _PLAIN = r"[^\s\"'`<>,;&\\)\]}\[{|=%]"
-_BARE = re.compile(rf"(?:{_PLAIN}{{1,512}}|%(?!26|3[Bb]))(?:%(?!26|3[Bb]){_PLAIN}{{0,512}}){{0,64}}={{0,2}}")
-_COOKIES = re.compile(r":[ \t]{0,2}([\w.\-]{1,64}=[^\s\"'`]{8,2048}(?: [\w.\-]{1,64}=[^\s\"'`]{0,2048}){0,32})")
-_BARE_REST = re.compile(r"[A-Za-z0-9+/=_\-.~%]*")
-_OPTION = re.compile(r"[ \t]{1,2}(?![\-\s])")
+_BARE = Late(rf"(?:{_PLAIN}{{1,512}}|%(?!26|3[Bb]))(?:%(?!26|3[Bb]){_PLAIN}{{0,512}}){{0,64}}={{0,2}}")
+_COOKIES = Late(r":[ \t]{0,2}([\w.\-]{1,64}=[^\s\"'`]{8,2048}(?: [\w.\-]{1,64}=[^\s\"'`]{0,2048}){0,32})")
+_BARE_REST = Late(r"[A-Za-z0-9+/=_\-.~%]*")
+_OPTION = Late(r"[ \t]{1,2}(?![\-\s])")
 _LONGEST = 4096
 _JUDGED = 256  # so much of a value decides
 _SPACE = re.compile(r"\s").search

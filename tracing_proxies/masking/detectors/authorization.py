@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.late import Late
 from tracing_proxies.masking.detectors.values import is_chosen, is_placeholder, is_random
 
-_VALUE = re.compile(r"[ \t]{1,4}[\"']?([A-Za-z0-9._~+/\-=|:]{8,4096})")
-_USER = re.compile(
+_VALUE = Late(r"[ \t]{1,4}[\"']?([A-Za-z0-9._~+/\-=|:]{8,4096})")
+_USER = Late(
     r"(?<!\S)(?:-u|--user|--proxy-user)[ =]{1,3}"
     r"(?:'([^'\s:]{0,128}:[^'\n]{0,256})'|\"([^\"\s:]{0,128}:[^\"\n]{0,256})\""
     r"|([^\s'\":]{1,128}:(?:'[^'\n]{1,256}'|\"[^\"\n]{1,256}\"|[^\s'\"]{1,256})))"
 )
 _GIVEN = r"(?:'([^'\n]{4,128})'|\"([^\"\n]{4,128})\"|([^\s'\"]{4,128}))"
-_COMMAND = re.compile(
+_COMMAND = Late(
     rf"(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n|;&]{{0,80}}?\s-p{_GIVEN}"
     rf"|sshpass\s{{1,4}}-p\s{{0,4}}{_GIVEN}"
     rf"|(?:docker|podman|helm|az|oc|cf)\s[^\n|;&]{{0,24}}?login\b[^\n|;&]{{0,80}}?\s-p[ =]{{1,4}}{_GIVEN}"

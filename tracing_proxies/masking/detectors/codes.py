@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final
 
 from tracing_proxies.masking.checks import is_date, vin, weighted
 from tracing_proxies.masking.detectors.kinds import Span
+from tracing_proxies.masking.detectors.late import Late
 from tracing_proxies.masking.detectors.schemes import chinese, german_vat, rut
 
-Form = tuple[str, "re.Pattern[str]", Callable[[str], bool]]
+Form = tuple[str, Late, Callable[[str], bool]]
 """Class, pattern of the whole code, check."""
 
 # Capitals and digits; what stands beside them says whether they are a piece of something longer.
 # From the first digit of a word of capitals and digits to its end.
-_TAIL = re.compile(r"0[A0]{4,17}(?![A0a_])")
+_TAIL = Late(r"0[A0]{4,17}(?![A0a_])")
 _HEAD_REACH = 8
 _BESIDE = frozenset("Aa0_.-/+=#@\\")
 _AFTER = frozenset("Aa0_/+=@")
@@ -112,7 +112,7 @@ def _licence_date(code: str) -> bool:
 
 
 def _form(name: str, pattern: str, check: Callable[[str], bool] = _always) -> Form:
-    return name, re.compile(pattern + r"\Z"), check
+    return name, Late(pattern + r"\Z"), check
 
 
 _STATES = (
@@ -197,14 +197,14 @@ ALONE: Final[dict[int, tuple[Form, ...]]] = {
 
 # Written with marks between its parts: what the shape of the part behind the first digit is, and the whole.
 _MARKED = (
-    ("0-A", 11, re.compile(r"(?:[0-9]{7,8}|[XYZ]-?[0-9]{7})-[A-Z]|[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-K")),
-    ("000000A", 3, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{6}[A-D]")),
-    ("00 00 00 A", 4, re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{2} [0-9]{2} [0-9]{2} [A-D]")),
-    ("0-AA", 16, re.compile(r"[1-9][A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z]{2}[0-9]{2}")),
-    (" 0AA", 5, re.compile(_OUTWARD + r" [0-9](?!GB|TB|PB|HZ|TH|ST|ND|RD)[ABD-HJLNP-UW-Z]{2}")),
+    ("0-A", 11, Late(r"(?:[0-9]{7,8}|[XYZ]-?[0-9]{7})-[A-Z]|[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-K")),
+    ("000000A", 3, Late(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{6}[A-D]")),
+    ("00 00 00 A", 4, Late(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] [0-9]{2} [0-9]{2} [0-9]{2} [A-D]")),
+    ("0-AA", 16, Late(r"[1-9][A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z]{2}[0-9]{2}")),
+    (" 0AA", 5, Late(_OUTWARD + r" [0-9](?!GB|TB|PB|HZ|TH|ST|ND|RD)[ABD-HJLNP-UW-Z]{2}")),
 )
-_HETU = re.compile(r"000000[\-+A]000[0A]")
-_MBI_WHOLE = re.compile(_MBI + r"\Z")
+_HETU = Late(r"000000[\-+A]000[0A]")
+_MBI_WHOLE = Late(_MBI + r"\Z")
 
 
 def search(text: str, shape: str) -> list[Span]:

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from tracing_proxies.masking.detectors.keyed import begins_word
 from tracing_proxies.masking.detectors.kinds import Begins, Guard, Part, Span
+from tracing_proxies.masking.detectors.late import Late
 from tracing_proxies.masking.detectors.words import AFTER
 
-_GAP = re.compile(
+_GAP = Late(
     r"(?:[\s:=,'\"()\[\]\-\\*_>|]{0,6}(?:on|is|was|are|at|am|the|de|in|value|dnia|ist|es|est|is:|:)(?![^\W\d_])){0,3}"
     r"[\s:=,'\"()\[\]\\*_>|]{0,6}",
     re.IGNORECASE,
 )
-_DATE = re.compile(
+_DATE = Late(
     r"(?:19|20)[0-9]{2}(?:[\-/.][01]?[0-9][\-/.][0-3]?[0-9]|年[01]?[0-9]月[0-3]?[0-9]日|[01][0-9][0-3][0-9])(?![0-9])"
     r"|[0-3]?[0-9][\-/. ]{1,2}[01]?[0-9][\-/. ]{1,2}(?:19|20)?[0-9]{2}(?![0-9])"
     r"|[01]?[0-9]/[0-3]?[0-9]/(?:19|20)?[0-9]{2}(?![0-9])"
@@ -22,13 +23,13 @@ _DATE = re.compile(
     r"|[^\W\d_]{3,12}\.? [0-3]?[0-9](?:st|nd|rd|th)?,? (?:19|20)[0-9]{2}(?![0-9])",
     re.IGNORECASE,
 )
-_SITE = re.compile(
+_SITE = Late(
     r"(?:https?://|www\.)[^\s\"'<>()\[\]{},]{4,200}|[a-z0-9\-]{2,63}(?:\.[a-z0-9\-]{2,63}){1,3}", re.IGNORECASE
 )
 # Three decimals are some hundred metres.
 _NUMBER = r"[+\-]?[0-9]{1,3}\.[0-9]{3,15}(?![0-9.])"
-_COORDINATE = re.compile(rf"{_NUMBER}(?:°? ?[NSEW])?(?:[,; ]{{1,3}}{_NUMBER}(?:°? ?[NSEW](?![a-z]))?)?")
-_DEGREES = re.compile(
+_COORDINATE = Late(rf"{_NUMBER}(?:°? ?[NSEW])?(?:[,; ]{{1,3}}{_NUMBER}(?:°? ?[NSEW](?![a-z]))?)?")
+_DEGREES = Late(
     r"[+\-]?[0-9]{1,3}(?:\.[0-9]{1,10})?° ?"
     r"(?:[0-9]{1,2}(?:\.[0-9]{1,6})?['′’] ?(?:[0-9]{1,2}(?:\.[0-9]{1,6})?[\"″”] ?)?)?[NSEW](?![A-Za-z])"
 )
@@ -36,15 +37,15 @@ _REACH = 5
 _DIGIT_REACH = 64  # what fills the gap, and the name of a month
 
 
-def _reader(name: str, words: tuple[str, ...], value: re.Pattern[str], reach: int = 0) -> Part:
-    word_at = re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))).match
+def _reader(name: str, words: tuple[str, ...], value: Late, reach: int = 0) -> Part:
+    known = Late("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)))
 
     def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
         past = 0
         for at in places:
             if at < past or not begins_word(text, at):
                 continue
-            word = word_at(lower, at)
+            word = known.match(lower, at)
             if word is None or (text[word.end() : word.end() + 1].isalpha() and word[0][-1].isalpha()):
                 continue
             gap = _GAP.match(text, word.end())

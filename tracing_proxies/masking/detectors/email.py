@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.late import Late
 
-_DOMAIN = re.compile(r"(?:[^\W_](?:[\w\-]{0,62})\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9\-]{2,59})(?![\w])", re.IGNORECASE)
-_BRACKETED = re.compile(r"\[(?:[0-9]{1,3}\.){3}[0-9]{1,3}\]")
+_DOMAIN = Late(r"(?:[^\W_](?:[\w\-]{0,62})\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9\-]{2,59})(?![\w])", re.IGNORECASE)
+_BRACKETED = Late(r"\[(?:[0-9]{1,3}\.){3}[0-9]{1,3}\]")
 _WRITTEN = re.compile(r"[\w.%+\-'&#=~]*").match
 _LONGEST_LOCAL = 64
 _USERINFO_REACH = 160

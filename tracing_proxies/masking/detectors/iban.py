@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from tracing_proxies.masking.checks import iban_length, mod97
 from tracing_proxies.masking.detectors.digits import Run
 from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.late import Late
 
 _HEADS = ("A00", "a00")  # the second letter of the country and the check digits
-_STAND_APART = re.compile(r"(?<![A-Za-z0-9])|(?<=\\[nrt])")
-_GOES_ON = re.compile(r"[ \u00a0\-]?[A-Za-z0-9]{4}")
+_STAND_APART = Late(r"(?<![A-Za-z0-9])|(?<=\\[nrt])")
+_GOES_ON = Late(r"[ \u00a0\-]?[A-Za-z0-9]{4}")
 _SEPARATORS = " -\u00a0\n"
 _MISREAD = str.maketrans("OolI", "0011")  # as programs read scanned paper
 _POLISH = ((26,), (2, 4, 4, 4, 4, 4, 4))

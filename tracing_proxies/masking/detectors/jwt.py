@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from tracing_proxies.masking.detectors.kinds import Guard, Part, Span
+from tracing_proxies.masking.detectors.late import Late
 
-_PARTS = re.compile(r"[A-Za-z0-9_\-=]*(?:\.[A-Za-z0-9_\-=+/]*){0,4}")
+_PARTS = Late(r"[A-Za-z0-9_\-=]*(?:\.[A-Za-z0-9_\-=+/]*){0,4}")
 _SHORTEST = 20
 
 

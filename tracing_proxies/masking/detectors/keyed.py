@@ -8,6 +8,7 @@ from typing import Final
 
 from tracing_proxies.masking.detectors import schemes
 from tracing_proxies.masking.detectors.kinds import Begins, Guard, Part, Span
+from tracing_proxies.masking.detectors.late import Late
 from tracing_proxies.masking.detectors.schemes import Check
 from tracing_proxies.masking.detectors.words import AFTER
 
@@ -42,25 +43,25 @@ _FILLER = (
     "|konta|rachunku|bankowego|bank|licence|license|plate|registration|record|insurance|security|account|tax|holder"
     "|file|n[°º]|numbered|issued|valid|new|old|current|unique|personal|provider|customer|номер"
 )
-_GAP = re.compile(
+_GAP = Late(
     rf"(?:[\s:=#.,'\"()\[\]\-–\\*_>|/&]{{0,6}}(?:{_FILLER})(?![^\W\d_]))"
     r"{0,4}[\s:=#.,'\"()\[\]\-–\\*_>|]{0,6}",
     re.IGNORECASE,
 )
-_SAYS_NUMBER = re.compile(r"[ _\-]?(?:n[ro°º]|num|[#:=])|['\"]\s?[:=]|,", re.IGNORECASE)
-_PIECE = re.compile(r"[A-Za-z0-9]{1,24}(?![A-Za-z0-9_])")
+_SAYS_NUMBER = Late(r"[ _\-]?(?:n[ro°º]|num|[#:=])|['\"]\s?[:=]|,", re.IGNORECASE)
+_PIECE = Late(r"[A-Za-z0-9]{1,24}(?![A-Za-z0-9_])")
 _JOINTS = " -./"
 _NO_JOINTS = str.maketrans("", "", _JOINTS)
 _MOST_PIECES = 7
 _MOST = 24
 _REACH = 160  # what fills the gap, and all of a code
-_DATE = re.compile(
+_DATE = Late(
     r"(?:19|20)[0-9]{2}[\-/.][01]?[0-9][\-/.][0-3]?[0-9](?![0-9])|[0-3]?[0-9][\-/.][01]?[0-9][\-/.](?:19|20)?[0-9]{2}(?![0-9])"
 )
 
 
 def _reader(name: str, words: tuple[str, ...]) -> Part:
-    word_at = re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))).match
+    known = Late("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)))
     least_digits, least = (1, 5) if name == "vehicle" else (4, 6)
 
     def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
@@ -68,7 +69,7 @@ def _reader(name: str, words: tuple[str, ...]) -> Part:
         for at in places:
             if at < past or not begins_word(text, at):
                 continue
-            word = word_at(lower, at)
+            word = known.match(lower, at)
             if word is None:
                 continue
             after = word.end()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from string import ascii_letters
 
 from tracing_proxies.masking.detectors.kinds import Guard, Part, Span
+from tracing_proxies.masking.detectors.late import Late
 from tracing_proxies.masking.detectors.values import is_filler, is_random
 
 _DIGITS = "0123456789"
@@ -39,7 +39,7 @@ _FORMS = (
 
 
 def _reader(anchor: str, before: int, alphabet: str, pattern: str) -> Part:
-    match_at = re.compile(pattern).match
+    form = Late(pattern)
     allowed = frozenset(alphabet)
 
     def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
@@ -52,7 +52,7 @@ def _reader(anchor: str, before: int, alphabet: str, pattern: str) -> Part:
                 start -= 1
             if start < past or (before and text[start - 1 : start].isalnum()):
                 continue
-            match = match_at(text, start)
+            match = form.match(text, start)
             if match and not is_filler(match[0][-32:]):
                 past = match.end()
                 yield start, past, "secrets"
@@ -61,10 +61,10 @@ def _reader(anchor: str, before: int, alphabet: str, pattern: str) -> Part:
 
 
 # A bot's token is its number in base64, a time and a signature.
-_BOT = re.compile(r"\.[A0a_\-]{6}\.[A0a_\-]{27}")
-_BOT_HEAD = re.compile(r"[MNO][A-Za-z0-9_\-]{23,25}\Z")
+_BOT = Late(r"\.[A0a_\-]{6}\.[A0a_\-]{27}")
+_BOT_HEAD = Late(r"[MNO][A-Za-z0-9_\-]{23,25}\Z")
 _BOT_SIZES = (24, 25, 26)
-_BOT_REST = re.compile(r"[A-Za-z0-9_\-]{0,11}")
+_BOT_REST = Late(r"[A-Za-z0-9_\-]{0,11}")
 
 
 def find_bots(text: str, shape: str) -> list[Span]:

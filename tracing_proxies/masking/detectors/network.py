@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
 from tracing_proxies.masking.detectors.digits import words_before
 from tracing_proxies.masking.detectors.kinds import Span
+from tracing_proxies.masking.detectors.late import Late
 
-_QUAD_TAIL = re.compile(r"\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9A-Za-z_]|\.[0-9A-Za-z])")
-_COLONS = re.compile(r":(?:[0-9A-Fa-f]{0,4}):")
-_HYPHENS = re.compile(
-    r"-(?<![0-9A-Za-z\-]...)(?<=[0-9A-Fa-f]{2}-)(?:[0-9A-Fa-f]{2}-){4}[0-9A-Fa-f]{2}(?![0-9A-Za-z\-])"
-)
-_DOTTED_MAC = re.compile(r"\.[0Aa]{4}\.[0Aa]{4}")
-_DOTTED_HEX = re.compile(r"(?=[0-9.]*[A-Fa-f])(?=[A-Fa-f.]*[0-9])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\Z")
+_QUAD_TAIL = Late(r"\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9A-Za-z_]|\.[0-9A-Za-z])")
+_COLONS = Late(r":(?:[0-9A-Fa-f]{0,4}):")
+_HYPHENS = Late(r"-(?<![0-9A-Za-z\-]...)(?<=[0-9A-Fa-f]{2}-)(?:[0-9A-Fa-f]{2}-){4}[0-9A-Fa-f]{2}(?![0-9A-Za-z\-])")
+_DOTTED_MAC = Late(r"\.[0Aa]{4}\.[0Aa]{4}")
+_DOTTED_HEX = Late(r"(?=[0-9.]*[A-Fa-f])(?=[A-Fa-f.]*[0-9])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\Z")
 _BESIDE = frozenset("0Aa_-")
-_MAC = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\Z")
+_MAC = Late(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\Z")
 _HEX = frozenset("0123456789abcdefABCDEF:.")
 _LONGEST = 45
 _ADDRESS = frozenset("ip ipv4 ipv6 address addr src dst host bind listen any unspecified".split())
-_PREFIX = re.compile(r"/[0-9]{1,3}(?![0-9])")
+_PREFIX = Late(r"/[0-9]{1,3}(?![0-9])")
 _NOT_ADDRESS = frozenset(("version", "v", "release", "ver", "rv", "section", "build"))
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.late import Late
 
-_BEGIN = re.compile(
+_BEGIN = Late(
     r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
     r"|PuTTY-User-Key-File-[23]:|---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----"
 )
-_BODY = re.compile(r"[A-Za-z0-9+/=\s\\\"',:.()\-_]*")
-_ARMOUR = re.compile(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
+_BODY = Late(r"[A-Za-z0-9+/=\s\\\"',:.()\-_]*")
+_ARMOUR = Late(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 _LEAST_BODY = 32
 
 

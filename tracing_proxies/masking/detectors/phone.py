@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tracing_proxies.masking.detectors.digits import Run, words_before
 from tracing_proxies.masking.detectors.kinds import Part, Span
+from tracing_proxies.masking.detectors.late import Late
 
 _CONTEXT = frozenset(
     """phone phones telephone telephones tel tele telefon telefono teléfono telefone téléphone telefonu
@@ -46,23 +47,23 @@ _OTHER = frozenset(
     port pid isbn ean upc tracking timestamp time epoch seed offset date sha commit line bytes index size amount
     total quantity qty price usd eur rev revision created updated card ssn iban nip regon pesel vat""".split()
 )
-_SAID_BEHIND = re.compile(
+_SAID_BEHIND = Late(
     r"[ \-(]{1,2}(?:office|fax|mobile|cell|home|work|desk|direct|phone|tel|landline|whatsapp)(?![a-z])"
     r"| is (?:my|his|her|our|their) (?:[a-z]{2,9} )?(?:number|phone|cell|mobile)"
     r"| as (?:my|his|her|our|their|the|a) (?:[a-z]{2,9} )?(?:contact|phone|cell|mobile)"
 )
-_OWN_NUMBER = re.compile(
+_OWN_NUMBER = Late(
     r"(?<![a-z])(?:(?:my|his|her|their|our|your) (?:(?:new|old|work|home|other|current|personal|direct) )?"
     r"numbers? (?:is|are|was)|texts? (?:me|him|her|us|them)(?: at| on)?)[ :]+\Z"
 )
-_EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.?|extension)[ :]{0,2}[0-9]{1,6}(?![0-9A-Za-z])", re.IGNORECASE)
-_DATE = re.compile(
+_EXTENSION = Late(r"[ ,]{0,2}(?:x|ext\.?|extension)[ :]{0,2}[0-9]{1,6}(?![0-9A-Za-z])", re.IGNORECASE)
+_DATE = Late(
     r"(?:(?:19|20)[0-9]{2}[-/. ](?:0?[1-9]|1[0-2])[-/. ](?:[0-2]?[0-9]|3[01])"
     r"|(?:[0-2]?[0-9]|3[01])[-/.](?:[0-2]?[0-9]|3[01])[-/.](?:19|20)[0-9]{2})(?![0-9])"
 )
-_BRACKETED_AREA = re.compile(r"(?:8 )?\(([0-9]{2,5})\)[ /\-]?[0-9]")
-_YEAR = re.compile(r"(?:19|20)[0-9]{2}\Z")
-_QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+_BRACKETED_AREA = Late(r"(?:8 )?\(([0-9]{2,5})\)[ /\-]?[0-9]")
+_YEAR = Late(r"(?:19|20)[0-9]{2}\Z")
+_QUAD = Late(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 _CALLING_CODES = frozenset(
     """1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82
     84 86 90 91 92 93 94 95 98 211 212 213 216 218 220 221 222 223 224 225 226 227 228 229 230 231 232 233 234

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from tracing_proxies.masking.detectors.kinds import Begins, Guard, Part, Span
+from tracing_proxies.masking.detectors.late import Late
 
 _NAME = r"[A-ZÀ-ÖØ-Þ][\w'’.\-]{0,30}"
 _PARTICLE = r"(?:de|la|le|les|des|du|da|do|dos|das|del|della|dei|di|d'|l'|von|der|den|van|of|the|und|i|św\.)"
@@ -18,8 +19,8 @@ _ENGLISH_KINDS = (
     "|plaza|st|ave|rd|blvd|ln|dr|ct|hwy|pkwy"
 )
 _FREQUENT = ("st", "way", "close", "dr", "place")  # as parts of other words, or for other things
-_BEFORE_KIND = re.compile(rf"(?<![\w.,#$€£\-]){_NUMBER},? (?:[NSEW]{{1,2}}\.? )?(?:{_NAME} ){{1,4}}\Z")
-_AFTER_KIND = re.compile(rf"(?:{_ENGLISH_KINDS})\.?(?![A-Za-z0-9]){_FLAT}", re.IGNORECASE)
+_BEFORE_KIND = Late(rf"(?<![\w.,#$€£\-]){_NUMBER},? (?:[NSEW]{{1,2}}\.? )?(?:{_NAME} ){{1,4}}\Z")
+_AFTER_KIND = Late(rf"(?:{_ENGLISH_KINDS})\.?(?![A-Za-z0-9]){_FLAT}", re.IGNORECASE)
 _REACH = 72
 _LONGEST_NAME = 256
 
@@ -42,19 +43,17 @@ _JOINED_KINDS = (
     ),
     *("gade", "vej", "straat", "laan", "plein", "katu", "tie ", "weg "),
 )
-_JOINED_HEAD = re.compile(r"(?<![\w.])[A-ZÄÖÜÅØÆ][\wäöüßåøæ\-]{2,40}(?: [A-ZÄÖÜÅØÆ][\w\-]{2,30})?[ \-]?\Z")
-_JOINED_NUMBER = re.compile(rf",? ?{_NUMBER}(?![\w.:%]|[,.][0-9])")
+_JOINED_HEAD = Late(r"(?<![\w.])[A-ZÄÖÜÅØÆ][\wäöüßåøæ\-]{2,40}(?: [A-ZÄÖÜÅØÆ][\w\-]{2,30})?[ \-]?\Z")
+_JOINED_NUMBER = Late(rf",? ?{_NUMBER}(?![\w.:%]|[,.][0-9])")
 
 # Kind of street, names, number behind or before.
 _LEADING_KINDS = (
     *("rue ", "avenue ", "boulevard ", "via ", "viale ", "piazza ", "corso ", "calle ", "avenida ", "paseo ", "plaza "),
     *("rua ", "travessa ", "praça ", "ul. ", "ulica ", "al. ", "aleja ", "ulice ", "ulitsa ", "c/ ", "av. ", "strada "),
 )
-_LEADING = re.compile(rf"\S{{1,10}} (?:{_PARTICLE}[ ']?){{0,3}}{_NAME}(?: (?:{_PARTICLE}[ ']?){{0,2}}{_NAME}){{0,3}}")
-_NUMBER_BEFORE = re.compile(rf"(?<![\w.,\-]){_NUMBER}(?: ?(?:bis|ter))?,? \Z")
-_NUMBER_BEHIND = re.compile(
-    rf",? (?:nº ?|n° ?|nr\.? ?|no\.? ?|č\. ?)?{_NUMBER}(?![\w.:%]|[,.][0-9]){_FLAT}", re.IGNORECASE
-)
+_LEADING = Late(rf"\S{{1,10}} (?:{_PARTICLE}[ ']?){{0,3}}{_NAME}(?: (?:{_PARTICLE}[ ']?){{0,2}}{_NAME}){{0,3}}")
+_NUMBER_BEFORE = Late(rf"(?<![\w.,\-]){_NUMBER}(?: ?(?:bis|ter))?,? \Z")
+_NUMBER_BEHIND = Late(rf",? (?:nº ?|n° ?|nr\.? ?|no\.? ?|č\. ?)?{_NUMBER}(?![\w.:%]|[,.][0-9]){_FLAT}", re.IGNORECASE)
 
 
 def read_english(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from tracing_proxies.masking.detectors.kinds import Guard, Part, Span
+from tracing_proxies.masking.detectors.late import Late
 from tracing_proxies.masking.detectors.values import is_placeholder
 
-_USERINFO = re.compile(r"([^\s/:\"'<>`\[\]]{0,128}):([^\s/@\"'<>`]{1,256})@(?=[\w\[])")
+_USERINFO = Late(r"([^\s/:\"'<>`\[\]]{0,128}):([^\s/@\"'<>`]{1,256})@(?=[\w\[])")
 _REACH = 386
 
 

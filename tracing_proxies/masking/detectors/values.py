@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tracing_proxies.compiled import hot
+from tracing_proxies.masking.detectors.late import Late
 from tracing_proxies.masking.detectors.shape import shape_of
 
 _STAND_INS = frozenset(
@@ -20,10 +21,10 @@ _OPENERS = "$<{%[*(&"
 _HINTS = (
     *("your", "xxxx", "****", "....", "placeholder", "example", "redacted", "insert_", "changeme", "fake", "dummy"),
 )
-_REFERENCE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|->|::)[A-Za-z_][A-Za-z0-9_]*|\[[^\]]*\])*\(?\)?;?\Z")
+_REFERENCE = Late(r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|->|::)[A-Za-z_][A-Za-z0-9_]*|\[[^\]]*\])*\(?\)?;?\Z")
 _OPENING = frozenset("$<{")
 _TEMPLATE = re.compile(r"\$\{[\w.\- :]{0,60}\}|\{\{[\w.\- :|]{0,60}\}\}|<[^<>]+>|\$\([^()]*\)").search
-_CODE = re.compile(r"\.[a-z_]+\(|\(|\)|=>")
+_CODE = Late(r"\.[a-z_]+\(|\(|\)|=>")
 _DIGIT = re.compile(r"[0-9]").search
 _MARK = re.compile(r"[^\w.\-]").search
 
