@@ -45,12 +45,6 @@ PIECES += [
 PIECES += ["-----BEGIN RSA PRIVATE KEY-----", "-u ", "[email]", "(", "İ1@", '="', "_-", "\\n", "{", "["]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def detectors() -> None:
-    """Load them before any work is counted."""
-    mask_text("somebody@example.com")
-
-
 def calls_of(function: Callable[[str], Any], text: str) -> int:
     """Count the calls, in Python and in C, that a function makes."""
     count = 0
@@ -59,6 +53,7 @@ def calls_of(function: Callable[[str], Any], text: str) -> int:
         nonlocal count
         count += event in ("call", "c_call")
 
+    function(text)  # what is loaded or compiled at its first use is no work of the text's
     sys.setprofile(note)
     try:
         function(text)
