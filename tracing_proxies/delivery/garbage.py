@@ -37,15 +37,15 @@ class Pause:
             gc.disable()
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
-        if self._end():
-            gc.collect(0)
+        if self._holds:
+            gc.collect(0)  # before the collector is on: what would be due then may be a collection of everything
+            self._end()
 
     def after_fork(self) -> None:
         """Let collections begin in a forked child, where the thread that has paused them may not go on."""
         self._end()
 
-    def _end(self) -> bool:
+    def _end(self) -> None:
         held, self._holds = self._holds, False
         if held:
             gc.enable()
-        return held
