@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
 from tests.downstream.suite import Run
+
+
+@attrs.frozen
+class Reference:
+    """What a reference came to: tests newly failing, processor time over the plain runs' mean, spans."""
+
+    failing: int
+    cpu_ratio: float
+    spans: int
 
 
 @attrs.frozen
@@ -17,7 +26,7 @@ class Verdict:
         tests: how many pass in every plain run.
         newly_failing: those of them that do not pass woven, with the failure's text.
         ratios: processor and wall time of the woven run over the plain runs' mean.
-        reference: the same for the reference, as far as it was run: tests newly failing, processor ratio, spans.
+        references: what the references came to, as far as they were run.
     """
 
     library: str
@@ -29,7 +38,7 @@ class Verdict:
     spans: int
     cpu_ratio: float
     wall_ratio: float
-    reference: tuple[int, float, int] | None
+    references: dict[str, Reference]
     failures: dict[str, int]
     open: int
 
@@ -39,7 +48,7 @@ class Verdict:
         return 1 - len(self.missed) / self.public if self.public else 0.0
 
 
-def compare(library: str, plain: Sequence[Run], woven: Run, reference: Run | None) -> Verdict:
+def compare(library: str, plain: Sequence[Run], woven: Run, references: Mapping[str, Run]) -> Verdict:
     """Judge a woven run by plain ones; a test counts if it passes in all of those."""
     steady = set.intersection(*(run.passed for run in plain))
     failing = {
@@ -57,9 +66,10 @@ def compare(library: str, plain: Sequence[Run], woven: Run, reference: Run | Non
         spans=report.get("spans", 0),
         cpu_ratio=_ratio(plain, woven, "cpu"),
         wall_ratio=_ratio(plain, woven, "wall"),
-        reference=None
-        if reference is None
-        else (len(steady - reference.passed), _ratio(plain, reference, "cpu"), reference.report.get("spans", 0)),
+        references={
+            name: Reference(len(steady - run.passed), _ratio(plain, run, "cpu"), run.report.get("spans", 0))
+            for name, run in references.items()
+        },
         failures=report.get("failures", {}),
         open=report.get("open", 0),
     )

@@ -18,7 +18,8 @@ import yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-MODES = ("plain", "woven", "reference")
+REFERENCES = ("reference", "encoded")
+MODES = ("plain", "woven", *REFERENCES)
 _TIMEOUT = 1_800.0  # seconds, for one run of a suite
 
 

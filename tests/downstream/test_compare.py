@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.downstream.compare import compare
+from tests.downstream.compare import Reference, compare
 from tests.downstream.suite import HERE, Run, load
 
 
@@ -14,26 +14,27 @@ def run(outcomes: dict[str, str], *, ended: bool = True, **report: Any) -> Run:
 
 def test_only_a_test_that_passes_in_every_plain_run_counts() -> None:
     plain = [run({"a": "passed", "b": "passed"}), run({"a": "passed", "b": "failed"})]
-    verdict = compare("x", plain, run({"a": "passed", "b": "failed"}, public=4, missed=["m:f"], cpu=3.0), None)
+    verdict = compare("x", plain, run({"a": "passed", "b": "failed"}, public=4, missed=["m:f"], cpu=3.0), {})
     assert (verdict.tests, verdict.newly_failing, verdict.cpu_ratio, verdict.woven_share) == (1, {}, 3.0, 0.75)
 
 
 def test_a_test_that_fails_errs_is_skipped_or_vanishes_woven_is_newly_failing() -> None:
     plain = [run(dict.fromkeys("abc", "passed"))]
-    verdict = compare("x", plain, run({"a": "failed", "b": "skipped"}), None)
+    verdict = compare("x", plain, run({"a": "failed", "b": "skipped"}), {})
     assert list(verdict.newly_failing) == ["a", "b", "c"]
     assert verdict.newly_failing["c"] == "not run"
 
 
 def test_a_run_that_dies_is_told_from_one_that_ends() -> None:
-    verdict = compare("x", [run({"a": "passed"})], run({}, ended=False), None)
+    verdict = compare("x", [run({"a": "passed"})], run({}, ended=False), {})
     assert "died or hung" in verdict.newly_failing["a"]
 
 
-def test_the_reference_is_judged_by_the_same_tests() -> None:
+def test_a_reference_is_judged_by_the_same_tests() -> None:
     plain = [run({"a": "passed", "b": "passed"})]
-    verdict = compare("x", plain, run({"a": "passed", "b": "passed"}), run({"a": "passed"}, cpu=2.0, spans=7))
-    assert verdict.reference == (1, 2.0, 7)
+    references = {"reference": run({"a": "passed"}, cpu=2.0, spans=7)}
+    verdict = compare("x", plain, run({"a": "passed", "b": "passed"}), references)
+    assert verdict.references == {"reference": Reference(failing=1, cpu_ratio=2.0, spans=7)}
 
 
 def test_every_library_of_both_lists_can_be_read() -> None:

@@ -1,7 +1,7 @@
 """The pytest plugin that runs inside a library's suite: weaves, and writes down what became of each test.
 
-``DOWNSTREAM_MODE`` is ``plain``, ``woven`` or ``reference``; ``DOWNSTREAM_OUT`` the folder to write to; the packages
-and the registry come from ``DOWNSTREAM_WEAVE`` and ``DOWNSTREAM_REGISTRY``.
+``DOWNSTREAM_MODE`` is ``plain``, ``woven``, ``reference`` or ``encoded``; ``DOWNSTREAM_OUT`` the folder to write to;
+the packages and the registry come from ``DOWNSTREAM_WEAVE`` and ``DOWNSTREAM_REGISTRY``.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if _MODE == "woven":
     import tracing_proxies
 
     tracing_proxies.activate(os.environ["DOWNSTREAM_REGISTRY"])
-elif _MODE == "reference":
+elif _MODE in ("reference", "encoded"):
     import downstream_reference
 # The marker is in the environment of this process only: suites start interpreters of their own.
 for _name in [name for name in os.environ if name.startswith("DOWNSTREAM_")]:
     del os.environ[_name]
 # Each way has its own modules by now, and none has those of the library, whose import is part of the suite.
 _begun = time.perf_counter(), _cpu()
-if _MODE == "reference":
-    _reference = downstream_reference.install(_WEAVE)
+if _MODE in ("reference", "encoded"):
+    _reference = downstream_reference.Reference(_WEAVE, encode=_MODE == "encoded")
 
 
 def pytest_runtest_logreport(report: Any) -> None:
@@ -74,8 +74,11 @@ def _write(line: dict[str, str]) -> None:
 def pytest_sessionfinish() -> None:
     if os.getpid() != _PID:
         return
+    spans = 0
     if _MODE == "woven":
         tracing_proxies.flush(60.0)
+    elif _reference is not None:
+        spans = _reference.flush()
     report: dict[str, Any] = {"wall": time.perf_counter() - _begun[0], "cpu": _cpu() - _begun[1]}
     if _MODE == "woven":
         import downstream_coverage
@@ -83,6 +86,6 @@ def pytest_sessionfinish() -> None:
         report |= downstream_coverage.measure(_WEAVE)
         status = tracing_proxies.status()
         report |= {"spans": status["delivery"]["produced"], "failures": status["failures"], "open": status["open"]}
-    elif _MODE == "reference":
-        report["spans"] = _reference()
+    elif _reference is not None:
+        report["spans"] = spans
     (_OUT / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")

@@ -1,16 +1,23 @@
-"""What a plain combination of known parts does: an OpenTelemetry SDK span in a wrapt wrapper, nothing captured."""
+"""What a plain combination of known parts does: an OpenTelemetry SDK span in a wrapt wrapper, nothing captured.
+
+With ``encode`` its spans are made ready to be sent as well, as those of the woven run are: in batches, by the encoder
+of OpenTelemetry's OTLP exporters.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
 import wrapt
 from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+_QUEUE = 2_000_000  # spans: none is dropped for want of room, which would be cheap
 
 
 class _Counting(SpanProcessor):
@@ -21,20 +28,34 @@ class _Counting(SpanProcessor):
         self.ended += 1
 
 
-def install(packages: list[str]) -> Callable[[], int]:
-    """Wrap the public functions and methods of all modules of some packages.
+class _Encoding(SpanExporter):
+    def export(self, spans: Any) -> SpanExportResult:
+        encode_spans(spans).SerializeToString()
+        return SpanExportResult.SUCCESS
 
-    Returns:
-        How to ask for the number of spans that have ended.
+
+class Reference:
+    """Wraps the public functions and methods of all modules of some packages.
+
+    Args:
+        encode: whether spans are encoded as well.
     """
-    counting = _Counting()
-    provider = TracerProvider()
-    provider.add_span_processor(counting)
-    tracer = provider.get_tracer("reference")
-    for package in packages:
-        for module in _modules(package):
-            _wrap_all(module, tracer)
-    return lambda: counting.ended
+
+    def __init__(self, packages: list[str], *, encode: bool) -> None:
+        self._counting = _Counting()
+        self._provider = TracerProvider(shutdown_on_exit=False)
+        self._provider.add_span_processor(self._counting)
+        if encode:
+            self._provider.add_span_processor(BatchSpanProcessor(_Encoding(), max_queue_size=_QUEUE))
+        tracer = self._provider.get_tracer("reference")
+        for package in packages:
+            for module in _modules(package):
+                _wrap_all(module, tracer)
+
+    def flush(self) -> int:
+        """Wait until all is encoded, and return how many spans have ended."""
+        self._provider.force_flush(60_000)
+        return self._counting.ended
 
 
 def _modules(package: str) -> list[ModuleType]:
