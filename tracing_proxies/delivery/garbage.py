@@ -38,8 +38,10 @@ class Pause:
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
         if self._holds:
-            gc.collect(0)  # before the collector is on: what would be due then may be a collection of everything
-            self._end()
+            try:
+                gc.collect(0)  # before the collector is on: what would be due then may be a collection of everything
+            finally:  # in the midst of it a signal may be handled
+                self._end()
 
     def after_fork(self) -> None:
         """Let collections begin in a forked child, where the thread that has paused them may not go on."""
