@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -27,3 +28,12 @@ def test_once_used_it_is_as_quick_as_the_pattern_itself() -> None:
     late.search("b")
     assert late.match.__self__ is late.search.__self__  # type: ignore[attr-defined]
     assert isinstance(late.findall.__self__, re.Pattern)  # type: ignore[attr-defined]
+
+
+def test_in_its_module_the_pattern_itself_takes_its_place() -> None:
+    module: dict[str, Any] = {"Late": Late}
+    exec("FIRST = AGAIN = Late('a')\nOTHER = Late('b')\ndef find(text): return FIRST.search(text)", module)
+    late = module["FIRST"]
+    assert [bool(module["find"](text)) for text in "ab"] == [True, False]
+    assert module["FIRST"] is module["AGAIN"] is late.search.__self__
+    assert type(module["OTHER"]) is Late
