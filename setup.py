@@ -7,7 +7,8 @@ from setuptools import Extension, setup
 PARTS = (
     *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "advice", "steps", "streams"),
     *("capture", "containers", "models"),
-    *("unrecorded", "known", "walk", "fragments", "prepare", "reading", "logic", "outcome", "entries", "coroutines"),
+    *("unrecorded", "reading", "logic", "outcome", "entries", "coroutines"),
+    *("known", "walk", "fragments", "prepare", "encode"),
     *("gate", "runs", "checks", "finds"),
 )
 

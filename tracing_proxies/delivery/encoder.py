@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.delivery.text import to_attribute, to_bytes, to_json, to_key
 from tracing_proxies.recording.observation import Observation
 
@@ -31,8 +32,8 @@ _CODE_ERROR = b"\x18\x02"
 _SMALL = tuple(bytes((number,)) for number in range(128))
 
 
-def encode_span(observation: Observation) -> bytes:
-    """Encode one observation as an OTLP ``Span`` message.
+def write_span(observation: Observation) -> bytes:
+    """Encode one observation as an OTLP ``Span`` message; the original of `encode_span`.
 
     Args:
         observation: any; its texts are repaired where UTF-8 cannot hold them, its times clamped to 64 bits.
@@ -69,8 +70,7 @@ def encode_span(observation: Observation) -> bytes:
     if model is not None:
         add(_attribute("langfuse.observation.model.name", model))
     if usage:
-        counts = {to_key(key): count for key, count in usage.items() if type(count) is int}
-        add(_attribute("langfuse.observation.usage_details", to_json(counts)))
+        add(_attribute("langfuse.observation.usage_details", _usage(usage)))
     if metadata:
         for key, value in metadata.items():
             add(_attribute("langfuse.observation.metadata." + to_key(key), to_attribute(value)))
@@ -212,6 +212,10 @@ def _common(
     )
 
 
+def _usage(usage: Mapping[str, int]) -> str:
+    return to_json({to_key(key): count for key, count in usage.items() if type(count) is int})
+
+
 def _attribute(key: str, text: str) -> bytes:
     # Most attributes say the same in span after span (type, level, environment, names): 0.07 us from the cache against
     # 0.7 us. Long texts seldom repeat and would fill it.
@@ -289,3 +293,20 @@ def _varint(number: int) -> bytes:
 
 
 _APP_ROOT = _field(b"\x4a", _key_field("langfuse.internal.is_app_root") + b"\x12\x02\x10\x01")
+
+encode_span: Callable[[Observation], bytes] = write_span
+"""Encodes one observation as an OTLP ``Span`` message, as `write_span` does: 0.3 us where it is compiled, else 4."""
+
+if hot is not None:
+    encode_span = hot.encode_span
+    hot.bind_encode(
+        {
+            "write_span": write_span,
+            "common_part": _common,
+            "tags_part": _tags,
+            "usage_text": _usage,
+            "to_attribute": to_attribute,
+            "to_bytes": to_bytes,
+            "any_attribute": _any_attribute,
+        }
+    )

@@ -163,6 +163,17 @@ bind_walk(PyObject *module, PyObject *parts)
 }
 
 static PyObject *
+bind_encode(PyObject *module, PyObject *parts)
+{
+    if (!PyDict_Check(parts)) {
+        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+        return NULL;
+    }
+    LENT_TO_ENCODE(TAKE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 snapshot(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *limits = nargs == 2 ? args[1] : hot.default_limits;
@@ -236,6 +247,8 @@ static PyMethodDef methods[] = {
     {"bind_walk", bind_walk, METH_O, "Take what masking needs."},
     {"walk", (PyCFunction)(void (*)(void))hot_walk, METH_FASTCALL, "As `Walk._value`, where keys decide."},
     {"find_key", (PyCFunction)(void (*)(void))hot_find_key, METH_FASTCALL, "As `fragments.find_key`."},
+    {"bind_encode", bind_encode, METH_O, "Take what spans that are written need."},
+    {"encode_span", hot_encode_span, METH_O, "As `write_span`."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_reading", bind_reading, METH_O, "Take what capture paths need."},

@@ -97,6 +97,9 @@ typedef struct {
 
 #define LENT_TO_PREPARE(L) L(Observation) L(NOTHING) L(dumps) L(to_json)
 
+#define LENT_TO_ENCODE(L)                                                                                              \
+    L(write_span) L(common_part) L(tags_part) L(usage_text) L(to_attribute) L(to_bytes) L(any_attribute)
+
 #define AS_OFFSET(class, name) Py_ssize_t class##_##name;
 #define AS_CLASS(name) PyTypeObject *name;
 #define CLASSES(C)                                                                                                     \
@@ -125,6 +128,7 @@ typedef struct {
     LENT_TO_OUTCOME(AS_LENT)
     LENT_TO_PREPARE(AS_LENT)
     LENT_TO_WALK(AS_LENT)
+    LENT_TO_ENCODE(AS_LENT)
     getattrofunc read_attribute; /* of wrapt's proxies, NULL where that is not C */
     int bound;
 } Hot;
@@ -327,6 +331,9 @@ PyObject *hot_runs(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 /* prepare.c */
 PyObject *hot_input_of(Span *span);
 PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* encode.c */
+PyObject *hot_encode_span(PyObject *module, PyObject *observation);
 
 /* module.c */
 int hot_contain(const char *reason);
