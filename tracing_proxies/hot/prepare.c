@@ -2,10 +2,19 @@
    stream, as `Preparer._prepare` of delivery/prepare.py does, which has the rest. */
 #include "parts.h"
 
+/* Write the lowest 64 bits of an id, 16 digits. */
+static void
+write_digits(Py_UCS1 *text, unsigned long long id)
+{
+    for (int at = 15; at >= 0; at--) {
+        text[at] = (Py_UCS1)"0123456789abcdef"[id & 15];
+        id >>= 4;
+    }
+}
+
 static PyObject *
 hex(PyObject *id, int digits)
 {
-    char text[33];
     unsigned long long low = PyLong_AsUnsignedLongLongMask(id), high = 0;
     if (digits == 32) {
         PyObject *shift = PyLong_FromLong(64), *above = shift == NULL ? NULL : PyNumber_Rshift(id, shift);
@@ -15,13 +24,13 @@ hex(PyObject *id, int digits)
         high = PyLong_AsUnsignedLongLongMask(above);
         Py_DECREF(above);
     }
-    if (PyErr_Occurred())
+    PyObject *text = PyErr_Occurred() ? NULL : PyUnicode_New(digits, 127);
+    if (text == NULL)
         return NULL;
     if (digits == 32)
-        snprintf(text, sizeof text, "%016llx%016llx", high, low);
-    else
-        snprintf(text, sizeof text, "%016llx", low);
-    return PyUnicode_FromStringAndSize(text, digits);
+        write_digits(PyUnicode_1BYTE_DATA(text), high);
+    write_digits(PyUnicode_1BYTE_DATA(text) + digits - 16, low);
+    return text;
 }
 
 /* Give arguments their names where some were passed by keyword, or left to their defaults, or are more than have one. */
