@@ -20,6 +20,8 @@ from rich.text import Text
 from perf.validation.stages import Stage
 
 _LOOKED_EVERY = 0.5
+_PATIENCE = 120.0  # seconds
+_AT_REST = 0.3  # of a core, for each core
 _MARKS = {"waiting": ("·", "dim"), "running": ("▸", "cyan"), "passed": ("✓", "green"), "failed": ("✗", "red")}
 
 
@@ -105,9 +107,21 @@ def run_all(stages: Sequence[Stage], place: Place, quick: bool, console: Console
             take(stage, each)
             if stage.name == "install" and each.status:
                 break
+            if stage.name == "install" and not quick:
+                wait_for_rest()
         for thread in beside:
             thread.join()
     return ran
+
+
+def wait_for_rest() -> None:
+    """Wait, for two minutes at most, until the load of the last one is that of a machine at rest.
+
+    Most of it is the installation's, and what is measured next would be marked as measured on a busy machine.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while os.getloadavg()[0] > _AT_REST * (os.cpu_count() or 1) and time.monotonic() < deadline:
+        time.sleep(_LOOKED_EVERY)
 
 
 def run(stage: Stage, ran: Ran, place: Place, quick: bool, show: Callable[[], None]) -> None:
