@@ -120,7 +120,7 @@ STAGES: Final = (
     Stage(
         "mutants",
         "changes that the tests have to notice",
-        "rm -f tests/mutants/results.json; {python} -m tests.mutants --most 6",
+        "rm -f tests/mutants/results.json; {python} -m tests.mutants --most 3",
         "rm -f tests/mutants/results.json; {python} -m tests.mutants --most 2 sampling",
         kept=("tests/mutants/results.json",),
     ),
