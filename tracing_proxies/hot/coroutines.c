@@ -7,15 +7,6 @@ typedef struct {
     PyObject *recipe, *fold;
 } Pending;
 
-/* Take a field's value out of it. */
-static PyObject *
-take(PyObject **field)
-{
-    PyObject *taken = *field;
-    *field = Py_NewRef(Py_None);
-    return taken;
-}
-
 /* What is awaited under a recording: the body in steps. */
 static PyObject *
 in_steps(PyObject *body, PyObject *recording)
@@ -33,7 +24,7 @@ in_steps(PyObject *body, PyObject *recording)
 static PyObject *
 pending_start(Pending *self, PyObject *nothing)
 {
-    PyObject *body = take(&self->body), *begun = take(&self->begun), *opener = take(&self->opener), *awaited = NULL;
+    PyObject *body = hot_take(&self->body), *begun = hot_take(&self->begun), *opener = hot_take(&self->opener), *awaited = NULL;
     PyObject *answer = NULL;
     if (opener != Py_None)
         Py_SETREF(begun, PyObject_CallNoArgs(opener));
@@ -77,7 +68,7 @@ tell(Pending *self, PyObject **field, PyObject *method, PyObject *what)
     PyObject *told, *held;
     if (*field == NULL || *field == Py_None)
         return;
-    held = take(field);
+    held = hot_take(field);
     told = PyObject_CallMethodObjArgs(held, method, what, NULL);
     if (told == NULL)
         PyErr_WriteUnraisable((PyObject *)self);

@@ -1,5 +1,5 @@
-/* The fields of spans, of traces, and of what only counts a call, in slots that hold a value from the start: cheaper to make, to read and to free than a
-   dict for each. */
+/* The fields of spans, of traces, and of what only counts a call, in slots that hold a value from the start: cheaper to
+   make, to read and to free than a dict for each. */
 #include "parts.h"
 
 #define NAME_OF(name, value) {#name, T_OBJECT_EX, offsetof(STRUCT, name), 0, NULL},

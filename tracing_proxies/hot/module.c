@@ -55,13 +55,20 @@ offset_of(PyTypeObject *class, const char *name)
     if ((hot.at.class##_##name = offset_of(hot.type.class, #name)) == 0)                                               \
         return NULL;
 
+/* Whether what the Python side lends is a dict, as it must be; else with an exception. */
+static int
+is_dict(PyObject *parts)
+{
+    if (!PyDict_Check(parts))
+        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+    return PyDict_Check(parts);
+}
+
 static PyObject *
 bind(PyObject *module, PyObject *parts)
 {
-    if (!PyDict_Check(parts)) {
-        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+    if (!is_dict(parts))
         return NULL;
-    }
     CLASSES(TAKE_CLASS)
     LENT(TAKE)
     SLOTS(LOCATE)
@@ -78,10 +85,8 @@ bind(PyObject *module, PyObject *parts)
 static PyObject *
 bind_steps(PyObject *module, PyObject *parts)
 {
-    if (!PyDict_Check(parts)) {
-        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+    if (!is_dict(parts))
         return NULL;
-    }
     TAKE_CLASS(Steps)
     TAKE_CLASS(Stream)
     TAKE_CLASS(StandIn)
@@ -94,10 +99,8 @@ bind_steps(PyObject *module, PyObject *parts)
 static PyObject *
 bind_capture(PyObject *module, PyObject *parts)
 {
-    if (!PyDict_Check(parts)) {
-        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+    if (!is_dict(parts))
         return NULL;
-    }
     TAKE_CLASS(Limits)
     LENT_TO_CAPTURE(TAKE)
     SLOTS_OF_LIMITS(LOCATE)
@@ -107,10 +110,8 @@ bind_capture(PyObject *module, PyObject *parts)
 static PyObject *
 bind_reading(PyObject *module, PyObject *parts)
 {
-    if (!PyDict_Check(parts)) {
-        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+    if (!is_dict(parts))
         return NULL;
-    }
     LENT_TO_READING(TAKE)
     Py_RETURN_NONE;
 }
@@ -118,10 +119,8 @@ bind_reading(PyObject *module, PyObject *parts)
 static PyObject *
 bind_logic(PyObject *module, PyObject *parts)
 {
-    if (!PyDict_Check(parts)) {
-        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+    if (!is_dict(parts))
         return NULL;
-    }
     LENT_TO_LOGIC(TAKE)
     Py_RETURN_NONE;
 }
@@ -129,10 +128,8 @@ bind_logic(PyObject *module, PyObject *parts)
 static PyObject *
 bind_outcome(PyObject *module, PyObject *parts)
 {
-    if (!PyDict_Check(parts)) {
-        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+    if (!is_dict(parts))
         return NULL;
-    }
     CLASSES_OF_OUTCOME(TAKE_CLASS)
     LENT_TO_OUTCOME(TAKE)
     SLOTS_OF_OUTCOME(LOCATE)
@@ -142,10 +139,8 @@ bind_outcome(PyObject *module, PyObject *parts)
 static PyObject *
 bind_prepare(PyObject *module, PyObject *parts)
 {
-    if (!PyDict_Check(parts)) {
-        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+    if (!is_dict(parts))
         return NULL;
-    }
     LENT_TO_PREPARE(TAKE)
     Py_RETURN_NONE;
 }
@@ -153,10 +148,8 @@ bind_prepare(PyObject *module, PyObject *parts)
 static PyObject *
 bind_walk(PyObject *module, PyObject *parts)
 {
-    if (!PyDict_Check(parts)) {
-        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+    if (!is_dict(parts))
         return NULL;
-    }
     TAKE(contain)
     LENT_TO_WALK(TAKE)
     Py_RETURN_NONE;
@@ -165,10 +158,8 @@ bind_walk(PyObject *module, PyObject *parts)
 static PyObject *
 bind_encode(PyObject *module, PyObject *parts)
 {
-    if (!PyDict_Check(parts)) {
-        PyErr_SetString(PyExc_TypeError, "a dict is needed");
+    if (!is_dict(parts))
         return NULL;
-    }
     LENT_TO_ENCODE(TAKE)
     Py_RETURN_NONE;
 }

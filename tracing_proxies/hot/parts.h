@@ -76,8 +76,8 @@ typedef struct {
 
 /* What the Python side lends. */
 #define LENT(L)                                                                                                        \
-    L(Context) L(Unrecorded) L(root_of) L(end_unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY) L(OWN_KEY)            \
-    L(ROOT_KEY) L(continues) L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)                      \
+    L(Context) L(Unrecorded) L(root_of) L(end_unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY)     \
+    L(OWN_KEY) L(ROOT_KEY) L(continues) L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)                      \
     L(NonRecordingSpan) L(demote) L(proceed_async_generator) L(getattribute) L(wrapt_getattribute) L(not_functions)
 
 #define LENT_TO_STEPS(L) L(variable) L(contain)
@@ -159,6 +159,15 @@ hot_set(PyObject **field, PyObject *value)
     PyObject *was = *field;
     *field = Py_NewRef(value);
     Py_XDECREF(was);
+}
+
+/* Take a field's value out of it, which leaves None. */
+static inline PyObject *
+hot_take(PyObject **field)
+{
+    PyObject *taken = *field;
+    *field = Py_NewRef(Py_None);
+    return taken;
 }
 
 /* A bound, as a number that anything can be compared with. */

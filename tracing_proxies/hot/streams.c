@@ -293,20 +293,11 @@ add_item(PyObject *fold, PyObject *item)
     return 0;
 }
 
-/* Take a slot's value out of it. */
-static PyObject *
-take(PyObject **slot)
-{
-    PyObject *taken = *slot;
-    *slot = Py_NewRef(Py_None);
-    return taken;
-}
-
 /* As `Stream.finish`. */
 int
 hot_finish_stream(PyObject *stream)
 {
-    PyObject *recording = take(&SLOT(stream, Stream, recording)), *fold = take(&SLOT(stream, Stream, fold)), *value;
+    PyObject *recording = hot_take(&SLOT(stream, Stream, recording)), *fold = hot_take(&SLOT(stream, Stream, fold)), *value;
     int done = 0;
     hot_set(&SLOT(stream, Stream, steps), Py_None);
     if (fold == Py_None || recording == Py_None)
