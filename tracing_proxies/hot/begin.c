@@ -63,7 +63,7 @@ capture(Span *span, Call *call, long long *held_up)
     PyObject *bound = hot_bind(call);
     if (bound == NULL)
         goto end;
-    done = hot_put(&span->_input, hot_snapshot(bound, limits));
+    done = hot_put(&span->_input, hot_kept(bound, limits));
     Py_DECREF(bound);
 end:
     Py_XDECREF(copied);

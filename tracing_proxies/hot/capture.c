@@ -89,8 +89,9 @@ hot_is_flat(PyObject *dict, PyObject *limits)
     return left >= 0;
 }
 
+/* A text, or its beginning where there is not enough room. */
 PyObject *
-hot_copy_text(PyObject *text, Room *room)
+hot_cut_text(PyObject *text, Room *room)
 {
     if (PyUnicode_GET_LENGTH(text) > room->left) {
         Py_ssize_t kept = room->left;
@@ -102,34 +103,36 @@ hot_copy_text(PyObject *text, Room *room)
 }
 
 /* Say how many bytes there are. */
-static PyObject *
-note_bytes(PyObject *value)
+static int
+note_bytes(PyObject *value, Room *room)
 {
     Py_ssize_t size = PyBytes_CheckExact(value) ? PyBytes_GET_SIZE(value) : PyByteArray_GET_SIZE(value);
-    return size < 1000 ? PyUnicode_FromFormat("<%s of %zd bytes>", Py_TYPE(value)->tp_name, size) : NULL;
+    if (size >= 1000)
+        return -1;
+    return put_new(room->draft, PyUnicode_FromFormat("<%s of %zd bytes>", Py_TYPE(value)->tp_name, size));
 }
 
 /* Copy any value but a text or a number of 64 bits. */
-static PyObject *
+static int
 copy_object(PyObject *value, Py_ssize_t depth, Room *room)
 {
     if (PyLong_CheckExact(value))
-        return NULL;
+        return -1;
     if (PyBytes_CheckExact(value) || PyByteArray_CheckExact(value))
-        return note_bytes(value);
+        return note_bytes(value, room);
     for (Open *open = room->open; open != NULL; open = open->above)
         if (open->value == value)
-            return Py_NewRef(hot.cycle);
+            return put_one(room->draft, hot.cycle);
     if (Py_EnterRecursiveCall(" in what is recorded of a call"))
-        return NULL;
+        return -1;
     Open open = {value, room->open};
     room->open = &open;
-    PyObject *copied = hot_copy_container(value, depth, room);
-    if (copied == NULL && !PyErr_Occurred())
-        copied = hot_copy_model(value, depth, room);
+    int done = hot_copy_container(value, depth, room);
+    if (done < 0 && !PyErr_Occurred())
+        done = hot_copy_model(value, depth, room);
     room->open = open.above;
     Py_LeaveRecursiveCall();
-    return copied;
+    return done;
 }
 
 /* Name the containers that are open above, by their ids. */
@@ -147,43 +150,46 @@ list_open(Room *room)
 }
 
 /* Have a value copied in Python, in the room that is left. */
-static PyObject *
+static int
 copy_elsewhere(PyObject *value, Py_ssize_t depth, Room *room)
 {
-    PyObject *open = list_open(room), *told, *copied = NULL;
+    PyObject *open = list_open(room), *told, *copied;
+    int done = -1;
     if (open == NULL)
-        return NULL;
+        return -1;
     told = PyObject_CallFunction(hot.copy_part, "OnOnnN", value, depth, room->limits, room->left, room->nodes, open);
-    if (told != NULL && !PyArg_ParseTuple(told, "Onn", &copied, &room->left, &room->nodes))
-        copied = NULL;
-    Py_XINCREF(copied);
+    if (told != NULL && PyArg_ParseTuple(told, "Onn", &copied, &room->left, &room->nodes))
+        done = hot_put_all(room->draft, copied);
     Py_XDECREF(told);
-    return copied;
+    return done;
 }
 
-/* As `Copy.take`; never NULL without an exception. */
-PyObject *
+/* As `Copy.take`; never -1 without an exception. */
+int
 hot_copy(PyObject *value, Py_ssize_t depth, Room *room)
 {
-    Py_ssize_t left = room->left, nodes = room->nodes;
+    Py_ssize_t left = room->left, nodes = room->nodes, before = room->draft->size;
     if (--room->nodes < 0)
-        return Py_NewRef(hot.left_out);
+        return put_one(room->draft, hot.left_out);
     if (PyUnicode_CheckExact(value))
-        return hot_copy_text(value, room);
+        return put_new(room->draft, hot_cut_text(value, room));
     if (is_atom(value, depth > 0))
-        return Py_NewRef(value);
-    PyObject *copied = copy_object(value, depth, room);
-    if (copied != NULL || PyErr_Occurred())
-        return copied;
+        return put_one(room->draft, value);
+    if (copy_object(value, depth, room) == 0)
+        return 0;
+    if (PyErr_Occurred())
+        return -1;
+    hot_shorten(room->draft, before);
     room->left = left;
     room->nodes = nodes;
     return copy_elsewhere(value, depth, room);
 }
 
-/* As `snapshot`. */
+/* As `snapshot`, but what is copied of a container is kept as it need not be read yet. */
 PyObject *
-hot_snapshot(PyObject *value, PyObject *limits)
+hot_kept(PyObject *value, PyObject *limits)
 {
+    Draft draft;
     Room room = {
         hot_limit(SLOT(limits, Limits, max_bytes)),
         0,
@@ -191,23 +197,39 @@ hot_snapshot(PyObject *value, PyObject *limits)
         hot_limit(SLOT(limits, Limits, max_depth)),
         limits,
         NULL,
+        &draft,
     };
     if (PyUnicode_CheckExact(value) && PyUnicode_GET_LENGTH(value) <= room.left)
         return Py_NewRef(value);
     if (is_atom(value, 0))
         return Py_NewRef(value);
-    PyObject *copied = NULL;
-    if (PyDict_CheckExact(value) && hot_is_flat(value, limits) &&
-        ((copied = hot_copy_flat(value)) != NULL || PyErr_Occurred()))
-        return copied;
+    draft.words = draft.first;
+    draft.size = 0;
+    draft.room = Py_ARRAY_LENGTH(draft.first);
     room.nodes = room.items > PY_SSIZE_T_MAX / 40 ? PY_SSIZE_T_MAX : room.items * 40;
-    copied = hot_copy(value, 0, &room);
-    if (copied != NULL)
-        return copied;
+    if (PyDict_CheckExact(value) && hot_is_flat(value, limits)) {
+        room.left = PY_SSIZE_T_MAX; /* the names of what is passed do not count */
+        room.depth = 1;
+    }
+    PyObject *kept = hot_copy(value, 0, &room) < 0 ? NULL : hot_keep(&draft);
+    hot_shorten(&draft, 0);
+    if (draft.words != draft.first)
+        PyMem_Free(draft.words);
+    if (kept != NULL)
+        return kept;
     if (PyErr_Occurred()) { /* a text that cannot be written, a stack that is full: the original has a marker for it */
         if (!PyErr_ExceptionMatches(PyExc_Exception))
             return NULL;
         PyErr_Clear();
     }
     return PyObject_CallFunctionObjArgs(hot.take_snapshot, value, limits, NULL);
+}
+
+/* As `snapshot`. */
+PyObject *
+hot_snapshot(PyObject *value, PyObject *limits)
+{
+    PyObject *kept = hot_kept(value, limits), *readable = hot_readable(kept);
+    Py_XDECREF(kept);
+    return readable;
 }

@@ -1,4 +1,9 @@
-/* What the parts share that copy one value within bounds. */
+/* What the parts share that copy one value within bounds.
+
+   A copy is a row of words: a text or a number as it is, or the head of a container, which tells how many entries follow
+   it, each a word or a container; those of a dict are names and values in turn. It is made into dicts and lists only when
+   somebody wants to read it. A dict for each of hundreds that a trigger of an application has takes three times as long
+   to make, and every one that waits for the worker is an allocation after which the collector runs the sooner. */
 #ifndef TRACING_PROXIES_COPYING
 #define TRACING_PROXIES_COPYING
 
@@ -10,12 +15,26 @@ typedef struct Open {
     struct Open *above;
 } Open;
 
-/* The room that is left, as `Copy`. */
+/* A copy in the making. */
+typedef struct {
+    PyObject **words;
+    Py_ssize_t size, room;
+    PyObject *first[256];
+} Draft;
+
+/* The room that is left, as `Copy`, and what has been copied. */
 typedef struct {
     Py_ssize_t left, nodes, items, depth;
     PyObject *limits;
     Open *open;
+    Draft *draft;
 } Room;
+
+/* A head has its lowest bit set, which no pointer has. */
+#define HEAD_OF(count, is_dict) ((PyObject *)((uintptr_t)(count) << 2 | (is_dict) << 1 | 1))
+#define IS_HEAD(word) ((uintptr_t)(word)&1)
+#define IS_DICT(word) ((uintptr_t)(word) >> 1 & 1)
+#define COUNT_OF(word) ((Py_ssize_t)((uintptr_t)(word) >> 2))
 
 /* Whether a value is kept as it is, but for texts: a number of at most 64 bits, a truth value, None. */
 static inline int
@@ -30,26 +49,69 @@ is_atom(PyObject *value, int widest)
     return !over && (widest || number != LLONG_MIN);
 }
 
-/* All of these return NULL without an exception where something is not for here. */
+/* copied.c */
+int hot_widen(Draft *draft);
+void hot_shorten(Draft *draft, Py_ssize_t size);
+int hot_put_all(Draft *draft, PyObject *value);
+PyObject *hot_keep(Draft *draft);
+PyObject *hot_names_of(Draft *draft, Py_ssize_t at);
+
+/* All of these answer -1, without an exception where something is not for here. */
 
 /* capture.c */
-PyObject *hot_copy(PyObject *value, Py_ssize_t depth, Room *room);
-PyObject *hot_copy_text(PyObject *text, Room *room);
+int hot_copy(PyObject *value, Py_ssize_t depth, Room *room);
+PyObject *hot_cut_text(PyObject *text, Room *room);
 
 /* containers.c */
-PyObject *hot_copy_flat(PyObject *dict);
-PyObject *hot_copy_container(PyObject *value, Py_ssize_t depth, Room *room);
+int hot_copy_container(PyObject *value, Py_ssize_t depth, Room *room);
 
 /* models.c */
 PyObject *hot_learned(PyTypeObject *kind);
-PyObject *hot_copy_model(PyObject *value, Py_ssize_t depth, Room *room);
+int hot_copy_model(PyObject *value, Py_ssize_t depth, Room *room);
+
+static inline int
+put_word(Draft *draft, PyObject *word)
+{
+    if (draft->size == draft->room && hot_widen(draft) < 0)
+        return -1;
+    draft->words[draft->size++] = word;
+    return 0;
+}
+
+/* Put a text or a number down; the reference is taken over. */
+static inline int
+put_new(Draft *draft, PyObject *value)
+{
+    if (value != NULL && put_word(draft, value) == 0)
+        return 0;
+    Py_XDECREF(value);
+    return -1;
+}
+
+static inline int
+put_one(Draft *draft, PyObject *value)
+{
+    return put_new(draft, Py_NewRef(value));
+}
+
+/* Begin a container, whose head is written when it is complete; answers where that stands, -1 with an exception. */
+static inline Py_ssize_t
+open_container(Draft *draft)
+{
+    return put_word(draft, HEAD_OF(0, 0)) < 0 ? -1 : draft->size - 1;
+}
 
 /* Copy one entry of a container. */
-static inline PyObject *
+static inline int
 copy_entry(PyObject *item, Py_ssize_t depth, Room *room)
 {
     if (room->nodes <= 0)
-        return Py_NewRef(hot.left_out);
+        return put_one(room->draft, hot.left_out);
+    if (PyUnicode_CheckExact(item) && PyUnicode_GET_LENGTH(item) <= room->left) {
+        room->left -= PyUnicode_GET_LENGTH(item);
+        room->nodes--;
+        return put_one(room->draft, item);
+    }
     return hot_copy(item, depth + 1, room);
 }
 

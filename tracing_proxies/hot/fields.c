@@ -23,6 +23,7 @@ static PyMemberDef unrecorded_members[] = {UNRECORDED_FIELDS(NAME_OF){NULL}};
 static inline void
 fill_span(Span *self)
 {
+    SPAN_COPIES(FILL)
     SPAN_FIELDS(FILL)
 }
 
@@ -65,6 +66,7 @@ hot_new_trace(void)
 static int
 span_traverse(Span *self, visitproc visit, void *arg)
 {
+    SPAN_COPIES(VISIT)
     SPAN_FIELDS(VISIT)
     return 0;
 }
@@ -72,6 +74,7 @@ span_traverse(Span *self, visitproc visit, void *arg)
 static int
 span_clear(Span *self)
 {
+    SPAN_COPIES(CLEAR)
     SPAN_FIELDS(CLEAR)
     return 0;
 }
@@ -91,6 +94,7 @@ span_setattro(Span *self, PyObject *name, PyObject *value)
     if (PyObject_GenericSetAttr((PyObject *)self, name, value) < 0)
         return -1;
     if (value == NULL) { /* a field that is deleted has its first value again, as one of a class would show */
+        SPAN_COPIES(REFILL)
         SPAN_FIELDS(REFILL)
     }
     else if (name == hot.prepared) /* what a worker makes of it, which holds texts */
@@ -175,6 +179,41 @@ get_metadata(Span *self, void *closure)
     return Py_NewRef(found);
 }
 
+/* The closure of a copy's accessors is where its field stands. */
+#define COPY_OF(span, closure) ((PyObject **)((char *)(span) + (Py_ssize_t)(closure)))
+
+/* What was copied, made readable when it is first asked for. */
+static PyObject *
+get_copy(Span *self, void *closure)
+{
+    PyObject **field = COPY_OF(self, closure);
+    if (*field != NULL && Py_TYPE(*field) == &CopiedType) {
+        PyObject *kept = Py_NewRef(*field), *readable = hot_readable(kept);
+        if (readable != NULL && *field == kept) /* else another thread has read or set it meanwhile */
+            hot_set(field, readable);
+        Py_DECREF(kept);
+        if (readable == NULL)
+            return NULL;
+        Py_DECREF(readable);
+    }
+    return Py_XNewRef(*field);
+}
+
+static int
+set_copy(Span *self, PyObject *value, void *closure)
+{
+    Py_XINCREF(value); /* none: `span_setattro` has the first value for it */
+    Py_XSETREF(*COPY_OF(self, closure), value);
+    return 0;
+}
+
+/* What was copied, as it is. */
+static PyObject *
+get_kept(Span *self, void *closure)
+{
+    return Py_XNewRef(*COPY_OF(self, closure));
+}
+
 static PyObject *
 get_input(Span *self, void *closure)
 {
@@ -182,7 +221,7 @@ get_input(Span *self, void *closure)
         PyErr_SetString(PyExc_AttributeError, "a span without a recipe");
         return NULL;
     }
-    return hot_input_of(self);
+    return self->arguments == Py_None ? get_copy(self, (void *)offsetof(Span, _input)) : hot_input_of(self);
 }
 
 static int
@@ -207,6 +246,11 @@ static PyGetSetDef span_properties[] = {
     {"metadata", (getter)get_metadata, NULL, "What is recorded besides; made when it is first asked for.", NULL},
     {"input", (getter)get_input, (setter)set_input, "The copied arguments by name, or what stands in their place.",
      NULL},
+    {"_input", (getter)get_copy, (setter)set_copy, NULL, (void *)offsetof(Span, _input)},
+    {"output", (getter)get_copy, (setter)set_copy, "The copied result.", (void *)offsetof(Span, output)},
+    {"kept_input", (getter)get_kept, NULL, "What is kept of the input, which is not made readable for it.",
+     (void *)offsetof(Span, _input)},
+    {"kept_output", (getter)get_kept, NULL, "The same of the output.", (void *)offsetof(Span, output)},
     {NULL},
 };
 

@@ -54,7 +54,7 @@ record(Span *span, Trace *trace, PyObject *recorder, PyObject *recipe, PyObject 
     PyObject *output;
     if (SLOT(recipe, Recipe, capture_output) != Py_True || result == Py_None || trace->payload != Py_True)
         return 0;
-    output = hot_snapshot(result, SLOT(recipe, Recipe, limits));
+    output = hot_kept(result, SLOT(recipe, Recipe, limits));
     if (output == NULL)
         return -1;
     Py_SETREF(span->output, output);

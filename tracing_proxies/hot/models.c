@@ -15,35 +15,45 @@ hot_learned(PyTypeObject *kind)
     return hot_refers_to(PyTuple_GET_ITEM(entry, 0), (PyObject *)kind) ? Py_NewRef(PyTuple_GET_ITEM(entry, 1)) : NULL;
 }
 
-/* Copy one field; 0 where that is not for here. */
+/* Copy one field. */
 static int
-copy_field(PyObject *copied, PyObject *name, PyObject *item, Py_ssize_t depth, Room *room)
+copy_field(PyObject *name, PyObject *item, Py_ssize_t depth, Room *room)
 {
-    if (!PyUnicode_CheckExact(name) || PyUnicode_GET_LENGTH(name) > room->left)
-        return 0;
+    if (!PyUnicode_CheckExact(name) || PyUnicode_GET_LENGTH(name) > room->left || put_one(room->draft, name) < 0)
+        return -1;
     room->left -= PyUnicode_GET_LENGTH(name);
     Py_INCREF(item);
-    PyObject *entry = copy_entry(item, depth, room);
-    int done = entry != NULL && PyDict_SetItem(copied, name, entry) == 0;
-    Py_XDECREF(entry);
+    int done = copy_entry(item, depth, room);
     Py_DECREF(item);
     return done;
 }
 
+/* Whether a field has the name of one before it. */
+static int
+is_repeated(PyObject *names, Py_ssize_t at)
+{
+    for (Py_ssize_t before = 0; before < at; before++)
+        if (hot_is_text(PyTuple_GET_ITEM(names, before), PyTuple_GET_ITEM(names, at)))
+            return 1;
+    return 0;
+}
+
 /* Copy a named tuple. */
-static PyObject *
+static int
 copy_named(PyObject *value, PyObject *names, Py_ssize_t depth, Room *room)
 {
-    PyObject *copied = PyDict_New();
-    Py_ssize_t size = PyTuple_GET_SIZE(names);
+    Py_ssize_t size = PyTuple_GET_SIZE(names), head = open_container(room->draft), at;
+    int failed = head < 0;
     if (size > PyTuple_GET_SIZE(value))
         size = PyTuple_GET_SIZE(value);
-    for (Py_ssize_t at = 0; copied != NULL && at < size && at < room->items; at++) {
-        PyObject *name = PyTuple_GET_ITEM(names, at);
-        if (!copy_field(copied, name, PyTuple_GET_ITEM(value, at), depth, room) || PyDict_GET_SIZE(copied) != at + 1)
-            Py_CLEAR(copied); /* as well where two have the same name, which the original tells apart */
-    }
-    return hot_inert(copied);
+    for (at = 0; !failed && at < size && at < room->items; at++)
+        /* The original tells two of the same name apart. */
+        failed = is_repeated(names, at) ||
+                 copy_field(PyTuple_GET_ITEM(names, at), PyTuple_GET_ITEM(value, at), depth, room) < 0;
+    if (failed)
+        return -1;
+    room->draft->words[head] = HEAD_OF(at, 1);
+    return 0;
 }
 
 /* Read a field from the object's dict, or else from a slot: 1, 0 where there is none, -1 where that is not for here. */
@@ -68,76 +78,79 @@ read_stored(PyObject *value, PyObject *fields, PyObject *name, PyObject **item)
 }
 
 /* Copy the fields of an object that keeps them in its dict or in slots, as those of dataclasses, attrs and pydantic do. */
-static PyObject *
+static int
 copy_fields(PyObject *value, PyObject *names, Py_ssize_t depth, Room *room)
 {
-    PyObject *copied, *fields = NULL, *item;
+    PyObject *fields = NULL, *item;
     if (depth >= room->depth)
-        return Py_NewRef(hot.too_deep);
+        return put_one(room->draft, hot.too_deep);
     if (PyTuple_Check(value))
         return copy_named(value, names, depth, room);
     if (Py_TYPE(value)->tp_dictoffset != 0) {
         fields = PyObject_GenericGetDict(value, NULL);
         if (fields == NULL)
-            return NULL;
+            return -1;
         if (!PyDict_CheckExact(fields))
             Py_CLEAR(fields);
     }
-    copied = PyDict_New();
-    Py_ssize_t more = room->items;
-    for (Py_ssize_t at = 0; copied != NULL && at < PyTuple_GET_SIZE(names) && more > 0; at++) {
+    Py_ssize_t head = open_container(room->draft), count = 0;
+    int failed = head < 0;
+    for (Py_ssize_t at = 0; !failed && at < PyTuple_GET_SIZE(names) && count < room->items; at++) {
         PyObject *name = PyTuple_GET_ITEM(names, at);
         int there = read_stored(value, fields, name, &item);
-        if (there < 0 || (there && !copy_field(copied, name, item, depth, room)))
-            Py_CLEAR(copied);
-        more -= there;
+        failed = there < 0 || (there && copy_field(name, item, depth, room) < 0);
+        count += there;
     }
     Py_XDECREF(fields);
-    return hot_inert(copied);
+    if (failed)
+        return -1;
+    room->draft->words[head] = HEAD_OF(count, 1);
+    return 0;
 }
 
 /* Copy an object of a type whose text runs no code of the application: a moment, a decimal, a path. */
-static PyObject *
+static int
 copy_textual(PyObject *value, Room *room)
 {
-    PyObject *key = PyLong_FromVoidPtr(Py_TYPE(value)), *write, *text, *copied = NULL;
+    PyObject *key = PyLong_FromVoidPtr(Py_TYPE(value)), *write, *text;
+    int done = -1;
     if (key == NULL)
-        return NULL;
+        return -1;
     write = PyDict_GetItemWithError(hot.textual, key);
     Py_DECREF(key);
     if (write == NULL || (text = PyObject_CallOneArg(write, value)) == NULL)
-        return NULL;
+        return -1;
     if (PyUnicode_CheckExact(text))
-        copied = hot_copy_text(text, room);
+        done = put_new(room->draft, hot_cut_text(text, room));
     Py_DECREF(text);
-    return copied;
+    return done;
 }
 
 /* Copy an object of which it is known how. */
-static PyObject *
+static int
 copy_as(PyObject *how, PyObject *value, Py_ssize_t depth, Room *room)
 {
-    PyObject *fields, *within, *copied;
+    PyObject *fields, *within;
     if (PyUnicode_CheckExact(how))
-        return Py_NewRef(how);
+        return put_one(room->draft, how);
     if (PyTuple_CheckExact(how))
         return copy_fields(value, how, depth, room);
     if (how != hot.enumeration || (fields = PyObject_GenericGetDict(value, NULL)) == NULL)
-        return NULL;
+        return -1;
     within = Py_XNewRef(PyDict_GetItemWithError(fields, hot.value));
     Py_DECREF(fields);
-    copied = within == NULL ? NULL : hot_copy(within, depth, room);
+    int done = within == NULL ? -1 : hot_copy(within, depth, room);
     Py_XDECREF(within);
-    return copied;
+    return done;
 }
 
-PyObject *
+int
 hot_copy_model(PyObject *value, Py_ssize_t depth, Room *room)
 {
     PyObject *how = hot_learned(Py_TYPE(value));
     if (how == NULL)
-        return PyErr_Occurred() ? NULL : copy_textual(value, room);
-    PyObject *copied = copy_as(how, value, depth, room);
+        return PyErr_Occurred() ? -1 : copy_textual(value, room);
+    int done = copy_as(how, value, depth, room);
     Py_DECREF(how); /* what is known of types may be forgotten meanwhile */
-    return copied;
+    return done;
 }

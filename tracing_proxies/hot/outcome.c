@@ -8,14 +8,16 @@ is_error(Span *span)
            (span->level != hot.default_level && hot_is_text(span->level, hot.error_level));
 }
 
+typedef PyObject *Copy(PyObject *value, PyObject *limits);
+
 /* Evaluate a value, and copy what is found; MISSING stays as it is. */
 static PyObject *
-copy_found(PyObject *value, PyObject *scope, PyObject *limits)
+copy_found(PyObject *value, PyObject *scope, PyObject *limits, Copy copy)
 {
     PyObject *found = hot_evaluate(value, scope), *copied;
     if (found == NULL || found == hot.MISSING)
         return found;
-    copied = hot_snapshot(found, limits);
+    copied = copy(found, limits);
     Py_DECREF(found);
     return copied;
 }
@@ -37,7 +39,7 @@ copy_named(PyObject *given, PyObject *scope, PyObject *limits)
         }
         Py_DECREF(read);
     }
-    copied = hot_snapshot(found, limits);
+    copied = hot_kept(found, limits);
     Py_DECREF(found);
     return copied;
 }
@@ -48,12 +50,12 @@ copy_side(PyObject *given, PyObject *scope, PyObject *recipe, PyObject *whole)
 {
     PyObject *limits = SLOT(recipe, Recipe, limits), *copied;
     if (given == Py_None || scope == Py_None)
-        return hot_snapshot(whole, limits);
+        return hot_kept(whole, limits);
     if (PyDict_CheckExact(given))
         return copy_named(given, scope, limits);
     if (!PyCallable_Check(given))
         return PyObject_CallFunctionObjArgs(hot.side, given, scope, recipe, whole, NULL);
-    copied = copy_found(given, scope, limits);
+    copied = copy_found(given, scope, limits, hot_kept);
     if (copied == hot.MISSING)
         Py_SETREF(copied, Py_NewRef(Py_None));
     return copied;
@@ -67,7 +69,7 @@ put_values(Span *span, PyObject *pairs, PyObject *scope, PyObject *limits)
     Py_INCREF(pairs); /* a recipe that steps down lets go of them */
     for (Py_ssize_t at = 0; done == 0 && at < PyTuple_GET_SIZE(pairs); at++) {
         PyObject *pair = PyTuple_GET_ITEM(pairs, at), *found, *metadata;
-        found = copy_found(PyTuple_GET_ITEM(pair, 1), scope, limits);
+        found = copy_found(PyTuple_GET_ITEM(pair, 1), scope, limits, hot_snapshot);
         if (found == NULL)
             done = -1;
         else if (found != hot.MISSING) {
@@ -183,7 +185,7 @@ hot_end_record(Span *span, PyObject *recipe, PyObject *scope, PyObject *result)
     if (!is_error(span))
         hot_set(&span->level, SLOT(recipe, Recipe, level));
     if (scope == Py_None)
-        return captured ? hot_put(&span->output, hot_snapshot(result, limits)) : 0;
+        return captured ? hot_put(&span->output, hot_kept(result, limits)) : 0;
     hot_set(&SLOT(scope, CallScope, result), result);
     if (captured && hot_put(&span->output, copy_side(SLOT(recipe, Recipe, output), scope, recipe, result)) < 0)
         return -1;

@@ -6,12 +6,14 @@
 #include <Python.h>
 #include <structmember.h>
 
-/* What a span carries: name, and the value that it has as long as nobody sets it (NULL: none). */
+/* What a span carries: name, and the value that it has as long as nobody sets it (NULL: none). What was copied of a call
+   is made readable when it is read. */
+#define SPAN_COPIES(F) F(_input, Py_None) F(output, Py_None)
 #define SPAN_FIELDS(F)                                                                                                 \
     F(context, NULL) F(recipe, NULL) F(recorder, NULL) F(trace, NULL) F(span_id, NULL) F(start, NULL)                  \
     F(scope, Py_None) F(parent, Py_None) F(parent_id, Py_None) F(app_root, Py_True) F(weight, hot.one)                 \
-    F(arguments, Py_None) F(keywords, Py_None) F(_input, Py_None) F(_metadata, Py_None) F(name, hot.empty)             \
-    F(type, hot.span) F(level, hot.default_level) F(status_message, Py_None) F(output, Py_None) F(model, Py_None)      \
+    F(arguments, Py_None) F(keywords, Py_None) F(_metadata, Py_None) F(name, hot.empty)             \
+    F(type, hot.span) F(level, hot.default_level) F(status_message, Py_None) F(model, Py_None)      \
     F(usage, Py_None) F(stop, Py_None) F(dropped, Py_None) F(kept_child, Py_False) F(settled, Py_False)                \
     F(waiting_for, Py_None) F(function, Py_None) F(instance_id, hot.zero) F(prepared, Py_None)                         \
     F(events, hot.nothing) F(outer, Py_None) F(foreign, Py_None) F(library, hot.empty)
@@ -30,6 +32,7 @@
 #define AS_MEMBER(name, value) PyObject *name;
 typedef struct {
     PyObject_HEAD
+    SPAN_COPIES(AS_MEMBER)
     SPAN_FIELDS(AS_MEMBER)
     int is_touched; /* whether an attribute has been set from elsewhere, which may hold anything */
 } Span;
@@ -135,7 +138,7 @@ typedef struct {
 
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
-    JudgementType, EntryType, PendingType;
+    JudgementType, EntryType, PendingType, CopiedType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -233,7 +236,11 @@ PyObject *hot_metadata(Span *span);
 /* capture.c */
 PyObject *hot_flat_copy(PyObject *items, PyObject *limits);
 int hot_is_flat(PyObject *dict, PyObject *limits);
+PyObject *hot_kept(PyObject *value, PyObject *limits);
 PyObject *hot_snapshot(PyObject *value, PyObject *limits);
+
+/* copied.c */
+PyObject *hot_readable(PyObject *kept);
 
 int hot_refers_to(PyObject *reference, PyObject *object);
 

@@ -56,7 +56,7 @@ hot_input_of(Span *span)
 {
     PyObject *names, *named;
     if (span->arguments == Py_None)
-        return Py_NewRef(span->_input);
+        return hot_readable(span->_input);
     names = SLOT(span->recipe, Recipe, names);
     if (span->keywords != Py_None || names == Py_None || !PyTuple_CheckExact(span->arguments) ||
         PyTuple_GET_SIZE(names) != PyTuple_GET_SIZE(span->arguments))
@@ -210,17 +210,18 @@ is_known(Taken *taken, PyObject *names, PyObject *tags)
 
 /* Whether a span has no more than is dealt with here. */
 static int
-is_plain(Span *span, Trace *trace)
+is_plain(Span *span, Trace *trace, PyObject *output)
 {
     return (span->_metadata == Py_None || PyDict_CheckExact(span->_metadata)) && is_empty(span->events) &&
            is_text(span->model) && is_text(span->status_message) && is_text(trace->user) && is_text(trace->session) &&
            trace->state == Py_None && SLOT(span->recipe, Recipe, masking) == hot.NOTHING &&
-           !may_be_pieces(span->output);
+           !may_be_pieces(output);
 }
 
 /* Put together what is finished; NULL with an exception where that fails. */
 static PyObject *
-finish(Span *span, Trace *trace, Taken *taken, PyObject *given, PyObject *known, PyObject *mask, PyObject *service)
+finish(Span *span, Trace *trace, Taken *taken, PyObject *given, PyObject *output, PyObject *known, PyObject *mask,
+       PyObject *service)
 {
     PyTypeObject *type = (PyTypeObject *)hot.Observation;
     /* From the start: what is masked meanwhile runs Python, and whoever lists all objects would find it half made. */
@@ -244,7 +245,7 @@ finish(Span *span, Trace *trace, Taken *taken, PyObject *given, PyObject *known,
     FIELD(7, Py_NewRef(span->level))
     FIELD(8, mask_field(hot.status_message, span->status_message, known, mask))
     FIELD(9, write_json(given, known, mask))
-    FIELD(10, write_json(span->output, known, mask))
+    FIELD(10, write_json(output, known, mask))
     FIELD(11, mask_metadata(span->_metadata, known, mask))
     FIELD(12, mask_field(hot.model, span->model, known, mask))
     FIELD(13, Py_NewRef(taken->usage))
@@ -281,18 +282,21 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     Trace *trace;
     if (Py_TYPE(span) != hot.type.Span || (trace = (Trace *)span->trace) == NULL || Py_TYPE(trace) != hot.type.Trace ||
         span->start == NULL || trace->offset == NULL || span->recipe == NULL ||
-        Py_TYPE(span->recipe) != hot.type.Recipe || !is_plain(span, trace))
+        Py_TYPE(span->recipe) != hot.type.Recipe)
         Py_RETURN_NONE;
     Taken taken;
     take(&taken, span, trace);
-    PyObject *given = is_known(&taken, args[1], args[2]) ? hot_input_of(span) : NULL, *found;
+    PyObject *output = hot_readable(span->output), *given = NULL, *found;
+    if (output != NULL && is_plain(span, trace, output) && is_known(&taken, args[1], args[2]))
+        given = hot_input_of(span);
     if (given == NULL) {
         PyErr_Clear();
         found = Py_NewRef(Py_None);
     }
     else
-        found = finish(span, trace, &taken, given, args[3], args[4], args[5]);
+        found = finish(span, trace, &taken, given, output, args[3], args[4], args[5]);
     Py_XDECREF(given);
+    Py_XDECREF(output);
     let_go(&taken);
     return found;
 }

@@ -84,6 +84,16 @@ class SpanFields:
         self._input, self.arguments, self.keywords = value, None, None
 
     @property
+    def kept_input(self) -> Any:
+        """What is kept of the input, which the compiled part need not make readable for it."""
+        return self._input
+
+    @property
+    def kept_output(self) -> Any:
+        """The same of the output."""
+        return self.output
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """What is recorded besides; made when it is first asked for."""
         if self._metadata is None:

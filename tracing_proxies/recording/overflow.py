@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.recording.held import Held
 from tracing_proxies.recording.span import Span
 
@@ -14,6 +15,7 @@ MOST_SPANS = 2_000
 """So is one that holds more spans."""
 MOST_BYTES = 32 * 2**20
 """What all undecided traces may hold together: above it payloads go first, then whole traces, the lowest R first."""
+Copied = hot.Copied if hot is not None else None
 _SPAN_BYTES = 1_200
 _MOST_NODES = 5_000
 
@@ -69,7 +71,7 @@ def relieve(undecided: Iterable[Held], most: int = MOST_BYTES) -> list[Held]:
 
 def _weigh_payload(span: Span) -> int:
     size, nodes = 0, _MOST_NODES
-    waiting: list[Any] = [span.arguments, span.keywords, span._input, span.output, span._metadata]
+    waiting: list[Any] = [span.arguments, span.keywords, span.kept_input, span.kept_output, span._metadata]
     while waiting and nodes:
         nodes -= 1
         value = waiting.pop()
@@ -83,6 +85,8 @@ def _weigh_payload(span: Span) -> int:
         elif kind is list or kind is tuple:
             size += 60 + 8 * len(value)
             waiting.extend(value)
+        elif kind is Copied:
+            size += value.weight
         elif value is not None:
             size += 32
     return size
