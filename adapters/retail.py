@@ -81,33 +81,27 @@ class SimulationEventCapture:
                 reached = self._open.get(trace.trace_id)
                 if reached is None:
                     reached = self._open[trace.trace_id] = Propagation()
-                self._note(span, reached)
+                reached.steps += 1
+                if reached.steps <= _MOST_STEPS:
+                    self._note(span, span.name, reached)
 
-    def _note(self, span: Span, reached: Propagation) -> None:
-        reached.steps += 1
-        if reached.steps > _MOST_STEPS:
-            return
-        metadata = span.metadata
-        reached.errors += span.level == "ERROR"
-        if "outcome.decision" in metadata:
-            reached.decisions.append(
-                {
-                    "agent": span.name,
-                    "decision": metadata["outcome.decision"],
-                    "confidence": metadata.get("outcome.confidence"),
-                }
-            )
-            _once(reached.agents, span.name)
-        if "outcome.recovery_action" in metadata:
-            reached.recoveries.append(str(metadata["outcome.recovery_action"]))
+    def _note(self, span: Span, name: str, reached: Propagation) -> None:
+        if span.level == "ERROR":
+            reached.errors += 1
         if span.type == "tool":
-            _once(reached.tools, span.name)
-        kind, dot, what = span.name.partition(".")
-        if dot and kind == "message":
+            _once(reached.tools, name)
+        elif name.startswith("message."):
             reached.messages += 1
-        elif dot and kind == "workflow":
-            _once(reached.workflows, what)
-        conflicts = metadata.get("outcome.conflicts")
+        elif name.startswith("workflow."):
+            _once(reached.workflows, name.removeprefix("workflow."))
+        decision, recovery = span.noted("outcome.decision"), span.noted("outcome.recovery_action")
+        if decision is not None:
+            confidence = span.noted("outcome.confidence")
+            reached.decisions.append({"agent": name, "decision": decision, "confidence": confidence})
+            _once(reached.agents, name)
+        if recovery is not None:
+            reached.recoveries.append(str(recovery))
+        conflicts = span.noted("outcome.conflicts")
         if isinstance(conflicts, int):
             reached.conflicts = max(reached.conflicts, conflicts)
 

@@ -132,6 +132,8 @@ def function_of(tool: Any) -> Any:
 class _AgentFold:
     """Keeps the last event's result of an agent's stream."""
 
+    wanted = ("result",)  # one event in thirty has it
+
     def __init__(self) -> None:
         self._result: Any = None
 

@@ -19,5 +19,15 @@ class Joined:
         return "".join(self._items)
 
 
+class Chosen(Joined):
+    """The same, of the dicts that have a key which is wanted, and of all that is no dict."""
+
+    wanted = ("text", "more")
+
+
+def chosen(instance: Any, arguments: dict[str, Any]) -> Chosen:
+    return Chosen()
+
+
 def joined(instance: Any, arguments: dict[str, Any]) -> Joined:
     return Joined()

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.weaving.folds import chosen
 from tests.weaving.twins import outcome, twins
+from tracing_proxies.weaving.stream import is_passed_over
 
 FOLD = {"fold": "tests.weaving.folds:joined"}
 SOURCE = """
@@ -22,6 +24,9 @@ SOURCE = """
 
     def leaf(item):
         return item
+
+    def each(items):
+        yield from items
 
     class Stream:
         '''As a client library has it: an iterator that is closed and entered.'''
@@ -228,6 +233,23 @@ def test_items_are_folded_and_their_work_lies_below_the_stream(way: str) -> None
     *leaves, stream = spans
     assert stream.output == "abc"
     assert [leaf.parent_id for leaf in leaves] == [stream.span_id] * 3
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_fold_passes_over_dicts_without_the_keys_that_it_wants(compiled: bool) -> None:
+    items = [{"text": 1}, {"other": 2}, {}, "a", {3: 4}, {"other": 5, "more": 6}, ["text"]]
+    fold: Any = chosen(None, {})
+    if compiled:
+        with twins(SOURCE, ("each", {"fold": "tests.weaving.folds:chosen"})) as (_, traced, spans):
+            assert list(traced.each(items)) == items
+        [span] = spans
+        found = span.output
+    else:
+        for item in items:
+            if not is_passed_over(fold, item):
+                fold.add(item)
+        found = fold.value()
+    assert found == "{'text': 1}a{'other': 5, 'more': 6}['text']"
 
 
 def test_a_stream_object_that_is_dropped_leaves_its_span_up_to_its_last_step() -> None:

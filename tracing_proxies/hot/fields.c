@@ -179,6 +179,30 @@ get_metadata(Span *self, void *closure)
     return Py_NewRef(found);
 }
 
+static PyObject *
+has_metadata(Span *self, void *closure)
+{
+    int has_any = PyObject_IsTrue(self->_metadata);
+    return has_any < 0 ? NULL : PyBool_FromLong(has_any);
+}
+
+/* One entry of the metadata, None if there is none: the collector need not see all of them for it. */
+static PyObject *
+get_noted(Span *self, PyObject *key)
+{
+    PyObject *found = PyDict_CheckExact(self->_metadata) ? PyDict_GetItemWithError(self->_metadata, key) : NULL;
+    if (found == NULL)
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    Py_INCREF(found);
+    if (PyObject_IS_GC(found)) { /* whoever has it may put anything into it */
+        PyObject *all = get_metadata(self, NULL);
+        if (all == NULL)
+            Py_CLEAR(found);
+        Py_XDECREF(all);
+    }
+    return found;
+}
+
 /* The closure of a copy's accessors is where its field stands. */
 #define COPY_OF(span, closure) ((PyObject **)((char *)(span) + (Py_ssize_t)(closure)))
 
@@ -239,6 +263,7 @@ set_input(Span *self, PyObject *value, void *closure)
 
 static PyMethodDef span_methods[] = {
     {"finish", (PyCFunction)hot_finish_span, METH_O, "End the span with what its call returned."},
+    {"noted", (PyCFunction)get_noted, METH_O, "Return one entry of the metadata, None if there is none."},
     {NULL},
 };
 
@@ -246,6 +271,7 @@ static PyGetSetDef span_properties[] = {
     {"metadata", (getter)get_metadata, NULL, "What is recorded besides; made when it is first asked for.", NULL},
     {"input", (getter)get_input, (setter)set_input, "The copied arguments by name, or what stands in their place.",
      NULL},
+    {"has_metadata", (getter)has_metadata, NULL, "Whether there is any.", NULL},
     {"_input", (getter)get_copy, (setter)set_copy, NULL, (void *)offsetof(Span, _input)},
     {"output", (getter)get_copy, (setter)set_copy, "The copied result.", (void *)offsetof(Span, output)},
     {"kept_input", (getter)get_kept, NULL, "What is kept of the input, which is not made readable for it.",

@@ -270,7 +270,7 @@ name_texts(void)
         {&hot.fail, "fail"}, {&hot.relieve, "relieve"}, {&hot.decide, "_decide"}, {&hot.end_trace, "_end_trace"},
         {&hot.add, "add"}, {&hot.append, "append"}, {&hot.leave_out, "leave_out"}, {&hot.impatient, "impatient"},
         {&hot.value, "_value_"}, {&hot.close, "_close"}, {&hot.context, "context"},
-        {&hot.start, "start"}, {&hot.move, "move"}, {&hot.throw, "throw"}, {&hot.abandon, "abandon"},
+        {&hot.wanted, "wanted"}, {&hot.start, "start"}, {&hot.move, "move"}, {&hot.throw, "throw"}, {&hot.abandon, "abandon"},
         {&hot.ag_frame, "ag_frame"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
         {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
         {&hot.prepared, "prepared"}, {&hot.function, "function"}, {&hot.finish_originally, "finish_originally"},

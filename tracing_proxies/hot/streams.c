@@ -317,10 +317,28 @@ hot_finish_stream(PyObject *stream)
     return done < 0 ? hot_contain("stream") : 0;
 }
 
+/* Whether a fold passes an item over, as `is_passed_over`. */
+static int
+is_passed_over(PyObject *fold, PyObject *item)
+{
+    PyObject *wanted = _PyType_Lookup(Py_TYPE(fold), hot.wanted);
+    if (wanted == NULL || !PyTuple_CheckExact(wanted) || !PyDict_CheckExact(item))
+        return PyErr_Occurred() ? -1 : 0;
+    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(wanted); at++) {
+        int holds = PyDict_Contains(item, PyTuple_GET_ITEM(wanted, at));
+        if (holds)
+            return holds < 0 ? -1 : 0;
+    }
+    return 1;
+}
+
 /* Give an item to a fold that a rule names, which may say that it was the last one that counts. */
 static int
 add_to(PyObject *stream, PyObject *fold, PyObject *item)
 {
+    int is_over = is_passed_over(fold, item);
+    if (is_over)
+        return is_over < 0 ? -1 : 0;
     PyObject *answer = PyObject_CallMethodOneArg(fold, hot.add, item);
     int ended = answer == NULL ? -1 : PyObject_IsTrue(answer);
     Py_XDECREF(answer);

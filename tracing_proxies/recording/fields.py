@@ -100,6 +100,15 @@ class SpanFields:
             self._metadata = {}
         return self._metadata
 
+    @property
+    def has_metadata(self) -> bool:
+        """Whether there is any."""
+        return bool(self._metadata)
+
+    def noted(self, key: str) -> Any:
+        """Return one entry of the metadata, None if there is none; cheaper than asking for all of them."""
+        return (self._metadata or {}).get(key)
+
     def finish(self, result: Any) -> None:
         """End the span with what its call returned; a second end changes nothing."""
         if self.stop is None:

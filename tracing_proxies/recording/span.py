@@ -52,11 +52,6 @@ class Span(SpanFields, api.Span):
         self.weight = trace.weight
         self.start = _clock()
 
-    @property
-    def has_metadata(self) -> bool:
-        """Whether there is any."""
-        return bool(self._metadata)
-
     def release(self) -> None:
         """Let go of everything that only an open span needs; its context holds the span itself, which is a cycle."""
         self.parent = self.function = self.scope = self.waiting_for = None

@@ -32,6 +32,9 @@ _LENGTHS: Final[dict[type, Callable[[Any], int]]] = {
 }
 
 
+_LENGTHS_OF_EXACT: Final = {id(kind): measure for kind, measure in _LENGTHS.items()}
+
+
 def is_a(value: Any, kind: type) -> bool:
     """Tell whether a value is an instance of a builtin class, without asking its `__class__` or metaclass."""
     return is_subtype(kind, type(value))
@@ -85,6 +88,9 @@ def index(value: Any, position: int) -> Any:
 
 def length(value: Any) -> Any:
     """Return the length of a text or a builtin collection, else MISSING."""
+    exactly = _LENGTHS_OF_EXACT.get(id(type(value)))
+    if exactly is not None:
+        return exactly(value)
     for kind, measure in _LENGTHS.items():
         if is_a(value, kind):
             return measure(value)

@@ -46,6 +46,12 @@ class ItemFold:
         return [*self._items, f"<{self._more:,} more items>"] if self._more else self._items
 
 
+def is_passed_over(fold: Any, item: Any) -> bool:
+    """Tell whether a fold takes no notice of an item: of a dict that has none of the keys which its class wants."""
+    wanted = getattr(type(fold), "wanted", None)
+    return type(wanted) is tuple and type(item) is dict and not any(key in item for key in wanted)
+
+
 @all_internal
 class Stream:
     """The recording of one stream: started at its first step, ended once.
@@ -92,7 +98,7 @@ class Stream:
         """Take an item; the fold may say that it was the last one that counts."""
         try:
             fold = self.fold
-            if fold is not None and fold.add(item):
+            if fold is not None and not is_passed_over(fold, item) and fold.add(item):
                 self.finish()
         except Exception as exc:
             contain("fold", exc)
