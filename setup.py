@@ -8,7 +8,7 @@ PARTS = (
     *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "advice", "steps", "streams"),
     *("capture", "containers", "models", "copied"),
     *("unrecorded", "reading", "logic", "outcome", "entries", "coroutines"),
-    *("known", "walk", "fragments", "prepare", "encode"),
+    *("known", "walk", "fragments", "prepare", "encode", "standing"),
     *("gate", "runs", "checks", "finds"),
 )
 

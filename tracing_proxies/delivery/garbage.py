@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from types import TracebackType
 
-_NEAR = 0.5
+_NEAR = 0.85
 """The share of what makes a collection due from which on one is taken to be near; a span needs less than the rest."""
 
 

@@ -29,6 +29,12 @@ def move_out() -> None:
 os.register_at_fork(after_in_child=_ours.clear)
 
 
+def clocks() -> tuple[int, ...]:
+    """Return the system's clocks of our other threads."""
+    own = get_native_id()
+    return tuple([clock for number, clock in list(_ours.items()) if number != own])
+
+
 def spent() -> float:
     """Return the seconds of CPU that the application's threads have taken in this process, but for a constant."""
     total = _process_clock() - _own_clock()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.delivery import neighbours
 from tracing_proxies.delivery.garbage import collect_young
 from tracing_proxies.delivery.native import Empty, SimpleQueue, take
@@ -23,6 +24,8 @@ _PAUSE = 0.000_001
 _NAP, _LONGEST_NAP = 0.001, 0.016
 _BUSY = 0.25
 """The share of a core from which on the application is taken to compute."""
+_UNSEEN = 0.032
+"""For how long nobody is asked whether there is time to stand back still, in seconds."""
 
 
 class Slices:
@@ -39,12 +42,13 @@ class Slices:
         self,
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] | None = None,
-        others: Callable[[], float] = neighbours.spent,
+        others: Callable[[], float] | None = None,
         hurried: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._is_native = hot is not None and others is None
         self._clock = clock
         self._sleep = sleep or self._wait_for_nothing
-        self._others = others
+        self._others = others or neighbours.spent
         self._hurried = hurried
         self._patience = PATIENCE
         # Each stretch of work has its own: of one that all share, a forked child might inherit the state of a wait.
@@ -64,6 +68,9 @@ class Slices:
         if self._patience <= 0.0 or self._hurried():
             self._sleep(nap)  # nobody asks what the others do meanwhile, which takes 4 us, and more in a cold cache
             return
+        if self._is_native:
+            self._stand_back_unlocked()
+            return
         start, before = self._clock(), self._others()
         while True:
             self._sleep(nap)
@@ -76,6 +83,15 @@ class Slices:
                 self._patience -= slept
             is_first = False
             nap = min(max(_NAP, 2 * nap), _LONGEST_NAP, max(_PAUSE, self._patience))
+
+    def _stand_back_unlocked(self) -> None:
+        """Do the same without the interpreter's lock, which the application would have to give up for each nap."""
+        rests = False
+        while not rests:
+            rests, stood = hot.stand_back(neighbours.clocks(), min(_UNSEEN, self._patience))
+            self._patience -= stood
+            if self._patience <= 0.0 or self._hurried():
+                return
 
     def _wait_for_nothing(self, seconds: float) -> None:
         # `time.sleep` may be a hub's, and this thread is none of the hub's.

@@ -36,6 +36,17 @@ typedef struct {
 #define IS_DICT(word) ((uintptr_t)(word) >> 1 & 1)
 #define COUNT_OF(word) ((Py_ssize_t)((uintptr_t)(word) >> 2))
 
+/* Whether a number is so small that nobody need look at how many bits it has. */
+static inline int
+is_short(PyObject *number)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyUnstable_Long_IsCompact((PyLongObject *)number);
+#else
+    return Py_ABS(Py_SIZE(number)) <= 1;
+#endif
+}
+
 /* Whether a value is kept as it is, but for texts: a number of at most 64 bits, a truth value, None. */
 static inline int
 is_atom(PyObject *value, int widest)
@@ -45,6 +56,8 @@ is_atom(PyObject *value, int widest)
         return 1;
     if (!PyLong_CheckExact(value))
         return 0;
+    if (is_short(value))
+        return 1;
     long long number = PyLong_AsLongLongAndOverflow(value, &over);
     return !over && (widest || number != LLONG_MIN);
 }
@@ -109,6 +122,10 @@ copy_entry(PyObject *item, Py_ssize_t depth, Room *room)
         return put_one(room->draft, hot.left_out);
     if (PyUnicode_CheckExact(item) && PyUnicode_GET_LENGTH(item) <= room->left) {
         room->left -= PyUnicode_GET_LENGTH(item);
+        room->nodes--;
+        return put_one(room->draft, item);
+    }
+    if (is_atom(item, 1)) {
         room->nodes--;
         return put_one(room->draft, item);
     }

@@ -351,6 +351,9 @@ PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 /* encode.c */
 PyObject *hot_encode_span(PyObject *module, PyObject *observation);
 
+/* standing.c */
+PyObject *hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
 /* module.c */
 int hot_contain(const char *reason);
 
