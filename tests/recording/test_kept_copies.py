@@ -110,6 +110,26 @@ def test_threads_that_read_at_the_same_time_find_one_object() -> None:
         assert len({id(one) for one in found}) == 1
 
 
+def test_metadata_of_a_span_that_waits_are_kept_alike_and_read_as_they_were() -> None:
+    source = """
+        from opentelemetry.trace import get_current_span
+
+        def sell(product):
+            get_current_span().set_attribute("product", product)
+            get_current_span().set_attribute("nothing", "")
+    """
+    with twins(source, "sell") as (_, traced, spans):
+        traced.sell([{"name": "P1"}, 2])
+        [span] = spans
+    assert type(span.kept_metadata) is hot.Copied
+    assert span.has_metadata
+    assert span.noted("product") == [{"name": "P1"}, 2]
+    assert span.metadata == {"product": [{"name": "P1"}, 2], "nothing": ""}
+    assert span.metadata is span.metadata
+    span.metadata["more"] = span  # whoever has it may put anything into it
+    assert gc.is_tracked(span)
+
+
 def test_one_entry_of_the_metadata_is_read_by_itself() -> None:
     span = record(1)
     assert (span.noted("status"), span.has_metadata) == (None, False)

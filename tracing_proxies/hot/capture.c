@@ -203,18 +203,14 @@ hot_kept(PyObject *value, PyObject *limits)
         return Py_NewRef(value);
     if (is_atom(value, 0))
         return Py_NewRef(value);
-    draft.words = draft.first;
-    draft.size = 0;
-    draft.room = Py_ARRAY_LENGTH(draft.first);
+    begin_draft(&draft);
     room.nodes = room.items > PY_SSIZE_T_MAX / 40 ? PY_SSIZE_T_MAX : room.items * 40;
     if (PyDict_CheckExact(value) && hot_is_flat(value, limits)) {
         room.left = PY_SSIZE_T_MAX; /* the names of what is passed do not count */
         room.depth = 1;
     }
     PyObject *kept = hot_copy(value, 0, &room) < 0 ? NULL : hot_keep(&draft);
-    hot_shorten(&draft, 0);
-    if (draft.words != draft.first)
-        PyMem_Free(draft.words);
+    end_draft(&draft);
     if (kept != NULL)
         return kept;
     if (PyErr_Occurred()) { /* a text that cannot be written, a stack that is full: the original has a marker for it */

@@ -135,12 +135,28 @@ PyObject *
 hot_readable(PyObject *kept)
 {
     Py_ssize_t at = 0;
-    if (kept == NULL || Py_TYPE(kept) != &CopiedType)
+    if (kept == NULL || !hot_is_kept(kept))
         return Py_XNewRef(kept);
     Py_INCREF(kept);
     PyObject *made = make(((Copied *)kept)->words, &at);
     Py_DECREF(kept);
     return made;
+}
+
+/* Keep what a dict holds as a row of words, where it holds anything; it stays what it is where that fails. */
+void
+hot_fold_up(PyObject **field)
+{
+    if (!PyDict_CheckExact(*field) || PyDict_GET_SIZE(*field) == 0)
+        return;
+    Draft draft;
+    begin_draft(&draft);
+    PyObject *kept = hot_put_all(&draft, *field) < 0 ? NULL : hot_keep(&draft);
+    end_draft(&draft);
+    if (kept == NULL)
+        PyErr_Clear();
+    else
+        Py_SETREF(*field, kept);
 }
 
 static PyObject *

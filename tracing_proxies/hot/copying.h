@@ -82,6 +82,22 @@ int hot_copy_container(PyObject *value, Py_ssize_t depth, Room *room);
 PyObject *hot_learned(PyTypeObject *kind);
 int hot_copy_model(PyObject *value, Py_ssize_t depth, Room *room);
 
+static inline void
+begin_draft(Draft *draft)
+{
+    draft->words = draft->first;
+    draft->size = 0;
+    draft->room = Py_ARRAY_LENGTH(draft->first);
+}
+
+static inline void
+end_draft(Draft *draft)
+{
+    hot_shorten(draft, 0);
+    if (draft->words != draft->first)
+        PyMem_Free(draft->words);
+}
+
 static inline int
 put_word(Draft *draft, PyObject *word)
 {

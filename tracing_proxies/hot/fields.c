@@ -111,7 +111,7 @@ is_inert(PyObject *metadata)
 {
     PyObject *key, *value;
     Py_ssize_t at = 0;
-    if (metadata == Py_None)
+    if (metadata == Py_None || hot_is_kept(metadata))
         return 1;
     if (!PyDict_CheckExact(metadata))
         return 0;
@@ -130,7 +130,9 @@ hot_settle(Span *self)
     if (self->is_touched || self->parent != Py_None || self->scope != Py_None || self->outer != Py_None ||
         self->context != hot.RELEASED || !is_inert(self->_metadata))
         return;
-    if (self->_metadata != Py_None)
+    hot_fold_up(&self->_metadata); /* what waits is to be few allocations, after which the collector runs */
+    hot_fold_up(&self->usage);
+    if (PyObject_IS_GC(self->_metadata))
         hot_inert(self->_metadata);
     hot_set(&self->recorder, Py_None);
     hot_set(&self->instance_id, hot.zero); /* while the memory of its number is at hand */
@@ -141,10 +143,16 @@ hot_settle(Span *self)
 PyObject *
 hot_metadata(Span *self)
 {
-    if (self->_metadata == Py_None) {
-        PyObject *made = PyDict_New();
+    if (self->_metadata == Py_None || hot_is_kept(self->_metadata)) {
+        PyObject *kept = Py_NewRef(self->_metadata), *made = kept == Py_None ? PyDict_New() : hot_readable(kept);
+        int is_read = self->_metadata != kept; /* by another thread meanwhile */
+        Py_DECREF(kept);
         if (made == NULL)
             return NULL;
+        if (is_read) {
+            Py_DECREF(made);
+            return self->_metadata;
+        }
         Py_SETREF(self->_metadata, made);
     }
     return self->_metadata;
@@ -190,6 +198,8 @@ has_metadata(Span *self, void *closure)
 static PyObject *
 get_noted(Span *self, PyObject *key)
 {
+    if (hot_is_kept(self->_metadata) && hot_metadata(self) == NULL)
+        return NULL;
     PyObject *found = PyDict_CheckExact(self->_metadata) ? PyDict_GetItemWithError(self->_metadata, key) : NULL;
     if (found == NULL)
         return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
@@ -211,7 +221,7 @@ static PyObject *
 get_copy(Span *self, void *closure)
 {
     PyObject **field = COPY_OF(self, closure);
-    if (*field != NULL && Py_TYPE(*field) == &CopiedType) {
+    if (*field != NULL && hot_is_kept(*field)) {
         PyObject *kept = Py_NewRef(*field), *readable = hot_readable(kept);
         if (readable != NULL && *field == kept) /* else another thread has read or set it meanwhile */
             hot_set(field, readable);
@@ -277,6 +287,9 @@ static PyGetSetDef span_properties[] = {
     {"kept_input", (getter)get_kept, NULL, "What is kept of the input, which is not made readable for it.",
      (void *)offsetof(Span, _input)},
     {"kept_output", (getter)get_kept, NULL, "The same of the output.", (void *)offsetof(Span, output)},
+    {"_metadata", (getter)get_copy, (setter)set_copy, NULL, (void *)offsetof(Span, _metadata)},
+    {"kept_metadata", (getter)get_kept, NULL, "The same of the metadata.", (void *)offsetof(Span, _metadata)},
+    {"usage", (getter)get_copy, (setter)set_copy, "Counts of tokens.", (void *)offsetof(Span, usage)},
     {NULL},
 };
 

@@ -8,13 +8,13 @@
 
 /* What a span carries: name, and the value that it has as long as nobody sets it (NULL: none). What was copied of a call
    is made readable when it is read. */
-#define SPAN_COPIES(F) F(_input, Py_None) F(output, Py_None)
+#define SPAN_COPIES(F) F(_input, Py_None) F(output, Py_None) F(_metadata, Py_None) F(usage, Py_None)
 #define SPAN_FIELDS(F)                                                                                                 \
     F(context, NULL) F(recipe, NULL) F(recorder, NULL) F(trace, NULL) F(span_id, NULL) F(start, NULL)                  \
     F(scope, Py_None) F(parent, Py_None) F(parent_id, Py_None) F(app_root, Py_True) F(weight, hot.one)                 \
-    F(arguments, Py_None) F(keywords, Py_None) F(_metadata, Py_None) F(name, hot.empty)             \
+    F(arguments, Py_None) F(keywords, Py_None) F(name, hot.empty)             \
     F(type, hot.span) F(level, hot.default_level) F(status_message, Py_None) F(model, Py_None)      \
-    F(usage, Py_None) F(stop, Py_None) F(dropped, Py_None) F(kept_child, Py_False) F(settled, Py_False)                \
+    F(stop, Py_None) F(dropped, Py_None) F(kept_child, Py_False) F(settled, Py_False)                \
     F(waiting_for, Py_None) F(function, Py_None) F(instance_id, hot.zero) F(prepared, Py_None)                         \
     F(events, hot.nothing) F(outer, Py_None) F(foreign, Py_None) F(library, hot.empty)
 
@@ -241,6 +241,14 @@ PyObject *hot_snapshot(PyObject *value, PyObject *limits);
 
 /* copied.c */
 PyObject *hot_readable(PyObject *kept);
+void hot_fold_up(PyObject **field);
+
+/* Whether what is kept cannot be read as it is. */
+static inline int
+hot_is_kept(PyObject *value)
+{
+    return Py_TYPE(value) == &CopiedType;
+}
 
 int hot_refers_to(PyObject *reference, PyObject *object);
 

@@ -179,8 +179,11 @@ take(Taken *taken, Span *span, Trace *trace)
     taken->trace_name = Py_XNewRef(trace->name);
     taken->tags = Py_XNewRef(trace->tags != NULL && is_empty(trace->tags) ? hot.nothing : trace->tags);
     taken->usage = span->usage == Py_None ? PyDict_New()
-                   : span->usage != NULL && PyDict_CheckExact(span->usage) ? PyDict_Copy(span->usage)
-                                                                            : NULL;
+                   : span->usage == NULL ? NULL
+                   : PyDict_CheckExact(span->usage) ? PyDict_Copy(span->usage)
+                                                    : hot_readable(span->usage);
+    if (taken->usage != NULL && !PyDict_CheckExact(taken->usage))
+        Py_CLEAR(taken->usage);
 }
 
 static void
@@ -210,9 +213,9 @@ is_known(Taken *taken, PyObject *names, PyObject *tags)
 
 /* Whether a span has no more than is dealt with here. */
 static int
-is_plain(Span *span, Trace *trace, PyObject *output)
+is_plain(Span *span, Trace *trace, PyObject *output, PyObject *metadata)
 {
-    return (span->_metadata == Py_None || PyDict_CheckExact(span->_metadata)) && is_empty(span->events) &&
+    return (metadata == Py_None || PyDict_CheckExact(metadata)) && is_empty(span->events) &&
            is_text(span->model) && is_text(span->status_message) && is_text(trace->user) && is_text(trace->session) &&
            trace->state == Py_None && SLOT(span->recipe, Recipe, masking) == hot.NOTHING &&
            !may_be_pieces(output);
@@ -220,8 +223,8 @@ is_plain(Span *span, Trace *trace, PyObject *output)
 
 /* Put together what is finished; NULL with an exception where that fails. */
 static PyObject *
-finish(Span *span, Trace *trace, Taken *taken, PyObject *given, PyObject *output, PyObject *known, PyObject *mask,
-       PyObject *service)
+finish(Span *span, Trace *trace, Taken *taken, PyObject *given, PyObject *output, PyObject *metadata,
+       PyObject *known, PyObject *mask, PyObject *service)
 {
     PyTypeObject *type = (PyTypeObject *)hot.Observation;
     /* From the start: what is masked meanwhile runs Python, and whoever lists all objects would find it half made. */
@@ -246,7 +249,7 @@ finish(Span *span, Trace *trace, Taken *taken, PyObject *given, PyObject *output
     FIELD(8, mask_field(hot.status_message, span->status_message, known, mask))
     FIELD(9, write_json(given, known, mask))
     FIELD(10, write_json(output, known, mask))
-    FIELD(11, mask_metadata(span->_metadata, known, mask))
+    FIELD(11, mask_metadata(metadata, known, mask))
     FIELD(12, mask_field(hot.model, span->model, known, mask))
     FIELD(13, Py_NewRef(taken->usage))
     FIELD(14, mask_field(hot.user_id, trace->user, known, mask))
@@ -286,17 +289,18 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         Py_RETURN_NONE;
     Taken taken;
     take(&taken, span, trace);
-    PyObject *output = hot_readable(span->output), *given = NULL, *found;
-    if (output != NULL && is_plain(span, trace, output) && is_known(&taken, args[1], args[2]))
+    PyObject *output = hot_readable(span->output), *metadata = hot_readable(span->_metadata), *given = NULL, *found;
+    if (output != NULL && metadata != NULL && is_plain(span, trace, output, metadata) && is_known(&taken, args[1], args[2]))
         given = hot_input_of(span);
     if (given == NULL) {
         PyErr_Clear();
         found = Py_NewRef(Py_None);
     }
     else
-        found = finish(span, trace, &taken, given, output, args[3], args[4], args[5]);
+        found = finish(span, trace, &taken, given, output, metadata, args[3], args[4], args[5]);
     Py_XDECREF(given);
     Py_XDECREF(output);
+    Py_XDECREF(metadata);
     let_go(&taken);
     return found;
 }

@@ -94,6 +94,11 @@ class SpanFields:
         return self.output
 
     @property
+    def kept_metadata(self) -> Any:
+        """The same of the metadata."""
+        return self._metadata
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """What is recorded besides; made when it is first asked for."""
         if self._metadata is None:

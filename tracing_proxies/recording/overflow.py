@@ -71,7 +71,7 @@ def relieve(undecided: Iterable[Held], most: int = MOST_BYTES) -> list[Held]:
 
 def _weigh_payload(span: Span) -> int:
     size, nodes = 0, _MOST_NODES
-    waiting: list[Any] = [span.arguments, span.keywords, span.kept_input, span.kept_output, span._metadata]
+    waiting: list[Any] = [span.arguments, span.keywords, span.kept_input, span.kept_output, span.kept_metadata]
     while waiting and nodes:
         nodes -= 1
         value = waiting.pop()
