@@ -7,7 +7,7 @@ import threading
 import time
 
 from tracing_proxies.delivery import neighbours
-from tracing_proxies.delivery.slices import PATIENCE, SLICE, Slices
+from tracing_proxies.delivery.slices import PATIENCE, SHORT_SLICE, SLICE, Slices
 
 
 def rests(pieces: int, *, each: float) -> int:
@@ -57,6 +57,39 @@ class Machine:
         for _ in range(pieces):
             self.now += SLICE
             slices.between()
+
+
+def test_work_that_has_time_is_cut_into_shorter_slices() -> None:
+    machine = Machine(0.05)
+    slices = Slices(lambda: machine.now, machine.sleep, machine.others, lambda: False)
+    for _ in range(100):
+        machine.now += SHORT_SLICE / 4
+        slices.between()
+    assert len(machine.slept) in range(20, 26)
+
+
+def test_the_compiled_way_stands_back_while_the_application_computes_and_no_longer() -> None:
+    def burn() -> None:
+        while not done.is_set():
+            pass
+
+    def stretch() -> float:
+        slices = Slices(hurried=lambda: False)
+        slices._until = 0.0
+        before = time.monotonic()
+        slices.between()
+        return time.monotonic() - before
+
+    done, burning = threading.Event(), threading.Thread(target=burn)
+    neighbours.move_in()
+    try:
+        assert min(stretch() for _ in range(20)) < 0.02
+        burning.start()
+        assert any(stretch() > PATIENCE / 2 for _ in range(20))  # the system may let the other thread wait
+    finally:
+        done.set()
+        burning.join()
+        neighbours.move_out()
 
 
 def test_work_goes_on_at_once_where_the_application_waits() -> None:

@@ -16,7 +16,8 @@ from tracing_proxies.delivery import neighbours
 from tracing_proxies.delivery.garbage import collect_young
 from tracing_proxies.delivery.native import Empty, SimpleQueue, take
 
-SLICE = 0.0002
+SLICE, SHORT_SLICE = 0.0002, 0.000_05
+"""For how long others wait at most, beside the piece of work that is under way; the short one while there is time."""
 PATIENCE = 0.25
 """How long one stretch of work stands back in all, in seconds."""
 _PAUSE = 0.000_001
@@ -54,23 +55,28 @@ class Slices:
         # Each stretch of work has its own: of one that all share, a forked child might inherit the state of a wait.
         self._nothing: SimpleQueue[None] = SimpleQueue()
         collect_young()
-        self._until = clock() + SLICE
+        self._until = clock() + (SLICE if hurried() else SHORT_SLICE)
 
     def between(self) -> None:
         """Let other threads go first, if the work has lasted for a slice; called between two pieces of it: 0.1 us."""
         if self._clock() >= self._until:
-            self._stand_back()
+            slice_ = self._stand_back()
             collect_young()  # meanwhile others may have made so much that the next object of ours would start more
-            self._until = self._clock() + SLICE
+            self._until = self._clock() + slice_
 
-    def _stand_back(self) -> None:
-        nap, is_first = _PAUSE, True
+    def _stand_back(self) -> float:
+        """Give the lock up, and stand back if there is time for that; returns how long the next slice is."""
         if self._patience <= 0.0 or self._hurried():
-            self._sleep(nap)  # nobody asks what the others do meanwhile, which takes 4 us, and more in a cold cache
-            return
+            self._sleep(_PAUSE)  # nobody asks what the others do meanwhile, which takes 4 us, more in a cold cache
+            return SLICE
         if self._is_native:
-            self._stand_back_unlocked()
-            return
+            self._wait_unlocked()
+        else:
+            self._wait()
+        return SHORT_SLICE
+
+    def _wait(self) -> None:
+        nap, is_first = _PAUSE, True
         start, before = self._clock(), self._others()
         while True:
             self._sleep(nap)
@@ -84,7 +90,7 @@ class Slices:
             is_first = False
             nap = min(max(_NAP, 2 * nap), _LONGEST_NAP, max(_PAUSE, self._patience))
 
-    def _stand_back_unlocked(self) -> None:
+    def _wait_unlocked(self) -> None:
         """Do the same without the interpreter's lock, which the application would have to give up for each nap."""
         rests = False
         while not rests:

@@ -252,7 +252,7 @@ static PyMethodDef methods[] = {
     {"bind_arguments", (PyCFunction)(void (*)(void))hot_bind_arguments, METH_FASTCALL, "As `bind_by_name`."},
     {"flat_copy", (PyCFunction)(void (*)(void))flat_copy, METH_FASTCALL, "As `flat_copy`."},
     {"is_flat", (PyCFunction)(void (*)(void))is_flat, METH_FASTCALL, "As `is_flat`."},
-    {"stand_back", (PyCFunction)(void (*)(void))hot_stand_back, METH_FASTCALL, "As `Slices._stand_back`."},
+    {"stand_back", (PyCFunction)(void (*)(void))hot_stand_back, METH_FASTCALL, "As `Slices._wait`."},
     {"getrandbits", random_bits, METH_O, "Draw 64 or 128 random bits, never 0."},
     {"seed", seed, METH_O, "Begin the random bits anew from 32 bytes."},
     {NULL},
