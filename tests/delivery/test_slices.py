@@ -83,9 +83,9 @@ def test_the_compiled_way_stands_back_while_the_application_computes_and_no_long
     done, burning = threading.Event(), threading.Thread(target=burn)
     neighbours.move_in()
     try:
-        assert min(stretch() for _ in range(20)) < 0.02
+        assert min(stretch() for _ in range(20)) < 0.01
         burning.start()
-        assert any(stretch() > PATIENCE / 2 for _ in range(20))  # the system may let the other thread wait
+        assert any(stretch() > 0.03 for _ in range(100))  # the system may let the other thread wait
     finally:
         done.set()
         burning.join()
