@@ -12,6 +12,10 @@ static PyObject *
 in_steps(PyObject *body, PyObject *recording)
 {
     PyObject *steps = hot_make_steps(recording), *made = NULL;
+    if (steps != NULL && SLOT(steps, Steps, inner) == SLOT(steps, Steps, outer)) {
+        Py_DECREF(steps);
+        return Py_NewRef(body);
+    }
     if (steps != NULL) {
         PyObject *args[] = {body, steps};
         made = hot_in_steps(NULL, args, 2);

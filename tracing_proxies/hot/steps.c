@@ -17,6 +17,11 @@ static int
 move(PyObject *steps, PyObject *outer)
 {
     PyObject *span = SLOT(steps, Steps, span), *inner, *moved;
+    if (SLOT(steps, Steps, inner) == SLOT(steps, Steps, outer)) {
+        hot_set(&SLOT(steps, Steps, inner), outer);
+        hot_set(&SLOT(steps, Steps, outer), outer);
+        return 0;
+    }
     if (Py_TYPE(span) == hot.type.Span && (PyObject *)Py_TYPE(outer) == hot.Context) {
         inner = hot_with(outer, hot.SPAN_KEY, span, hot.OWN_KEY, span);
         if (inner == NULL)
@@ -30,17 +35,19 @@ move(PyObject *steps, PyObject *outer)
     return moved == NULL ? -1 : 0;
 }
 
-/* Make the body's context current. Returns what `leave` needs. */
+/* Make the body's context current. Returns what `leave` needs, None where the consumer's context is the body's. */
 PyObject *
 hot_enter(PyObject *steps)
 {
     PyObject *outer;
     if (PyContextVar_Get(hot.variable, NULL, &outer) < 0)
         return NULL;
-    int moved = outer == SLOT(steps, Steps, outer) ? 0 : move(steps, outer);
+    int moved = outer == SLOT(steps, Steps, outer) ? 0 : move(steps, outer), is_inner = SLOT(steps, Steps, inner) == outer;
     Py_DECREF(outer);
     if (moved < 0)
         return NULL;
+    if (is_inner)
+        return Py_NewRef(Py_None);
     return PyContextVar_Set(hot.variable, SLOT(steps, Steps, inner));
 }
 
@@ -49,6 +56,10 @@ void
 hot_leave(PyObject *steps, PyObject *token)
 {
     PyObject *type, *value, *traceback, *inner;
+    if (token == Py_None) {
+        Py_DECREF(token);
+        return;
+    }
     PyErr_Fetch(&type, &value, &traceback);
     if (PyContextVar_Get(hot.variable, NULL, &inner) == 0)
         Py_SETREF(SLOT(steps, Steps, inner), inner);

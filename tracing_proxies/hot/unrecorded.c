@@ -57,6 +57,15 @@ root_of(Unrecorded *above, PyObject *context)
     return found;
 }
 
+/* As `needs_no_context`. */
+static int
+needs_no_context(PyObject *recipe)
+{
+    PyObject *nested = SLOT(recipe, Recipe, nested), *tally = SLOT(recipe, Recipe, tally);
+    return IS_SET(recipe, Recipe, counts_alone) && (hot_is_text(nested, hot.child) || hot_is_text(nested, hot.merge)) &&
+           Py_TYPE(tally) == hot.type.Tally && SLOT(tally, Tally, has_namesakes) == Py_False;
+}
+
 /* Begin to count a call; takes its root, NULL without an exception for the first of its trace. */
 static PyObject *
 make(Call *call, PyObject *above, PyObject *root)
@@ -77,8 +86,11 @@ make(Call *call, PyObject *above, PyObject *root)
             (call->kwargs != NULL && hot_put(&made->kwargs, Py_NewRef(call->kwargs)) < 0))
             goto fail;
     }
+    if (above != NULL && needs_no_context(call->recipe))
+        hot_set(&made->context, call->context);
+    else if (hot_put(&made->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)made, NULL, NULL)) < 0)
+        goto fail;
     if (hot_put(&made->instance_id, PyLong_FromVoidPtr(hot_instance(call))) < 0 ||
-        hot_put(&made->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)made, NULL, NULL)) < 0 ||
         hot_put(&made->start, PyLong_FromLongLong(hot_now())) < 0)
         goto fail;
     return (PyObject *)made;

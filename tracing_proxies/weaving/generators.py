@@ -36,7 +36,7 @@ class TracedGenerator(StandIn):
         outer = current()
         if outer is not steps.outer:
             steps.move(outer)
-        token = attach(steps.inner)
+        token = None if steps.inner is outer else attach(steps.inner)
         try:
             item = next(generator)
         except BaseException as exc:
@@ -44,8 +44,9 @@ class TracedGenerator(StandIn):
             stream.end_step(generator, exc)
             cut_frame(exc)
             raise
-        steps.inner = current()
-        detach(token)
+        if token is not None:
+            steps.inner = current()
+            detach(token)
         stream.left = _clock()
         stream.add(item)
         return item

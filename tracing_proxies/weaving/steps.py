@@ -35,22 +35,25 @@ class Steps:
         self.outer: Context = current()
 
     def enter(self) -> Any:
-        """Make the body's context current; returns the token for ``leave``."""
+        """Make the body's context current; returns the token for ``leave``, None where the consumer's is the body's."""
         outer = current()
         if outer is not self.outer:
             self.move(outer)
-        return attach(self.inner)
+        return None if self.inner is outer else attach(self.inner)
 
     def move(self, outer: Context) -> None:
         """Follow the consumer, who has changed its own context meanwhile: the body sees that, with our span in it."""
-        if outer is not self.outer:
+        if self.inner is self.outer:
+            self.inner = self.outer = outer
+        elif outer is not self.outer:
             self.outer = outer
             self.inner = with_own_span(outer, self.span) if type(self.span) is Span else with_span(outer, self.span)
 
     def leave(self, token: Any) -> None:
         """Keep what the body has made current, and restore the consumer's context."""
-        self.inner = current()
-        detach(token)
+        if token is not None:
+            self.inner = current()
+            detach(token)
 
 
 @types.coroutine
