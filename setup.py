@@ -7,7 +7,7 @@ from setuptools import Extension, setup
 PARTS = (
     *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "advice", "steps", "streams"),
     *("capture", "containers", "models", "copied"),
-    *("unrecorded", "reading", "logic", "outcome", "entries", "coroutines"),
+    *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
     *("known", "walk", "fragments", "prepare", "encode", "standing"),
     *("gate", "runs", "checks", "finds"),
 )

@@ -282,7 +282,7 @@ name_texts(void)
         {&hot.session_id, "session_id"},
         {&hot.add_tags, "add_tags"},
         {&hot.kept_child, "kept_child"}, {&hot.get, "get"}, {&hot.is_valid, "is_valid"}, {&hot.span_id, "span_id"},
-        {&hot.get_span_context, "get_span_context"}, {&hot.generation, "generation"},
+        {&hot.get_span_context, "get_span_context"}, {&hot.generation, "generation"}, {&hot.sampled, "sampled"},
     };
     for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
         if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)
