@@ -5,7 +5,7 @@ from __future__ import annotations
 from setuptools import Extension, setup
 
 PARTS = (
-    *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "advice", "steps", "streams"),
+    *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "inlet", "advice", "steps", "streams"),
     *("capture", "containers", "models", "copied"),
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
     *("known", "walk", "fragments", "prepare", "encode", "standing"),

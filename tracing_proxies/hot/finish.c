@@ -56,7 +56,8 @@ emit(Span *span, Trace *trace, PyObject *recorder, int is_first)
     if (held == Py_None) {
         PyObject *take = Py_NewRef(SLOT(recorder, Recorder, emit));
         hot_settle(span);
-        int done = hot_told(PyObject_CallOneArg(take, (PyObject *)span));
+        int done = Py_TYPE(take) == &InletType ? hot_let_in(take, (PyObject *)span)
+                                               : hot_told(PyObject_CallOneArg(take, (PyObject *)span));
         Py_DECREF(take);
         return done;
     }

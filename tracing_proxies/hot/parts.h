@@ -140,7 +140,7 @@ typedef struct {
 
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
-    JudgementType, EntryType, PendingType, CopiedType;
+    JudgementType, EntryType, PendingType, CopiedType, InletType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -310,6 +310,9 @@ PyObject *hot_finish_span(Span *span, PyObject *result);
 int hot_spend(Trace *trace, long long before);
 int hot_complain(PyObject *recorder, PyObject *recipe, long long taken);
 int hot_count(PyObject *tally, long long taken, int failed);
+
+/* inlet.c */
+int hot_let_in(PyObject *inlet, PyObject *span);
 
 /* steps.c */
 PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
