@@ -139,7 +139,7 @@ class Runtime:
         self.pipeline.put(span)
 
     def _direct(self) -> None:
-        """Let ended spans go straight into the queue, 0.2 us sooner, unless there is more to do with them.
+        """Let ended spans go straight into the queue, 0.1 us sooner, unless there is more to do with them.
 
         Called after each change of what decides, by any thread: the last to have written finds that nothing has changed
         since, so that no lock is needed, which a forked child or a signal handler might wait for.

