@@ -5,9 +5,9 @@ from __future__ import annotations
 from setuptools import Extension, setup
 
 PARTS = (
-    *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "advice", "steps", "streams"),
+    *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "inlet", "advice", "steps", "streams"),
     *("capture", "containers", "models", "copied"),
-    *("unrecorded", "reading", "logic", "outcome", "entries", "coroutines"),
+    *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
     *("known", "walk", "fragments", "prepare", "encode", "standing"),
     *("gate", "runs", "checks", "finds"),
 )

@@ -61,6 +61,8 @@ class Runtime:
     ) -> None:
         self.registry = registry
         self.on = True
+        self._is_new = False
+        self._is_closed = False
         self.control = ControlServer(commands, suppress)
         self._described: object = None
         self._unmatched = 0
@@ -76,7 +78,7 @@ class Runtime:
         self.pipeline = self._make_pipeline(sinks, self.prepare)
         exporter = _make_exporter(registry, environ)
         self._pipelines = Succession(self.pipeline, suppress)
-        self.recorder = Recorder(self._emit)
+        self.recorder = Recorder(self.pipeline.put)
         self.budgeting = Budgeting(self.recorder, lambda span: self.recorder.emit(span), self._work)
         self.budgeting.follow(registry)
         self.weaver = Weaver(self.recorder)
@@ -96,7 +98,7 @@ class Runtime:
         )
         self.watch = Watch(registry, environ, self.monitor.collector, self.status, self.monitor.join)
         self.monitor.server.routes.update(self.watch.routes())
-        listeners.attach(self.recorder)
+        listeners.attach(self.recorder, self._direct)
         self.watch.mark_logs(registry)
         debugging.begin(environ)
         try:
@@ -136,6 +138,32 @@ class Runtime:
             listeners.notify(span, self.prepare)
         self.pipeline.put(span)
 
+    def _direct(self) -> None:
+        """Let ended spans go straight into the queue, 0.1 us sooner, unless there is more to do with them.
+
+        Called after each change of what decides, by any thread: the last to have written finds that nothing has changed
+        since, so that no lock is needed, which a forked child or a signal handler might wait for.
+        """
+        while True:
+            way = self._way_out()
+            self.recorder.emit = way
+            if way == self._way_out():
+                return
+
+    def _way_out(self) -> Callable[[Span], None]:
+        if self._is_new:
+            return self._emit_first
+        # Spans may end after the close, when nobody tells any more that a listener has come.
+        return self._emit if self._is_closed or listeners.active else self.pipeline.put
+
+    def _emit_first(self, span: Span) -> None:
+        self._is_new = False
+        self._direct()
+        try:
+            self.control.open()
+        finally:
+            self._emit(span)
+
     def _work(self) -> Work:
         cpu, finished, waiting = self._pipelines.work()
         return Work(cpu + self.scoring.cpu(), finished, waiting)
@@ -170,17 +198,10 @@ class Runtime:
         self.monitor.begin_in_child()
         self.watch.begin_in_child()
         self.reloading.resume(unsure=self.weaver.after_fork())
-        if self.on:
-            self.recorder.emit = self._emit_first
-        else:
+        self._is_new = self.on
+        self._direct()
+        if not self.on:
             self.control.open()
-
-    def _emit_first(self, span: Span) -> None:
-        self.recorder.emit = self._emit
-        try:
-            self.control.open()
-        finally:
-            self._emit(span)
 
     def reload(self, registry: Registry) -> None:
         """Go over to another registry: policies and masking at once, structure and destinations by what differs.
@@ -208,6 +229,7 @@ class Runtime:
         else:
             self._pipelines.succeed(heir)
             self.pipeline = heir
+            self._direct()
             heir.adopt()
         self.budgeting.follow(registry)
         install_adapters(registry, self.weaver)
@@ -229,6 +251,8 @@ class Runtime:
         self.monitor.look()
         self.weaver.undo()
         listeners.detach(self.recorder)
+        self._is_closed = True
+        self._direct()
         self.budgeting.close()
         deadline = time.monotonic() + _EXIT_TIMEOUT
         self._pipelines.close(_EXIT_TIMEOUT)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Listener = Callable[["Observation"], None]
 
 active: tuple[Listener, ...] = ()
-_recorders: list[Recorder] = []
+_attached: list[tuple[Recorder, Callable[[], None]]] = []
 _lock = threading.Lock()
 
 
@@ -25,8 +25,7 @@ def add(listener: Listener) -> None:
     global active
     with _lock:
         active = (*active, listener)
-        for recorder in _recorders:
-            recorder.forced = len(active)
+        _tell()
 
 
 def remove(listener: Listener) -> None:
@@ -34,22 +33,30 @@ def remove(listener: Listener) -> None:
     global active
     with _lock:
         active = tuple(known for known in active if known is not listener)
-        for recorder in _recorders:
-            recorder.forced = len(active)
+        _tell()
 
 
-def attach(recorder: Recorder) -> None:
-    """Let the listeners know of a recorder."""
+def attach(recorder: Recorder, changed: Callable[[], None]) -> None:
+    """Let the listeners know of a recorder.
+
+    Args:
+        changed: called whenever it may have changed whether somebody listens.
+    """
     with _lock:
-        _recorders.append(recorder)
-        recorder.forced = len(active)
+        _attached.append((recorder, changed))
+        _tell()
 
 
 def detach(recorder: Recorder) -> None:
     """Forget a recorder."""
     with _lock:
-        if recorder in _recorders:
-            _recorders.remove(recorder)
+        _attached[:] = [known for known in _attached if known[0] is not recorder]
+
+
+def _tell() -> None:
+    for recorder, changed in _attached:
+        recorder.forced = len(active)
+        changed()
 
 
 def notify(span: Span, prepare: Callable[[Span], Observation | None]) -> None:

@@ -86,7 +86,7 @@ def test_a_worker_that_has_fallen_asleep_is_woken_by_the_next_span(
     for number in range(1, 30):
         pipeline.put(observation())
         assert wait_until(lambda number=number: len(sink.received) == number)
-        assert wait_until(lambda: pipeline._asleep)
+        assert wait_until(lambda: pipeline.put.asleep)
 
 
 def test_many_threads_put_at_once_and_nothing_is_lost(build: Build) -> None:

@@ -180,7 +180,7 @@ def test_a_signal_handler_may_put_a_span_at_any_moment(tmp_path: Path) -> None:
         for span in observations(5_000):
             sent[0] += 1
             pipeline.put(span)
-            pipeline._asleep = True  # the longest way through put, each time
+            pipeline.put.asleep = True  # the longest way through put, each time
         signal.setitimer(signal.ITIMER_REAL, 0)
         assert pipeline.flush(60)
         assert pipeline.ledger.check().delivered == sent[0]

@@ -190,11 +190,11 @@ def facts(span: Span) -> dict[str, Any]:
 class Woven:
     """One module, woven by rules, and the spans of its calls."""
 
-    def __init__(self, rules: str) -> None:
+    def __init__(self, rules: str, source: str = SOURCE) -> None:
         self.spans: list[Span] = []
         self.module: Any = types.ModuleType(M)
         sys.modules[M] = self.module
-        exec(SOURCE, vars(self.module))
+        exec(source, vars(self.module))
         self.recorder = Recorder(self.spans.append)
         self.weaver = Weaver(self.recorder)
         self.weaver.weave(registry_from(f"version: 1\nexport: {{ discard: {{}} }}\ntrace:\n{rules}"))

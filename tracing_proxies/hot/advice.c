@@ -139,6 +139,8 @@ hot_context_of(PyObject *recording)
         return Py_NewRef(((Span *)recording)->context);
     if ((PyObject *)Py_TYPE(recording) == hot.Unrecorded && ((Unrecorded *)recording)->context != NULL)
         return Py_NewRef(((Unrecorded *)recording)->context);
+    if (Py_TYPE(recording) == hot.type.Adoption && SLOT(recording, Adoption, context) != NULL)
+        return Py_NewRef(SLOT(recording, Adoption, context));
     return PyObject_GetAttr(recording, hot.context);
 }
 

@@ -296,9 +296,11 @@ begin_below(Call *call, Span *parent)
 {
     PyObject *recipe = call->recipe, *made;
     int is_plain = IS_SET(recipe, Recipe, is_plain);
+    if (parent->waiting_for == SLOT(call->point, JoinPoint, function))
+        return hot_adopt(call, parent);
     if (parent->trace == NULL || parent->recipe == NULL || Py_TYPE(parent->recipe) != hot.type.Recipe ||
         (is_plain ? parent->waiting_for != Py_None || (PyObject *)parent != call->above
-                  : parent->waiting_for == SLOT(call->point, JoinPoint, function) || is_thinned(recipe)))
+                  : is_thinned(recipe)))
         return NULL;
     if (!hot_is_text(SLOT(recipe, Recipe, nested), hot.child)) {
         if (!hot_is_text(SLOT(recipe, Recipe, nested), hot.merge))

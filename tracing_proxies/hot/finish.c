@@ -19,13 +19,6 @@ hot_count(PyObject *tally, long long taken, int failed)
     return relieved == NULL ? -1 : 0;
 }
 
-static int
-told(PyObject *answer)
-{
-    Py_XDECREF(answer);
-    return answer == NULL ? -1 : 0;
-}
-
 /* Tell the recorder of a call that recording has held up for longer than it may. */
 int
 hot_complain(PyObject *recorder, PyObject *recipe, long long taken)
@@ -37,15 +30,7 @@ hot_complain(PyObject *recorder, PyObject *recipe, long long taken)
         return -1;
     PyObject *answer = PyObject_CallMethodObjArgs(recorder, hot.impatient, recipe, held_up, NULL);
     Py_DECREF(held_up);
-    return told(answer);
-}
-
-static int
-is_error(Span *span)
-{
-    PyObject *level = span->level;
-    return level != hot.default_level && PyUnicode_CheckExact(level) &&
-           PyUnicode_Compare(level, hot.error_level) == 0;
+    return hot_told(answer);
 }
 
 static int
@@ -71,22 +56,23 @@ emit(Span *span, Trace *trace, PyObject *recorder, int is_first)
     if (held == Py_None) {
         PyObject *take = Py_NewRef(SLOT(recorder, Recorder, emit));
         hot_settle(span);
-        int done = told(PyObject_CallOneArg(take, (PyObject *)span));
+        int done = Py_TYPE(take) == &InletType ? hot_let_in(take, (PyObject *)span)
+                                               : hot_told(PyObject_CallOneArg(take, (PyObject *)span));
         Py_DECREF(take);
         return done;
     }
     if (Py_TYPE(held) != hot.type.Held)
-        return told(PyObject_CallMethodOneArg(held, hot.add, (PyObject *)span));
-    if (SLOT(held, Held, verdict) == Py_None && !is_error(span)) {
+        return hot_told(PyObject_CallMethodOneArg(held, hot.add, (PyObject *)span));
+    if (SLOT(held, Held, verdict) == Py_None && !hot_is_error(span)) {
         PyObject *spans = Py_NewRef(SLOT(held, Held, spans));
-        int done = told(PyObject_CallMethodOneArg(spans, hot.append, (PyObject *)span));
+        int done = hot_told(PyObject_CallMethodOneArg(spans, hot.append, (PyObject *)span));
         Py_DECREF(spans);
         if (done < 0)
             return -1;
     }
-    else if (told(PyObject_CallMethodOneArg(held, hot.add, (PyObject *)span)) < 0)
+    else if (hot_told(PyObject_CallMethodOneArg(held, hot.add, (PyObject *)span)) < 0)
         return -1;
-    return is_first ? told(PyObject_CallMethodOneArg(recorder, hot.decide, (PyObject *)span)) : 0;
+    return is_first ? hot_told(PyObject_CallMethodOneArg(recorder, hot.decide, (PyObject *)span)) : 0;
 }
 
 /* Let go of everything that only an open span needs, as `Span.release`; answers the span above, a new reference. */
@@ -109,7 +95,7 @@ show(Span *span, PyObject *recorder)
     PyObject *observers = PyList_AsTuple(SLOT(recorder, Recorder, observers));
     int done = observers == NULL ? hot_contain("observer") : 0;
     for (Py_ssize_t at = 0; done == 0 && observers != NULL && at < PyTuple_GET_SIZE(observers); at++)
-        if (told(PyObject_CallOneArg(PyTuple_GET_ITEM(observers, at), (PyObject *)span)) < 0)
+        if (hot_told(PyObject_CallOneArg(PyTuple_GET_ITEM(observers, at), (PyObject *)span)) < 0)
             done = hot_contain("observer");
     Py_XDECREF(observers);
     return done;
@@ -125,7 +111,7 @@ hand_on(Span *span, Trace *trace, PyObject *recorder, PyObject *recipe)
         return -1;
     long long taken = span->stop == Py_None ? 0 : PyLong_AsLongLong(span->stop) - PyLong_AsLongLong(span->start);
     /* The error of a call that has taken the span over has been counted where it belongs. */
-    if (hot_count(SLOT(recipe, Recipe, tally), taken, is_error(span) && span->settled != Py_True) < 0 &&
+    if (hot_count(SLOT(recipe, Recipe, tally), taken, hot_is_error(span) && span->settled != Py_True) < 0 &&
         hot_contain("finish") < 0)
         return -1;
     PyObject *parent = release(span);
@@ -139,7 +125,7 @@ hand_on(Span *span, Trace *trace, PyObject *recorder, PyObject *recipe)
     Py_DECREF(parent);
     if (is_first) {
         if (PyDict_GET_SIZE(SLOT(recorder, Recorder, traces)) || trace->crowd != Py_None)
-            done = told(PyObject_CallMethodOneArg(recorder, hot.end_trace, (PyObject *)span));
+            done = hot_told(PyObject_CallMethodOneArg(recorder, hot.end_trace, (PyObject *)span));
         else
             hot_set(&trace->ended, Py_True);
     }
@@ -168,7 +154,7 @@ finish(Span *span, Trace *trace, PyObject *result)
     Py_SETREF(span->stop, ended);
     if (Py_TYPE(recorder) != hot.type.Recorder || Py_TYPE(recipe) != hot.type.Recipe ||
         Py_TYPE(trace) != hot.type.Trace || (span->scope != Py_None && Py_TYPE(span->scope) != hot.type.CallScope))
-        return told(PyObject_CallMethodObjArgs(recorder, hot.finish, (PyObject *)span, result, NULL));
+        return hot_told(PyObject_CallMethodObjArgs(recorder, hot.finish, (PyObject *)span, result, NULL));
     Py_INCREF(recorder); /* an ended span lets go of it */
     Py_INCREF(recipe);
     int done = IS_SET(recipe, Recipe, is_plain) ? record(span, trace, recorder, recipe, result, stop)
@@ -179,7 +165,7 @@ finish(Span *span, Trace *trace, PyObject *result)
         if (SLOT(recipe, Recipe, min_duration) == hot.zero)
             done = hand_on(span, trace, recorder, recipe);
         else
-            done = told(PyObject_CallMethodOneArg(recorder, hot.close, (PyObject *)span));
+            done = hot_told(PyObject_CallMethodOneArg(recorder, hot.close, (PyObject *)span));
     }
     Py_DECREF(recipe);
     Py_DECREF(recorder);

@@ -282,7 +282,7 @@ name_texts(void)
         {&hot.session_id, "session_id"},
         {&hot.add_tags, "add_tags"},
         {&hot.kept_child, "kept_child"}, {&hot.get, "get"}, {&hot.is_valid, "is_valid"}, {&hot.span_id, "span_id"},
-        {&hot.get_span_context, "get_span_context"}, {&hot.generation, "generation"},
+        {&hot.get_span_context, "get_span_context"}, {&hot.generation, "generation"}, {&hot.sampled, "sampled"},
     };
     for (size_t each = 0; each < sizeof(texts) / sizeof(texts[0]); each++)
         if ((*texts[each].at = PyUnicode_InternFromString(texts[each].text)) == NULL)
@@ -302,7 +302,7 @@ PyInit__hot(void)
         PyType_Ready(&UnrecordedFields) < 0 || PyType_Ready(&JudgementType) < 0 ||
         PyType_Ready(&EntryType) < 0 || PyType_Ready(&PendingType) < 0 ||
         PyType_Ready(&Advised) < 0 || PyType_Ready(&GateType) < 0 || PyType_Ready(&StepType) < 0 ||
-        PyType_Ready(&OpeningType) < 0 || PyType_Ready(&CopiedType) < 0 || PyType_Ready(&ReadingType) < 0 ||
+        PyType_Ready(&OpeningType) < 0 || PyType_Ready(&CopiedType) < 0 || PyType_Ready(&InletType) < 0 || PyType_Ready(&ReadingType) < 0 ||
         PyType_Ready(&DirectType) < 0 || (module = PyModule_Create(&definition)) == NULL)
         return NULL;
     if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
@@ -315,6 +315,7 @@ PyInit__hot(void)
         PyModule_AddObjectRef(module, "Reading", (PyObject *)&ReadingType) < 0 ||
         PyModule_AddObjectRef(module, "Direct", (PyObject *)&DirectType) < 0 ||
         PyModule_AddObjectRef(module, "Copied", (PyObject *)&CopiedType) < 0 ||
+        PyModule_AddObjectRef(module, "Inlet", (PyObject *)&InletType) < 0 ||
         PyModule_AddObjectRef(module, "Gate", (PyObject *)&GateType) < 0 ||
         hot_add_methods(module) < 0) {
         Py_DECREF(module);

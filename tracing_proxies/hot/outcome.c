@@ -1,13 +1,6 @@
 /* Writes onto a span what its rule reads of the call, as `write_beginning` and `write_end` of recording/outcome.py do. */
 #include "parts.h"
 
-static int
-is_error(Span *span)
-{
-    return span->level == hot.error_level ||
-           (span->level != hot.default_level && hot_is_text(span->level, hot.error_level));
-}
-
 typedef PyObject *Copy(PyObject *value, PyObject *limits);
 
 /* Evaluate a value, and copy what is found; MISSING stays as it is. */
@@ -182,7 +175,7 @@ hot_end_record(Span *span, PyObject *recipe, PyObject *scope, PyObject *result)
     Trace *trace = (Trace *)span->trace;
     PyObject *limits = SLOT(recipe, Recipe, limits), *told;
     int captured = SLOT(recipe, Recipe, capture_output) == Py_True && trace->payload == Py_True, failed;
-    if (!is_error(span))
+    if (!hot_is_error(span))
         hot_set(&span->level, SLOT(recipe, Recipe, level));
     if (scope == Py_None)
         return captured ? hot_put(&span->output, hot_kept(result, limits)) : 0;

@@ -55,7 +55,8 @@ typedef struct {
     S(Recorder, open) S(Recorder, patience) S(Recorder, emit) S(Tally, _pending) S(Tally, slow) S(Tally, seen)         \
     S(Tally, has_namesakes) S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after)          \
     S(Tail, _skipped) S(Tail, _below) S(Tail, _begun) S(Tail, _alarm) S(Tail, _plan) S(Tail, controller)               \
-    S(Held, spans) S(Held, verdict) S(Held, root_id)
+    S(Held, spans) S(Held, verdict) S(Held, root_id) S(Adoption, span) S(Adoption, context) S(Adoption, recipe)          \
+    S(Adoption, scope) S(Adoption, start)
 
 #define SLOTS_OF_OUTCOME(S)                                                                                            \
     S(Recipe, never) S(Recipe, is_plain) S(Recipe, counts_alone) S(Recipe, fold) S(Recipe, nested)                     \
@@ -106,7 +107,8 @@ typedef struct {
 #define AS_OFFSET(class, name) Py_ssize_t class##_##name;
 #define AS_CLASS(name) PyTypeObject *name;
 #define CLASSES(C)                                                                                                     \
-    C(WovenFunction) C(JoinPoint) C(Recorder) C(Tally) C(Tail) C(Held) C(TracedGenerator) C(TracedAsyncGenerator)
+    C(WovenFunction) C(JoinPoint) C(Recorder) C(Tally) C(Tail) C(Held) C(Adoption) C(TracedGenerator)                  \
+    C(TracedAsyncGenerator)
 #define CLASSES_OF_OUTCOME(C) C(Recipe) C(Span) C(Trace) C(CallScope) C(CapturePath) C(Template)
 #define AS_LENT(name) PyObject *name;
 typedef struct {
@@ -116,7 +118,7 @@ typedef struct {
     PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *status_message, *model, *user_id, *session_id;
-    PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation;
+    PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation, *sampled;
     struct {
         SLOTS(AS_OFFSET) SLOTS_OF_OUTCOME(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET)
     } at;
@@ -138,7 +140,7 @@ typedef struct {
 
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
-    JudgementType, EntryType, PendingType, CopiedType;
+    JudgementType, EntryType, PendingType, CopiedType, InletType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -198,6 +200,20 @@ static inline int
 hot_is_text(PyObject *value, PyObject *text)
 {
     return value == text || (PyUnicode_CheckExact(value) && PyUnicode_Compare(value, text) == 0);
+}
+
+static inline int
+hot_is_error(Span *span)
+{
+    return span->level != hot.default_level && hot_is_text(span->level, hot.error_level);
+}
+
+/* What came of telling somebody something, whose answer nobody needs: 0, or -1 with an exception. */
+static inline int
+hot_told(PyObject *answer)
+{
+    Py_XDECREF(answer);
+    return answer == NULL ? -1 : 0;
 }
 
 /* One call of a woven function. */
@@ -284,12 +300,19 @@ PyObject *hot_bind(Call *call);
 PyObject *hot_scope_of(Call *call, PyObject *bound);
 PyObject *hot_new_scope(PyObject *recipe, PyObject *instance, PyObject *positional, PyObject *bound);
 
+/* adoption.c */
+PyObject *hot_adopt(Call *call, Span *span);
+int hot_finish_adoption(PyObject *adoption, PyObject *result);
+
 /* finish.c */
 int hot_finish(Span *span, PyObject *result);
 PyObject *hot_finish_span(Span *span, PyObject *result);
 int hot_spend(Trace *trace, long long before);
 int hot_complain(PyObject *recorder, PyObject *recipe, long long taken);
 int hot_count(PyObject *tally, long long taken, int failed);
+
+/* inlet.c */
+int hot_let_in(PyObject *inlet, PyObject *span);
 
 /* steps.c */
 PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

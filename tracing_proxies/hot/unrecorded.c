@@ -378,6 +378,8 @@ hot_end(PyObject *recording, PyObject *result)
         return hot_finish((Span *)recording, result);
     if (is_plainly_ours(recording))
         return finish((Unrecorded *)recording, result);
+    if (Py_TYPE(recording) == hot.type.Adoption)
+        return hot_finish_adoption(recording, result);
     PyObject *told = PyObject_CallMethodOneArg(recording, hot.finish, result);
     Py_XDECREF(told);
     return told == NULL ? -1 : 0;

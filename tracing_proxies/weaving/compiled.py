@@ -11,6 +11,7 @@ from opentelemetry.trace import NonRecordingSpan
 
 from tracing_proxies.compiled import hot
 from tracing_proxies.recording.context import OWN_KEY, SPAN_KEY, variable
+from tracing_proxies.recording.handles import Adoption
 from tracing_proxies.recording.held import Held
 from tracing_proxies.recording.nesting import demote_inner_generation
 from tracing_proxies.recording.recorder import Recorder
@@ -37,7 +38,8 @@ def bind(woven: type, getattribute: Any, wrapts: Any, not_functions: frozenset[s
         wrapts: how those of wrapt's own proxies are.
         not_functions: the names that only the original knows how to read.
     """
-    classes = (JoinPoint, Recorder, Tally, Tail, Held, Context, Unrecorded, TracedGenerator, TracedAsyncGenerator)
+    recording = (Recorder, Tally, Tail, Held, Context, Unrecorded, Adoption)
+    classes = (JoinPoint, *recording, TracedGenerator, TracedAsyncGenerator)
     hot.bind(
         {
             **{cls.__name__: cls for cls in classes},
