@@ -26,4 +26,4 @@ def test_a_target_is_held_against_the_rules_of_its_own_name_and_module_only() ->
     names = [f"m{i // 10}:f{i % 10}" for i in range(100)]
     registry = make_registry(*names, "m3:f*")
     possible = registry.index.possible(Target("m3", None, "f7"))
-    assert [rule.match[0].text for rule in possible] == ["m3:f*", "m3:f7"]
+    assert [found.rule.match[0].text for found in possible] == ["m3:f*", "m3:f7"]
