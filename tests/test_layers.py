@@ -30,6 +30,7 @@ ORDER = {
     "budgeting": 5,
     "exclusion": 0,
     "compiled": 0,
+    "lasting": 0,
     "signals": 5,
     "watching": 5,
     "reloading": 5,

@@ -13,6 +13,7 @@ from tracing_proxies.control.service import Commands
 from tracing_proxies.delivery.garbage import Pause
 from tracing_proxies.errors import ActivationError, RegistryError
 from tracing_proxies.exclusion import Exclusion
+from tracing_proxies.lasting import pass_by
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Registry
@@ -77,6 +78,7 @@ def activate(registry: str | Path | Registry | None = None, *, strict: bool | No
             raise RegistryError(problems)
         _runtime.control.open()
         _runtime.monitor.begin()
+        pass_by()
     for problem in problems:
         _log.warning("%s", problem)
 

@@ -254,6 +254,7 @@ static PyMethodDef methods[] = {
     {"is_flat", (PyCFunction)(void (*)(void))is_flat, METH_FASTCALL, "As `is_flat`."},
     {"stand_back", (PyCFunction)(void (*)(void))hot_stand_back, METH_FASTCALL, "As `Slices._wait`."},
     {"getrandbits", random_bits, METH_O, "Draw 64 or 128 random bits, never 0."},
+    {"pass_by", hot_pass_by, METH_O, "Have the collector pass by what lasts of modules."},
     {"seed", seed, METH_O, "Begin the random bits anew from 32 bytes."},
     {NULL},
 };
@@ -275,7 +276,7 @@ name_texts(void)
         {&hot.ag_frame, "ag_frame"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
         {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
         {&hot.prepared, "prepared"}, {&hot.function, "function"}, {&hot.finish_originally, "finish_originally"},
-        {&hot.plan, "plan"}, {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.abandoned, "abandoned"},
+        {&hot.plan, "plan"}, {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.module, "__module__"}, {&hot.abandoned, "abandoned"},
         {&hot.nodes, "_nodes"}, {&hot.entry, "_entry"}, {&hot.learn_entry, "_learn_entry"},
         {&hot.mask_pair, "_mask_pair"}, {&hot.mask_value, "_value"}, {&hot.capital_value, "Value"},
         {&hot.status_message, "status_message"}, {&hot.model, "model"}, {&hot.user_id, "user_id"},

@@ -115,7 +115,7 @@ typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
-    PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *abandoned;
+    PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *module, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *status_message, *model, *user_id, *session_id;
     PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation, *sampled;
@@ -384,6 +384,9 @@ PyObject *hot_encode_span(PyObject *module, PyObject *observation);
 
 /* standing.c */
 PyObject *hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* lasting.c */
+PyObject *hot_pass_by(PyObject *module, PyObject *roots);
 
 /* module.c */
 int hot_contain(const char *reason);

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from tracing_proxies.compiled import hot
 from tracing_proxies.exclusion import importing
+from tracing_proxies.lasting import pass_by
 from tracing_proxies.masking import hits, markers
 from tracing_proxies.masking.detectors import DETECTORS, Detector, Family, Span
 from tracing_proxies.masking.detectors.digits import Run, runs_in
@@ -292,6 +293,7 @@ def _arrange(names: frozenset[str]) -> _Arranged:
         from tracing_proxies.masking.detectors import assignment, forms, looking
         from tracing_proxies.masking.detectors.parts import PARTS
 
+        pass_by(PARTS)
     parts = [part for part in PARTS if not names.isdisjoint(part.names)]
     reading = [part for part in parts if part.read is not None]
     judging = [(part.sizes, part.judge) for part in parts if part.judge is not None]

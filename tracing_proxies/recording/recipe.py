@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from tracing_proxies.recording.capture import flat_copy
@@ -99,7 +100,7 @@ class Recipe:
         self.capture_input = policy.capture_input
         self.capture_output = policy.capture_output
         limits = policy.limits
-        self.limits = Limits(limits.max_bytes, limits.max_items, limits.max_depth)
+        self.limits = _limits(limits.max_bytes, limits.max_items, limits.max_depth)
         defaults = defaults_of(self.bind)
         self.has_flat_defaults = flat_copy(defaults, self.limits) is defaults
         self.input = policy.input
@@ -173,6 +174,10 @@ class Recipe:
                 setattr(self, name, value)
 
         return restore
+
+
+# Shared by all recipes that have the same: few registries name more than two or three.
+_limits = lru_cache(maxsize=64)(Limits)
 
 
 def is_late(value: Value) -> bool:

@@ -55,9 +55,10 @@ class Recorder(Endings):
         forced: how many blocks are open in which everything is recorded.
         tail: decides what is sampled; None where everything is kept.
         tallies: the counts of each target, by name.
+        ways: how a call begins, at once or later, or is skipped: bound once for all join points.
     """
 
-    __slots__ = ("__weakref__", "forced", "placement", "skipped", "tail", "tallies")
+    __slots__ = ("__weakref__", "forced", "placement", "skipped", "tail", "tallies", "ways")
 
     def __init__(self, emit: Callable[[Span], None]) -> None:
         super().__init__(emit)
@@ -66,6 +67,11 @@ class Recorder(Endings):
         self.tallies: dict[str, Tally] = {}
         self.skipped = itertools.count()
         self.placement = Placement(self)
+        self.ways: tuple[Callable[..., Any], Callable[..., Any], Callable[[], int]] = (
+            self.begin,
+            self.begin_later,
+            self.skipped.__next__,
+        )
         _recorders.add(self)
 
     def forget(self) -> None:

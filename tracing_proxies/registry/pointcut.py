@@ -223,6 +223,8 @@ def glob_matches(pattern: str, text: str) -> bool:
     """Tell whether a pattern, in which ``*`` stands for any characters, matches a whole text; in linear time."""
     if "*" not in pattern:
         return pattern == text
+    if pattern == "*":
+        return True
     first, *middle, last = pattern.split("*")
     if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
         return False

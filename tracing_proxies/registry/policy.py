@@ -90,7 +90,7 @@ def resolve_policy(registry: Registry, target: Target) -> Policy | None:
 
 def chain_of(registry: Registry, target: Target) -> tuple[Rule, ...]:
     """List the rules that match a target, the last one first."""
-    return tuple(rule for rule in registry.index.possible(target) if rule.selects(target))
+    return tuple([possible.rule for possible in registry.index.possible(target) if possible.selects(target)])
 
 
 @attrs.frozen(eq=False, slots=True, repr=False)

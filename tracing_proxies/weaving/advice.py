@@ -56,10 +56,8 @@ class JoinPoint:
     ) -> None:
         self.target = target
         self.function = function
-        self.begin = recorder.begin
-        self.begin_later = recorder.begin_later
+        self.begin, self.begin_later, self.skip = recorder.ways
         self.recorder = recorder
-        self.skip: Callable[[], int] = recorder.skipped.__next__
         self.tally = recorder.tally(str(target))
         self.lazy = lazy
         self.bound = bound

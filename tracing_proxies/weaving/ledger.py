@@ -23,13 +23,14 @@ class Mutation:
     """One replaced entry: what stood raw in a namespace or container before, and what we put there.
 
     Args:
-        owner: the class; or the dict of a module's namespace; or the container.
+        owner: the class; or the dict of a module's namespace; or the container; an ``_Owner`` stands for what is to be
+            freed as without us.
         name: the key in the namespace, None for a container.
     """
 
     __slots__ = ("__weakref__", "_owner", "after", "before", "name")
 
-    def __init__(self, owner: Callable[[], Any], name: str | None, before: Any, after: Any) -> None:
+    def __init__(self, owner: Any, name: str | None, before: Any, after: Any) -> None:
         self._owner = owner
         self.name = name
         self.before = before
@@ -38,7 +39,8 @@ class Mutation:
     @property
     def owner(self) -> Any:
         """What was changed; None if it is gone."""
-        return self._owner()
+        owner = self._owner
+        return owner() if type(owner) is _Owner else owner
 
     def take_back(self) -> bool:
         """Put back what stood before.
@@ -46,7 +48,7 @@ class Mutation:
         Returns:
             False if something else stands there by now, which is left alone.
         """
-        owner = self._owner()
+        owner = self.owner
         if owner is None:
             return True
         if self.name is None:
@@ -63,6 +65,21 @@ class Mutation:
 Keeper = dict[int, Mutation]
 
 
+class _Owner(weakref.ref[Any]):
+    """Refers to what was changed; when it is gone, its keeper forgets the mutation."""
+
+    __slots__ = ("keeper", "serial")
+
+    keeper: Keeper
+    serial: int
+
+
+class _Logged(weakref.ref[Mutation]):
+    __slots__ = ("serial",)
+
+    serial: int
+
+
 class Ledger:
     """Replaces entries of classes, modules and containers, and puts the raw entries back in reverse order.
 
@@ -72,8 +89,9 @@ class Ledger:
 
     def __init__(self) -> None:
         self._serials = itertools.count()
-        self._log: dict[int, weakref.ref[Mutation]] = {}
+        self._log: dict[int, _Logged] = {}
         self._kept: Keeper = {}
+        self._gone = self._forget  # bound once
 
     def __len__(self) -> int:
         return len(self._log)
@@ -102,11 +120,14 @@ class Ledger:
         """Record a change that has been made already."""
         serial = next(self._serials)
         kept = self._kept if keeper is None else keeper
-        reference = _reference(owner, lambda _: kept.pop(serial, None))
-        mutation = kept[serial] = Mutation(reference, name, before, after)
-        log = self._log
-        log[serial] = weakref.ref(mutation, lambda _: log.pop(serial, None))
+        mutation = kept[serial] = Mutation(_reference(owner, kept, serial), name, before, after)
+        logged = _Logged(mutation, self._gone)
+        logged.serial = serial
+        self._log[serial] = logged
         return mutation
+
+    def _forget(self, gone: _Logged) -> None:
+        self._log.pop(gone.serial, None)
 
     def take_back(self, keepers: Iterable[Keeper], chosen: Callable[[Mutation], bool] = lambda _: True) -> None:
         """Restore what some keepers' changes have replaced, last change first, and forget those.
@@ -172,8 +193,14 @@ def _read(owner: Any, name: str) -> Any:
     return (owner if type(owner) is dict else namespace_of(owner)).get(name, ABSENT)
 
 
-def _reference(owner: Any, gone: Callable[[Any], Any]) -> Callable[[], Any]:
+def _reference(owner: Any, keeper: Keeper, serial: int) -> Any:
     try:
-        return weakref.ref(owner, gone)
+        reference = _Owner(owner, _forget_owner)
     except TypeError:  # containers cannot be referred to weakly
-        return lambda: owner
+        return owner
+    reference.keeper, reference.serial = keeper, serial
+    return reference
+
+
+def _forget_owner(gone: _Owner) -> None:
+    gone.keeper.pop(gone.serial, None)

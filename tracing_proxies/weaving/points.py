@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from types import BuiltinFunctionType
 from typing import Any
 
@@ -18,6 +17,25 @@ from tracing_proxies.weaving.proxies import raw_of
 Pair = tuple[Any, Keeper]
 Reference = weakref.ref[JoinPoint]
 Place = tuple[int, str]
+Ids = tuple[int, ...]
+
+# What is to be forgotten with a join point is told by the reference itself. A callback of each one's own would be ten
+# objects, at which every full garbage collection of the application looks.
+
+
+class _Known(weakref.ref[JoinPoint]):
+    __slots__ = ("entries", "number", "raws")
+
+    number: int
+    raws: Ids
+    entries: Ids
+
+
+class _Placed(weakref.ref[JoinPoint]):
+    __slots__ = ("place", "target")
+
+    place: Place
+    target: Target
 
 
 class Points:
@@ -32,7 +50,9 @@ class Points:
         self._entries: dict[int, Reference] = {}
         self.added = 0
         self._all: dict[int, Reference] = {}
-        self._places: dict[Place, tuple[Reference, Target]] = {}
+        self._places: dict[Place, _Placed] = {}
+        self._gone = self._forget  # bound once
+        self._left = self._vacate
         self._named: set[int] = set()
 
     def __iter__(self) -> Iterator[JoinPoint]:
@@ -44,10 +64,10 @@ class Points:
 
     def placed(self) -> Iterator[tuple[Target, JoinPoint]]:
         """Yield the same with the join point of each."""
-        for reference, target in list(self._places.values()):
-            point = reference()
+        for placed in list(self._places.values()):
+            point = placed()
             if point is not None and point.standing is not None:
-                yield target, point
+                yield placed.target, point
 
     def add(self, point: JoinPoint, owner: int, name: str, *, named: bool = False) -> None:
         """Remember a join point.
@@ -57,12 +77,13 @@ class Points:
             named: whether only a pattern that writes out its name reaches it.
         """
         self.added += 1
-        raws, entries = _keys_of(point)
-        reference = weakref.ref(point, partial(self._forget, self.added, raws, entries))
-        self._all[self.added] = reference
+        known = _Known(point, self._gone)
+        known.number = self.added
+        known.raws, known.entries = _keys_of(point)
+        self._all[self.added] = known
         if named:
             self._named.add(self.added)
-        self._find_by(raws, entries, reference)
+        self._find_by(known.raws, known.entries, known)
         self.place(point, owner, name, point.target)
 
     def named(self) -> set[int]:
@@ -88,26 +109,27 @@ class Points:
 
     def count_entries(self) -> int:
         """Count the places at which an entry of ours stands by its own name."""
-        found = (reference() for reference, _ in list(self._places.values()))
+        found = (placed() for placed in list(self._places.values()))
         return sum(point is not None and point.entry is not None for point in found)
 
     def leave(self, left: Callable[[JoinPoint, Place], bool]) -> None:
         """Forget that join points stand where ``left`` says so."""
-        for place, (reference, _) in items_of(self._places):
-            point = reference()
+        for place, placed in items_of(self._places):
+            point = placed()
             if point is not None and left(point, place):
                 del self._places[place]
 
     def place(self, point: JoinPoint, owner: int, name: str, target: Target) -> None:
         """Remember where else a join point's entry stands."""
-        key = (owner, name)
-        reference = weakref.ref(point, lambda gone: self._vacate(key, gone))
-        self._places[key] = (reference, target)
+        placed = _Placed(point, self._left)
+        placed.place = (owner, name)
+        placed.target = target
+        self._places[placed.place] = placed
 
     def at(self, owner: int, name: str) -> JoinPoint | None:
         """Return the join point that was placed there."""
         found = self._places.get((owner, name))
-        return None if found is None else found[0]()
+        return None if found is None else found()
 
     def of_entry(self, entry: Any) -> JoinPoint | None:
         """Return the join point that an entry, or the proxy in it, was made for."""
@@ -156,33 +178,32 @@ class Points:
         """Return the ids of the classes and namespaces in which entries stand."""
         return {owner for owner, _ in list(self._places)}
 
-    def _find_by(self, raws: set[int], entries: set[int], reference: Reference) -> None:
+    def _find_by(self, raws: Ids, entries: Ids, reference: Reference) -> None:
         for key in raws:
             self.raws[key] = reference
         for key in entries:
             self._entries[key] = reference
 
-    def _forget(self, number: int, raws: set[int], entries: set[int], gone: Reference) -> None:
-        self._all.pop(number, None)
-        self._named.discard(number)
-        for keys, known in ((raws, self.raws), (entries, self._entries)):
+    def _forget(self, gone: _Known) -> None:
+        self._all.pop(gone.number, None)
+        self._named.discard(gone.number)
+        for keys, known in ((gone.raws, self.raws), (gone.entries, self._entries)):
             for key in keys:
                 if known.get(key) is gone:
                     del known[key]
 
-    def _vacate(self, key: Place, gone: Reference) -> None:
-        found = self._places.get(key)
-        if found is not None and found[0] is gone:
-            del self._places[key]
+    def _vacate(self, gone: _Placed) -> None:
+        if self._places.get(gone.place) is gone:
+            del self._places[gone.place]
 
 
-def _keys_of(point: JoinPoint) -> tuple[set[int], set[int]]:
+def _keys_of(point: JoinPoint) -> tuple[Ids, Ids]:
     """Return the ids of what a join point was made of, and of what was made of it."""
     proxy = proxy_of(point.entry)
-    raws = {id(point.raw)} if proxy is None else {id(point.raw), id(raw_of(proxy))}
+    raws: Ids = (id(point.raw),) if proxy is None else (id(point.raw), id(raw_of(proxy)))
     if type(point.raw) is BuiltinFunctionType:
-        raws = set()  # `size_of = len`: all the world holds it
-    return raws, {id(made) for made in (point.entry, proxy) if made is not None}
+        raws = ()  # `size_of = len`: all the world holds it
+    return raws, tuple(id(made) for made in (point.entry, proxy) if made is not None)
 
 
 def _live(known: Mapping[int, Reference], key: Any) -> JoinPoint | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
+from typing import Any, Final
+
+_FUNCTIONS: Final = ("match", "search", "fullmatch", "finditer", "findall")
 
 
 class Late:
@@ -21,22 +22,26 @@ class Late:
         flags: likewise.
     """
 
-    __slots__ = ("_flags", "_home", "_pattern", "findall", "finditer", "fullmatch", "match", "search")
+    __slots__ = ("_flags", "_home", "_pattern", *_FUNCTIONS)
+
+    match: Callable[..., re.Match[str] | None]
+    search: Callable[..., re.Match[str] | None]
+    fullmatch: Callable[..., re.Match[str] | None]
+    finditer: Callable[..., Iterator[re.Match[str]]]
+    findall: Callable[..., list[Any]]
 
     def __init__(self, pattern: str, flags: int = 0) -> None:
         self._pattern = pattern
         self._flags = flags
         self._home = sys._getframe(1).f_globals
-        self.match: Callable[..., re.Match[str] | None] = partial(self._first, "match")
-        self.search: Callable[..., re.Match[str] | None] = partial(self._first, "search")
-        self.fullmatch: Callable[..., re.Match[str] | None] = partial(self._first, "fullmatch")
-        self.finditer: Callable[..., Iterator[re.Match[str]]] = partial(self._first, "finditer")
-        self.findall: Callable[..., list[Any]] = partial(self._first, "findall")
 
-    def _first(self, name: str, *args: Any) -> Any:
+    def __getattr__(self, name: str) -> Any:
+        """Compile the pattern: only what has no function yet is asked this way."""
+        if name not in _FUNCTIONS:
+            raise AttributeError(name)
         made = re.compile(self._pattern, self._flags)
-        self.match, self.search, self.fullmatch = made.match, made.search, made.fullmatch
-        self.finditer, self.findall = made.finditer, made.findall
+        for function in _FUNCTIONS:
+            setattr(self, function, getattr(made, function))
         for held in [held for held, value in self._home.items() if value is self]:
             self._home[held] = made
-        return getattr(made, name)(*args)
+        return getattr(made, name)

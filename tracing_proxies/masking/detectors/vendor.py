@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TypeAlias
 
 from tracing_proxies.masking.detectors.kinds import Begins, Guard, Part, Span
 from tracing_proxies.masking.detectors.prefixes import rows
@@ -18,39 +20,41 @@ _ALPHABETS = {
     "d": r"[A-Za-z0-9_\-.=~]{1,4096}",
 }
 _BODY = {letter: re.compile(pattern) for letter, pattern in _ALPHABETS.items()}
-_MARKS: dict[str, list[tuple[str, re.Pattern[str], int, int]]] = {}
-for _mark, _alphabet, _least, _most in rows():
-    _MARKS.setdefault(_mark.lower(), []).append((_mark, _BODY[_alphabet], _least, _most))
+_Mark: TypeAlias = tuple[str, str, int, int]
+# Rows of nothing but texts and numbers: the garbage collector looks at none of the three hundred twice.
+_MARKS: dict[str, tuple[_Mark, ...]] = {}
+for _row in rows():
+    _MARKS[_row[0].lower()] = (*_MARKS.get(_row[0].lower(), ()), _row)
 _NEVER_FILLER = frozenset(("AGE-SECRET-KEY-",))  # long and unmistakable: masked even where the rest is one letter
 _DIGIT = re.compile(r"[0-9]").search
 _PART = re.compile(r"[A-Za-z0-9]{10,}").findall
 
 
-def _reader(anchor: str) -> Part:
-    marks = tuple(_MARKS[anchor])
-
-    def read(text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
-        past = 0
-        for at in places:
-            if at < past or not begins_mark(text, at):
-                continue
-            for mark, body, least, most in marks:
-                # Within base64 a slash stands before anything; in a path it stands before marks that are unmistakable.
-                if not text.startswith(mark, at) or (mark.isalnum() and text[at - 1 : at] == "/"):
-                    continue
-                match = body.match(text, at + len(mark))
-                if match and _is_key(mark, match[0], least, most):
-                    past = match.end()
-                    while text[past - 1] in ".-":
-                        past -= 1
-                    yield at, past, "secrets"
-
+def _part(anchor: str) -> Part:
+    marks = _MARKS[anchor]
     guard = Guard(
         begins=Begins.MARK,
         spelt=tuple(mark for mark, _, _, _ in marks),
         least=min(least for _, _, least, _ in marks),
     )
-    return Part(("secrets",), (anchor,), read, steady=True, guard=guard)
+    return Part(("secrets",), (anchor,), partial(_read, marks), steady=True, guard=guard)
+
+
+def _read(marks: tuple[_Mark, ...], text: str, lower: str, places: Sequence[int]) -> Iterator[Span]:
+    past = 0
+    for at in places:
+        if at < past or not begins_mark(text, at):
+            continue
+        for mark, alphabet, least, most in marks:
+            # Within base64 a slash stands before anything; in a path it stands before marks that are unmistakable.
+            if not text.startswith(mark, at) or (mark.isalnum() and text[at - 1 : at] == "/"):
+                continue
+            match = _BODY[alphabet].match(text, at + len(mark))
+            if match and _is_key(mark, match[0], least, most):
+                past = match.end()
+                while text[past - 1] in ".-":
+                    past -= 1
+                yield at, past, "secrets"
 
 
 def begins_mark(text: str, at: int) -> bool:
@@ -85,4 +89,4 @@ def _is_shuffled(rest: str) -> bool:
     return "_" not in rest and rest.upper() != rest and sum(map(str.isupper, rest)) * 4 > len(rest)
 
 
-PARTS = tuple(_reader(anchor) for anchor in _MARKS)
+PARTS = tuple(_part(anchor) for anchor in _MARKS)

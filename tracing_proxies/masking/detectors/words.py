@@ -85,9 +85,11 @@ _TELLING = frozenset(
     id ids order orders invoice ticket ref reference batch serial isbn ean upc gtin asin tracking timestamp""".split()
 )
 _PLACES = frozenset(AFTER["coordinates"])
-_PHRASES = tuple(
-    dict.fromkeys(f" {' '.join(split_name(word))} " for words in AFTER.values() for word in words if split_name(word))
-)
+_PHRASES: dict[str, tuple[tuple[str, ...], ...]] = {}
+"""The same as words, by the first of them."""
+for _phrase in {split_name(word): None for words in AFTER.values() for word in words}:
+    if _phrase:
+        _PHRASES[_phrase[0]] = (*_PHRASES.get(_phrase[0], ()), _phrase)
 
 
 @lru_cache(maxsize=4096)
@@ -98,8 +100,9 @@ def tells(name: str) -> bool:
         name: the key in any spelling.
     """
     words = split_name(name)
-    spaced = f" {' '.join(words)} "
-    return not _TELLING.isdisjoint(words) or any(phrase in spaced for phrase in _PHRASES)
+    return not _TELLING.isdisjoint(words) or any(
+        words[at : at + len(phrase)] == phrase for at, word in enumerate(words) for phrase in _PHRASES.get(word, ())
+    )
 
 
 @lru_cache(maxsize=4096)
