@@ -85,11 +85,14 @@ def test_the_compiled_way_stands_back_while_the_application_computes_and_no_long
     try:
         assert min(stretch() for _ in range(20)) < 0.01
         burning.start()
-        assert any(stretch() > 0.03 for _ in range(100))  # the system may let the other thread wait
+        ends = time.monotonic() + 20  # the system may let the other thread wait
+        while (longest := stretch()) <= 0.03:
+            assert time.monotonic() < ends
     finally:
         done.set()
         burning.join()
         neighbours.move_out()
+    assert longest < PATIENCE + 5
 
 
 def test_work_goes_on_at_once_where_the_application_waits() -> None:
