@@ -196,7 +196,7 @@ def test_small_steps_whose_recording_adds_up_fire_and_when_it_costs_little_resol
     monkeypatch.setattr(budgeting, "host_load", lambda: lambda: 0.1)  # whatever else this machine does
     world = World(tmp_path)
     world.activate(budget="budget: 100%, max_latency: 10s")
-    shelves = [{"stock": at} for at in range(16_000)]
+    shelves = [{"stock": at} for at in range(60_000)]
     assert "firing agent_overhead" in world.run(75, lambda: Agent().walk(shelves))
     assert "resolved agent_overhead" in world.run(600, lambda: Agent().walk([]))
 
