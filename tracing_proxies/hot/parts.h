@@ -27,7 +27,7 @@
     F(context, NULL) F(recipe, NULL) F(root, NULL) F(parent, Py_None) F(tail, Py_None) F(trace, Py_None)               \
     F(trace_id, hot.zero) F(random, hot.zero) F(state, Py_None) F(refused, Py_False) F(shared, Py_False)               \
     F(stubs, hot.zero) F(function, Py_None) F(instance, Py_None) F(instance_id, hot.zero) F(args, hot.nothing)         \
-    F(kwargs, hot.no_keywords) F(waiting_for, Py_None) F(start, hot.zero) F(stop, Py_None)
+    F(kwargs, hot.no_keywords) F(waiting_for, Py_None) F(start, hot.zero) F(stop, Py_None) F(foreign, Py_None)
 
 #define AS_MEMBER(name, value) PyObject *name;
 typedef struct {

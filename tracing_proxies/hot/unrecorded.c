@@ -80,6 +80,8 @@ make(Call *call, PyObject *above, PyObject *root)
     hot_set(&made->recipe, call->recipe);
     hot_set(&made->function, SLOT(call->point, JoinPoint, function));
     hot_set(&made->parent, above == NULL ? Py_None : above);
+    if (call->above != NULL && is_one(call->above))
+        hot_set(&made->foreign, ((Unrecorded *)call->above)->foreign);
     if (IS_SET(call->recipe, Recipe, needs_scope)) {
         hot_set(&made->instance, hot_instance(call));
         if (hot_put(&made->args, hot_rest(call)) < 0 ||

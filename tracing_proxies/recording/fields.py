@@ -165,6 +165,7 @@ class UnrecordedFields:
     waiting_for: Any = None
     start = 0
     stop: int | None = None
+    foreign: SpanContext | None = None
 
 
 new_span: Callable[[type[Span]], Span] = object.__new__

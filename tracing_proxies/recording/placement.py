@@ -63,6 +63,7 @@ class Placement:
             elif type(above) is Unrecorded:
                 if not recipe.root:
                     return self._count(above, recipe, function, instance, args, kwargs, context)
+                foreign = above.foreign
             else:
                 parent, trace, parent_id, foreign = self._foreign(above, context.get(OWN_KEY))
         if parent is not None:
@@ -87,6 +88,7 @@ class Placement:
                 return None
             started = self._start_trace(recipe, parent, told, function, instance, args, kwargs, context, trace_id)
             if type(started) is not Trace:
+                started.foreign = foreign
                 return cast(Unrecorded, started)
             trace = started
             parent, parent_id = None, parent_id if told is not None else None

@@ -29,7 +29,7 @@ _RELEASED = Context()
 class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
     """Stands as the current span within a trace that is not recorded, and as the recording of one of its calls.
 
-    To others it is no span at all: those that they start below it are roots, as untraced.
+    To others it is no span at all: those that they start below it are roots, or below what is around it, as untraced.
 
     Attributes:
         root: the first call of its trace.
@@ -41,9 +41,13 @@ class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
         shared: whether it stands for all first calls that have no object of their own (0.1 us a call, where that takes
             0.6); its trace id stands beside it then.
         stop: when it ended, where that is not now.
+        foreign: what the next span above it is that another library has made.
     """
 
     _context = INVALID_SPAN_CONTEXT
+
+    def get_span_context(self) -> SpanContext:
+        return self.foreign or INVALID_SPAN_CONTEXT
 
     @classmethod
     def stand_in(cls, trace_id: int, random: int) -> Unrecorded:
@@ -158,6 +162,7 @@ def make_unrecorded(
         made.root = made
     else:
         made.root, made.parent = root_of(parent, context) if parent.shared else parent.root, parent
+        made.foreign = parent.foreign
     if recipe.needs_scope:
         made.instance, made.args, made.kwargs = instance, args, kwargs
     if parent is not None and context.get(SPAN_KEY) is parent and needs_no_context(recipe):
