@@ -90,7 +90,7 @@ class SimulationEventCapture:
             reached.errors += 1
         if span.type == "tool":
             _once(reached.tools, name)
-        elif name.startswith("message."):
+        if name.startswith("message."):
             reached.messages += 1
         elif name.startswith("workflow."):
             _once(reached.workflows, name.removeprefix("workflow."))
