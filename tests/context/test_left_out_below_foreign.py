@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_a_span_that_starts_there_is_below_the_one_around_it(
     controller.plan = Plan(0.0, 0.0, 0.0, 0.0, 0.0)
     recorder.sample(Tail(controller, ["error"], recorded.append, lambda: None))
     module = make_module(SOURCE, NAME)
-    monkeypatch.setitem(__import__("sys").modules, NAME, module)
+    monkeypatch.setitem(sys.modules, NAME, module)
     weaver = Weaver(recorder)
     weaver.weave(make_registry(f"{NAME}:*", f"{NAME}:*.look"))
 

@@ -2,7 +2,6 @@
 #include "parts.h"
 
 #include <string.h>
-#include <time.h>
 
 long long
 hot_now(void)
@@ -15,14 +14,19 @@ hot_now(void)
 #endif
 }
 
+/* What one of the system's clocks shows, in nanoseconds; 0 where there is no such clock any more. */
+long long
+hot_read_clock(clockid_t clock)
+{
+    struct timespec now;
+    return clock_gettime(clock, &now) < 0 ? 0 : (long long)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /* The CPU that the calling thread has taken, in nanoseconds. */
 long long
 hot_cpu_now(void)
 {
-    struct timespec now;
-    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) < 0)
-        return 0;
-    return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
+    return hot_read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static unsigned long long state[4] = {1, 2, 3, 4};

@@ -139,20 +139,33 @@ hot_settle(Span *self)
     PyObject_GC_UnTrack(self);
 }
 
+/* Make what a field keeps readable, unless another thread has read or set it meanwhile. */
+static int
+make_readable(PyObject **field)
+{
+    PyObject *kept = *field;
+    if (kept == NULL || !hot_is_kept(kept))
+        return 0;
+    Py_INCREF(kept);
+    PyObject *readable = hot_readable(kept);
+    int done = readable == NULL ? -1 : 0;
+    if (done == 0 && *field == kept)
+        hot_set(field, readable);
+    Py_XDECREF(readable);
+    Py_DECREF(kept);
+    return done;
+}
+
 /* What is recorded of a span besides; made when it is first asked for: borrowed. */
 PyObject *
 hot_metadata(Span *self)
 {
-    if (self->_metadata == Py_None || hot_is_kept(self->_metadata)) {
-        PyObject *kept = Py_NewRef(self->_metadata), *made = kept == Py_None ? PyDict_New() : hot_readable(kept);
-        int is_read = self->_metadata != kept; /* by another thread meanwhile */
-        Py_DECREF(kept);
+    if (make_readable(&self->_metadata) < 0)
+        return NULL;
+    if (self->_metadata == Py_None) {
+        PyObject *made = PyDict_New();
         if (made == NULL)
             return NULL;
-        if (is_read) {
-            Py_DECREF(made);
-            return self->_metadata;
-        }
         Py_SETREF(self->_metadata, made);
     }
     return self->_metadata;
@@ -198,7 +211,7 @@ has_metadata(Span *self, void *closure)
 static PyObject *
 get_noted(Span *self, PyObject *key)
 {
-    if (hot_is_kept(self->_metadata) && hot_metadata(self) == NULL)
+    if (make_readable(&self->_metadata) < 0)
         return NULL;
     PyObject *found = PyDict_CheckExact(self->_metadata) ? PyDict_GetItemWithError(self->_metadata, key) : NULL;
     if (found == NULL)
@@ -220,17 +233,7 @@ get_noted(Span *self, PyObject *key)
 static PyObject *
 get_copy(Span *self, void *closure)
 {
-    PyObject **field = COPY_OF(self, closure);
-    if (*field != NULL && hot_is_kept(*field)) {
-        PyObject *kept = Py_NewRef(*field), *readable = hot_readable(kept);
-        if (readable != NULL && *field == kept) /* else another thread has read or set it meanwhile */
-            hot_set(field, readable);
-        Py_DECREF(kept);
-        if (readable == NULL)
-            return NULL;
-        Py_DECREF(readable);
-    }
-    return Py_XNewRef(*field);
+    return make_readable(COPY_OF(self, closure)) < 0 ? NULL : Py_XNewRef(*COPY_OF(self, closure));
 }
 
 static int

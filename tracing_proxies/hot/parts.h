@@ -5,6 +5,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <structmember.h>
+#include <time.h>
 
 /* What a span carries: name, and the value that it has as long as nobody sets it (NULL: none). What was copied of a call
    is made readable when it is read. */
@@ -238,6 +239,7 @@ hot_look_around(Call *call)
 
 /* clock.c */
 long long hot_now(void);
+long long hot_read_clock(clockid_t clock);
 long long hot_cpu_now(void);
 PyObject *hot_random_bits(int bits);
 int hot_seed(PyObject *entropy);

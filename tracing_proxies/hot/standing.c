@@ -3,8 +3,6 @@
    for itself, 5 ms and two changes of threads each time. */
 #include "parts.h"
 
-#include <time.h>
-
 /* In nanoseconds, as in delivery/slices.py but for the shortest: whoever waits for the lock has to be awake by its end. */
 #define SHORTEST 100000LL
 #define FIRST 1000000LL
@@ -13,20 +11,13 @@
 #define KEPT_WAITING 2000000LL
 #define MOST_CLOCKS 64
 
-static long long
-read_clock(clockid_t clock)
-{
-    struct timespec now;
-    return clock_gettime(clock, &now) < 0 ? 0 : (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* The CPU that the application's threads have taken, but for a constant; a thread that has ended has a clock no more. */
 static long long
 spent(const clockid_t *ours, Py_ssize_t count)
 {
-    long long total = read_clock(CLOCK_PROCESS_CPUTIME_ID) - read_clock(CLOCK_THREAD_CPUTIME_ID);
+    long long total = hot_read_clock(CLOCK_PROCESS_CPUTIME_ID) - hot_cpu_now();
     while (count-- > 0)
-        total -= read_clock(ours[count]);
+        total -= hot_read_clock(ours[count]);
     return total;
 }
 
@@ -35,11 +26,11 @@ spent(const clockid_t *ours, Py_ssize_t count)
 static int
 stand_back(const clockid_t *ours, Py_ssize_t count, long long most, long long *stood)
 {
-    long long nap = SHORTEST, start = read_clock(CLOCK_MONOTONIC), before = spent(ours, count), end, after;
+    long long nap = SHORTEST, start = hot_read_clock(CLOCK_MONOTONIC), before = spent(ours, count), end, after;
     for (*stood = 0;; start = end, before = after) {
         struct timespec pause = {0, (long)nap};
         nanosleep(&pause, NULL);
-        end = read_clock(CLOCK_MONOTONIC);
+        end = hot_read_clock(CLOCK_MONOTONIC);
         after = spent(ours, count);
         if ((double)(after - before) < BUSY * (double)(end - start))
             return 1;
@@ -71,10 +62,10 @@ hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     int rests;
     Py_BEGIN_ALLOW_THREADS
     rests = stand_back(ours, count, most, &stood);
-    woken = read_clock(CLOCK_MONOTONIC);
+    woken = hot_read_clock(CLOCK_MONOTONIC);
     Py_END_ALLOW_THREADS
     /* On a machine that has no core for it at the moment it computes nothing, but it has the lock. */
-    woken = read_clock(CLOCK_MONOTONIC) - woken;
+    woken = hot_read_clock(CLOCK_MONOTONIC) - woken;
     if (rests && woken > KEPT_WAITING) {
         rests = 0;
         stood += woken;
