@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
-from types import MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
+
+import pytest
 
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.kinds import shape_of
+from tracing_proxies.weaving.proxies import raw_of
 
 
 def weave(raw: Any, *, in_class: bool) -> Any:
@@ -100,3 +103,40 @@ def test_methods_are_bound_as_the_interpreter_binds_them() -> None:
     assert type(vars(Shop)["kind"]) is classmethod
     assert type(vars(Shop)["add"]) is staticmethod
     assert Shop.add is shop.add
+
+
+def plain(number: int) -> int:
+    return number * 2
+
+
+@pytest.mark.parametrize("name", ["missing", "__missing__", "_self_missing", "__enter__", "__len__", "_self_tp_"])
+def test_what_a_function_has_not_is_refused_in_its_own_words(name: str) -> None:
+    with pytest.raises(AttributeError) as untraced:
+        getattr(plain, name)
+    with pytest.raises(AttributeError) as traced:
+        getattr(double, name)
+    assert str(traced.value) == str(untraced.value)
+    assert (traced.value.name, type(traced.value.obj)) == (name, type(untraced.value.obj))
+
+
+def test_attributes_that_are_set_later_are_seen_on_the_proxy_and_on_the_function() -> None:
+    raw = raw_of(double)
+    try:
+        double.price = 3
+        raw.stock = 4
+        double._self_aside = 5  # which wrapt keeps on the proxy
+        assert (double.price, raw.price, double.stock, double._self_aside) == (3, 3, 4, 5)
+        assert vars(double) is vars(raw)
+        assert vars(raw).keys() == {"price", "stock"}
+    finally:
+        vars(raw).clear()
+        del double._self_aside
+    assert not hasattr(double, "price")
+
+
+def test_a_function_is_of_the_class_of_functions_whoever_asks() -> None:
+    assert double.__class__ is FunctionType
+    assert isinstance(double, FunctionType)
+    assert not isinstance(double, (MethodType, BuiltinFunctionType))
+    assert object.__getattribute__(double, "__class__") is FunctionType
+    assert type(double).__getattribute__(double, "__name__") == "double"

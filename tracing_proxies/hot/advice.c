@@ -381,6 +381,52 @@ advised_getattro(PyObject *self, PyObject *name)
     return is_special ? PyObject_CallFunctionObjArgs(hot.getattribute, self, name, NULL) : hot.read_attribute(self, name);
 }
 
+/* Answer an attribute of a woven function: what neither the proxy's class nor its own dict can have is asked of the
+   function at once, with no exception made and dropped on the way there. */
+static PyObject *
+function_getattro(PyObject *self, PyObject *name)
+{
+    PyObject *raw, *found;
+    int is_own = !PyUnicode_Check(name) || PyUnicode_Tailmatch(name, hot.own, 0, PY_SSIZE_T_MAX, -1);
+    int is_special = is_own ? 0 : PySet_Contains(hot.not_functions, name);
+    if (is_own || is_special) {
+        PyErr_Clear();
+        return hot.read_hooked(self, name);
+    }
+    raw = hot.raw->get(self, hot.raw->closure);
+    if (raw == NULL)
+        return NULL;
+    if (!PyFunction_Check(raw))
+        found = hot.read_hooked(self, name);
+    else if (PyUnicode_Compare(name, hot.class_name) == 0)
+        found = Py_NewRef(Py_TYPE(raw));
+    else if (_PyType_Lookup(Py_TYPE(self), name) != NULL)
+        found = hot.read_hooked(self, name);
+    else
+        found = PyObject_GetAttr(raw, name);
+    Py_DECREF(raw);
+    return found;
+}
+
+/* Let the instances of a class, which are woven functions all, be read as above. */
+PyObject *
+hot_straighten(PyObject *module, PyObject *class)
+{
+    PyTypeObject *type = (PyTypeObject *)class;
+    if (!hot.bound || hot.raw == NULL || hot.read_attribute == NULL)
+        Py_RETURN_NONE;
+    if (!PyType_Check(class) || !PyType_IsSubtype(type, hot.type.WovenFunction)) {
+        PyErr_SetString(PyExc_TypeError, "a class of woven functions is needed");
+        return NULL;
+    }
+    if (type->tp_getattro != function_getattro) {
+        hot.read_hooked = type->tp_getattro; /* the same for all: a `__getattr__` after a `__getattribute__` */
+        type->tp_getattro = function_getattro;
+        PyType_Modified(type);
+    }
+    Py_RETURN_NONE;
+}
+
 PyTypeObject Advised = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.Advised",
     .tp_basicsize = sizeof(PyObject),

@@ -78,6 +78,8 @@ bind(PyObject *module, PyObject *parts)
     }
     if (Py_TYPE(hot.wrapt_getattribute) == &PyWrapperDescr_Type)
         hot.read_attribute = (getattrofunc)((PyWrapperDescrObject *)hot.wrapt_getattribute)->d_wrapped;
+    if (Py_TYPE(hot.wrapt_wrapped) == &PyGetSetDescr_Type)
+        hot.raw = ((PyGetSetDescrObject *)hot.wrapt_wrapped)->d_getset;
     hot.bound = 1;
     Py_RETURN_NONE;
 }
@@ -217,6 +219,7 @@ seed(PyObject *module, PyObject *entropy)
 
 static PyMethodDef methods[] = {
     {"bind", bind, METH_O, "Take what the Python side lends: classes, contexts and functions by name."},
+    {"straighten", hot_straighten, METH_O, "Let the instances of a class of woven functions be read without detours."},
     {"bind_steps", bind_steps, METH_O, "Take what steps need."},
     {"in_steps", (PyCFunction)(void (*)(void))hot_in_steps, METH_FASTCALL, "As `run_in_steps`."},
     {"generator_step", (PyCFunction)(void (*)(void))hot_generator_step, METH_FASTCALL, "As `_Step`."},
@@ -273,7 +276,7 @@ name_texts(void)
         {&hot.add, "add"}, {&hot.append, "append"}, {&hot.leave_out, "leave_out"}, {&hot.impatient, "impatient"},
         {&hot.value, "_value_"}, {&hot.close, "_close"}, {&hot.context, "context"},
         {&hot.wanted, "wanted"}, {&hot.start, "start"}, {&hot.move, "move"}, {&hot.throw, "throw"}, {&hot.abandon, "abandon"},
-        {&hot.ag_frame, "ag_frame"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
+        {&hot.ag_frame, "ag_frame"}, {&hot.own, "_self_"}, {&hot.class_name, "__class__"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
         {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
         {&hot.prepared, "prepared"}, {&hot.function, "function"}, {&hot.finish_originally, "finish_originally"},
         {&hot.plan, "plan"}, {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.module, "__module__"}, {&hot.abandoned, "abandoned"},

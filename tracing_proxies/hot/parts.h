@@ -83,7 +83,8 @@ typedef struct {
 #define LENT(L)                                                                                                        \
     L(Context) L(Unrecorded) L(root_of) L(end_unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY)     \
     L(OWN_KEY) L(ROOT_KEY) L(continues) L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)                      \
-    L(NonRecordingSpan) L(demote) L(proceed_async_generator) L(getattribute) L(wrapt_getattribute) L(not_functions)
+    L(NonRecordingSpan) L(demote) L(proceed_async_generator) L(getattribute) L(wrapt_getattribute)          \
+    L(wrapt_wrapped) L(not_functions)
 
 #define LENT_TO_STEPS(L) L(variable) L(contain)
 
@@ -116,6 +117,7 @@ typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
+    PyObject *own, *class_name;
     PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *module, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *status_message, *model, *user_id, *session_id;
@@ -136,6 +138,8 @@ typedef struct {
     LENT_TO_WALK(AS_LENT)
     LENT_TO_ENCODE(AS_LENT)
     getattrofunc read_attribute; /* of wrapt's proxies, NULL where that is not C */
+    getattrofunc read_hooked;    /* of woven functions, as the interpreter finds it */
+    PyGetSetDef *raw;            /* how what a wrapt proxy wraps is read, NULL where that is not C */
     int bound;
 } Hot;
 
@@ -317,6 +321,7 @@ int hot_count(PyObject *tally, long long taken, int failed);
 int hot_let_in(PyObject *inlet, PyObject *span);
 
 /* steps.c */
+PyObject *hot_straighten(PyObject *module, PyObject *class);
 PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_enter(PyObject *steps);

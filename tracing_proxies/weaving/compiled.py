@@ -29,13 +29,19 @@ advised: Any = None if hot is None or variable is None else hot.Advised
 """The base whose ``__call__`` is the advice; None where nothing is compiled, or contexts are kept otherwise."""
 
 
-def bind(woven: type, getattribute: Any, wrapts: Any, not_functions: frozenset[str]) -> None:
+def straighten(woven: type) -> None:
+    """Let the instances of a class of woven functions be asked for the function's attributes without a detour."""
+    hot.straighten(woven)
+
+
+def bind(woven: type, getattribute: Any, wrapts: Any, wrapped: Any, not_functions: frozenset[str]) -> None:
     """Let the compiled advice know whom it deals with; it reads their slots by place.
 
     Args:
         woven: the class of the proxies, whose slot ``_self_tp`` holds the join point.
         getattribute: the original of how their attributes are read.
         wrapts: how those of wrapt's own proxies are.
+        wrapped: the descriptor of what one of them wraps.
         not_functions: the names that only the original knows how to read.
     """
     recording = (Recorder, Tally, Tail, Held, Context, Unrecorded, Adoption)
@@ -46,6 +52,7 @@ def bind(woven: type, getattribute: Any, wrapts: Any, not_functions: frozenset[s
             "WovenFunction": woven,
             "getattribute": getattribute,
             "wrapt_getattribute": wrapts,
+            "wrapt_wrapped": wrapped,
             "not_functions": not_functions,
             "root_of": root_of,
             "end_unrecorded": end_unrecorded,

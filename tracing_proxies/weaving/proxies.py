@@ -175,7 +175,8 @@ if compiled.advised is None:
     WovenFunction.__call__ = _advise  # type: ignore[method-assign]
 else:
     _original = namespace_of(_AsRaw)["__getattribute__"]
-    compiled.bind(WovenFunction, _original, wrapt.FunctionWrapper.__getattribute__, _NOT_FUNCTIONS)
+    _wrapts, _wrapped = wrapt.FunctionWrapper.__getattribute__, namespace_of(PROXY).get("__wrapped__")
+    compiled.bind(WovenFunction, _original, _wrapts, _wrapped, _NOT_FUNCTIONS)
 
 
 class WovenObject(WovenFunction):
@@ -252,6 +253,8 @@ def _function_class(module: str) -> Any:
         if compiled.advised is None:
             namespace["__call__"] = as_of(_advise, module)
         made = _classes[module] = type("function", (WovenFunction,), namespace)
+        if compiled.advised is not None:
+            compiled.straighten(made)
     return made
 
 
