@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+from itertools import count
 from typing import Any, Final
-
-import attrs
 
 from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.model import Preset
@@ -35,19 +33,43 @@ def install(hooks: Hooks, preset: Preset) -> None:
     hooks.on_undo(lambda: hooks.recorder.observers.remove(capture.observe))
 
 
-@attrs.define
 class Propagation:
-    """How far one trigger has reached: agents, tools, messages, workflows, conflicts and recoveries, each once."""
+    """How far one trigger has reached: what has ended below its root, in the order in which it did.
 
-    agents: list[str] = attrs.field(factory=list)
-    decisions: list[dict[str, Any]] = attrs.field(factory=list)
-    tools: list[str] = attrs.field(factory=list)
-    messages: int = 0
-    workflows: list[str] = attrs.field(factory=list)
-    conflicts: int = 0
-    recoveries: list[str] = attrs.field(factory=list)
-    errors: int = 0
-    steps: int = 0
+    Each of its lists is only ever appended to, which threads may do at the same time without a lock.
+    """
+
+    __slots__ = ("agents", "beyond", "conflicts", "decisions", "failed", "names", "recoveries", "tools")
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.beyond = count()  # how many more there were than are looked at
+        self.failed: list[str] = []
+        self.agents: list[str] = []
+        self.tools: list[str] = []
+        self.decisions: list[dict[str, Any]] = []
+        self.recoveries: list[str] = []
+        self.conflicts: list[int] = []
+
+    def describe(self) -> dict[str, Any]:
+        """Sum up: agents, tools and workflows each once."""
+        messages, workflows = 0, {}
+        for name in self.names:
+            if name.startswith("message."):
+                messages += 1
+            elif name.startswith("workflow."):
+                workflows[name.removeprefix("workflow.")] = None
+        return {
+            "agents": list(dict.fromkeys(self.agents)),
+            "decisions": self.decisions,
+            "tools": list(dict.fromkeys(self.tools)),
+            "messages": messages,
+            "workflows": list(workflows),
+            "conflicts": max(self.conflicts, default=0),
+            "recoveries": self.recoveries,
+            "errors": len(self.failed),
+            "steps": len(self.names) + next(self.beyond),
+        }
 
 
 class SimulationEventCapture:
@@ -59,7 +81,6 @@ class SimulationEventCapture:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._open: dict[int, Propagation] = {}
 
     @staticmethod
@@ -71,46 +92,41 @@ class SimulationEventCapture:
         """Take note of a span that has just ended; a root gets the summary of its trace."""
         trace = span.trace
         if span.parent_id is None:
-            with self._lock:
-                reached = self._open.pop(trace.trace_id, None)
-            trigger_type = span.metadata.get("trigger_type")
+            reached = self._open.pop(trace.trace_id, None)
+            trigger_type = span.noted("trigger_type")
             if isinstance(trigger_type, str):
                 self._conclude(span, trigger_type, reached or Propagation())
-        elif not trace.ended:
-            with self._lock:
-                reached = self._open.get(trace.trace_id)
-                if reached is None:
-                    reached = self._open[trace.trace_id] = Propagation()
-                reached.steps += 1
-                if reached.steps <= _MOST_STEPS:
-                    self._note(span, span.name, reached)
-
-    def _note(self, span: Span, name: str, reached: Propagation) -> None:
+            return
+        if trace.ended:
+            return
+        # One frame and as few steps as can be: the application waits for every span of every trigger.
+        reached = self._open.get(trace.trace_id)
+        if reached is None:
+            reached = self._open.setdefault(trace.trace_id, Propagation())
+        if len(reached.names) >= _MOST_STEPS:
+            next(reached.beyond)
+            return
+        name = span.name
+        reached.names.append(name)
         if span.level == "ERROR":
-            reached.errors += 1
+            reached.failed.append(name)
         if span.type == "tool":
-            _once(reached.tools, name)
-        if name.startswith("message."):
-            reached.messages += 1
-        elif name.startswith("workflow."):
-            _once(reached.workflows, name.removeprefix("workflow."))
+            reached.tools.append(name)
+        if not span.has_metadata:
+            return
         decision, recovery = span.noted("outcome.decision"), span.noted("outcome.recovery_action")
         if decision is not None:
             confidence = span.noted("outcome.confidence")
+            reached.agents.append(name)
             reached.decisions.append({"agent": name, "decision": decision, "confidence": confidence})
-            _once(reached.agents, name)
         if recovery is not None:
             reached.recoveries.append(str(recovery))
         conflicts = span.noted("outcome.conflicts")
         if isinstance(conflicts, int):
-            reached.conflicts = max(reached.conflicts, conflicts)
+            reached.conflicts.append(conflicts)
 
     def _conclude(self, span: Span, trigger_type: str, reached: Propagation) -> None:
-        span.metadata["trigger_category"] = self.category(trigger_type)
-        span.metadata["propagation"] = attrs.asdict(reached, recurse=False)  # nobody else holds its lists
-        span.metadata["propagation.outcome"] = span.metadata.get("outcome.status", "unknown")
-
-
-def _once(names: list[str], name: str) -> None:
-    if name not in names:
-        names.append(name)
+        metadata = span.metadata
+        metadata["trigger_category"] = self.category(trigger_type)
+        metadata["propagation"] = reached.describe()
+        metadata["propagation.outcome"] = metadata.get("outcome.status", "unknown")

@@ -24,6 +24,13 @@ from tracing_proxies.weaving.proxies import WovenFunction, is_woven, raw_of
 _TOOLS = "strands.tools.decorator"
 _TRACER = "strands.telemetry.tracer"
 _MOST_TEXT = 65_536
+_USAGE = (
+    ("inputTokens", "input_tokens"),
+    ("outputTokens", "output_tokens"),
+    ("totalTokens", "total_tokens"),
+    ("cacheReadInputTokens", "cache_read"),
+    ("cacheWriteInputTokens", "cache_write"),
+)
 
 _woven: dict[int, tuple[Any, WovenFunction]] = {}
 
@@ -157,6 +164,8 @@ class _AgentFold:
 class _ModelFold:
     """Puts a model's stream together: text, tool uses, tokens."""
 
+    wanted = ("contentBlockDelta", "contentBlockStart", "messageStop", "metadata")
+
     def __init__(self, model: Any) -> None:
         self._model = _model_id(model)
         self._content: list[dict[str, Any]] = []
@@ -167,52 +176,49 @@ class _ModelFold:
     def add(self, event: Any) -> bool:
         if type(event) is not dict:
             return False
-        if "contentBlockStart" in event:
-            start = event["contentBlockStart"].get("start", {})
-            if "toolUse" in start:
-                self._open = {
-                    "name": start["toolUse"].get("name"),
-                    "toolUseId": start["toolUse"].get("toolUseId"),
-                    "input": "",
-                }
-                self._content.append({"toolUse": self._open})
-        elif "contentBlockDelta" in event:
-            self._delta(event["contentBlockDelta"].get("delta", {}))
-        elif "contentBlockStop" in event:
-            self._open = None
+        if "contentBlockDelta" in event:  # far the most events of a real model: they are dealt with here
+            delta = event["contentBlockDelta"].get("delta", {})
+            if self._size > _MOST_TEXT:
+                return False
+            if "toolUse" in delta and self._open is not None:
+                text = delta["toolUse"].get("input", "")
+                self._open["input"] += text
+            elif "text" in delta:
+                text = delta["text"]
+                if not self._content or "text" not in self._content[-1]:
+                    self._content.append({"text": ""})
+                self._content[-1]["text"] += text
+            else:
+                return False
+            self._size += len(text)
+        elif "contentBlockStart" in event:
+            self._begin_block(event["contentBlockStart"].get("start", {}))
         elif "messageStop" in event:
             self._value["stop_reason"] = event["messageStop"].get("stopReason")
         elif "metadata" in event:
             self._usage(event["metadata"])
         return False
 
-    def _delta(self, delta: dict[str, Any]) -> None:
-        if self._size > _MOST_TEXT:
-            return
-        if "toolUse" in delta and self._open is not None:
-            self._open["input"] += delta["toolUse"].get("input", "")
-            self._size += len(delta["toolUse"].get("input", ""))
-        elif "text" in delta:
-            if not self._content or "text" not in self._content[-1]:
-                self._content.append({"text": ""})
-            self._content[-1]["text"] += delta["text"]
-            self._size += len(delta["text"])
+    def _begin_block(self, start: dict[str, Any]) -> None:
+        self._open = None
+        if "toolUse" in start:
+            use = start["toolUse"]
+            self._open = {"name": use.get("name"), "toolUseId": use.get("toolUseId"), "input": ""}
+            self._content.append({"toolUse": self._open})
 
     def _usage(self, metadata: dict[str, Any]) -> None:
-        usage = metadata.get("usage", {})
-        names = {
-            "inputTokens": "input_tokens",
-            "outputTokens": "output_tokens",
-            "totalTokens": "total_tokens",
-            "cacheReadInputTokens": "cache_read",
-            "cacheWriteInputTokens": "cache_write",
-        }
-        self._value.update({name: usage[key] for key, name in names.items() if key in usage})
+        usage, value = metadata.get("usage", {}), self._value
+        for key, name in _USAGE:
+            if key in usage:
+                value[name] = usage[key]
         if "latencyMs" in metadata.get("metrics", {}):
-            self._value["latency_ms"] = metadata["metrics"]["latencyMs"]
+            value["latency_ms"] = metadata["metrics"]["latencyMs"]
 
     def value(self) -> Any:
-        return {**self._value, "model": self._model, "message": {"role": "assistant", "content": self._content}}
+        value = self._value
+        value["model"] = self._model
+        value["message"] = {"role": "assistant", "content": self._content}
+        return value
 
 
 class _ToolFold:
@@ -260,5 +266,8 @@ def _model_id(model: Any) -> str | None:
 def _text_of(message: Any) -> str | None:
     if not isinstance(message, dict):
         return None
-    texts = [block["text"] for block in message.get("content") or [] if isinstance(block, dict) and "text" in block]
+    texts = []
+    for block in message.get("content") or ():  # no comprehension, which is a call of its own before Python 3.12
+        if isinstance(block, dict) and "text" in block:
+            texts.append(block["text"])
     return "\n".join(texts) if texts else None

@@ -46,13 +46,13 @@ def outcome(encode: Any, one: Observation) -> Any:
         return type(exc), str(exc)
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(hostile)
 def test_the_bytes_are_those_of_the_original(one: Observation) -> None:
     assert outcome(hot.encode_span, one) == outcome(write_span, one)
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(st.fixed_dictionaries({}, optional=ODD))
 def test_what_is_odd_is_written_or_refused_as_by_the_original(changes: dict[str, Any]) -> None:
     one = observation(**changes)

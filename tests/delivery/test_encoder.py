@@ -136,7 +136,7 @@ def with_official_classes(o: Observation) -> Span:
     return span
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(hostile)
 def test_the_bytes_are_those_of_the_official_classes(o: Observation) -> None:
     encoded = encode_span(o)
@@ -145,7 +145,7 @@ def test_the_bytes_are_those_of_the_official_classes(o: Observation) -> None:
     assert encoded == expected.SerializeToString(deterministic=True)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(hostile, max_size=5), st.text(max_size=300), st.text(max_size=20))
 def test_the_envelope_is_that_of_the_official_classes(batch: list[Observation], service: str, version: str) -> None:
     spans = [encode_span(o) for o in batch]
@@ -161,7 +161,7 @@ def test_the_envelope_is_that_of_the_official_classes(batch: list[Observation], 
     assert body == expected.SerializeToString(deterministic=True)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(values)
 def test_any_value_becomes_json_text_that_utf8_can_carry(value: Any) -> None:
     json.loads(to_json(value).encode())

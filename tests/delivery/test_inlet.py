@@ -75,7 +75,7 @@ def walk(make: Make, most: int, steps: list[tuple[str, Any]]) -> list[Any]:
     return told
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(st.integers(0, 4), STEPS)
 def test_it_queues_and_rouses_as_its_original_does(most: int, steps: list[tuple[str, Any]]) -> None:
     assert walk(Inlet, most, steps) == walk(PlainInlet, most, steps)

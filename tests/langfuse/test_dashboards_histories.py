@@ -120,7 +120,7 @@ DEEDS = ("declare", "undeclare", "strange", "edit", "rewrite", "copy", "delete b
 SYNCS = ("sync", "sync --prune", "sync --force", "sync --prune --force")
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(st.tuples(st.sampled_from(("declare", *DEEDS, *SYNCS)), st.integers(0, 8)), max_size=25))
 def test_a_sync_converges_and_touches_nothing_that_is_not_its_own(deeds: list[tuple[str, int]]) -> None:
     history = History()

@@ -58,7 +58,7 @@ SIGNS: Any = (*"'\":=.-_9 \n\\{ż²٣\u2003\0中\ud800", "=>", "    ", "a" * 63,
 
 
 @pytest.mark.skipif(hot is None, reason="nothing is compiled here")
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(400))
 @given(
     st.lists(st.sampled_from(SIGNS), max_size=14).map("".join),
     st.integers(0, 40),
@@ -82,7 +82,7 @@ def test_hostile_texts_take_time_in_proportion(piece: str) -> None:
     assert calls_of(HIDING.text, large) <= 6 * calls_of(HIDING.text, small) + 500
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.sampled_from(["diagnosis", ":", "=", "'", '"', "{", "}", "[", "x", " ", ",", "\\", "[hidden]", "\n"]),
@@ -124,7 +124,7 @@ def test_a_named_key_whose_value_comes_in_pieces_is_hidden() -> None:
     assert HIDING.chunks(["the diagno", "sis: chronic", " flu\nnext"]) == ["the diagno", "sis: [hidden]", "\nnext"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_however_a_text_is_cut_no_piece_and_no_joint_shows_the_value(data: Any) -> None:
     text = "write to ann@example.com or call +1 415 555 0132, IBAN DE89 3704 0044 0532 0130 00."
@@ -146,7 +146,7 @@ def test_a_quick_look_overlooks_no_key() -> None:
         st.tuples(spelled, st.sampled_from([": ", "=", "': '", " => ", " "]), st.text(max_size=6)), max_size=4
     )
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.sampled_from(names), texts)
     def check(hidden: str, pieces: list[tuple[str, str, str]]) -> None:
         masker = FragmentMasker(MaskingRules.compile(MaskingSettings(hide=(hidden,)), NOTHING), Scanner(()), None)

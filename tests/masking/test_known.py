@@ -54,7 +54,7 @@ policies: Any = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=examples(120), deadline=None)
+@settings(max_examples=examples(120))
 @given(policies, st.lists(st.tuples(values, st.sampled_from([(), ("status",), ("*.status",)])), min_size=2, max_size=6))
 def test_a_masker_that_has_seen_much_masks_as_a_new_one_does(policy: dict[str, Any], seen: list[Any]) -> None:
     rules = MaskingSettings(**policy)
@@ -74,7 +74,7 @@ def both_ways(compiled: Masker, original: Masker, value: Any) -> None:
         assert (repr(original.value(value)), hits.counted - before) == found
 
 
-@settings(max_examples=examples(120), deadline=None)
+@settings(max_examples=examples(120))
 @given(policies, st.lists(values, min_size=1, max_size=6))
 def test_the_compiled_walk_does_as_its_original(policy: dict[str, Any], seen: list[Any]) -> None:
     compiled, original = Masker(MaskingSettings(**policy)), Masker(MaskingSettings(**policy))
@@ -205,7 +205,7 @@ def test_a_value_is_known_part_by_part_and_no_further_than_it_may_be_looked_at()
         assert known.leaves(value, left) < 0, value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(values, max_size=4), values, st.integers(0, 30))
 def test_what_is_compiled_knows_what_its_original_knows(seen: list[Any], value: Any, left: int) -> None:
     masker = Masker()
@@ -217,7 +217,7 @@ def test_what_is_compiled_knows_what_its_original_knows(seen: list[Any], value: 
         assert max(known.leaves(value, left, label), -1) == max(original, -1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(values, max_size=4), st.lists(values, max_size=5), st.integers(0, 30), st.booleans())
 def test_what_is_compiled_knows_as_many_of_the_first_values_as_its_original(
     seen: list[Any], more: list[Any], left: int, as_tuple: bool

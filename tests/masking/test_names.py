@@ -28,7 +28,7 @@ def spellings(words: list[str]) -> list[str]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WORDS, st.data())
 def test_every_spelling_of_a_name_is_the_same_name(words: list[str], data: Any) -> None:
     listed = data.draw(st.sampled_from(spellings(words)))
@@ -38,14 +38,14 @@ def test_every_spelling_of_a_name_is_the_same_name(words: list[str], data: Any) 
         assert masker.value({spelling: "plain", "other": 1}) == {spelling: "[hidden]", "other": 1}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WORDS, WORDS)
 def test_a_name_hides_no_other(words: list[str], other: list[str]) -> None:
     masker = Masker(MaskingSettings(hide=("_".join(words),)))
     assert masker.key_is_hidden("_".join(other)) is ("".join(words) == "".join(other))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WORDS, WORDS)
 def test_a_glob_fits_what_begins_or_ends_like_it(words: list[str], more: list[str]) -> None:
     name = "_".join([*more, *words])
@@ -55,7 +55,7 @@ def test_a_glob_fits_what_begins_or_ends_like_it(words: list[str], more: list[st
     assert not NameSet.compile(["_".join(words) + "?"]).holds("_".join(words))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(WORDS, min_size=2, max_size=4), st.integers(2, 4), st.booleans())
 def test_a_path_fits_by_its_last_parts_in_a_walk_and_in_a_dotted_key(
     path: list[list[str]], size: int, dotted: bool

@@ -221,7 +221,7 @@ LISTS: Any = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(LISTS, VALUES)
 def test_what_is_masked_stays_as_it_is_when_it_is_masked_again(lists: Any, value: Any) -> None:
     made = masker(**lists)
@@ -238,7 +238,7 @@ def visible(value: Any, masked: Any) -> set[str]:
     return {str(value)} if len(str(value)) >= 8 and repr(value).strip("'") in repr(masked) else set()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(LISTS, LISTS, VALUES)
 def test_what_a_rule_says_never_makes_anything_visible_that_is_not_visible_without_it(
     lists: Any, more: Any, value: Any
@@ -247,7 +247,7 @@ def test_what_a_rule_says_never_makes_anything_visible_that_is_not_visible_witho
     assert visible(value, made.under(Tightening(**more)).value(value)) <= visible(value, made.value(value))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from([s for s in Strategy if s not in (Strategy.NONE, Strategy.REMOVE)]), st.text(max_size=60))
 def test_a_disguise_is_a_marker_that_is_known_as_one_and_holds_at_most_four_characters(
     strategy: Strategy, text: str
@@ -261,7 +261,7 @@ def test_a_disguise_is_a_marker_that_is_known_as_one_and_holds_at_most_four_char
         assert text not in found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_tokens_are_equal_for_equal_values_and_for_no_others(one: str, other: str) -> None:
     import unicodedata

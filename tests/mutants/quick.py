@@ -8,6 +8,6 @@ from hypothesis import Phase, settings
 
 _MEMORY = 6 * 2**30
 
-settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), derandomize=True, deadline=None)
+settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), derandomize=True)
 settings.load_profile("mutants")
 resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))

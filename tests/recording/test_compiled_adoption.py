@@ -76,7 +76,7 @@ def sell_originally(shop: Shop, thing: Any, args: tuple[Any, ...], kwargs: dict[
             recording.finish(result)
 
 
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(80))
 @given(
     RULES,
     st.sampled_from(["100%", "never"]),

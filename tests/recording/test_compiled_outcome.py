@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import types
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,7 +118,7 @@ def originally(text: str) -> Any:
         path_steps.hot = kept
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(PATHS), VALUES, VALUES, st.sampled_from([None, fields.MISSING, ValueError("a", 1), KeyError()]))
 def test_a_path_finds_the_same(text: str, order: Any, result: Any, error: Any) -> None:
     scope = scope_of(order, result, error)
@@ -162,6 +163,7 @@ RULES: Any = st.fixed_dictionaries(
         "nested": st.sampled_from(["child", "merge", "skip"]),
         "min_duration": st.just("1h"),
         "sample": st.just("100%"),
+        "root": st.just("true"),
     },
 )
 
@@ -183,7 +185,9 @@ def facts(span: Span) -> dict[str, Any]:
                 *("dropped", "kept_child", "settled", "app_root", "weight", "foreign", "library", "events"),
             )
         },
-        "trace": (repr(trace.session), repr(trace.user), trace.tags, trace.name, trace.ended),
+        "trace": (repr(trace.session), repr(trace.user), trace.tags, trace.name, trace.ended, trace.room),
+        "is_first": span.parent_id is None,
+        "since": round((time.time_ns() - time.perf_counter_ns() - trace.offset) / 1e9),
     }
 
 
@@ -225,13 +229,20 @@ def sell_originally(recorder: Recorder, recipe: Any, function: Any, shop: Any, a
             recorder.finish(span, args[0])
 
 
-@settings(max_examples=50, deadline=None)
-@given(RULES, VALUES, st.lists(VALUES, max_size=1), st.sampled_from([{}, {"count": 3}, {"extra": "e"}]), st.booleans())
+@settings(max_examples=50)
+@given(
+    RULES,
+    VALUES,
+    st.lists(VALUES, max_size=1),
+    st.sampled_from([{}, {"count": 3}, {"extra": "e"}]),
+    st.sampled_from(["a span", "a copy of it", "nothing"]),
+)
 def test_a_span_is_the_same_from_its_beginning_to_its_end(
-    rule: dict[str, str], order: Any, rest: list[Any], kwargs: dict[str, Any], by_copy: bool
+    rule: dict[str, str], order: Any, rest: list[Any], kwargs: dict[str, Any], above: str
 ) -> None:
     seen: dict[str, list[Any]] = {"compiled": [], "original": []}
-    with Woven(f"  - match: {M}:visit\n" + written(rule, "Shop.sell")) as shop:
+    visit = f"  - match: {M}:visit\n    session: '\"of the visit\"'\n"
+    with Woven(visit + written(rule, "Shop.sell")) as shop:
         function = vars(shop.module.Shop)["sell"]
         recipe, raw = function._self_tp.recipe, raw_of(function)
         assume(not recipe.is_plain)
@@ -246,14 +257,17 @@ def test_a_span_is_the_same_from_its_beginning_to_its_end(
                     sell_originally(shop.recorder, recipe, raw, thing, (order, *rest), kwargs)
 
             def within(call: Any = call) -> None:
-                if by_copy:  # what another library has made current
+                if above == "a copy of it":  # which another library has made current
                     copied = api.NonRecordingSpan(api.get_current_span().get_span_context())
                     with api.use_span(copied):
                         call()
                 else:
                     call()
 
-            shop.module.visit(within)
+            if above == "nothing":
+                within()
+            else:
+                shop.module.visit(within)
             found += [facts(span) for span in shop.spans]
             shop.spans.clear()
     assert seen["compiled"] == seen["original"]

@@ -45,7 +45,7 @@ def given_call(left: Any, right: Any = 1, result: Any = None) -> Any:
     return result
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(policies, values, values, st.booleans(), values, fields, of_trace)
 def test_a_finished_span_is_the_same(
     policy: Any, left: Any, right: Any, named: bool, result: Any, on_span: Any, on_trace: Any
@@ -121,7 +121,7 @@ def given_more(left: Any, *others: Any, right: Any = "r", large: Any = ("x", ("y
     return left
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(values, min_size=1, max_size=3), st.dictionaries(st.sampled_from(["right", "a", "large"]), values))
 def test_arguments_beyond_the_named_ones_and_defaults_are_the_same(args: list[Any], named: dict[str, Any]) -> None:
     with woven(f"{__name__}:given_more") as spans:

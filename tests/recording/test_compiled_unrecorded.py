@@ -69,7 +69,7 @@ CONDITIONS = [
 ]
 
 
-@settings(max_examples=examples(250), deadline=None)
+@settings(max_examples=examples(250))
 @given(st.sampled_from(CONDITIONS), VALUES, VALUES, st.sampled_from([None, fields.MISSING, ValueError("a", 1)]))
 def test_a_condition_comes_to_the_same(text: str, order: Any, result: Any, error: Any) -> None:
     scope = scope_of(order, result, error)

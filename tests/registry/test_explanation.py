@@ -184,7 +184,7 @@ BLOCKS = st.lists(LINES, max_size=4, unique_by=lambda line: line.partition(":")[
 
 
 @given(st.lists(BLOCKS, min_size=1, max_size=4), BLOCKS, st.integers(0, 3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_it_agrees_with_what_is_done_for_any_rules(rules: list[list[str]], role: list[str], bearer: int) -> None:
     text = "version: 1\nroles:\n  r:\n" + "".join(f"    {line}\n" for line in role or ["name: r"]) + "trace:\n"
     for number, lines in enumerate(rules):

@@ -166,7 +166,7 @@ def as_dict(value: Any) -> Any:
 
 
 @given(conditions, worlds)
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 def test_an_expression_has_the_value_that_python_gives_it(pair: Pair, world: Order) -> None:
     text, python = pair
     expected = eval(python, {"__builtins__": {}}, {**PYTHON, "result": world})
@@ -178,7 +178,7 @@ def test_an_expression_has_the_value_that_python_gives_it(pair: Pair, world: Ord
 
 
 @given(conditions, worlds, things)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_an_expression_on_anything_else_is_absent_or_something_and_never_an_error(
     pair: Pair, world: Order, thing: Any
 ) -> None:

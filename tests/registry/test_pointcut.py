@@ -82,7 +82,7 @@ def targets(draw: st.DrawFn) -> Target:
 
 
 @given(pointcuts, targets())
-@settings(max_examples=examples(700), deadline=None)
+@settings(max_examples=examples(700))
 def test_matching_agrees_with_the_reference(text: str, target: Target) -> None:
     pointcut = Pointcut.parse(text)
     assert pointcut.matches(target) is selects(text, target)

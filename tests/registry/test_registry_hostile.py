@@ -42,7 +42,7 @@ trees = st.recursive(
 
 
 @given(st.dictionaries(names, trees, max_size=5))
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 def test_any_tree_of_keys_and_values_is_read_or_refused(tree: dict[str, Any]) -> None:
     codes_of(yaml.safe_dump({"version": 1, **tree}, allow_unicode=True))
 
@@ -50,7 +50,7 @@ def test_any_tree_of_keys_and_values_is_read_or_refused(tree: dict[str, Any]) ->
 @given(
     st.binary(max_size=200), st.sampled_from(["version: 1\n", "version: 1\ntrace:\n- match: a:b\n  name: ", "x: &a "])
 )
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 def test_any_bytes_after_a_good_start_are_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, tail: bytes, start: str
 ) -> None:
@@ -71,7 +71,7 @@ def test_any_bytes_after_a_good_start_are_read_or_refused(
     ),
     value=st.sampled_from(ODD).map(str),
 )
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 def test_any_override_is_put_in_or_refused(text: str, path: list[str], value: str) -> None:
     codes_of(text, {"TRACING_PROXIES__" + "__".join(path).upper().replace(".", "__"): value})
 

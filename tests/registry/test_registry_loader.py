@@ -414,7 +414,7 @@ def load_or_refuse(load: Callable[[], Registry]) -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(80))
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_bytes(content)
@@ -422,13 +422,13 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(80))
 def test_any_text_is_read_or_refused(text: str) -> None:
     load_or_refuse(lambda: parse(text))
 
 
 @given(st.data())
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 def test_a_mutated_registry_is_read_or_refused(data: st.DataObject) -> None:
     text = VALID
     for _ in range(data.draw(st.integers(1, 4))):
@@ -442,7 +442,7 @@ def test_a_mutated_registry_is_read_or_refused(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(80))
 def test_a_registry_whose_values_were_swapped_is_read_or_refused(data: st.DataObject) -> None:
     odd = st.sampled_from(
         ["null", "[]", "{}", "[[]]", "{a: b}", "-1", ".nan", "1e999", "''", "true", "${X}", "*", "~x"]

@@ -167,7 +167,7 @@ def test_a_mistake_is_reported_where_it_stands(text: str, offset: int) -> None:
 
 
 @given(st.text(alphabet="argselfult.[]*()|!'\" 0123,=<and_", max_size=40))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_text_is_compiled_or_refused_at_a_place_inside(text: str) -> None:
     offset = 0
     try:

@@ -157,14 +157,14 @@ def release_of(written: str, environ: dict[str, str]) -> str | None:
 
 
 @given(st.lists(plain | st.sampled_from(VARIABLES), max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_variables_are_put_where_they_stand(pieces: list[tuple[str, str]]) -> None:
     expected = "".join(meant for _, meant in pieces)
     assert release_of("".join(written for written, _ in pieces), ENVIRON) == (expected or None)
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_a_variable_holds_is_one_text(value: str) -> None:
     assert release_of("${X}", {"X": value}) == (value or None)
     override = {"TRACING_PROXIES__SERVICE__RELEASE": value}
@@ -172,7 +172,7 @@ def test_whatever_a_variable_holds_is_one_text(value: str) -> None:
 
 
 @given(st.text("${}:-AB_1 ", max_size=20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_dollar_and_brace_is_substituted_or_refused_as_a_variable(text: str) -> None:
     codes: set[str] = set()
     try:

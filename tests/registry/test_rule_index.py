@@ -14,7 +14,7 @@ from tracing_proxies.testing import registry_from
 
 
 @given(st.lists(pointcuts, max_size=8), st.lists(targets(), min_size=1, max_size=3))
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 def test_the_rules_found_for_a_target_are_those_that_select_it_the_last_one_first(
     patterns: list[str], asked: list[Target]
 ) -> None:

@@ -157,21 +157,21 @@ def test_the_bad_examples_have_every_code_that_a_schema_can_see() -> None:
 
 
 @given(registries(odd=[*ODD, *VARIABLES]))
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 def test_what_the_loader_accepts_the_schema_accepts(text: str) -> None:
     if not codes_of(text):
         assert [error.message for error in REGISTRY.iter_errors(as_json(text))] == []
 
 
 @given(registries())
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 def test_what_is_in_the_wrong_place_or_of_the_wrong_kind_is_refused_by_both(text: str) -> None:
     seen = codes_of(text) & SEEN
     assert REGISTRY.is_valid(as_json(text)) is not bool(seen), seen
 
 
 @given(data=st.data())
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 def test_presets_are_judged_alike_by_their_schema(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -125,7 +125,7 @@ def test_a_tool_is_reached_as_long_as_the_preset_is_used(file: Path) -> None:
     assert called() == ["four"]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     st.lists(
         st.permutations(["threads", "http", "processes", "strands"]).flatmap(

@@ -164,7 +164,7 @@ def _owner_of(modules: tuple[ModuleType, ...], place: str) -> int:
     return 0
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(20))
 @given(EDITS)
 def test_random_edits_leave_what_a_fresh_activation_would(edits: list[list[tuple[str, str]]]) -> None:
     modules = make_both()

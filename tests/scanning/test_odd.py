@@ -115,7 +115,7 @@ def blocks(draw: st.DrawFn, depth: int = 0) -> list[str]:
     return lines
 
 
-@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(blocks().map("\n".join), min_size=1, max_size=3), st.data())
 def test_a_scan_never_raises_and_what_it_proposes_passes_the_loader(sources: list[str], data: st.DataObject) -> None:
     files: dict[str, str | bytes] = {}
@@ -128,7 +128,7 @@ def test_a_scan_never_raises_and_what_it_proposes_passes_the_loader(sources: lis
         assert write_registry(found) == write_registry(survey([Path(folder)]))
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_reported(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

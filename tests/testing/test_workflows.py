@@ -30,7 +30,7 @@ def payloads(workflow: Workflow) -> str:
 
 
 @given(seed=st.integers(), rate=st.floats(0.01, 1e4), error_share=st.floats(0, 1), pii_share=st.floats(0, 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_same_arguments_give_the_same_stream(seed: int, rate: float, error_share: float, pii_share: float) -> None:
     arguments = {"rate": rate, "error_share": error_share, "pii_share": pii_share}
     assert first(5, seed, **arguments) == first(5, seed, **arguments)
@@ -41,7 +41,7 @@ def test_another_seed_gives_another_stream() -> None:
 
 
 @given(seed=st.integers(), fails=st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_step_lies_within_the_one_that_made_it(seed: int, fails: bool) -> None:
     for workflow in first(4, seed, error_share=float(fails)):
         assert workflow.root.start == workflow.trigger.at

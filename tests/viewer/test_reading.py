@@ -179,7 +179,7 @@ def trees(draw: st.DrawFn) -> list[Interval]:
 
 
 @given(trees())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_critical_path_adds_up_to_the_duration_of_the_top(spans: list[Interval]) -> None:
     path = critical_path(spans)
     assert sum(path.values()) == spans[0].end - spans[0].start
@@ -306,7 +306,7 @@ def test_a_perfetto_file_keeps_to_its_format_and_nanoseconds_as_they_are(
 
 
 @given(trees())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_lanes_are_nested_whatever_overlaps(intervals: list[Interval]) -> None:
     records = [
         observation(

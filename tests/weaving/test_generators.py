@@ -252,7 +252,7 @@ def walk(stream: Any, steps: list[str]) -> list[Any]:
     return [outcome(partial(STEPS[step], stream)) for step in steps]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(-9, 9) | st.text(max_size=3), max_size=5), st.lists(st.sampled_from([*STEPS]), max_size=7))
 def test_any_steps_give_what_they_gave_untraced_and_one_span_of_the_items(items: list[Any], steps: list[str]) -> None:
     source = """

@@ -19,7 +19,7 @@ patterns = st.lists(pointcuts | literal | of_main, max_size=6)
 
 
 @given(patterns, dotted | st.just(main_name()))
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 def test_a_module_is_given_the_patterns_that_name_it_or_a_package_above_in_their_order(
     texts: list[str], module: str
 ) -> None:
@@ -33,7 +33,7 @@ def test_a_module_is_given_the_patterns_that_name_it_or_a_package_above_in_their
 
 
 @given(patterns, st.lists(targets(), max_size=4))
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 def test_what_a_pattern_selects_is_among_what_it_may_select(texts: list[str], woven: list[Target]) -> None:
     index = TargetIndex(woven)
     for cut in map(Pointcut.parse, texts):

@@ -181,7 +181,7 @@ def _fits(source: str) -> bool:
 
 
 @given(program=programs(), nested=st.sampled_from(["child", "merge", "skip"]))
-@settings(max_examples=examples(50), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(50), suppress_health_check=list(HealthCheck))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_random_program_runs_woven_as_it_runs_untraced(program: Program, nested: str) -> None:
     assume(_fits(program.source))

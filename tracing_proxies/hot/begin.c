@@ -1,5 +1,5 @@
-/* Starts the span of a call below another span, or of one that needs nothing but its name, times, arguments and result
-   where everything is kept, as `Recorder.begin` and `Placement.begin` do, which have the rest. */
+/* Starts the span of a call below another span, or as the first of its trace where everything is kept, as
+   `Recorder.begin` and `Placement.begin` do, which have the rest. */
 #include "parts.h"
 
 PyObject *
@@ -97,10 +97,20 @@ place(Call *call, Span *parent, PyObject *name)
     return (Trace *)Py_NewRef(trace);
 }
 
+/* Tell a trace what to add to the monotonic clock to get the wall clock's. */
+static int
+tell_time(Trace *trace, PyObject *start)
+{
+    PyObject *wall = PyObject_CallNoArgs(hot.wall_clock);
+    int done = wall == NULL ? -1 : hot_put(&trace->offset, PyNumber_Subtract(wall, start));
+    Py_XDECREF(wall);
+    return done;
+}
+
 static PyObject *
 make(Call *call, Span *parent)
 {
-    PyObject *recipe = call->recipe, *name = SLOT(recipe, Recipe, constant_name), *offset = NULL, *own = NULL;
+    PyObject *recipe = call->recipe, *name = SLOT(recipe, Recipe, constant_name), *own = NULL;
     long long start, held_up = 0;
     if (name == Py_None)
         name = hot.empty;
@@ -142,16 +152,11 @@ make(Call *call, Span *parent)
         goto fail;
     if (held_up && hot_complain(call->recorder, recipe, start - held_up) < 0)
         goto fail;
-    if (parent == NULL) {
-        offset = PyObject_CallNoArgs(hot.wall_clock);
-        if (offset == NULL || hot_put(&trace->offset, PyNumber_Subtract(offset, span->start)) < 0)
-            goto fail;
-        Py_DECREF(offset);
-    }
+    if (parent == NULL && tell_time(trace, span->start) < 0)
+        goto fail;
     Py_DECREF(trace);
     return (PyObject *)span;
 fail:
-    Py_XDECREF(offset);
     Py_DECREF(trace);
     Py_XDECREF(span);
     return NULL;
@@ -187,13 +192,12 @@ find_parent(Call *call)
     return (Span *)found;
 }
 
-/* Whether a call is left out by its own rule, now and then or always, or begins a trace of its own. */
+/* Whether a call is left out by its own rule, now and then or always. */
 static int
 is_thinned(PyObject *recipe)
 {
     PyObject *sample = SLOT(recipe, Recipe, sample);
-    return IS_SET(recipe, Recipe, root) || SLOT(recipe, Recipe, rate) != Py_None || !PyFloat_CheckExact(sample) ||
-           PyFloat_AS_DOUBLE(sample) < 1.0;
+    return SLOT(recipe, Recipe, rate) != Py_None || !PyFloat_CheckExact(sample) || PyFloat_AS_DOUBLE(sample) < 1.0;
 }
 
 /* What paths read of a call, whose outcome is not known yet. */
@@ -222,9 +226,9 @@ hot_scope_of(Call *call, PyObject *bound)
     return scope;
 }
 
-/* Make the span of a call whose rule reads more of it, below another. */
+/* Make the span of a call whose rule reads more of it, below another or as the first of its trace. */
 static PyObject *
-make_below(Call *call, Span *parent, Trace *trace, PyObject *scope, PyObject *bound)
+make_read(Call *call, Span *above, Trace *trace, PyObject *scope, PyObject *bound, int is_first)
 {
     PyObject *recipe = call->recipe, *own = NULL, *told;
     Span *span = hot_new_span();
@@ -236,12 +240,17 @@ make_below(Call *call, Span *parent, Trace *trace, PyObject *scope, PyObject *bo
     if (hot_put(&span->start, PyLong_FromLongLong(hot_now())) < 0 || hot_put(&span->span_id, hot_random_bits(64)) < 0 ||
         hot_put(&span->instance_id, PyLong_FromVoidPtr(hot_instance(call))) < 0)
         goto fail;
-    hot_set(&span->parent, (PyObject *)parent);
-    hot_set(&span->parent_id, parent->span_id);
-    hot_set(&span->app_root, Py_False);
-    hot_set(&span->weight, trace->weight);
+    if (is_first && tell_time(trace, span->start) < 0)
+        goto fail;
+    if (!is_first) {
+        hot_set(&span->parent, (PyObject *)above);
+        hot_set(&span->parent_id, above->span_id);
+        hot_set(&span->app_root, Py_False);
+        hot_set(&span->weight, trace->weight);
+    }
+    if (above != NULL)
+        hot_set(&span->foreign, above->foreign);
     hot_set(&span->function, SLOT(call->point, JoinPoint, function));
-    hot_set(&span->foreign, parent->foreign);
     hot_set(&span->scope, scope);
     hot_set(&span->library, SLOT(recipe, Recipe, library));
     if (PyUnicode_GET_LENGTH(span->library))
@@ -270,23 +279,28 @@ fail:
 
 /* The same for a call of which it is asked first whether its rule holds. */
 static PyObject *
-place_below(Call *call, Span *parent)
+place_read(Call *call, Span *above, int is_first)
 {
     PyObject *recipe = call->recipe, *bound = NULL, *scope = NULL, *made = NULL;
     int needs_scope = IS_SET(recipe, Recipe, needs_scope), holds = 1;
-    Trace *trace = place(call, parent, hot.empty);
+    long long before = hot_now();
+    Trace *trace = place(call, is_first ? NULL : above, hot.empty);
     if (trace == NULL)
         return NULL;
+    if (is_first && above != NULL) /* it goes on with the conversation of the one within which it begins */
+        hot_set(&trace->session, ((Trace *)above->trace)->session);
     bound = needs_scope || SLOT(recipe, Recipe, capture_input) == Py_True ? hot_bind(call) : Py_NewRef(Py_None);
     if (bound != NULL)
         scope = needs_scope ? hot_scope_of(call, bound) : Py_NewRef(Py_None);
     if (scope != NULL && needs_scope && SLOT(recipe, Recipe, condition) != Py_None)
         holds = hot_holds(SLOT(recipe, Recipe, condition), scope);
     if (scope != NULL && holds >= 0)
-        made = holds ? make_below(call, parent, trace, scope, bound) : Py_NewRef(Py_None);
+        made = holds ? make_read(call, above, trace, scope, bound, is_first) : Py_NewRef(Py_None);
     Py_XDECREF(scope);
     Py_XDECREF(bound);
     Py_DECREF(trace);
+    if (made != NULL && hot_complain(call->recorder, recipe, hot_now() - before) < 0)
+        Py_CLEAR(made);
     return made;
 }
 
@@ -294,13 +308,15 @@ place_below(Call *call, Span *parent)
 static PyObject *
 begin_below(Call *call, Span *parent)
 {
-    PyObject *recipe = call->recipe, *made;
-    int is_plain = IS_SET(recipe, Recipe, is_plain);
+    PyObject *recipe = call->recipe;
+    int is_plain = IS_SET(recipe, Recipe, is_plain), is_root = IS_SET(recipe, Recipe, root);
     if (parent->waiting_for == SLOT(call->point, JoinPoint, function))
         return hot_adopt(call, parent);
     if (parent->trace == NULL || parent->recipe == NULL || Py_TYPE(parent->recipe) != hot.type.Recipe ||
         (is_plain ? parent->waiting_for != Py_None || (PyObject *)parent != call->above
                   : is_thinned(recipe)))
+        return NULL;
+    if (is_root && (SLOT(call->recorder, Recorder, tail) != Py_None || Py_TYPE(parent->trace) != hot.type.Trace))
         return NULL;
     if (!hot_is_text(SLOT(recipe, Recipe, nested), hot.child)) {
         if (!hot_is_text(SLOT(recipe, Recipe, nested), hot.merge))
@@ -308,13 +324,7 @@ begin_below(Call *call, Span *parent)
         if (is_joined(parent, call))
             Py_RETURN_NONE;
     }
-    if (is_plain)
-        return make(call, parent);
-    long long before = hot_now();
-    made = place_below(call, parent);
-    if (made != NULL && hot_complain(call->recorder, recipe, hot_now() - before) < 0)
-        Py_CLEAR(made);
-    return made;
+    return is_plain ? make(call, parent) : place_read(call, parent, is_root);
 }
 
 /* Start a span here; NULL without an exception where that is not for here, with the id of its trace if that has been
@@ -327,8 +337,11 @@ begin_here(Call *call, PyObject **trace_id)
     if (is_left_out && !IS_SET(recipe, Recipe, root))
         return hot_begin_unrecorded(call);
     if (call->above == NULL || is_left_out) {
-        if (SLOT(call->recorder, Recorder, tail) == Py_None)
-            return IS_SET(recipe, Recipe, is_plain) ? make(call, NULL) : NULL;
+        if (SLOT(call->recorder, Recorder, tail) == Py_None) {
+            if (IS_SET(recipe, Recipe, is_plain))
+                return make(call, NULL);
+            return is_left_out || is_thinned(recipe) ? NULL : place_read(call, NULL, 1);
+        }
         return *trace_id == NULL ? hot_leave_out(call, trace_id) : NULL;
     }
     Span *parent = find_parent(call);

@@ -73,7 +73,7 @@ def scanner_that_looks(look: object) -> Scanner:
     return scanner
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(TEXTS | NUMBERS)
 @example("key" * 40 + "password " * 8 + "a" * 60 + "=x1")
 @example("İSTANBUL passport: AB1234567")
@@ -91,7 +91,7 @@ def test_lower_case_shape_and_places_are_those_of_the_original(text: str) -> Non
             assert found == original[2][number]
 
 
-@settings(max_examples=examples(600), deadline=None)
+@settings(max_examples=examples(600))
 @given(TEXTS | NUMBERS, st.sampled_from(["", "phone: ", "tax id: ", "latitude: "]))
 def test_what_is_left_out_would_have_been_looked_at_in_vain(text: str, label: str) -> None:
     original = scanner_that_looks(ORIGINAL)
@@ -101,7 +101,7 @@ def test_what_is_left_out_would_have_been_looked_at_in_vain(text: str, label: st
         assert compiled.mask(text, label) == original.mask(text, label)
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(400))
 @given(NUMBERS | TEXTS)
 def test_runs_of_digits_are_those_of_the_original(text: str) -> None:
     shape = shape_of(text)

@@ -85,7 +85,7 @@ SYNTAXES = (
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.sampled_from(NAMES),
     st.from_regex(r"[a-z][0-9][A-Z][a-zA-Z0-9]{2}[0-9][a-z][0-9][A-Z][a-z0-9]{6}", fullmatch=True),
@@ -149,7 +149,7 @@ def test_a_password_may_hold_brackets() -> None:
     assert mask_text('password = "m{{h}o)p${e]nob(ody[finds}}"') == 'password = "[secret]"'
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(CHANCES)
 def test_keys_marked_in_the_middle_or_at_the_end_vanish(chance: random.Random) -> None:
     def some(alphabet: str, size: int) -> str:
@@ -190,7 +190,7 @@ def test_credentials_vanish(text: str, expected: str) -> None:
     assert mask_text(text) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(min_size=0, max_size=1500), CHANCES)
 def test_the_base64_of_any_file_survives(data: bytes, chance: random.Random) -> None:
     import base64
@@ -199,7 +199,7 @@ def test_the_base64_of_any_file_survives(data: bytes, chance: random.Random) -> 
     assert mask_text(text) == text
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.uuids(), CHANCES)
 def test_hashes_and_uuids_survive(identifier: object, chance: random.Random) -> None:
     digests = " ".join(chance.randbytes(size).hex() for size in (16, 20, 32, 64))

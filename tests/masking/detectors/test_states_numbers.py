@@ -92,7 +92,7 @@ def test_a_check_refuses_what_stdnum_refuses(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ANYWHERE)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(CHANCES, AROUND, AROUND)
 def test_a_valid_number_vanishes_from_any_text(name: str, chance: random.Random, before: str, after: str) -> None:
     number = valid(name, chance)
@@ -114,7 +114,7 @@ def test_a_valid_number_vanishes_from_any_text(name: str, chance: random.Random,
         ("bulgarian", "EGN: {}"),
     ],
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(CHANCES, AROUND)
 def test_a_number_vanishes_behind_the_word_for_it(name: str, words: str, chance: random.Random, before: str) -> None:
     number = valid(name, chance)
