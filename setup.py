@@ -9,7 +9,7 @@ PARTS = (
     *("capture", "containers", "models", "copied"),
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
     *("known", "walk", "fragments", "prepare", "encode", "standing"),
-    *("gate", "runs", "checks", "finds", "lasting"),
+    *("gate", "runs", "checks", "finds", "lasting", "uncounted", "carried"),
 )
 
 setup(

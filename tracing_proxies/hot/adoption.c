@@ -44,8 +44,10 @@ adopt(Call *call, Span *span)
         goto end;
     if (PyFloat_AS_DOUBLE(SLOT(recipe, Recipe, sample)) <= 0.0)
         hot_set(&span->dropped, hot.sampled);
-    if (hot_begin_record(span, recipe, scope, bound) == 0)
+    if (hot_begin_record(span, recipe, scope, bound) == 0) {
+        hot_forget_call(recipe, scope);
         made = make(span, recipe, scope);
+    }
 end:
     Py_XDECREF(scope);
     Py_XDECREF(bound);

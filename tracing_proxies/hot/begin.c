@@ -216,6 +216,17 @@ hot_new_scope(PyObject *recipe, PyObject *instance, PyObject *positional, PyObje
     return scope;
 }
 
+/* As `CallScope.forget`, unless the end of the call is going to ask for more than its outcome. */
+void
+hot_forget_call(PyObject *recipe, PyObject *scope)
+{
+    if (scope == Py_None || IS_SET(recipe, Recipe, remembers))
+        return;
+    hot_set(&SLOT(scope, CallScope, self), Py_None);
+    hot_set(&SLOT(scope, CallScope, positional), hot.nothing);
+    hot_set(&SLOT(scope, CallScope, args), hot.no_keywords);
+}
+
 PyObject *
 hot_scope_of(Call *call, PyObject *bound)
 {
@@ -258,6 +269,7 @@ make_read(Call *call, Span *above, Trace *trace, PyObject *scope, PyObject *boun
     if (hot_put(&span->context, hot_with(call->context, hot.SPAN_KEY, (PyObject *)span, own, (PyObject *)span)) < 0 ||
         hot_begin_record(span, recipe, scope, bound) < 0)
         goto fail;
+    hot_forget_call(recipe, scope);
     if (SLOT(recipe, Recipe, delegate) != Py_None &&
         hot_put(&span->waiting_for, PyObject_CallOneArg(SLOT(recipe, Recipe, delegate), hot_instance(call))) < 0)
         goto fail;

@@ -68,6 +68,7 @@ span_traverse(Span *self, visitproc visit, void *arg)
 {
     SPAN_COPIES(VISIT)
     SPAN_FIELDS(VISIT)
+    Py_VISIT(self->dict);
     return 0;
 }
 
@@ -76,6 +77,7 @@ span_clear(Span *self)
 {
     SPAN_COPIES(CLEAR)
     SPAN_FIELDS(CLEAR)
+    Py_CLEAR(self->dict);
     return 0;
 }
 
@@ -83,6 +85,8 @@ static void
 span_dealloc(Span *self)
 {
     PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL)
+        PyObject_ClearWeakRefs((PyObject *)self);
     span_clear(self);
     Py_TYPE(self)->tp_free(self);
 }
@@ -280,7 +284,12 @@ static PyMethodDef span_methods[] = {
     {NULL},
 };
 
+#define OWN_DICT {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL}
+
+static PyGetSetDef own_dict[] = {OWN_DICT, {NULL}};
+
 static PyGetSetDef span_properties[] = {
+    OWN_DICT,
     {"metadata", (getter)get_metadata, NULL, "What is recorded besides; made when it is first asked for.", NULL},
     {"input", (getter)get_input, (setter)set_input, "The copied arguments by name, or what stands in their place.",
      NULL},
@@ -310,6 +319,7 @@ static int
 trace_traverse(Trace *self, visitproc visit, void *arg)
 {
     TRACE_FIELDS(VISIT)
+    Py_VISIT(self->dict);
     return 0;
 }
 
@@ -317,6 +327,7 @@ static int
 trace_clear(Trace *self)
 {
     TRACE_FIELDS(CLEAR)
+    Py_CLEAR(self->dict);
     return 0;
 }
 
@@ -324,6 +335,8 @@ static void
 trace_dealloc(Trace *self)
 {
     PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL)
+        PyObject_ClearWeakRefs((PyObject *)self);
     trace_clear(self);
     Py_TYPE(self)->tp_free(self);
 }
@@ -352,6 +365,7 @@ static int
 unrecorded_traverse(Unrecorded *self, visitproc visit, void *arg)
 {
     UNRECORDED_FIELDS(VISIT)
+    Py_VISIT(self->dict);
     return 0;
 }
 
@@ -359,6 +373,7 @@ static int
 unrecorded_clear(Unrecorded *self)
 {
     UNRECORDED_FIELDS(CLEAR)
+    Py_CLEAR(self->dict);
     return 0;
 }
 
@@ -366,6 +381,8 @@ static void
 unrecorded_dealloc(Unrecorded *self)
 {
     PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL)
+        PyObject_ClearWeakRefs((PyObject *)self);
     unrecorded_clear(self);
     Py_TYPE(self)->tp_free(self);
 }
@@ -382,6 +399,8 @@ PyTypeObject SpanFields = {
     .tp_getset = span_properties,
     .tp_methods = span_methods,
     .tp_setattro = (setattrofunc)span_setattro,
+    .tp_dictoffset = offsetof(Span, dict),
+    .tp_weaklistoffset = offsetof(Span, weakrefs),
 };
 
 PyTypeObject TraceFields = {
@@ -393,7 +412,10 @@ PyTypeObject TraceFields = {
     .tp_traverse = (traverseproc)trace_traverse,
     .tp_clear = (inquiry)trace_clear,
     .tp_members = trace_members,
+    .tp_getset = own_dict,
     .tp_setattro = (setattrofunc)trace_setattro,
+    .tp_dictoffset = offsetof(Trace, dict),
+    .tp_weaklistoffset = offsetof(Trace, weakrefs),
 };
 
 PyTypeObject UnrecordedFields = {
@@ -405,5 +427,8 @@ PyTypeObject UnrecordedFields = {
     .tp_traverse = (traverseproc)unrecorded_traverse,
     .tp_clear = (inquiry)unrecorded_clear,
     .tp_members = unrecorded_members,
+    .tp_getset = own_dict,
     .tp_setattro = (setattrofunc)unrecorded_setattro,
+    .tp_dictoffset = offsetof(Unrecorded, dict),
+    .tp_weaklistoffset = offsetof(Unrecorded, weakrefs),
 };

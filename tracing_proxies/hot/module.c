@@ -76,6 +76,11 @@ bind(PyObject *module, PyObject *parts)
         PyErr_SetString(PyExc_TypeError, "a set of names is needed");
         return NULL;
     }
+    hot_uncount(hot.type.Adoption);
+    hot_uncount(hot.type.TracedGenerator);
+    hot_uncount(hot.type.TracedAsyncGenerator);
+    if (PyType_Check(hot.Unrecorded))
+        hot_uncount((PyTypeObject *)hot.Unrecorded);
     if (Py_TYPE(hot.wrapt_getattribute) == &PyWrapperDescr_Type)
         hot.read_attribute = (getattrofunc)((PyWrapperDescrObject *)hot.wrapt_getattribute)->d_wrapped;
     if (Py_TYPE(hot.wrapt_wrapped) == &PyGetSetDescr_Type)
@@ -95,6 +100,9 @@ bind_steps(PyObject *module, PyObject *parts)
     TAKE_CLASS(ItemFold)
     LENT_TO_STEPS(TAKE)
     SLOTS_OF_STEPS(LOCATE)
+    hot_uncount(hot.type.Steps);
+    hot_uncount(hot.type.Stream);
+    hot_uncount(hot.type.ItemFold);
     Py_RETURN_NONE;
 }
 
@@ -135,6 +143,9 @@ bind_outcome(PyObject *module, PyObject *parts)
     CLASSES_OF_OUTCOME(TAKE_CLASS)
     LENT_TO_OUTCOME(TAKE)
     SLOTS_OF_OUTCOME(LOCATE)
+    hot_uncount(hot.type.Span);
+    hot_uncount(hot.type.Trace);
+    hot_uncount(hot.type.CallScope);
     Py_RETURN_NONE;
 }
 
@@ -221,6 +232,7 @@ static PyMethodDef methods[] = {
     {"bind", bind, METH_O, "Take what the Python side lends: classes, contexts and functions by name."},
     {"straighten", hot_straighten, METH_O, "Let the instances of a class of woven functions be read without detours."},
     {"bind_steps", bind_steps, METH_O, "Take what steps need."},
+    {"carried", (PyCFunction)(void (*)(void))hot_carried, METH_FASTCALL, "As `carried` of adapters/threads.py."},
     {"in_steps", (PyCFunction)(void (*)(void))hot_in_steps, METH_FASTCALL, "As `run_in_steps`."},
     {"generator_step", (PyCFunction)(void (*)(void))hot_generator_step, METH_FASTCALL, "As `_Step`."},
     {"leading", (PyCFunction)(void (*)(void))hot_leading, METH_FASTCALL, "As `Known.leading`."},
@@ -306,9 +318,14 @@ PyInit__hot(void)
         PyType_Ready(&UnrecordedFields) < 0 || PyType_Ready(&JudgementType) < 0 ||
         PyType_Ready(&EntryType) < 0 || PyType_Ready(&PendingType) < 0 ||
         PyType_Ready(&Advised) < 0 || PyType_Ready(&GateType) < 0 || PyType_Ready(&StepType) < 0 ||
-        PyType_Ready(&OpeningType) < 0 || PyType_Ready(&CopiedType) < 0 || PyType_Ready(&InletType) < 0 || PyType_Ready(&ReadingType) < 0 ||
+        PyType_Ready(&OpeningType) < 0 || PyType_Ready(&CopiedType) < 0 || PyType_Ready(&InletType) < 0 || PyType_Ready(&CarriedType) < 0 ||
+        PyType_Ready(&ReadingType) < 0 ||
         PyType_Ready(&DirectType) < 0 || (module = PyModule_Create(&definition)) == NULL)
         return NULL;
+    hot_uncount(&CarriedType);
+    hot_uncount(&PendingType);
+    hot_uncount(&StepType);
+    hot_uncount(&OpeningType);
     if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
         PyModule_AddObjectRef(module, "TraceFields", (PyObject *)&TraceFields) < 0 ||
         PyModule_AddObjectRef(module, "UnrecordedFields", (PyObject *)&UnrecordedFields) < 0 ||

@@ -31,21 +31,25 @@
     F(kwargs, hot.no_keywords) F(waiting_for, Py_None) F(start, hot.zero) F(stop, Py_None) F(foreign, Py_None)
 
 #define AS_MEMBER(name, value) PyObject *name;
+#define ASIDE PyObject *dict, *weakrefs; /* the first made when it is needed: the interpreter's own would be there at once */
 typedef struct {
     PyObject_HEAD
     SPAN_COPIES(AS_MEMBER)
     SPAN_FIELDS(AS_MEMBER)
+    ASIDE
     int is_touched; /* whether an attribute has been set from elsewhere, which may hold anything */
 } Span;
 
 typedef struct {
     PyObject_HEAD
     TRACE_FIELDS(AS_MEMBER)
+    ASIDE
 } Trace;
 
 typedef struct {
     PyObject_HEAD
     UNRECORDED_FIELDS(AS_MEMBER)
+    ASIDE
 } Unrecorded;
 
 /* The slots of classes that are written in Python, read past their descriptors. */
@@ -68,7 +72,7 @@ typedef struct {
     S(Recipe, session) S(Recipe, user) S(Recipe, tags) S(Recipe, usage) S(Recipe, model) S(Recipe, level)              \
     S(Recipe, status_message) S(Recipe, min_duration) S(Recipe, root) S(Recipe, rate) S(Recipe, sample)                \
     S(Recipe, needs_scope) S(Recipe, condition) S(Recipe, delegate) S(Recipe, judges_call) S(Recipe, critical)         \
-    S(CallScope, function) S(CallScope, self)                                                                          \
+    S(Recipe, remembers) S(CallScope, function) S(CallScope, self)                                                                          \
     S(CallScope, positional) S(CallScope, args) S(CallScope, result) S(CallScope, error) S(CapturePath, _value)        \
     S(Template, parts)
 
@@ -145,7 +149,7 @@ typedef struct {
 
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
-    JudgementType, EntryType, PendingType, CopiedType, InletType;
+    JudgementType, EntryType, PendingType, CopiedType, InletType, CarriedType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -321,6 +325,9 @@ int hot_count(PyObject *tally, long long taken, int failed);
 int hot_let_in(PyObject *inlet, PyObject *span);
 
 /* steps.c */
+void hot_forget_call(PyObject *recipe, PyObject *scope);
+PyObject *hot_carried(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+void hot_uncount(PyTypeObject *type);
 PyObject *hot_straighten(PyObject *module, PyObject *class);
 PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

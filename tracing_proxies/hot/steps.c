@@ -395,7 +395,7 @@ PyTypeObject StepType = {
 static PyObject *
 make(PyObject *body, PyObject *steps, PyObject *stream, PyObject *generator, int last)
 {
-    Step *made = PyObject_GC_New(Step, &StepType);
+    Step *made = (Step *)StepType.tp_alloc(&StepType, 0);
     if (made == NULL)
         return NULL;
     made->body = Py_NewRef(body);
@@ -403,7 +403,6 @@ make(PyObject *body, PyObject *steps, PyObject *stream, PyObject *generator, int
     made->stream = Py_XNewRef(stream);
     made->generator = Py_XNewRef(generator);
     made->last = last;
-    PyObject_GC_Track(made);
     return (PyObject *)made;
 }
 

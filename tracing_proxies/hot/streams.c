@@ -79,7 +79,7 @@ opening_dealloc(Opening *self)
 {
     PyObject_GC_UnTrack(self);
     opening_clear(self);
-    PyObject_GC_Del(self);
+    Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
 PyTypeObject OpeningType = {
@@ -95,7 +95,7 @@ PyTypeObject OpeningType = {
 static PyObject *
 make_opening(Call *call, int folds)
 {
-    Opening *made = PyObject_GC_New(Opening, &OpeningType);
+    Opening *made = (Opening *)OpeningType.tp_alloc(&OpeningType, 0);
     if (made == NULL)
         return NULL;
     made->point = Py_NewRef(call->point);
@@ -103,7 +103,6 @@ make_opening(Call *call, int folds)
     made->args = Py_NewRef(call->args);
     made->kwargs = Py_XNewRef(call->kwargs);
     made->folds = folds;
-    PyObject_GC_Track(made);
     return (PyObject *)made;
 }
 

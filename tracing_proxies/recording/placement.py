@@ -122,6 +122,8 @@ class Placement:
         span.foreign = foreign
         span.scope = scope
         outcome.begin_record(span, recipe, scope, bound)
+        if scope is not None and not recipe.remembers:
+            scope.forget()
         if recipe.delegate is not None:
             span.waiting_for = recipe.delegate(instance)
         if span.type == "generation":
@@ -288,6 +290,8 @@ class Placement:
         if recipe.sample <= 0.0:
             span.dropped = "sampled"
         outcome.begin_record(span, recipe, scope, bound)
+        if not recipe.remembers:
+            scope.forget()
         return Adoption(span, recipe, scope)
 
     def crowd(self, trace: Trace, above: Any, recipe: Recipe, context: Context) -> Crowded:

@@ -64,6 +64,7 @@ class Recipe:
         "output",
         "policy",
         "rate",
+        "remembers",
         "room",
         "root",
         "sample",
@@ -157,6 +158,14 @@ class Recipe:
             or self.level != "DEFAULT"
             or self.observation == "generation"
         )
+        # Whether what is read of a call at its end is more than its outcome: else its arguments are let go of before.
+        given = policy.output.values() if isinstance(policy.output, Mapping) else (policy.output,)
+        single = policy.error_message, policy.status_message, policy.model
+        late = *given, *single, *policy.usage.values(), *(value for _, value in (*self.late_metadata, *self.outcome))
+        self.remembers = any(value is not None and not _reads_only_outcome(value) for value in late) or bool(
+            policy.error_when is not None and not policy.error_when.roots <= _LATE
+        )
+
         # Of calls that are only counted: whether there is nothing to judge, whether that takes no object of their own,
         # and whether their result is judged by more than itself.
         self.never = self.sample <= 0.0 and self.rate is None and self.error_when is None and self.condition is None
@@ -183,6 +192,10 @@ _limits = lru_cache(maxsize=64)(Limits)
 def is_late(value: Value) -> bool:
     """Tell whether a value can be read only when the call has ended."""
     return any(not _LATE.isdisjoint(path.roots) for path in paths_of(value))
+
+
+def _reads_only_outcome(value: Value) -> bool:
+    return all(path.roots <= _LATE for path in paths_of(value))
 
 
 def load(reference: str | None) -> Callable[..., Any] | None:

@@ -11,6 +11,8 @@ from typing import Any
 from tracing_proxies.compiled import hot
 from tracing_proxies.registry.fields import MISSING
 
+_NO_ARGUMENTS: dict[str, Any] = {}
+
 Binder = Callable[[tuple[Any, ...], Mapping[str, Any]], dict[str, Any]]
 
 
@@ -26,6 +28,10 @@ class CallScope:
         self.args = args
         self.result: Any = MISSING
         self.error: Any = MISSING
+
+    def forget(self) -> None:
+        """Let go of what was passed, where nothing is going to ask for it: it need not wait for the call's end."""
+        self.self, self.positional, self.args = None, (), _NO_ARGUMENTS
 
 
 def make_binder(function: Any, *, bound: bool) -> Binder:

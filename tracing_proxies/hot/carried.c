@@ -1,0 +1,79 @@
+/* Runs what is handed to another thread under the context of whoever handed it over, as `carried` of adapters/threads.py:
+   no frame of ours is in what it raises, and one object waits for the thread where a function with its cells is four. */
+#include "parts.h"
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *context, *function;
+} Carried;
+
+static PyObject *
+carried_call(Carried *self, PyObject *args, PyObject *kwargs)
+{
+    PyObject *type, *value, *traceback, *function = Py_NewRef(self->function);
+    PyObject *token = PyContextVar_Set(hot.variable, self->context);
+    PyObject *result = token == NULL ? NULL : PyObject_Call(function, args, kwargs);
+    Py_DECREF(function);
+    if (token == NULL)
+        return NULL;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (hot_detach(token) < 0) {
+        Py_CLEAR(result);
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+    }
+    else
+        PyErr_Restore(type, value, traceback);
+    return result;
+}
+
+static int
+carried_traverse(Carried *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->context);
+    Py_VISIT(self->function);
+    return 0;
+}
+
+static int
+carried_clear(Carried *self)
+{
+    Py_CLEAR(self->context);
+    Py_CLEAR(self->function);
+    return 0;
+}
+
+static void
+carried_dealloc(Carried *self)
+{
+    PyObject_GC_UnTrack(self);
+    carried_clear(self);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+PyTypeObject CarriedType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.Carried",
+    .tp_basicsize = sizeof(Carried),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_call = (ternaryfunc)carried_call,
+    .tp_dealloc = (destructor)carried_dealloc,
+    .tp_traverse = (traverseproc)carried_traverse,
+    .tp_clear = (inquiry)carried_clear,
+};
+
+/* carried(context, function) */
+PyObject *
+hot_carried(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 2 || hot.variable == NULL) {
+        PyErr_SetString(PyExc_TypeError, "a context and a function are needed");
+        return NULL;
+    }
+    Carried *made = (Carried *)CarriedType.tp_alloc(&CarriedType, 0);
+    if (made == NULL)
+        return NULL;
+    made->context = Py_NewRef(args[0]);
+    made->function = Py_NewRef(args[1]);
+    return (PyObject *)made;
+}
