@@ -213,6 +213,21 @@ hot_is_error(Span *span)
     return span->level != hot.default_level && hot_is_text(span->level, hot.error_level);
 }
 
+/* Whether a number is so small that it is no secret, as `look_through` of masking/known.py. */
+static inline int
+hot_is_small(PyObject *number, int is_labelled)
+{
+    if (PyFloat_CheckExact(number)) {
+        double value = PyFloat_AS_DOUBLE(number);
+        return is_labelled ? -1e6 < value && value < 1e6 : value < 1e12;
+    }
+    int over;
+    long long value = PyLong_AsLongLongAndOverflow(number, &over);
+    if (over)
+        return over < 0 && !is_labelled;
+    return is_labelled ? -1000000 < value && value < 1000000 : value < 1000000000000;
+}
+
 /* What came of telling somebody something, whose answer nobody needs: 0, or -1 with an exception. */
 static inline int
 hot_told(PyObject *answer)
