@@ -167,6 +167,15 @@ bind_encode(PyObject *module, PyObject *parts)
 }
 
 static PyObject *
+bind_stretch(PyObject *module, PyObject *parts)
+{
+    if (!is_dict(parts))
+        return NULL;
+    LENT_TO_STRETCH(TAKE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 snapshot(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *limits = nargs == 2 ? args[1] : hot.default_limits;
@@ -243,6 +252,9 @@ static PyMethodDef methods[] = {
     {"find_key", (PyCFunction)(void (*)(void))hot_find_key, METH_FASTCALL, "As `fragments.find_key`."},
     {"bind_encode", bind_encode, METH_O, "Take what spans that are written need."},
     {"encode_span", hot_encode_span, METH_O, "As `write_span`."},
+    {"bind_stretch", bind_stretch, METH_O, "Take what batches need."},
+    {"weigh", hot_weigh, METH_O, "As `weigh`."},
+    {"finish_stretch", (PyCFunction)(void (*)(void))hot_finish_stretch, METH_FASTCALL, "As `stretch.finish_stretch`."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_reading", bind_reading, METH_O, "Take what capture paths need."},
@@ -307,6 +319,7 @@ PyInit__hot(void)
         PyType_Ready(&EntryType) < 0 || PyType_Ready(&PendingType) < 0 ||
         PyType_Ready(&Advised) < 0 || PyType_Ready(&GateType) < 0 || PyType_Ready(&StepType) < 0 ||
         PyType_Ready(&OpeningType) < 0 || PyType_Ready(&CopiedType) < 0 || PyType_Ready(&InletType) < 0 || PyType_Ready(&ReadingType) < 0 ||
+        PyType_Ready(&GlanceType) < 0 ||
         PyType_Ready(&DirectType) < 0 || (module = PyModule_Create(&definition)) == NULL)
         return NULL;
     if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
@@ -320,6 +333,7 @@ PyInit__hot(void)
         PyModule_AddObjectRef(module, "Direct", (PyObject *)&DirectType) < 0 ||
         PyModule_AddObjectRef(module, "Copied", (PyObject *)&CopiedType) < 0 ||
         PyModule_AddObjectRef(module, "Inlet", (PyObject *)&InletType) < 0 ||
+        PyModule_AddObjectRef(module, "Glance", (PyObject *)&GlanceType) < 0 ||
         PyModule_AddObjectRef(module, "Gate", (PyObject *)&GateType) < 0 ||
         hot_add_methods(module) < 0) {
         Py_DECREF(module);

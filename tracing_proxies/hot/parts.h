@@ -103,6 +103,8 @@ typedef struct {
 
 #define LENT_TO_PREPARE(L) L(Observation) L(NOTHING) L(dumps) L(to_json)
 
+#define LENT_TO_STRETCH(L) L(weigh)
+
 #define LENT_TO_ENCODE(L)                                                                                              \
     L(write_span) L(common_part) L(tags_part) L(usage_text) L(to_attribute) L(to_bytes) L(any_attribute)
 
@@ -137,6 +139,7 @@ typedef struct {
     LENT_TO_PREPARE(AS_LENT)
     LENT_TO_WALK(AS_LENT)
     LENT_TO_ENCODE(AS_LENT)
+    LENT_TO_STRETCH(AS_LENT)
     getattrofunc read_attribute; /* of wrapt's proxies, NULL where that is not C */
     getattrofunc read_hooked;    /* of woven functions, as the interpreter finds it */
     PyGetSetDef *raw;            /* how what a wrapt proxy wraps is read, NULL where that is not C */
@@ -145,7 +148,7 @@ typedef struct {
 
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
-    JudgementType, EntryType, PendingType, CopiedType, InletType;
+    JudgementType, EntryType, PendingType, CopiedType, InletType, GlanceType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -403,6 +406,10 @@ PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 
 /* encode.c */
 PyObject *hot_encode_span(PyObject *module, PyObject *observation);
+
+/* stretch.c */
+PyObject *hot_weigh(PyObject *module, PyObject *observation);
+PyObject *hot_finish_stretch(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* standing.c */
 PyObject *hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
