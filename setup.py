@@ -9,7 +9,7 @@ PARTS = (
     *("capture", "containers", "models", "copied"),
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
     *("known", "walk", "fragments", "prepare", "encode", "standing"),
-    *("gate", "runs", "checks", "finds", "lasting", "uncounted", "carried"),
+    *("gate", "runs", "checks", "finds", "lasting", "uncounted", "carried", "glance", "stretch"),
 )
 
 setup(
@@ -17,7 +17,7 @@ setup(
         Extension(
             "tracing_proxies._hot",
             [f"tracing_proxies/hot/{part}.c" for part in PARTS],
-            depends=["tracing_proxies/hot/parts.h", "tracing_proxies/hot/copying.h"],
+            depends=[f"tracing_proxies/hot/{header}.h" for header in ("parts", "copying", "observation")],
             extra_compile_args=["-O2", "-fvisibility=hidden"],
             optional=True,
         )

@@ -37,7 +37,12 @@ texts = st.sampled_from(
     ]
 ) | st.text(max_size=12)
 keys = st.sampled_from(["status", "token", "logprob", "phone", "card", "password", "note", "ana@example.com", ""])
-numbers = st.sampled_from([0, 1, True, 4155550199, 4111111111111111, -5.5, float("nan"), 1e7, 10**30])
+numbers = st.sampled_from(
+    [
+        *(0, 1, True, 4155550199, 4111111111111111, -5.5, float("nan"), 1e7, 10**30, 999_999_999_999, 10**12, -(10**7)),
+        *(-(10**30), 1e12, 999_999_999_999.0, float("inf"), float("-inf"), 4222222222222, 4222222222222.0, 52.520008),
+    ]
+)
 values = st.recursive(
     texts | numbers | st.none(),
     lambda v: st.lists(v, max_size=4) | st.dictionaries(keys, v, max_size=4) | st.lists(v, max_size=3).map(tuple),
@@ -188,21 +193,24 @@ def test_a_value_is_known_part_by_part_and_no_further_than_it_may_be_looked_at()
     assert known.leaves({"status": "ok"}, 10) == 9
     assert known.leaves({"status": [1, 2.5, None, True, "ok"]}, 10) == 4
     assert known.leaves(("ok", 1), 10) == 8
+    assert known.leaves([10**12 - 1, -(10**30), 1e11, float("-inf")], 10) == 6
     assert known.leaves([1, 2], 2) == 0
     assert known.leaves({"status": {"status": 1}}, 2) == 0
     for value, left in (
         ({"status": "new"}, 10),
         ({"other": "ok"}, 10),
         ({"password": "ok"}, 10),
-        ({"status": 10**7}, 10),
+        ({"status": 10**12}, 10),
         ({"status": ["new"]}, 10),
         ([1, 2], 1),
         ({"status": {"status": 1}}, 1),
         (b"ok", 10),
         (float("nan"), 10),
-        (-(10**7), 10),
+        (1e12, 10),
     ):
         assert known.leaves(value, left) < 0, value
+    for number in (10**7, -(10**7), 1e7, float("-inf")):
+        assert known.leaves(number, 10, "phone: ") < 0, number
 
 
 @settings(max_examples=200)

@@ -19,6 +19,7 @@ from tracing_proxies.delivery.queue import Queue
 from tracing_proxies.delivery.sends import Sends
 from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.slices import Slices
+from tracing_proxies.delivery.stretch import finish
 from tracing_proxies.delivery.weight import weigh
 from tracing_proxies.recording.observation import Observation
 
@@ -299,17 +300,16 @@ class Pipeline:
             spans = self._queue.take(most)
         spans.reverse()
         finished: list[Observation] = []
-        size = 0
+        size = weighed = 0
         slices = Slices(hurried=self._is_urgent)
         try:
             while spans:
                 slices.between()
-                observation = self._finish(spans.pop())
-                if observation is not None:
-                    finished.append(observation)
-                    size += weigh(observation)
+                size += finish(spans, finished, self._prepare, self._lose, slices.left())
+                weighed = len(finished)
         finally:
             # Only an asynchronous exception gets here with spans left: nothing of it may be lost.
+            size += sum(map(weigh, finished[weighed:]))
             with self.ledger.lock:
                 if spans:
                     self._queue.put_back(spans)
@@ -335,18 +335,15 @@ class Pipeline:
         except Exception as exc:
             self._contain(f"sink.{lane.name}.keep", exc)
 
-    def _finish(self, span: Any) -> Observation | None:
-        try:
-            observation = self._prepare(span)
-        except BaseException as exc:
-            self.ledger.drop("prepare", 1)
-            if not isinstance(exc, Exception):
-                raise
-            self._contain("prepare", exc)
-            return None
-        if observation is None:
+    def _lose(self, exc: BaseException | None) -> None:
+        """Count a span of which nothing comes: one that sampling leaves out, where nothing was raised."""
+        if exc is None:
             self.ledger.sample_out(1)
-        return observation
+            return
+        self.ledger.drop("prepare", 1)
+        if not isinstance(exc, Exception):
+            raise exc
+        self._contain("prepare", exc)
 
     def _close_sink(self, lane: Lane) -> None:
         try:

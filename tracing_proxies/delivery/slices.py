@@ -64,6 +64,10 @@ class Slices:
             collect_young()  # meanwhile others may have made so much that the next object of ours would start more
             self._until = self._clock() + slice_
 
+    def left(self) -> float:
+        """Return how many seconds are left of the slice."""
+        return max(0.0, self._until - self._clock())
+
     def _stand_back(self) -> float:
         """Give the lock up, and stand back if there is time for that; returns how long the next slice is."""
         if self._patience <= 0.0 or self._hurried():

@@ -1,5 +1,5 @@
 /* Writes a span in protobuf's wire format, as `write_span` of delivery/encoder.py does, which has the rest. */
-#include "parts.h"
+#include "observation.h"
 
 #define LONGEST_ID 200 /* of a user or a session, in characters, as MAX_ID_CHARS */
 
@@ -160,14 +160,12 @@ put_made(Message *message, const char *key, Bytes *rest, PyObject *make, PyObjec
     return done;
 }
 
-static inline int
-hex_digit(Py_UCS1 letter)
-{
-    if (letter >= '0' && letter <= '9')
-        return letter - '0';
-    letter |= 32;
-    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
-}
+/* What a hexadecimal digit stands for, and one more; 0 for what is none. */
+static const unsigned char DIGITS[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 /* Append an id of so many bytes; 0 without an exception where the text is no such id. */
 static int
@@ -180,10 +178,10 @@ put_id(Message *message, char tag, PyObject *text, int size)
     message->data[message->size++] = tag;
     message->data[message->size++] = (char)size;
     for (int at = 0; at < size; at++) {
-        int high = hex_digit(digits[2 * at]), low = hex_digit(digits[2 * at + 1]);
-        if (high < 0 || low < 0)
+        int high = DIGITS[digits[2 * at]], low = DIGITS[digits[2 * at + 1]];
+        if (!high || !low)
             return 0;
-        message->data[message->size++] = (char)((high << 4) | low);
+        message->data[message->size++] = (char)(((high - 1) << 4) | (low - 1));
     }
     return 1;
 }
@@ -292,12 +290,6 @@ put_status(Message *message, PyObject *level, PyObject *text)
     Py_XDECREF(bytes.owner);
     return done;
 }
-
-/* The fields of an observation, in their order. */
-enum {
-    TRACE_ID, ID, PARENT, NAME, KIND, START, END, LEVEL, STATUS, INPUT, OUTPUT, METADATA, MODEL, USAGE, USER, SESSION,
-    TAGS, TRACE_NAME, ENVIRONMENT, RELEASE, VERSION, WEIGHT, APP_ROOT, SERVICE, STATE, MORE, FIELDS
-};
 
 /* Whether a value is true, as far as that runs no code. */
 static inline int

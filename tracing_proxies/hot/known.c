@@ -1,21 +1,8 @@
 /* Tells whether a value holds only what masking is known to leave alone, as `Known.leaves` of masking/known.py. */
 #include "parts.h"
 
-#define LARGEST_NUMBER 1e6
 #define DEEPEST 16
 #define MOST_LOOKED_AT 2000
-
-static inline int
-is_small(PyObject *number)
-{
-    if (PyFloat_CheckExact(number)) {
-        double value = PyFloat_AS_DOUBLE(number);
-        return -LARGEST_NUMBER < value && value < LARGEST_NUMBER;
-    }
-    int over;
-    long value = PyLong_AsLongAndOverflow(number, &over);
-    return !over && -LARGEST_NUMBER < value && value < LARGEST_NUMBER;
-}
 
 /* Answers how many parts may still be looked at; below 0 if something has to be masked or looked at closely. */
 static Py_ssize_t
@@ -28,7 +15,7 @@ leaves(PyObject *labels, PyObject *texts, PyObject *value, Py_ssize_t left, PyOb
         return known != NULL && PySet_Contains(known, value) > 0 ? left : -1;
     }
     if (PyLong_CheckExact(value) || PyFloat_CheckExact(value))
-        return is_small(value) ? left : -1;
+        return hot_is_small(value, PyUnicode_GET_LENGTH(label) > 0) ? left : -1;
     if (PyDict_CheckExact(value)) {
         Py_ssize_t at = 0;
         PyObject *key, *item;

@@ -178,6 +178,15 @@ bind_encode(PyObject *module, PyObject *parts)
 }
 
 static PyObject *
+bind_stretch(PyObject *module, PyObject *parts)
+{
+    if (!is_dict(parts))
+        return NULL;
+    LENT_TO_STRETCH(TAKE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 snapshot(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *limits = nargs == 2 ? args[1] : hot.default_limits;
@@ -255,6 +264,9 @@ static PyMethodDef methods[] = {
     {"find_key", (PyCFunction)(void (*)(void))hot_find_key, METH_FASTCALL, "As `fragments.find_key`."},
     {"bind_encode", bind_encode, METH_O, "Take what spans that are written need."},
     {"encode_span", hot_encode_span, METH_O, "As `write_span`."},
+    {"bind_stretch", bind_stretch, METH_O, "Take what batches need."},
+    {"weigh", hot_weigh, METH_O, "As `weigh`."},
+    {"finish_stretch", (PyCFunction)(void (*)(void))hot_finish_stretch, METH_FASTCALL, "As `stretch.finish_stretch`."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_reading", bind_reading, METH_O, "Take what capture paths need."},
@@ -310,37 +322,37 @@ name_texts(void)
     return hot.one != NULL && hot.zero != NULL && hot.nothing != NULL && hot.no_keywords != NULL ? 0 : -1;
 }
 
-PyMODINIT_FUNC
-PyInit__hot(void)
+/* All types, and the names by which the Python side has some of them. */
+static struct {
+    PyTypeObject *type;
+    const char *name;
+} types[] = {
+    {&SpanFields, "SpanFields"}, {&TraceFields, "TraceFields"}, {&UnrecordedFields, "UnrecordedFields"},
+    {&JudgementType, "Judgement"}, {&EntryType, "Entry"}, {&PendingType, "Pending"}, {&Advised, "Advised"},
+    {&ReadingType, "Reading"}, {&DirectType, "Direct"}, {&CopiedType, "Copied"}, {&InletType, "Inlet"},
+    {&GlanceType, "Glance"}, {&GateType, "Gate"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL},
+};
+
+static int
+add_types(PyObject *module)
 {
-    PyObject *module;
-    if (name_texts() < 0 || PyType_Ready(&SpanFields) < 0 || PyType_Ready(&TraceFields) < 0 ||
-        PyType_Ready(&UnrecordedFields) < 0 || PyType_Ready(&JudgementType) < 0 ||
-        PyType_Ready(&EntryType) < 0 || PyType_Ready(&PendingType) < 0 ||
-        PyType_Ready(&Advised) < 0 || PyType_Ready(&GateType) < 0 || PyType_Ready(&StepType) < 0 ||
-        PyType_Ready(&OpeningType) < 0 || PyType_Ready(&CopiedType) < 0 || PyType_Ready(&InletType) < 0 || PyType_Ready(&CarriedType) < 0 ||
-        PyType_Ready(&ReadingType) < 0 ||
-        PyType_Ready(&DirectType) < 0 || (module = PyModule_Create(&definition)) == NULL)
-        return NULL;
+    for (size_t at = 0; at < Py_ARRAY_LENGTH(types); at++)
+        if (PyType_Ready(types[at].type) < 0 ||
+            (types[at].name != NULL &&
+             PyModule_AddObjectRef(module, types[at].name, (PyObject *)types[at].type) < 0))
+            return -1;
     hot_uncount(&CarriedType);
     hot_uncount(&PendingType);
     hot_uncount(&StepType);
     hot_uncount(&OpeningType);
-    if (PyModule_AddObjectRef(module, "SpanFields", (PyObject *)&SpanFields) < 0 ||
-        PyModule_AddObjectRef(module, "TraceFields", (PyObject *)&TraceFields) < 0 ||
-        PyModule_AddObjectRef(module, "UnrecordedFields", (PyObject *)&UnrecordedFields) < 0 ||
-        PyModule_AddObjectRef(module, "Judgement", (PyObject *)&JudgementType) < 0 ||
-        PyModule_AddObjectRef(module, "Entry", (PyObject *)&EntryType) < 0 ||
-        PyModule_AddObjectRef(module, "Pending", (PyObject *)&PendingType) < 0 ||
-        PyModule_AddObjectRef(module, "Advised", (PyObject *)&Advised) < 0 ||
-        PyModule_AddObjectRef(module, "Reading", (PyObject *)&ReadingType) < 0 ||
-        PyModule_AddObjectRef(module, "Direct", (PyObject *)&DirectType) < 0 ||
-        PyModule_AddObjectRef(module, "Copied", (PyObject *)&CopiedType) < 0 ||
-        PyModule_AddObjectRef(module, "Inlet", (PyObject *)&InletType) < 0 ||
-        PyModule_AddObjectRef(module, "Gate", (PyObject *)&GateType) < 0 ||
-        hot_add_methods(module) < 0) {
-        Py_DECREF(module);
-        return NULL;
-    }
+    return 0;
+}
+
+PyMODINIT_FUNC
+PyInit__hot(void)
+{
+    PyObject *module = name_texts() < 0 ? NULL : PyModule_Create(&definition);
+    if (module != NULL && (add_types(module) < 0 || hot_add_methods(module) < 0))
+        Py_CLEAR(module);
     return module;
 }

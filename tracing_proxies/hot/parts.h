@@ -107,6 +107,8 @@ typedef struct {
 
 #define LENT_TO_PREPARE(L) L(Observation) L(NOTHING) L(dumps) L(to_json)
 
+#define LENT_TO_STRETCH(L) L(weigh)
+
 #define LENT_TO_ENCODE(L)                                                                                              \
     L(write_span) L(common_part) L(tags_part) L(usage_text) L(to_attribute) L(to_bytes) L(any_attribute)
 
@@ -141,6 +143,7 @@ typedef struct {
     LENT_TO_PREPARE(AS_LENT)
     LENT_TO_WALK(AS_LENT)
     LENT_TO_ENCODE(AS_LENT)
+    LENT_TO_STRETCH(AS_LENT)
     getattrofunc read_attribute; /* of wrapt's proxies, NULL where that is not C */
     getattrofunc read_hooked;    /* of woven functions, as the interpreter finds it */
     PyGetSetDef *raw;            /* how what a wrapt proxy wraps is read, NULL where that is not C */
@@ -149,7 +152,7 @@ typedef struct {
 
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
-    JudgementType, EntryType, PendingType, CopiedType, InletType, CarriedType;
+    JudgementType, EntryType, PendingType, CopiedType, InletType, CarriedType, GlanceType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -215,6 +218,21 @@ static inline int
 hot_is_error(Span *span)
 {
     return span->level != hot.default_level && hot_is_text(span->level, hot.error_level);
+}
+
+/* Whether a number is so small that it is no secret, as `look_through` of masking/known.py. */
+static inline int
+hot_is_small(PyObject *number, int is_labelled)
+{
+    if (PyFloat_CheckExact(number)) {
+        double value = PyFloat_AS_DOUBLE(number);
+        return is_labelled ? -1e6 < value && value < 1e6 : value < 1e12;
+    }
+    int over;
+    long long value = PyLong_AsLongLongAndOverflow(number, &over);
+    if (over)
+        return over < 0 && !is_labelled;
+    return is_labelled ? -1000000 < value && value < 1000000 : value < 1000000000000;
 }
 
 /* What came of telling somebody something, whose answer nobody needs: 0, or -1 with an exception. */
@@ -395,6 +413,10 @@ PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 
 /* encode.c */
 PyObject *hot_encode_span(PyObject *module, PyObject *observation);
+
+/* stretch.c */
+PyObject *hot_weigh(PyObject *module, PyObject *observation);
+PyObject *hot_finish_stretch(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* standing.c */
 PyObject *hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

@@ -49,16 +49,6 @@ ask(Walk *walk, PyObject *method, PyObject **args, size_t nargs, size_t level, i
     return found;
 }
 
-static inline int
-is_small(PyObject *number)
-{
-    int over;
-    if (PyFloat_CheckExact(number))
-        return -1e6 < PyFloat_AS_DOUBLE(number) && PyFloat_AS_DOUBLE(number) < 1e6;
-    long value = PyLong_AsLongAndOverflow(number, &over);
-    return !over && -1000000 < value && value < 1000000;
-}
-
 /* Copy the first of a dict's entries, which have stayed as they are. */
 static PyObject *
 first_entries(PyObject *dict, Py_ssize_t many)
@@ -216,7 +206,7 @@ mask(Walk *walk, PyObject *value, int depth, PyObject *label, int is_plain)
             is_left = known != NULL && PySet_Contains(known, value) == 1;
         }
         else if (PyLong_CheckExact(value) || (PyFloat_CheckExact(value) && is_plain))
-            is_left = is_small(value);
+            is_left = hot_is_small(value, PyUnicode_GET_LENGTH(label) > 0);
         else if (depth < DEEPEST && walk->nodes < MOST_NODES - 2 * MOST_LOOKED_AT &&
                  (PyDict_CheckExact(value) || PyList_CheckExact(value) || PyTuple_CheckExact(value))) {
             walk->nodes++;

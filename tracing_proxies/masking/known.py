@@ -28,6 +28,7 @@ _MOST_CHARACTERS = 4_000_000
 _LONGEST_KEY = 64
 _LONGEST_TEXT = 16_384
 _LARGEST_NUMBER = 1e6
+_LARGEST_UNLABELLED = 1e12  # what has less than 13 digits is no card's number; a time in seconds is such a number
 _DEEPEST = 16
 
 
@@ -109,7 +110,8 @@ def look_through(
     if kind is str:
         return left if value in texts.get(label, ()) else -1
     if kind is int or kind is float:
-        return left if -_LARGEST_NUMBER < value < _LARGEST_NUMBER else -1
+        is_left = -_LARGEST_NUMBER < value < _LARGEST_NUMBER if label else value < _LARGEST_UNLABELLED
+        return left if is_left else -1
     if kind is dict:
         left -= len(value)
         if depth > _DEEPEST:

@@ -135,6 +135,7 @@ class MaskingRules:
     Attributes:
         needs_path: whether any pattern looks beyond the key itself.
         keys_decide: whether nothing but its key decides what becomes of an entry.
+        is_usual: whether no key is named.
     """
 
     shows: tuple[NameSet, ...]
@@ -145,6 +146,7 @@ class MaskingRules:
     finds: Mapping[str, Strategy]
     needs_path: bool = attrs.field(init=False)
     keys_decide: bool = attrs.field(init=False)
+    is_usual: bool = attrs.field(init=False)
 
     @needs_path.default
     def _needs_path(self) -> bool:
@@ -154,6 +156,10 @@ class MaskingRules:
     @keys_decide.default
     def _keys_decide(self) -> bool:
         return not (self.shows or self.allow or self.needs_path)
+
+    @is_usual.default
+    def _is_usual(self) -> bool:
+        return not (self.allow or self.keys or self.tighter)
 
     @classmethod
     def compile(cls, settings: MaskingSettings, tightening: Tightening) -> MaskingRules:
@@ -192,6 +198,8 @@ class MaskingRules:
         """
         if "[" in name:
             name = markers.blank(name)
+        if self.is_usual:
+            return Strategy.HIDE if judge_name(name) is Verdict.HIDDEN else Strategy.NONE
         tighter = self.tighter.find(name, path) if self.tighter else Strategy.NONE
         if self.allow and self.allow.holds(name, path):
             return tighter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import attrs
@@ -13,7 +13,8 @@ import attrs
 from tracing_proxies.delivery.native import RLock
 from tracing_proxies.delivery.sinks.local_calls import CallName
 from tracing_proxies.monitoring.calls import DURATION
-from tracing_proxies.monitoring.gathering import Gathering
+from tracing_proxies.monitoring.gathering import FULL, Gathering
+from tracing_proxies.monitoring.glance import Glance
 from tracing_proxies.monitoring.intervals import Interval, join, length
 from tracing_proxies.monitoring.numbers import Exemplar, Labels, Numbers
 from tracing_proxies.recording.observation import Observation
@@ -29,7 +30,6 @@ _MOST_TRACES: Final = 2_000
 _PATIENCE: Final = 600.0
 _PATIENCE_AFTER_END: Final = 60.0
 _MOST_NAMES: Final = 2_000
-_PLAIN: Final = frozenset(("span", "event", "generation", "embedding", "retriever", "guardrail", "evaluator", "chain"))
 
 
 @attrs.define(eq=False, repr=False)
@@ -77,7 +77,6 @@ class SpanContents:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._exemplars: dict[str, tuple[str, str, int, int]] = {}
         # As the fields of `CallName`: to make one for each call takes four times as long.
         self._names: set[tuple[str, str, str, bool]] = set()
         self._delegating: set[str] = set()
@@ -88,7 +87,7 @@ class SpanContents:
         self._lock = RLock()
         self._traces: OrderedDict[str, _Trace] = OrderedDict()
         self._gathered = Gathering()
-        self._exemplars.clear()
+        self._glance = Glance(self._traces, FULL)
 
     def watch(self, prepare: Prepare) -> Prepare:
         """Return what finishes a span as ``prepare`` does, and reads it."""
@@ -97,28 +96,14 @@ class SpanContents:
             found = prepare(span)
             if found is not None:
                 recipe = span.recipe
+                target = recipe.tally.target
                 if recipe.delegate is not None:
-                    self._delegating.add(recipe.tally.target)
-                self.read(found, recipe.tally.target)
+                    self._delegating.add(target)
+                if not self._glance(found, target):  # most have nothing to tell
+                    self._read(found, target)
             return found
 
         return prepare_and_read
-
-    def read(self, span: Observation, target: str) -> None:
-        """Take note of one span."""
-        stop = span.end_time
-        self._exemplars[target] = (span.trace_id, span.id, stop - span.start_time, stop)
-        metadata, kind = span.metadata, span.type
-        if (
-            kind in _PLAIN
-            and not metadata
-            and not span.app_root
-            and span.level != "ERROR"
-            and span.trace_id not in self._traces
-        ):
-            return  # most spans have nothing to tell
-        with self._lock:
-            self._read(span, kind, metadata, target)
 
     def names(self) -> list[CallName]:
         """Return what agents and tools were named, by their targets, as far as it is known what they were part of."""
@@ -133,13 +118,19 @@ class SpanContents:
         """
         with self._lock:
             self._settle_old()
+            self._take_tops()
             self._gathered.add_to(numbers)
-        for target, (trace_id, span_id, taken, stop) in list(self._exemplars.items()):
+        for target, (trace_id, span_id, taken, stop) in list(self._glance.latest.items()):
             labels = labels_of(target)
             if labels is not None:
                 numbers.exemplars[DURATION, labels] = Exemplar(trace_id, span_id, taken, stop / 1e9)
 
-    def _read(self, span: Observation, kind: str, metadata: dict[str, Any], target: str) -> None:
+    def _read(self, span: Observation, target: str) -> None:
+        """Take note of a span that has more to tell."""
+        with self._lock:
+            self._read_closely(span, span.type, span.metadata, target)
+
+    def _read_closely(self, span: Observation, kind: str, metadata: dict[str, Any], target: str) -> None:
         weight, outcome, taken = span.sampling_weight, "ok", span.end_time - span.start_time
         if span.level == "ERROR":
             outcome = "error"
@@ -159,14 +150,13 @@ class SpanContents:
                 if tool[0] == span.name:
                     self._note(tool[4], "tool", span.name, within=True)
             below.tools = [tool for tool in below.tools if tool[0] != span.name]
-            below.tools.append((span.name, _source_of(span), outcome, weight, target))
+            below.tools.append((span.name, _source_of(span.trace_name, span.tags), outcome, weight, target))
         if "outcome.participants" in metadata:
             below = below or _Below()
             below.collaborations = [(span.name, outcome, taken, weight)]
         if span.app_root or span.parent_observation_id is None:
-            name = span.trace_name
-            self._gathered.count("tracing_proxies_workflows_total", (name, _source_of(span), outcome), weight)
-            self._gathered.size("tracing_proxies_workflow_duration_seconds", (name,), taken, weight)
+            self._take_tops()
+            self._count_workflows(span.trace_name, span.tags, outcome, (taken,), weight)
             if below is not None:
                 self._end_coordination(span, below, weight, taken)
                 self._settle(below)
@@ -174,6 +164,18 @@ class SpanContents:
                 self._end_trace(span.trace_id, trace)
         elif below is not None:
             self._hand_up(span.trace_id, span.parent_observation_id, below)
+
+    def _take_tops(self) -> None:
+        """Count what was noted at a glance, many at a time."""
+        for (name, tags, weight), sizes in self._glance.take().items():
+            self._count_workflows(name, tags, "ok", sizes, weight)
+
+    def _count_workflows(
+        self, name: str, tags: tuple[str, ...], outcome: str, sizes: Sequence[int], weight: float
+    ) -> None:
+        labels = name, _source_of(name, tags), outcome
+        self._gathered.count("tracing_proxies_workflows_total", labels, weight * len(sizes))
+        self._gathered.sizes("tracing_proxies_workflow_duration_seconds", (name,), sizes, weight)
 
     def _end_agent(
         self, span: Observation, below: _Below, outcome: str, weight: float, taken: int, target: str
@@ -184,7 +186,7 @@ class SpanContents:
             if agent[0] == name:
                 self._note(agent[5], "agent", name, within=True)
         self._count_agents(agent for agent in below.agents if agent[0] != name)
-        below.agents = [(name, _source_of(span), outcome, taken, weight, target)]
+        below.agents = [(name, _source_of(span.trace_name, span.tags), outcome, taken, weight, target)]
         for tool, cause, result, many, used in below.tools:
             self._note(used, "tool", tool, within=False)
             self._gathered.count("tracing_proxies_tool_calls_total", (name, tool, cause, result), many)
@@ -269,9 +271,9 @@ class SpanContents:
             self._gathered.size("tracing_proxies_collaboration_duration_seconds", (name,), taken, weight)
 
 
-def _source_of(span: Observation) -> str:
+def _source_of(trace_name: str, tags: tuple[str, ...]) -> str:
     """Return what triggered a span: what a tag of its trace says, as in ``source:pricing``, else the trace's name."""
-    for tag in span.tags:
+    for tag in tags:
         if tag.startswith(_SOURCE):
             return tag[len(_SOURCE) :]
-    return span.trace_name
+    return trace_name

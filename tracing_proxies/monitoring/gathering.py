@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from tracing_proxies.monitoring.distribution import Distribution
@@ -9,7 +10,8 @@ from tracing_proxies.monitoring.numbers import Labels, Numbers, Series
 
 _OTHER: Final = "other"
 _MOST_SERIES: Final = 500
-_FULL: Final = 2_048
+FULL: Final = 2_048
+"""How many sizes of a series are collected before they are put into bins."""
 
 
 class Gathering:
@@ -36,18 +38,23 @@ class Gathering:
         Args:
             weight: for how many it stands.
         """
+        self.sizes(metric, labels, (size,), weight)
+
+    def sizes(self, metric: str, labels: Labels, sizes: Sequence[float], weight: float) -> None:
+        """Add many to a distribution, each of which stands for as many as the weight says."""
         series = (metric, labels)
-        sizes = self._sizes.get(series)
-        if sizes is None:
+        held = self._sizes.get(series)
+        if held is None:
             series = self._admit(series)
-            sizes = self._sizes.setdefault(series, [])
+            held = self._sizes.setdefault(series, [])
             self._distributions.setdefault(series, Distribution())
         if weight != 1.0:
-            self._distributions[series].add(size, weight)
+            for size in sizes:
+                self._distributions[series].add(size, weight)
             return
-        sizes.append(size)
-        if len(sizes) >= _FULL:
-            self._fold(series, sizes)
+        held += sizes
+        if len(held) >= FULL:
+            self._fold(series, held)
 
     def add_to(self, numbers: Numbers) -> None:
         """Add all that was gathered so far."""

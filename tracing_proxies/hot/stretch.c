@@ -1,0 +1,103 @@
+/* Finishes the spans of a batch, one after another, as delivery/stretch.py does. */
+#include "observation.h"
+
+/* The size of a text as `sys.getsizeof` tells it; -1 where it is not laid out as those that are made here. */
+static Py_ssize_t
+size_of(PyObject *text)
+{
+    if (text == Py_None)
+        return 0;
+    if (!PyUnicode_CheckExact(text) || !PyUnicode_IS_COMPACT(text))
+        return -1;
+    Py_ssize_t letters = PyUnicode_GET_LENGTH(text) + 1;
+    return PyUnicode_IS_ASCII(text) ? (Py_ssize_t)sizeof(PyASCIIObject) + letters
+                                    : (Py_ssize_t)sizeof(PyCompactUnicodeObject) + letters * PyUnicode_KIND(text);
+}
+
+/* What an observation weighs, as `weigh`; -1 with an exception. */
+static Py_ssize_t
+weight_of(PyObject *observation)
+{
+    if (PyTuple_Check(observation) && PyTuple_GET_SIZE(observation) == FIELDS) {
+        PyObject **field = ((PyTupleObject *)observation)->ob_item;
+        Py_ssize_t given = size_of(field[INPUT]), result = size_of(field[OUTPUT]), status = size_of(field[STATUS]);
+        if (given >= 0 && result >= 0 && status >= 0 && PyDict_CheckExact(field[METADATA]) &&
+            PyDict_GET_SIZE(field[METADATA]) == 0)
+            return 1200 + given + result + status;
+    }
+    PyObject *weight = PyObject_CallOneArg(hot.weigh, observation);
+    Py_ssize_t found = weight == NULL ? -1 : PyLong_AsSsize_t(weight);
+    Py_XDECREF(weight);
+    return found;
+}
+
+/* weigh(observation) */
+PyObject *
+hot_weigh(PyObject *module, PyObject *observation)
+{
+    Py_ssize_t found = weight_of(observation);
+    return found < 0 && PyErr_Occurred() ? NULL : PyLong_FromSsize_t(found);
+}
+
+/* The last of some spans, which leaves them; NULL with an exception. */
+static PyObject *
+pop(PyObject *spans)
+{
+    Py_ssize_t last = PyList_GET_SIZE(spans) - 1;
+    PyObject *span = Py_NewRef(PyList_GET_ITEM(spans, last));
+    if (PyList_SetSlice(spans, last, last + 1, NULL) < 0)
+        Py_CLEAR(span);
+    return span;
+}
+
+/* Tell of a span of which nothing comes, with the exception that is set where there is one. */
+static int
+tell_lost(PyObject *lost)
+{
+    PyObject *type, *value, *traceback;
+    if (!PyErr_Occurred())
+        return hot_told(PyObject_CallOneArg(lost, Py_None));
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(value, traceback);
+    int told = hot_told(PyObject_CallOneArg(lost, value));
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return told;
+}
+
+/* finish_stretch(spans, finished, prepare, lost, seconds): bytes */
+PyObject *
+hot_finish_stretch(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 5 || !PyList_CheckExact(args[0]) || !PyList_CheckExact(args[1]) || !PyFloat_CheckExact(args[4])) {
+        PyErr_SetString(PyExc_TypeError, "spans, a list for them, two callables and seconds are needed");
+        return NULL;
+    }
+    Py_ssize_t size = 0, weight;
+    long long until = hot_read_clock(CLOCK_MONOTONIC) + (long long)(PyFloat_AS_DOUBLE(args[4]) * 1e9);
+    while (PyList_GET_SIZE(args[0]) > 0) {
+        PyObject *span = pop(args[0]), *found;
+        if (span == NULL)
+            return NULL;
+        found = PyObject_CallOneArg(args[2], span);
+        Py_DECREF(span);
+        if (found == NULL || found == Py_None) {
+            Py_XDECREF(found);
+            if (tell_lost(args[3]) < 0)
+                return NULL;
+        }
+        else {
+            int failed = PyList_Append(args[1], found) < 0 || (weight = weight_of(found)) < 0;
+            Py_DECREF(found);
+            if (failed)
+                return NULL;
+            size += weight;
+        }
+        if (hot_read_clock(CLOCK_MONOTONIC) >= until)
+            break;
+    }
+    return PyLong_FromSsize_t(size);
+}
