@@ -436,3 +436,14 @@ def test_no_status_representation_or_log_line_holds_the_secret(
     pipeline.flush(2)
     texts = [repr(sink), repr(sink.health()), repr(pipeline), repr(pipeline.status()), caplog.text]
     assert not any(SECRET_KEY in text for text in texts)
+
+
+@pytest.mark.parametrize(("asked", "told"), [("tracing_proxies", True), (None, False)])
+def test_each_request_is_logged_where_our_own_logger_is_asked_to_and_not_where_all_are(
+    build: Build, caplog: pytest.LogCaptureFixture, asked: str | None, told: bool
+) -> None:
+    caplog.set_level("DEBUG", logger=asked)
+    pipeline = build(MemorySink("one"))
+    pipeline.put(observation())
+    assert pipeline.flush(10)
+    assert ("request 1 to one: accepted" in caplog.messages) is told

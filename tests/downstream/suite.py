@@ -126,6 +126,7 @@ class Suite:
             "DOWNSTREAM_MODE": mode,
             "DOWNSTREAM_OUT": str(out),
             "DOWNSTREAM_WEAVE": ",".join(self.library.weave),
+            "DOWNSTREAM_LEAVE": ",".join(self.library.leave),
             "DOWNSTREAM_REGISTRY": str(registry),
         }
         arguments = list(self.library.part if part and self.library.part else self.library.pytest)

@@ -11,6 +11,7 @@ from opentelemetry.trace import get_current_span
 
 from tests.weaving.twins import twins
 from tracing_proxies.compiled import hot
+from tracing_proxies.recording.trace import Trace
 from tracing_proxies.registry.values import compile_value
 
 SOURCE = """
@@ -53,6 +54,24 @@ def test_the_collector_passes_by_ended_spans_and_what_they_have_copied() -> None
             assert [one for one in kept if gc.is_tracked(one)] == []
             assert not any(gc.is_tracked(one) for one in gc.get_referents(span) if type(one) in (dict, list, tuple))
     assert len(spans) == 3
+
+
+@pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+def test_the_collector_passes_by_the_traces_of_spans_that_wait() -> None:
+    with twins(SOURCE, "*") as (_, traced, spans):
+        traced.work(1)
+        traced.visit(2)
+    assert len(spans) == 3
+    assert not any(gc.is_tracked(span.trace) for span in spans)
+
+
+def test_a_trace_that_something_of_its_own_leads_back_to_is_collected() -> None:
+    trace: Any = Trace(1)
+    trace.held = [trace]
+    gone = weakref.ref(trace)
+    del trace
+    gc.collect()
+    assert gone() is None
 
 
 @pytest.mark.skipif(hot is None, reason="nothing is compiled here")

@@ -294,7 +294,8 @@ class Lane:
     def _tell(self) -> None:
         """Log what only people can mend; called without the lock, which a handler's own thread may wait for."""
         reason, self._alert = self._alert, ""
-        debug = _log.isEnabledFor(logging.DEBUG)
+        # Of our own logger: an application that has all its loggers tell everything has not asked for each request.
+        debug = logging.NOTSET < _log.level <= logging.DEBUG and _log.isEnabledFor(logging.DEBUG)
         if reason or debug:
             try:
                 if debug:

@@ -46,8 +46,10 @@ static PyObject *
 trace_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     Trace *self = (Trace *)type->tp_alloc(type, 0);
-    if (self != NULL)
+    if (self != NULL) {
         fill_trace(self);
+        PyObject_GC_UnTrack(self); /* numbers and texts: as long as it has no more, the collector need not look at it */
+    }
     return (PyObject *)self;
 }
 
@@ -312,6 +314,8 @@ trace_setattro(Trace *self, PyObject *name, PyObject *value)
     if (value == NULL) {
         TRACE_FIELDS(REFILL)
     }
+    else if (PyObject_IS_GC(value) && !PyObject_GC_IsTracked((PyObject *)self))
+        PyObject_GC_Track(self);
     return done;
 }
 

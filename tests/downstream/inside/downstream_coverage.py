@@ -22,8 +22,11 @@ _KINDS = (
 )
 
 
-def measure(packages: list[str]) -> dict[str, Any]:
+def measure(packages: list[str], tests: tuple[str, ...]) -> dict[str, Any]:
     """Look at all loaded modules of the packages.
+
+    Args:
+        tests: the modules and packages among them that are tests.
 
     Returns:
         How many public callables they define, the names of those that are not woven, and why.
@@ -34,6 +37,9 @@ def measure(packages: list[str]) -> dict[str, Any]:
     woven_functions = {id(point.function) for point in points if point.recipe is not None}
     total, missed = 0, []
     for owner, name, raw, where in _public(packages):
+        module = where.partition(":")[0]
+        if any(module == name or module.startswith(f"{name}.") for name in tests):
+            continue
         total += 1
         if points.at(id(owner), name) is None and id(_function(unwoven(raw))) not in woven_functions:
             missed.append(where)

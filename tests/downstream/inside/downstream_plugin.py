@@ -1,7 +1,8 @@
 """The pytest plugin that runs inside a library's suite: weaves, and writes down what became of each test.
 
 ``DOWNSTREAM_MODE`` is ``plain``, ``woven``, ``reference`` or ``encoded``; ``DOWNSTREAM_OUT`` the folder to write to;
-the packages and the registry come from ``DOWNSTREAM_WEAVE`` and ``DOWNSTREAM_REGISTRY``.
+the packages, those of their modules that are tests, and the registry come from ``DOWNSTREAM_WEAVE``, ``DOWNSTREAM_LEAVE``
+and ``DOWNSTREAM_REGISTRY``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 _OUT = Path(os.environ["DOWNSTREAM_OUT"])
 _MODE = os.environ["DOWNSTREAM_MODE"]
 _WEAVE = os.environ["DOWNSTREAM_WEAVE"].split(",")
+_LEAVE = tuple(name.removesuffix(".**") for name in os.environ.get("DOWNSTREAM_LEAVE", "").split(",") if name)
 _PID = os.getpid()
 _results: dict[str, str] = {}
 # Line by line, so that a crash of the interpreter is known by the tests that are missing.
@@ -83,7 +85,7 @@ def pytest_sessionfinish() -> None:
     if _MODE == "woven":
         import downstream_coverage
 
-        report |= downstream_coverage.measure(_WEAVE)
+        report |= downstream_coverage.measure(_WEAVE, _LEAVE)
         status = tracing_proxies.status()
         report |= {"spans": status["delivery"]["produced"], "failures": status["failures"], "open": status["open"]}
     elif _reference is not None:
