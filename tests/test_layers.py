@@ -31,6 +31,7 @@ ORDER = {
     "exclusion": 0,
     "compiled": 0,
     "lasting": 0,
+    "loops": 0,
     "signals": 5,
     "watching": 5,
     "reloading": 5,

@@ -14,6 +14,7 @@ from tracing_proxies.delivery.garbage import Pause
 from tracing_proxies.errors import ActivationError, RegistryError
 from tracing_proxies.exclusion import Exclusion
 from tracing_proxies.lasting import pass_by
+from tracing_proxies.loops import outside_of_loops
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
 from tracing_proxies.registry.model import Registry
@@ -24,18 +25,21 @@ _collections = Pause()
 _runtime: Runtime | None = None
 
 
+@outside_of_loops()
 def _before_fork() -> None:
     if _runtime is not None:
         _runtime.before_fork()
         _lock.before_fork()
 
 
+@outside_of_loops()
 def _after_fork_in_parent() -> None:
     _lock.after_fork_in_parent()
     if _runtime is not None:
         _runtime.after_fork_in_parent()
 
 
+@outside_of_loops()
 def _after_fork_in_child() -> None:
     _collections.after_fork()
     _lock.after_fork_in_child()

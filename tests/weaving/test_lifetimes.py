@@ -8,6 +8,7 @@ import gc
 import re
 import sys
 import traceback
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.weaving.twins import described, outcome, twins
+from tracing_proxies.compiled import hot
 
 SOURCE = """
     import asyncio, contextlib, functools, sys, weakref
@@ -348,3 +350,25 @@ def test_an_argument_is_not_held_by_a_coroutine_that_has_ended() -> None:
     with twins(SOURCE, "coroutine") as (untraced, traced, _):
         asyncio.run(main(untraced))
         asyncio.run(main(traced))
+
+
+@pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_coroutine_that_the_collector_frees_unbegun_warns_as_it_would_untraced(cancelled: bool) -> None:
+    def leave(module: Any) -> list[str]:
+        coroutine = module.wait()
+        error: Any = ValueError()
+        if cancelled:  # as a task is that never had its turn
+            with pytest.raises(ValueError, match="^$"):
+                coroutine.throw(error)
+        error.circle = error, coroutine
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            del coroutine, error
+            gc.collect()
+        return [str(warning.message) for warning in caught]
+
+    with twins("async def wait():\n    pass", "wait") as (untraced, traced, _):
+        plain = leave(untraced)
+        assert leave(traced) == plain
+    assert len(plain) == (not cancelled)

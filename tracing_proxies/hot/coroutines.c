@@ -43,6 +43,17 @@ pending_start(Pending *self, PyObject *nothing)
     return answer;
 }
 
+/* Have the collector come to a coroutine after what holds it, as it comes to what it tracks in turn. Where it has both to
+   collect it would else finalise the coroutine first, which warns that it was never awaited; so does what drives it. */
+static void
+come_before(PyObject *body)
+{
+    if ((PyCoro_CheckExact(body) || PyGen_CheckExact(body)) && PyObject_GC_IsTracked(body)) {
+        PyObject_GC_UnTrack(body);
+        PyObject_GC_Track(body);
+    }
+}
+
 /* Pending(body, opener, begun, recipe, fold) */
 static PyObject *
 pending_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -62,6 +73,7 @@ pending_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     made->begun = Py_NewRef(begun);
     made->recipe = Py_NewRef(recipe);
     made->fold = Py_NewRef(fold);
+    come_before(body);
     return (PyObject *)made;
 }
 

@@ -11,6 +11,8 @@ import threading
 import weakref
 from typing import Protocol
 
+from tracing_proxies.loops import outside_of_loops
+
 _PATIENCE = 1.0
 
 
@@ -41,6 +43,7 @@ def guard(store: Forkable) -> None:
         os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
 
 
+@outside_of_loops()
 def _before() -> None:
     for store in list(_guarded):
         if store.lock.acquire(timeout=_PATIENCE):
