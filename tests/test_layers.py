@@ -32,6 +32,7 @@ ORDER = {
     "compiled": 0,
     "lasting": 0,
     "loops": 0,
+    "clocks": 0,
     "signals": 5,
     "watching": 5,
     "reloading": 5,

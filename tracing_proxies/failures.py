@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from _thread import RLock  # past gevent's, which our own threads must not wait for
 from collections import Counter
+
+from tracing_proxies import clocks
 
 _log = logging.getLogger("tracing_proxies")
 _LOG_INTERVAL = 60.0
@@ -39,7 +40,7 @@ def contain(reason: str, exc: BaseException) -> None:
     Raises:
         BaseException: ``exc`` itself in strict mode.
     """
-    now = time.monotonic()
+    now = clocks.monotonic()
     with _lock:
         _counts[reason] += 1
         due = now - _logged.get(reason, -_LOG_INTERVAL) >= _LOG_INTERVAL

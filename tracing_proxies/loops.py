@@ -12,8 +12,8 @@ from typing import Any
 def outside_of_loops() -> Iterator[None]:
     """Let code run as if its thread had no running event loop.
 
-    A process that forks in one, as uvloop does to start another, waits for the fork, and for our threads and files with it.
-    Tools that raise in whoever blocks an event loop would raise in us, and the fork would be left half prepared.
+    A process that forks in one, as uvloop does to start another, waits for the fork, and for our threads and files with
+    it. Tools that raise in whoever blocks an event loop would raise in us, and the fork would be left half prepared.
     """
     events: Any = sys.modules.get("asyncio.events")
     loop = None if events is None else events._get_running_loop()

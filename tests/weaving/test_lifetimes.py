@@ -359,7 +359,7 @@ def test_a_coroutine_that_the_collector_frees_unbegun_warns_as_it_would_untraced
         coroutine = module.wait()
         error: Any = ValueError()
         if cancelled:  # as a task is that never had its turn
-            with pytest.raises(ValueError, match="^$"):
+            with pytest.raises(ValueError, match=r"^$"):
                 coroutine.throw(error)
         error.circle = error, coroutine
         with warnings.catch_warnings(record=True) as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import pickle
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -70,6 +71,19 @@ def test_introspection_sees_the_original() -> None:
     assert inspect.iscoroutinefunction(Shop.later)
     assert inspect.ismethod(Shop("A").greet)
     assert Shop.greet.__qualname__ == "Shop.greet"
+
+
+@functools.lru_cache
+def cached() -> int:
+    return 1
+
+
+@pytest.mark.parametrize("raw", [lambda: None, cached, functools.partial(int, "1")], ids=["function", "cache", "partial"])
+def test_its_type_names_itself_as_that_of_the_original(raw: Any) -> None:
+    woven = weave(raw, in_class=False)
+    names = "__module__", "__name__", "__qualname__"
+    assert [getattr(type(woven), name) for name in names] == [getattr(type(raw), name) for name in names]
+    assert getattr(woven, "__module__", None) == getattr(raw, "__module__", None)
 
 
 def test_a_function_is_copied_and_pickled_as_itself() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.context import Context
 
+from tracing_proxies import clocks
 from tracing_proxies.failures import contain
 from tracing_proxies.recording import outcome
 from tracing_proxies.recording.capture import snapshot
@@ -23,8 +23,8 @@ from tracing_proxies.recording.unrecorded import ROOT_KEY, UNSAMPLED, Unrecorded
 if TYPE_CHECKING:
     from tracing_proxies.recording.recorder import Recorder
 
-_clock = time.perf_counter_ns
-_cpu_clock = time.thread_time_ns
+_clock = clocks.perf_counter_ns
+_cpu_clock = clocks.thread_time_ns
 
 
 class Endings:

@@ -6,10 +6,10 @@ attributes beside an instance's dict, where it is not. Setting all of them in Py
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from tracing_proxies import clocks
 from tracing_proxies.compiled import hot
 from tracing_proxies.recording.capture import snapshot
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracing_proxies.recording.trace import Trace
     from tracing_proxies.recording.unrecorded import Unrecorded
 
-_clock = time.perf_counter_ns
+_clock = clocks.perf_counter_ns
 
 
 class SpanFields:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+from tracing_proxies import clocks
 from tracing_proxies.failures import contain
 from tracing_proxies.recording import outcome
 from tracing_proxies.recording.failure import is_failure
@@ -25,7 +25,7 @@ class Adoption:
         self.context = span.context
         self.recipe = recipe
         self.scope = scope
-        self.start = time.perf_counter_ns()
+        self.start = clocks.perf_counter_ns()
 
     def finish(self, result: Any) -> None:
         """Record the result; the span ends with the call that opened it."""
@@ -49,7 +49,7 @@ class Adoption:
         self._count(False)
 
     def _count(self, failed: bool) -> None:
-        taken = time.perf_counter_ns() - self.start
+        taken = clocks.perf_counter_ns() - self.start
         self.recipe.count(~taken if failed else taken)
         self.span.settled = True
 

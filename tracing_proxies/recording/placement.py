@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext, TraceFlags
 
+from tracing_proxies import clocks
 from tracing_proxies.recording import outcome
 from tracing_proxies.recording.context import OWN_KEY, SPAN_KEY, SUPPRESSED, with_own_span, with_span
 from tracing_proxies.recording.handles import Adoption, Recording
@@ -26,7 +26,7 @@ from tracing_proxies.sampling.rule import MASK, keeps, read_state
 if TYPE_CHECKING:
     from tracing_proxies.recording.recorder import Recorder
 
-_clock = time.perf_counter_ns
+_clock = clocks.perf_counter_ns
 
 
 class Placement:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry.context import Context
 
+from tracing_proxies import clocks
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.capture import flat_copy, is_flat, snapshot
 from tracing_proxies.recording.context import SPAN_KEY, current, with_own_span
@@ -28,9 +28,9 @@ from tracing_proxies.recording.tally import Tally
 from tracing_proxies.recording.trace import Trace
 from tracing_proxies.recording.unrecorded import Unrecorded, make_unrecorded
 
-_clock = time.perf_counter_ns
-_wall_clock = time.time_ns
-_cpu_clock = time.thread_time_ns
+_clock = clocks.perf_counter_ns
+_wall_clock = clocks.time_ns
+_cpu_clock = clocks.thread_time_ns
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
 
+from tracing_proxies import clocks
 from tracing_proxies.recording.failure import is_failure
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tracing_proxies.recording.span import Span
 
 _MOST_NAMES = 50
-_clock = time.perf_counter_ns
+_clock = clocks.perf_counter_ns
 OTHERS = "others"
 
 

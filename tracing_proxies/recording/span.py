@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from opentelemetry import trace as api
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, Status, StatusCode, TraceFlags
 
+from tracing_proxies import clocks
 from tracing_proxies.recording.capture import snapshot
 from tracing_proxies.recording.fields import SpanFields
 from tracing_proxies.recording.native import asks_for_itself
@@ -18,7 +18,7 @@ from tracing_proxies.recording.trace import Trace
 if TYPE_CHECKING:
     from tracing_proxies.recording.recorder import Recorder
 
-_clock = time.perf_counter_ns
+_clock = clocks.perf_counter_ns
 RELEASED = Context()
 _MAX_EVENTS = 32
 _MAX_ATTRIBUTES = 128

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from tracing_proxies import clocks
 from tracing_proxies.recording.fields import TraceFields
 
 
@@ -30,7 +29,7 @@ class Trace(TraceFields):
     def __init__(self, trace_id: int, weight: float = 1.0) -> None:
         self.trace_id = trace_id
         self.weight = weight
-        self.offset = time.time_ns() - time.perf_counter_ns()
+        self.offset = clocks.time_ns() - clocks.perf_counter_ns()
 
     def add_tags(self, tags: tuple[str, ...]) -> None:
         """Add tags, each once, in the order in which they come."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +9,7 @@ from opentelemetry import trace as api
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, TraceFlags
 
+from tracing_proxies import clocks
 from tracing_proxies.compiled import hot
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import SPAN_KEY
@@ -22,7 +22,7 @@ from tracing_proxies.recording.tally import LOOK_AT
 if TYPE_CHECKING:
     from tracing_proxies.recording.recipe import Recipe
 
-_clock = time.perf_counter_ns
+_clock = clocks.perf_counter_ns
 _RELEASED = Context()
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.context import Context
 
+from tracing_proxies import clocks
 from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach, reset, with_span
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.tally import LOOK_AT
@@ -17,7 +17,7 @@ from tracing_proxies.weaving.internal import cut_frame, internal
 from tracing_proxies.weaving.stream_objects import proceed_with
 from tracing_proxies.weaving.streams import CONTINUES
 
-_clock = time.perf_counter_ns
+_clock = clocks.perf_counter_ns
 _continues = CONTINUES.get
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+from tracing_proxies import clocks
 from tracing_proxies.compiled import hot
 from tracing_proxies.recording.context import attach, current, detach, variable
 from tracing_proxies.weaving.internal import all_internal, cut_frame
 from tracing_proxies.weaving.standin import StandIn
 
-_clock = time.perf_counter_ns
+_clock = clocks.perf_counter_ns
 
 
 @all_internal

@@ -23,7 +23,7 @@ from typing import Any
 
 import wrapt
 
-from tracing_proxies.registry.fields import is_subtype, mro_of, namespace_of
+from tracing_proxies.registry.fields import is_subtype, module_of, mro_of, namespace_of, qualname_of
 from tracing_proxies.weaving import compiled
 from tracing_proxies.weaving.advice import JoinPoint, wrap
 from tracing_proxies.weaving.around import make_advice
@@ -98,7 +98,11 @@ def weave_callable(raw: Any, point: JoinPoint) -> Any:
     namespace |= {name: getattr(wrapt.FunctionWrapper, name, None) for name in _ABSENT if _has(kind, name)}
     if _has(kind, "__iter__"):
         namespace["__iter__"] = _iterate
-    return type(_name_of(kind), (base,), {**_ANNOTATIONS, **namespace})(raw, point)
+    return type(_name_of(kind), (base,), {**_named_as(kind), **_ANNOTATIONS, **namespace})(raw, point)
+
+
+def _named_as(kind: type) -> dict[str, Any]:
+    return {"__module__": module_of(kind), "__qualname__": qualname_of(kind)}
 
 
 def _iterate(proxy: Any) -> Any:
@@ -249,7 +253,7 @@ def _function_class(module: str) -> Any:
     """Return the class for the functions of one module, in which the advice's frame is one of that module's."""
     made = _classes.get(module)
     if made is None:
-        namespace: dict[str, Any] = {**_ANNOTATIONS, "__slots__": ()}
+        namespace: dict[str, Any] = {**_named_as(FunctionType), **_ANNOTATIONS, "__slots__": ()}
         if compiled.advised is None:
             namespace["__call__"] = as_of(_advise, module)
         made = _classes[module] = type("function", (WovenFunction,), namespace)

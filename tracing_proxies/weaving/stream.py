@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
+from tracing_proxies import clocks
 from tracing_proxies.compiled import hot
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.capture import snapshot
@@ -20,7 +20,7 @@ from tracing_proxies.weaving.steps import Steps
 
 Opener = Callable[[], Recording | None]
 ABANDONED = "abandoned"
-_clock = time.perf_counter_ns
+_clock = clocks.perf_counter_ns
 
 
 class ItemFold:

@@ -1,8 +1,8 @@
 """The pytest plugin that runs inside a library's suite: weaves, and writes down what became of each test.
 
 ``DOWNSTREAM_MODE`` is ``plain``, ``woven``, ``reference`` or ``encoded``; ``DOWNSTREAM_OUT`` the folder to write to;
-the packages, those of their modules that are tests, and the registry come from ``DOWNSTREAM_WEAVE``, ``DOWNSTREAM_LEAVE``
-and ``DOWNSTREAM_REGISTRY``.
+the packages, those of their modules that are tests, and the registry come from ``DOWNSTREAM_WEAVE``,
+``DOWNSTREAM_LEAVE`` and ``DOWNSTREAM_REGISTRY``.
 """
 
 from __future__ import annotations
