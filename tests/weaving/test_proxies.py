@@ -78,7 +78,7 @@ def cached() -> int:
     return 1
 
 
-@pytest.mark.parametrize("raw", [lambda: None, cached, functools.partial(int, "1")], ids=["function", "cache", "partial"])
+@pytest.mark.parametrize("raw", [lambda: None, cached, functools.partial(int, "1")], ids=["def", "cache", "partial"])
 def test_its_type_names_itself_as_that_of_the_original(raw: Any) -> None:
     woven = weave(raw, in_class=False)
     names = "__module__", "__name__", "__qualname__"

@@ -151,7 +151,7 @@ record(Call *call, PyObject *recording)
     PyObject *context = hot_context_of(recording), *token;
     if (context == NULL)
         return NULL;
-    token = PyContextVar_Set(hot.variable, context);
+    token = hot_attach(context);
     Py_DECREF(context);
     if (token == NULL)
         return NULL;
@@ -186,7 +186,7 @@ static PyObject *
 count(Call *call, PyObject *inside, PyObject *tail)
 {
     PyObject *token = NULL, *result, *tally = SLOT(call->point, JoinPoint, tally);
-    if (inside != NULL && (token = PyContextVar_Set(hot.variable, inside)) == NULL)
+    if (inside != NULL && (token = hot_attach(inside)) == NULL)
         return NULL;
     long long start = hot_now(), stop;
     result = PyObject_Call(SLOT(call->point, JoinPoint, call), call->args, call->kwargs);

@@ -18,11 +18,33 @@ hot_with(PyObject *context, PyObject *key, PyObject *value, PyObject *key2, PyOb
     return made;
 }
 
+/* Before Python 3.12 the collector may run on any allocation, and finalisers with it. One that is traced changes the
+   same variable while the interpreter makes its next state from the present one, which it does not hold
+   (`contextvar_set`): it would go on with freed memory. So the collector waits for that moment. */
+#if PY_VERSION_HEX < 0x030C0000
+#define HOLD_COLLECTOR() PyGC_Disable()
+#define LET_COLLECT(was) (void)((was) && PyGC_Enable())
+#else
+#define HOLD_COLLECTOR() 0
+#define LET_COLLECT(was) (void)(was)
+#endif
+
+/* Make a context current. Returns a token, with which `hot_detach` restores what is current now. */
+PyObject *
+hot_attach(PyObject *context)
+{
+    int was_on = HOLD_COLLECTOR();
+    PyObject *token = PyContextVar_Set(hot.variable, context);
+    LET_COLLECT(was_on);
+    return token;
+}
+
 /* Restore what was current before; a token of another context has nothing to restore here. Takes the token. */
 int
 hot_detach(PyObject *token)
 {
-    int done = PyContextVar_Reset(hot.variable, token);
+    int was_on = HOLD_COLLECTOR(), done = PyContextVar_Reset(hot.variable, token);
+    LET_COLLECT(was_on);
     Py_DECREF(token);
     if (done < 0) {
         if (!PyErr_ExceptionMatches(PyExc_ValueError))

@@ -317,6 +317,7 @@ PyObject *hot_bind_arguments(PyObject *module, PyObject *const *given, Py_ssize_
 
 /* contexts.c */
 PyObject *hot_with(PyObject *context, PyObject *key, PyObject *value, PyObject *key2, PyObject *value2);
+PyObject *hot_attach(PyObject *context);
 int hot_detach(PyObject *token);
 
 /* begin.c */

@@ -48,7 +48,7 @@ hot_enter(PyObject *steps)
         return NULL;
     if (is_inner)
         return Py_NewRef(Py_None);
-    return PyContextVar_Set(hot.variable, SLOT(steps, Steps, inner));
+    return hot_attach(SLOT(steps, Steps, inner));
 }
 
 /* Keep what the body has made current, and restore the consumer's context; the current exception stays. */
