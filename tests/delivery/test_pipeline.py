@@ -445,5 +445,5 @@ def test_each_request_is_logged_where_our_own_logger_is_asked_to_and_not_where_a
     caplog.set_level("DEBUG", logger=asked)
     pipeline = build(MemorySink("one"))
     pipeline.put(observation())
-    assert pipeline.flush(10)
+    assert pipeline.close(10)
     assert ("request 1 to one: accepted" in caplog.messages) is told
