@@ -11,7 +11,7 @@ static PyObject *
 carried_call(Carried *self, PyObject *args, PyObject *kwargs)
 {
     PyObject *type, *value, *traceback, *function = Py_NewRef(self->function);
-    PyObject *token = PyContextVar_Set(hot.variable, self->context);
+    PyObject *token = hot_attach(self->context);
     PyObject *result = token == NULL ? NULL : PyObject_Call(function, args, kwargs);
     Py_DECREF(function);
     if (token == NULL)
