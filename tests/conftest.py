@@ -13,7 +13,7 @@ from tests.contract.server import ContractServer, start_server
 from tests.environment import BUDGET
 
 # How long an example takes says more of the machine than of what is tested.
-hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
 

@@ -62,7 +62,7 @@ def run(finish_spans: Any, answers: list[Any], seconds: float) -> list[Any]:
     return [size, spans, finished, told]
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(
     st.lists(st.sampled_from(["comes", "comes", "left out", "fails", "stops", "adds"]), max_size=8),
     st.sampled_from([0.0, 100.0]),
@@ -92,7 +92,7 @@ def test_spans_are_let_go_as_they_are_finished(finish_spans: Any) -> None:
 
 
 @pytest.mark.skipif(hot is None, reason="nothing is compiled here")
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(parts)
 def test_an_observation_weighs_the_same(changes: dict[str, Any]) -> None:
     one = observation(**changes)

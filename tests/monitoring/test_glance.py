@@ -41,7 +41,7 @@ def look(glance: Any, seen: list[tuple[Observation, str]], take: int) -> list[An
     return [*told, glance.latest, glance.take(), glance.take()]
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(st.lists(st.tuples(spans, st.sampled_from(["a:f", "b:g"])), max_size=12), st.integers(0, 12), st.integers(0, 4))
 def test_every_span_tells_the_same(seen: list[Any], take: int, most: int) -> None:
     given_spans = [(observation(**changes), target) for changes, target in seen]
