@@ -36,31 +36,32 @@ def install(hooks: Hooks, preset: Preset) -> None:
 class Propagation:
     """How far one trigger has reached: what has ended below its root, in the order in which it did.
 
-    Each of its lists is only ever appended to, which threads may do at the same time without a lock.
+    Its lists are only ever appended to, which threads may do at the same time without a lock.
     """
 
-    __slots__ = ("agents", "beyond", "conflicts", "decisions", "failed", "names", "recoveries", "tools")
+    __slots__ = ("beyond", "conflicts", "decisions", "failed", "names", "recoveries", "tools")
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.beyond = count()  # how many more there were than are looked at
-        self.failed: list[str] = []
-        self.agents: list[str] = []
         self.tools: list[str] = []
         self.decisions: list[dict[str, Any]] = []
+        self.failed: list[str] = []
         self.recoveries: list[str] = []
         self.conflicts: list[int] = []
 
     def describe(self) -> dict[str, Any]:
         """Sum up: agents, tools and workflows each once."""
-        messages, workflows = 0, {}
+        agents, messages, workflows = {}, 0, {}
+        for decision in self.decisions:
+            agents[decision["agent"]] = None
         for name in self.names:
             if name.startswith("message."):
                 messages += 1
             elif name.startswith("workflow."):
                 workflows[name.removeprefix("workflow.")] = None
         return {
-            "agents": list(dict.fromkeys(self.agents)),
+            "agents": list(agents),
             "decisions": self.decisions,
             "tools": list(dict.fromkeys(self.tools)),
             "messages": messages,
@@ -117,7 +118,6 @@ class SimulationEventCapture:
         decision, recovery = span.noted("outcome.decision"), span.noted("outcome.recovery_action")
         if decision is not None:
             confidence = span.noted("outcome.confidence")
-            reached.agents.append(name)
             reached.decisions.append({"agent": name, "decision": decision, "confidence": confidence})
         if recovery is not None:
             reached.recoveries.append(str(recovery))

@@ -14,7 +14,7 @@ import attrs
 from tracing_proxies.sampling.commitment import Commitment
 from tracing_proxies.sampling.host import HostLoad
 from tracing_proxies.sampling.keys import LEAST, Key, Keys, surely
-from tracing_proxies.sampling.ladder import Ladder
+from tracing_proxies.sampling.ladder import STEPS, Ladder
 from tracing_proxies.sampling.learning import Learning, Work
 from tracing_proxies.sampling.plan import Demand, Plan, calmed, share
 from tracing_proxies.sampling.spending import WINDOW, Spending
@@ -317,7 +317,10 @@ class Controller:
         busy = ""
         if self._factor < 1.0 and self.host is not None and self.host.load is not None:
             busy = f"; as the host is {self.host.load:.0%} busy it may cost {self._factor:.0%} of that"
+        ahead = ""
+        if STEPS.index(now) > STEPS.index(before) and spent < 100 * self.budget * self._factor:
+            ahead = "; to go on so with all that comes would cost more"
         _log.warning(
-            "tracing goes from %r to %r: it has cost %.2f %% of a core%s in the last %d seconds%s",
-            before, now, spent, share, WINDOW, busy,
+            "tracing goes from %r to %r: it has cost %.2f %% of a core%s in the last %d seconds%s%s",
+            before, now, spent, share, WINDOW, busy, ahead,
         )  # fmt: skip

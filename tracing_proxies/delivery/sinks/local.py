@@ -27,9 +27,15 @@ _SIZE_CHECK_EVERY = 1.0
 _REPROBE_AFTER = 30.0
 _PATIENCE = 0.5
 _MAX_INTEGER = 2**63 - 1
+_WRITTEN = (*COLUMNS, "app_root", "service_name", "trace_state")
+# Nothing is written as 0, which none of these columns holds else: sqlite3 looks for an adapter of each None, 1 us each.
+_MAY_BE_NULL = frozenset(
+    ("parent_observation_id", "status_message", "input", "output", "model", "user_id", "session_id")
+    + ("release", "version", "trace_state")
+)
 _INSERT = (
-    f"INSERT OR REPLACE INTO spans ({', '.join(COLUMNS)}, app_root, service_name, trace_state) "
-    f"VALUES ({', '.join('?' * (len(COLUMNS) + 3))})"
+    f"INSERT OR REPLACE INTO spans ({', '.join(_WRITTEN)}) "
+    f"VALUES ({', '.join('NULLIF(?, 0)' if name in _MAY_BE_NULL else '?' for name in _WRITTEN)})"
 )
 
 _BAD_ROW = (
@@ -230,27 +236,35 @@ def _insert_singly(connection: sqlite3.Connection, batch: Sequence[Observation])
 
 def _row(observation: Observation, *, repair: bool = False) -> tuple[Any, ...]:
     # By place: to ask a named tuple for each of its fields takes twice as long.
-    head, (start, end, level, status, given, result, metadata, model, usage, user, session, tags), rest, more = (
-        observation[:5],
-        observation[5:17],
-        observation[17:25],
-        observation[25],
-    )
+    (trace_id, span_id, parent, name, kind, start, end, level, status, given, result) = observation[:11]
+    (metadata, model, usage, user, session, tags, trace_name, environment, release, version) = observation[11:21]
+    (weight, app_root, service, state, more) = observation[21:]
     row = (
-        *head,
+        trace_id,
+        span_id,
+        0 if parent is None else parent,
+        name,
+        kind,
         min(start, _MAX_INTEGER),
         min(end, _MAX_INTEGER),
         level,
-        status,
-        given,
-        result,
+        0 if status is None else status,
+        0 if given is None else given,
+        0 if result is None else result,
         to_json({**metadata, **(more or {})}) if metadata or more else "{}",
-        model,
+        0 if model is None else model,
         to_json(usage) if usage else "{}",
-        user,
-        session,
+        0 if user is None else user,
+        0 if session is None else session,
         _write_tags(tags) if tags else "[]",
-        *rest,
+        trace_name,
+        environment,
+        0 if release is None else release,
+        0 if version is None else version,
+        weight,
+        1 if app_root else 0,
+        service,
+        0 if state is None else state,
     )
     if repair:  # sqlite3 raises for lone surrogates; looking for them in every text would double the cost of a row
         return tuple(clean(value) if type(value) is str else value for value in row)
