@@ -52,7 +52,9 @@ class Propagation:
 
     def describe(self) -> dict[str, Any]:
         """Sum up: agents, tools and workflows each once."""
-        agents, messages, workflows = {}, 0, {}
+        agents: dict[str, None] = {}
+        workflows: dict[str, None] = {}
+        messages = 0
         for decision in self.decisions:
             agents[decision["agent"]] = None
         for name in self.names:

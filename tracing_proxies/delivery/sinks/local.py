@@ -29,9 +29,9 @@ _PATIENCE = 0.5
 _MAX_INTEGER = 2**63 - 1
 _WRITTEN = (*COLUMNS, "app_root", "service_name", "trace_state")
 # Nothing is written as 0, which none of these columns holds else: sqlite3 looks for an adapter of each None, 1 us each.
-_MAY_BE_NULL = frozenset(
-    ("parent_observation_id", "status_message", "input", "output", "model", "user_id", "session_id")
-    + ("release", "version", "trace_state")
+_MAY_BE_NULL = (
+    *("parent_observation_id", "status_message", "input", "output", "model", "user_id", "session_id"),
+    *("release", "version", "trace_state"),
 )
 _INSERT = (
     f"INSERT OR REPLACE INTO spans ({', '.join(_WRITTEN)}) "
