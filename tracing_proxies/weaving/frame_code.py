@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dis
-import weakref
 from types import CodeType
 
 FAR = 64
@@ -17,9 +16,6 @@ _COUNTERS = frozenset(("_getframe", "_getframemodulename"))
 _MARKS = _WALKERS | _COUNTERS | {"currentframe", "f_back"}
 _LOADS = ("LOAD_FAST", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_NAME")
 _CONSTANTS = ("LOAD_CONST", "LOAD_SMALL_INT")
-
-# By id, as code is compared by its content; the reference tells a code object from a later one at the same address.
-_names: dict[int, tuple[weakref.ref[CodeType], frozenset[str]]] = {}
 
 
 def own_need(code: CodeType) -> int:
@@ -36,19 +32,13 @@ def own_need(code: CodeType) -> int:
     return most
 
 
-def names_in(code: CodeType) -> frozenset[str]:
+def names_in(code: CodeType) -> set[str]:
     """Return the global and attribute names in a code object and its inner functions."""
-    known = _names.get(id(code))
-    if known is not None and known[0]() is code:
-        return known[1]
     found = set(code.co_names)
     for constant in code.co_consts:
         if type(constant) is CodeType:
             found |= names_in(constant)
-    names = frozenset(found)
-    key = id(code)
-    _names[key] = weakref.ref(code, lambda _: _names.pop(key, None)), names
-    return names
+    return found
 
 
 def _read_code(code: CodeType) -> int:

@@ -64,7 +64,8 @@ class FrameSearch:
                 continue
             yield from _functions(held, library)
         # Nearly always nothing is left here; following every name would cost 85 us a function, not 2.
-        names = names_in(code) & self._suspects.of(library)
+        suspects = self._suspects.of(library)
+        names = suspects.intersection(names_in(code)) if suspects else suspects
         for name in names:
             found = function.__globals__.get(name)
             if type(found) is not ModuleType:

@@ -24,6 +24,8 @@ class Suspects:
         self._seen: set[int] = set()
         # By library: each function's names in it, and its code.
         self._functions: dict[str, list[tuple[str, CodeType]]] = {}
+        # And what is named in it, once that is asked for: tuples of texts, which the collector soon passes by.
+        self._called: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
         self._looking: dict[str, set[str]] = {}
         self._names: dict[str, frozenset[str]] = {}
 
@@ -56,10 +58,12 @@ class Suspects:
         if not looking:
             return _NONE
         found = set(looking)
-        left = [(name, names_in(code)) for name, code in functions if name not in found]
-        while callers := {name for name, called in left if not called.isdisjoint(found)}:
+        called = self._called.setdefault(library, [])
+        called += [(name, tuple(names_in(code))) for name, code in functions[len(called) :]]
+        left = [(name, names) for name, names in called if name not in found]
+        while callers := {name for name, names in left if not found.isdisjoint(names)}:
             found |= callers
-            left = [(name, called) for name, called in left if name not in callers]
+            left = [(name, names) for name, names in left if name not in callers]
         return frozenset(found)
 
 
