@@ -53,3 +53,41 @@ hot_detach(PyObject *token)
     }
     return 0;
 }
+
+/* hold_variable(variable): what is current is held by it. */
+PyObject *
+hot_hold_variable(PyObject *module, PyObject *variable)
+{
+    if (!PyContextVar_CheckExact(variable)) {
+        PyErr_SetString(PyExc_TypeError, "a context variable is needed");
+        return NULL;
+    }
+    Py_XSETREF(hot.variable, Py_NewRef(variable));
+    Py_RETURN_NONE;
+}
+
+static int
+is_held(void)
+{
+    if (hot.variable == NULL)
+        PyErr_SetString(PyExc_AssertionError, "what is current is not known yet");
+    return hot.variable != NULL;
+}
+
+/* attach(context), as the variable's `set`: in one piece, in which no other thread can ask whether the collector runs. */
+PyObject *
+hot_attach_by_name(PyObject *module, PyObject *context)
+{
+    return is_held() ? hot_attach(context) : NULL;
+}
+
+/* reset(token), as the variable's. */
+PyObject *
+hot_reset_by_name(PyObject *module, PyObject *token)
+{
+    if (!is_held())
+        return NULL;
+    int was_on = HOLD_COLLECTOR(), done = PyContextVar_Reset(hot.variable, token);
+    LET_COLLECT(was_on);
+    return done < 0 ? NULL : Py_NewRef(Py_None);
+}

@@ -319,6 +319,9 @@ PyObject *hot_bind_arguments(PyObject *module, PyObject *const *given, Py_ssize_
 PyObject *hot_with(PyObject *context, PyObject *key, PyObject *value, PyObject *key2, PyObject *value2);
 PyObject *hot_attach(PyObject *context);
 int hot_detach(PyObject *token);
+PyObject *hot_hold_variable(PyObject *module, PyObject *variable);
+PyObject *hot_attach_by_name(PyObject *module, PyObject *context);
+PyObject *hot_reset_by_name(PyObject *module, PyObject *token);
 
 /* begin.c */
 PyObject *hot_begin(Call *call, PyObject *trace_id);
