@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,3 +98,12 @@ def test_spans_are_let_go_as_they_are_finished(finish_spans: Any) -> None:
 def test_an_observation_weighs_the_same(changes: dict[str, Any]) -> None:
     one = observation(**changes)
     assert hot.weigh(one) == weigh(one)
+
+
+@pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+def test_a_text_weighs_the_same_once_its_bytes_have_been_asked_for() -> None:
+    one = observation(input="Ï" * 900)
+    light = weigh(one)
+    assert hot.weigh(one) == light
+    orjson.dumps(one.input)
+    assert hot.weigh(one) == weigh(one) > light

@@ -10,8 +10,11 @@ size_of(PyObject *text)
     if (!PyUnicode_CheckExact(text) || !PyUnicode_IS_COMPACT(text))
         return -1;
     Py_ssize_t letters = PyUnicode_GET_LENGTH(text) + 1;
-    return PyUnicode_IS_ASCII(text) ? (Py_ssize_t)sizeof(PyASCIIObject) + letters
-                                    : (Py_ssize_t)sizeof(PyCompactUnicodeObject) + letters * PyUnicode_KIND(text);
+    if (PyUnicode_IS_ASCII(text))
+        return (Py_ssize_t)sizeof(PyASCIIObject) + letters;
+    PyCompactUnicodeObject *compact = (PyCompactUnicodeObject *)text;
+    Py_ssize_t beside = compact->utf8 == NULL ? 0 : compact->utf8_length + 1; /* once somebody has asked for it */
+    return (Py_ssize_t)sizeof(PyCompactUnicodeObject) + letters * PyUnicode_KIND(text) + beside;
 }
 
 /* What an observation weighs, as `weigh`; -1 with an exception. */
