@@ -43,17 +43,7 @@ def install(hooks: Hooks, preset: Preset) -> None:
 
     def carried_body(self: threading.Thread) -> None:
         context = _take(self)
-        if context is None:
-            body(self)
-            return
-        token = attach(context)
-        try:
-            body(self)
-        finally:
-            try:  # `detach` without the call
-                reset(token)
-            except ValueError:
-                pass
+        (body if context is None else _carry(context, body))(self)
 
     def carrying_submit(self: ThreadPoolExecutor, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
@@ -86,7 +76,7 @@ def carry(context: OtelContext, function: Any) -> Any:
         try:
             return function(*args, **kwargs)
         finally:
-            try:  # as above
+            try:  # `detach` without the call
                 reset(token)
             except ValueError:
                 pass

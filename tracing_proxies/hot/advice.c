@@ -386,21 +386,15 @@ advised_getattro(PyObject *self, PyObject *name)
 static PyObject *
 function_getattro(PyObject *self, PyObject *name)
 {
-    PyObject *raw, *found;
-    int is_own = !PyUnicode_Check(name) || PyUnicode_Tailmatch(name, hot.own, 0, PY_SSIZE_T_MAX, -1);
-    int is_special = is_own ? 0 : PySet_Contains(hot.not_functions, name);
-    if (is_own || is_special) {
-        PyErr_Clear();
-        return hot.read_hooked(self, name);
-    }
-    raw = hot.raw->get(self, hot.raw->closure);
+    int is_own = PyUnicode_Tailmatch(name, hot.own, 0, PY_SSIZE_T_MAX, -1);
+    PyObject *raw = is_own < 0 ? NULL : hot.raw->get(self, hot.raw->closure), *found;
     if (raw == NULL)
         return NULL;
-    if (!PyFunction_Check(raw))
+    if (!PyFunction_Check(raw) || is_own)
         found = hot.read_hooked(self, name);
     else if (PyUnicode_Compare(name, hot.class_name) == 0)
         found = Py_NewRef(Py_TYPE(raw));
-    else if (_PyType_Lookup(Py_TYPE(self), name) != NULL)
+    else if (_PyType_Lookup(Py_TYPE(self), name) != NULL) /* as all special methods of wrapt's are */
         found = hot.read_hooked(self, name);
     else
         found = PyObject_GetAttr(raw, name);

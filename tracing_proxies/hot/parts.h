@@ -324,6 +324,7 @@ PyObject *hot_attach_by_name(PyObject *module, PyObject *context);
 PyObject *hot_reset_by_name(PyObject *module, PyObject *token);
 
 /* begin.c */
+void hot_forget_call(PyObject *recipe, PyObject *scope);
 PyObject *hot_begin(Call *call, PyObject *trace_id);
 PyObject *hot_instance(Call *call);
 PyObject *hot_rest(Call *call);
@@ -347,10 +348,6 @@ int hot_count(PyObject *tally, long long taken, int failed);
 int hot_let_in(PyObject *inlet, PyObject *span);
 
 /* steps.c */
-void hot_forget_call(PyObject *recipe, PyObject *scope);
-PyObject *hot_carried(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
-void hot_uncount(PyTypeObject *type);
-PyObject *hot_straighten(PyObject *module, PyObject *class);
 PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_enter(PyObject *steps);
@@ -368,6 +365,7 @@ int hot_drop_unrecorded(PyObject *recording, PyObject *left);
 PyObject *hot_finish_unrecorded(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* advice.c */
+PyObject *hot_straighten(PyObject *module, PyObject *class);
 PyObject *hot_context_of(PyObject *recording);
 
 /* streams.c */
@@ -424,6 +422,12 @@ PyObject *hot_finish_stretch(PyObject *module, PyObject *const *args, Py_ssize_t
 
 /* standing.c */
 PyObject *hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* uncounted.c */
+void hot_uncount(PyTypeObject *type);
+
+/* carried.c */
+PyObject *hot_carried(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* lasting.c */
 PyObject *hot_pass_by(PyObject *module, PyObject *roots);
