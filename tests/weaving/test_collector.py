@@ -139,3 +139,24 @@ def test_a_span_that_the_application_has_put_into_a_circle_is_collected() -> Non
         gc.collect()
         assert [span() for span in gone] == [None, None]
     assert not get_current_span().is_recording()
+
+
+@pytest.mark.skipif(hot is None or not hot.recount(0), reason="what is made cannot be left uncounted here")
+def test_calls_leave_the_collectors_count_as_it_was() -> None:
+    with twins(SOURCE, "*") as (_, traced, spans):
+        for _ in range(50):
+            traced.visit({"a": [1]})
+            spans.clear()
+        gc.collect()
+        gc.disable()
+        try:
+            kept = [set[int]() for _ in range(600)]
+            before = gc.get_count()[0]
+            for _ in range(200):
+                traced.visit({"a": [1]})
+                spans.clear()
+            after = gc.get_count()[0]
+        finally:
+            gc.enable()
+    assert kept
+    assert abs(after - before) < 60

@@ -10,7 +10,7 @@ from contextvars import copy_context
 
 from tracing_proxies import failures
 from tracing_proxies.delivery import neighbours
-from tracing_proxies.delivery.garbage import collect_young
+from tracing_proxies.delivery.garbage import Aside
 from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, make_thread, take
 
 _MAX_RESTARTS = 5
@@ -66,6 +66,7 @@ class Loop:
         self._starts: deque[float] = deque(maxlen=_MAX_RESTARTS)
         self._stopping = False
         self._cpu = self._cpu_now = 0.0
+        self.aside = Aside()
 
     @property
     def cpu(self) -> float:
@@ -149,13 +150,15 @@ class Loop:
             self._get_ready()
             start = time.thread_time()
             while not self._stopping:
-                collect_young()
+                self.aside.take()
                 pause = self._step()
+                self.aside.give_back()
                 self._cpu_now = time.thread_time() - start
                 self._sleep(pause)
         except BaseException as exc:
             failures.contain(f"delivery.thread.{self._name}", exc)
         finally:
+            self.aside.give_back()
             neighbours.move_out()
             if self._life is life:
                 # Before `ended` lets others start a new one: this one is still alive for a moment.

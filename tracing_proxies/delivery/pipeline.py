@@ -262,6 +262,7 @@ class Pipeline:
                 waits = [pause for pause in pauses if pause is not None]
                 time.sleep(min([*waits, 0.01]))
         finally:
+            self._loop.aside.give_back()
             for lane in idle:
                 _limit(lane.sink, None)
 
@@ -301,7 +302,7 @@ class Pipeline:
         spans.reverse()
         finished: list[Observation] = []
         size = weighed = 0
-        slices = Slices(hurried=self._is_urgent)
+        slices = Slices(hurried=self._is_urgent, aside=self._loop.aside)
         try:
             while spans:
                 slices.between()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from tracing_proxies.compiled import hot
 from tracing_proxies.delivery import neighbours
-from tracing_proxies.delivery.garbage import collect_young
+from tracing_proxies.delivery.garbage import Aside
 from tracing_proxies.delivery.native import Empty, SimpleQueue, take
 
 SLICE, SHORT_SLICE = 0.0002, 0.000_05
@@ -37,6 +37,7 @@ class Slices:
         sleep: gives the lock up for so many seconds.
         others: the application's seconds of CPU so far.
         hurried: tells whether there is no time to stand back.
+        aside: what is not counted while the work goes on, and is counted again whenever others go first.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Slices:
         sleep: Callable[[float], None] | None = None,
         others: Callable[[], float] | None = None,
         hurried: Callable[[], bool] = lambda: True,
+        aside: Aside | None = None,
     ) -> None:
         self._is_native = hot is not None and others is None
         self._clock = clock
@@ -54,14 +56,16 @@ class Slices:
         self._patience = PATIENCE
         # Each stretch of work has its own: of one that all share, a forked child might inherit the state of a wait.
         self._nothing: SimpleQueue[None] = SimpleQueue()
-        collect_young()
+        self._aside = Aside() if aside is None else aside
+        self._aside.take()
         self._until = clock() + (SLICE if hurried() else SHORT_SLICE)
 
     def between(self) -> None:
         """Let other threads go first, if the work has lasted for a slice; called between two pieces of it: 0.1 us."""
         if self._clock() >= self._until:
+            self._aside.give_back()
             slice_ = self._stand_back()
-            collect_young()  # meanwhile others may have made so much that the next object of ours would start more
+            self._aside.take()
             self._until = self._clock() + slice_
 
     def left(self) -> float:

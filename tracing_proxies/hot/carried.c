@@ -5,14 +5,16 @@
 typedef struct {
     PyObject_HEAD
     PyObject *context, *function;
+    vectorcallfunc call;
 } Carried;
 
 static PyObject *
-carried_call(Carried *self, PyObject *args, PyObject *kwargs)
+carried_call(PyObject *carried, PyObject *const *args, size_t nargsf, PyObject *names)
 {
+    Carried *self = (Carried *)carried;
     PyObject *type, *value, *traceback, *function = Py_NewRef(self->function);
     PyObject *token = hot_attach(self->context);
-    PyObject *result = token == NULL ? NULL : PyObject_Call(function, args, kwargs);
+    PyObject *result = token == NULL ? NULL : PyObject_Vectorcall(function, args, nargsf, names);
     Py_DECREF(function);
     if (token == NULL)
         return NULL;
@@ -55,8 +57,9 @@ carried_dealloc(Carried *self)
 PyTypeObject CarriedType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.Carried",
     .tp_basicsize = sizeof(Carried),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_call = (ternaryfunc)carried_call,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+    .tp_vectorcall_offset = offsetof(Carried, call),
+    .tp_call = PyVectorcall_Call,
     .tp_dealloc = (destructor)carried_dealloc,
     .tp_traverse = (traverseproc)carried_traverse,
     .tp_clear = (inquiry)carried_clear,
@@ -75,5 +78,6 @@ hot_carried(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     made->context = Py_NewRef(args[0]);
     made->function = Py_NewRef(args[1]);
+    made->call = carried_call;
     return (PyObject *)made;
 }

@@ -155,6 +155,8 @@ bind_prepare(PyObject *module, PyObject *parts)
     if (!is_dict(parts))
         return NULL;
     LENT_TO_PREPARE(TAKE)
+    if (PyType_Check(hot.Observation))
+        hot_uncount((PyTypeObject *)hot.Observation);
     Py_RETURN_NONE;
 }
 
@@ -284,6 +286,7 @@ static PyMethodDef methods[] = {
     {"is_flat", (PyCFunction)(void (*)(void))is_flat, METH_FASTCALL, "As `is_flat`."},
     {"stand_back", (PyCFunction)(void (*)(void))hot_stand_back, METH_FASTCALL, "As `Slices._wait`."},
     {"getrandbits", random_bits, METH_O, "Draw 64 or 128 random bits, never 0."},
+    {"recount", hot_recount, METH_O, "Have the collector count so many objects more, or less."},
     {"pass_by", hot_pass_by, METH_O, "Have the collector pass by what lasts of modules."},
     {"seed", seed, METH_O, "Begin the random bits anew from 32 bytes."},
     {NULL},
@@ -334,6 +337,7 @@ static struct {
     {&JudgementType, "Judgement"}, {&EntryType, "Entry"}, {&PendingType, "Pending"}, {&Advised, "Advised"},
     {&ReadingType, "Reading"}, {&DirectType, "Direct"}, {&CopiedType, "Copied"}, {&InletType, "Inlet"},
     {&GlanceType, "Glance"}, {&GateType, "Gate"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL},
+    {&CountedType, NULL},
 };
 
 static int

@@ -424,7 +424,9 @@ PyObject *hot_finish_stretch(PyObject *module, PyObject *const *args, Py_ssize_t
 PyObject *hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* uncounted.c */
+extern PyTypeObject CountedType;
 void hot_uncount(PyTypeObject *type);
+PyObject *hot_recount(PyObject *module, PyObject *number);
 
 /* carried.c */
 PyObject *hot_carried(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
