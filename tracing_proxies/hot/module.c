@@ -337,7 +337,6 @@ static struct {
     {&JudgementType, "Judgement"}, {&EntryType, "Entry"}, {&PendingType, "Pending"}, {&Advised, "Advised"},
     {&ReadingType, "Reading"}, {&DirectType, "Direct"}, {&CopiedType, "Copied"}, {&InletType, "Inlet"},
     {&GlanceType, "Glance"}, {&GateType, "Gate"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL},
-    {&CountedType, NULL},
 };
 
 static int
@@ -359,7 +358,7 @@ PyMODINIT_FUNC
 PyInit__hot(void)
 {
     PyObject *module = name_texts() < 0 ? NULL : PyModule_Create(&definition);
-    if (module != NULL && (add_types(module) < 0 || hot_add_methods(module) < 0))
+    if (module != NULL && (hot_find_young() < 0 || add_types(module) < 0 || hot_add_methods(module) < 0))
         Py_CLEAR(module);
     return module;
 }

@@ -424,8 +424,8 @@ PyObject *hot_finish_stretch(PyObject *module, PyObject *const *args, Py_ssize_t
 PyObject *hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* uncounted.c */
-extern PyTypeObject CountedType;
 void hot_uncount(PyTypeObject *type);
+int hot_find_young(void);
 PyObject *hot_recount(PyObject *module, PyObject *number);
 
 /* carried.c */

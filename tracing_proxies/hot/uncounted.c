@@ -10,74 +10,56 @@
    counts so many less, and afterwards so many more, so that nothing adds up. */
 #include "parts.h"
 
-static int
-traverse(PyObject *self, visitproc visit, void *arg)
-{
-    return 0;
-}
-
-/* Something that the collector counts as it is made and as it is freed, and that holds nothing. */
-PyTypeObject CountedType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "tracing_proxies._hot.Counted",
-    .tp_basicsize = sizeof(PyObject),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_traverse = traverse,
-};
-
 #if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
-#define RECOUNTS
-#define COMPANIONS 5
+#define COMPANIONS 3
 
-/* What stands before an object: two words of the collector's, and before them two of the interpreter's for weak references,
-   where the class asks for that (`_PyType_PreHeaderSize`). */
-static size_t
-size_before(PyTypeObject *type)
-{
-    size_t words = 2;
-#ifdef Py_TPFLAGS_MANAGED_WEAKREF
-    if (type->tp_flags & Py_TPFLAGS_MANAGED_WEAKREF)
-        words += 2;
-#endif
-    return words * sizeof(PyObject *);
-}
+/* The head of the list of all that is young, as `struct gc_generation` of the interpreter. */
+typedef struct {
+    uintptr_t next, previous;
+    int threshold, count;
+} Generation;
 
-/* Have the collector count so many objects less, by freeing as many that it has not counted. */
-static int
-count_less(Py_ssize_t objects)
+static Generation *young;
+
+/* Find that head: it follows what was added to the list last. Only what counts as it does is taken for it. */
+int
+hot_find_young(void)
 {
-    size_t before = size_before(&CountedType);
-    for (; objects > 0; objects--) {
-        char *memory = PyObject_Calloc(1, before + sizeof(PyObject));
-        if (memory == NULL) {
-            PyErr_NoMemory();
-            return -1;
+    int is_it = 0;
+    PyObject *gc = PyImport_ImportModule("gc"), *thresholds = NULL, *last = NULL, *more = NULL;
+    if (gc == NULL || (thresholds = PyObject_CallMethod(gc, "get_threshold", NULL)) == NULL)
+        goto end;
+    int was_on = PyGC_Disable();
+    if ((last = PySet_New(NULL)) != NULL) {
+        Generation *found = (Generation *)(((uintptr_t *)last)[-2] & ~(uintptr_t)3);
+        if (found->threshold == PyLong_AsLong(PyTuple_GET_ITEM(thresholds, 0)) && found->count >= 0) {
+            int before = found->count;
+            more = PySet_New(NULL);
+            is_it = more != NULL && found->count == before + 1 && found->previous == (uintptr_t)more - sizeof(uintptr_t[2]);
         }
-        Py_SET_TYPE((PyObject *)(memory + before), &CountedType);
-        PyObject_GC_Del(memory + before);
-    }
-    return 0;
-}
-
-/* Have it count so many more again. If that is more than are allowed, the next object that is made begins a collection. */
-static int
-count_more(Py_ssize_t objects)
-{
-    size_t before = size_before(&CountedType);
-    int was_on = PyGC_Disable(), failed = 0;
-    for (; objects > 0 && !failed; objects--) {
-        PyObject *made = PyObject_GC_New(PyObject, &CountedType);
-        if (made == NULL)
-            failed = -1;
-        else
-            PyObject_Free((char *)made - before);
+        if (is_it)
+            young = found;
     }
     if (was_on)
         PyGC_Enable();
-    return failed;
+end:
+    Py_XDECREF(more);
+    Py_XDECREF(last);
+    Py_XDECREF(thresholds);
+    Py_XDECREF(gc);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* Have the collector count so many objects more, or less; a collection begins with the next object that is made, if any. */
+static inline void
+recount(Py_ssize_t objects)
+{
+    if (young != NULL)
+        young->count = objects < -young->count ? 0 : young->count + (int)objects;
 }
 
 /* How many objects that others make stand beside one of ours while its call is under way: what is current below the call,
-   the token that restores what was before, two nodes of the interpreter's context, and what the call was passed. */
+   and two nodes of the interpreter's context that hold it. */
 static Py_ssize_t
 companions_of(PyTypeObject *type)
 {
@@ -87,71 +69,55 @@ companions_of(PyTypeObject *type)
 static PyObject *
 alloc(PyTypeObject *type, Py_ssize_t count)
 {
-    size_t before = size_before(type);
-    char *memory = PyObject_Calloc(1, before + (size_t)type->tp_basicsize + (size_t)(count * type->tp_itemsize));
-    if (memory == NULL)
-        return PyErr_NoMemory();
-    PyObject *made = PyObject_Init((PyObject *)(memory + before), type);
-    if (type->tp_itemsize)
-        Py_SET_SIZE((PyVarObject *)made, count);
-    PyObject_GC_Track(made);
-    if (count_less(companions_of(type)) < 0)
-        Py_CLEAR(made);
+    PyObject *made = PyType_GenericAlloc(type, count);
+    if (made != NULL)
+        recount(-1 - companions_of(type));
     return made;
 }
 
 static void
 release(void *object)
 {
-    if (PyObject_GC_IsTracked(object))
-        PyObject_GC_UnTrack(object);
-    if (count_more(companions_of(Py_TYPE(object))) < 0)
-        PyErr_Clear();
-    PyObject_Free((char *)object - size_before(Py_TYPE(object)));
+    Py_ssize_t companions = companions_of(Py_TYPE(object));
+    PyObject_GC_Del(object);
+    recount(1 + companions);
 }
 
-/* Let the instances of a class be made so; not one whose instances have a dict from the start, which is more than memory. */
+/* Let the instances of a class be made so. */
 void
 hot_uncount(PyTypeObject *type)
 {
-    if (!(type->tp_flags & Py_TPFLAGS_HAVE_GC))
+    if (young == NULL || !(type->tp_flags & Py_TPFLAGS_HAVE_GC))
         return;
-#ifdef Py_TPFLAGS_MANAGED_DICT
-    if (type->tp_flags & Py_TPFLAGS_MANAGED_DICT)
-        return;
-#endif
     type->tp_alloc = alloc;
     type->tp_free = release;
 }
-#else
-static int
-count_less(Py_ssize_t objects)
-{
-    return 0;
-}
 
-static int
-count_more(Py_ssize_t objects)
-{
-    return 0;
-}
-
-void
-hot_uncount(PyTypeObject *type)
-{
-}
-#endif
-
-/* recount(objects): have the collector count so many objects more, or less; answers whether that can be done here. */
+/* recount(objects): whether that can be done here. */
 PyObject *
 hot_recount(PyObject *module, PyObject *number)
 {
     Py_ssize_t objects = PyLong_AsSsize_t(number);
-    if ((objects == -1 && PyErr_Occurred()) || (objects < 0 ? count_less(-objects) : count_more(objects)) < 0)
+    if (objects == -1 && PyErr_Occurred())
         return NULL;
-#ifdef RECOUNTS
-    Py_RETURN_TRUE;
-#else
-    Py_RETURN_FALSE;
-#endif
+    recount(Py_MAX(-INT_MAX, Py_MIN(INT_MAX / 2, objects)));
+    return PyBool_FromLong(young != NULL);
 }
+#else
+void
+hot_uncount(PyTypeObject *type)
+{
+}
+
+int
+hot_find_young(void)
+{
+    return 0;
+}
+
+PyObject *
+hot_recount(PyObject *module, PyObject *number)
+{
+    Py_RETURN_FALSE;
+}
+#endif
