@@ -58,3 +58,47 @@ fail:
     Py_XDECREF(bound);
     return NULL;
 }
+
+/* Give arguments their names where some were passed by keyword, or left to their defaults, or are more than have one. */
+static PyObject *
+name_arguments(Span *span)
+{
+    PyObject *recipe = span->recipe, *keywords, *bound, *copied;
+    keywords = span->keywords == Py_None ? PyDict_New() : Py_NewRef(span->keywords);
+    if (keywords == NULL)
+        return NULL;
+    bound = PyObject_CallFunctionObjArgs(SLOT(recipe, Recipe, bind), span->arguments, keywords, NULL);
+    Py_DECREF(keywords);
+    if (bound == NULL || IS_SET(recipe, Recipe, has_flat_defaults))
+        return bound;
+    copied = hot_snapshot(bound, SLOT(recipe, Recipe, limits));
+    Py_DECREF(bound);
+    return copied;
+}
+
+/* The names of arguments that have one each, in this order; NULL where that is not so. */
+PyObject *
+hot_names_of_arguments(Span *span)
+{
+    PyObject *names = SLOT(span->recipe, Recipe, names);
+    return span->keywords == Py_None && names != Py_None && PyTuple_CheckExact(span->arguments) &&
+            PyTuple_GET_SIZE(names) == PyTuple_GET_SIZE(span->arguments)
+        ? names
+        : NULL;
+}
+
+/* What stands as the input, as `Span.input`; NULL with an exception where that fails. */
+PyObject *
+hot_input_of(Span *span)
+{
+    PyObject *names, *named;
+    if (span->arguments == Py_None)
+        return hot_readable(span->_input);
+    if ((names = hot_names_of_arguments(span)) == NULL)
+        return name_arguments(span);
+    named = PyDict_New();
+    for (Py_ssize_t at = 0; named != NULL && at < PyTuple_GET_SIZE(names); at++)
+        if (PyDict_SetItem(named, PyTuple_GET_ITEM(names, at), PyTuple_GET_ITEM(span->arguments, at)) < 0)
+            Py_CLEAR(named);
+    return named;
+}

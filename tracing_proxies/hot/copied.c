@@ -1,12 +1,6 @@
 /* What was copied of a value, kept as a row of words, and the dicts and lists that can be made of it. */
 #include "copying.h"
 
-/* The collector need not know of it: what it holds, texts and numbers, leads nowhere. */
-typedef struct {
-    PyObject_VAR_HEAD
-    PyObject *words[1];
-} Copied;
-
 int
 hot_widen(Draft *draft)
 {

@@ -9,6 +9,12 @@
 
 #include "parts.h"
 
+/* What is kept of a container. The collector need not know of it: what it holds, texts and numbers, leads nowhere. */
+typedef struct {
+    PyObject_VAR_HEAD
+    PyObject *words[1];
+} Copied;
+
 /* The containers that are open above. */
 typedef struct Open {
     PyObject *value;

@@ -1,8 +1,7 @@
 /* Tells whether a value holds only what masking is known to leave alone, as `Known.leaves` of masking/known.py. */
-#include "parts.h"
+#include "copying.h"
 
-#define DEEPEST 16
-#define MOST_LOOKED_AT 2000
+#define MOST_NAMES 256 /* in the dicts of a row that are open at a time */
 
 /* Answers how many parts may still be looked at; below 0 if something has to be masked or looked at closely. */
 static Py_ssize_t
@@ -20,7 +19,7 @@ leaves(PyObject *labels, PyObject *texts, PyObject *value, Py_ssize_t left, PyOb
         Py_ssize_t at = 0;
         PyObject *key, *item;
         left -= PyDict_GET_SIZE(value);
-        if (depth > DEEPEST)
+        if (depth > DEEPEST_KNOWN)
             return -1;
         while (left >= 0 && PyDict_Next(value, &at, &key, &item)) {
             PyObject *below = PyUnicode_CheckExact(key) ? PyDict_GetItemWithError(labels, key) : NULL;
@@ -33,7 +32,7 @@ leaves(PyObject *labels, PyObject *texts, PyObject *value, Py_ssize_t left, PyOb
     if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
         Py_ssize_t size = PySequence_Fast_GET_SIZE(value);
         left -= size;
-        if (depth > DEEPEST)
+        if (depth > DEEPEST_KNOWN)
             return -1;
         while (left >= 0 && size-- > 0) /* what is new stands at the end of a conversation */
             left = leaves(labels, texts, PySequence_Fast_GET_ITEM(value, size), left, label, depth + 1);
@@ -64,6 +63,110 @@ Py_ssize_t
 hot_look_through(PyObject *known, PyObject *value)
 {
     return leaves(PyTuple_GET_ITEM(known, 0), PyTuple_GET_ITEM(known, 1), value, MOST_LOOKED_AT, hot.empty, 0);
+}
+
+/* Whether a value under a name is left alone as one of a dict would be that has no more. */
+int
+hot_leaves_under(PyObject *known, PyObject *name, PyObject *value)
+{
+    PyObject *label = PyDict_GetItemWithError(PyTuple_GET_ITEM(known, 0), name);
+    return label != NULL &&
+        leaves(PyTuple_GET_ITEM(known, 0), PyTuple_GET_ITEM(known, 1), value, MOST_LOOKED_AT - 1, label, 1) >= 0;
+}
+
+/* A row that is judged. */
+typedef struct {
+    PyObject *const *words;
+    PyObject *labels, *texts;
+    PyObject *plain; /* the known texts without a label */
+    Py_ssize_t at, left, named;
+    Py_hash_t names[MOST_NAMES]; /* of the dicts that are open */
+} Row;
+
+static int is_left(Row *row, PyObject *label, int depth);
+
+/* Whether a number is written by others as it is here; beyond, versions differ in how they write powers of ten. */
+static inline int
+is_sure(double number)
+{
+    return number == 0.0 || (number < 0 ? -1e16 < number && number <= -1e-4 : 1e-4 <= number && number < 1e16);
+}
+
+/* Whether a text or a number is left alone, and is for here. */
+static inline int
+is_left_alone(Row *row, PyObject *value, PyObject *label)
+{
+    int is_labelled = PyUnicode_GET_LENGTH(label) > 0, over;
+    if (PyUnicode_CheckExact(value)) {
+        PyObject *known = is_labelled ? PyDict_GetItemWithError(row->texts, label) : row->plain;
+        return known != NULL && PySet_Contains(known, value) > 0;
+    }
+    if (PyFloat_CheckExact(value))
+        return hot_is_small(value, is_labelled) && is_sure(PyFloat_AS_DOUBLE(value));
+    if (!PyLong_CheckExact(value))
+        return value == Py_None || PyBool_Check(value);
+    PyLong_AsLongLongAndOverflow(value, &over);
+    return !over && hot_is_small(value, is_labelled);
+}
+
+/* Whether all entries of a dict are left alone, and none has the name of one before it. */
+static int
+are_entries_left(Row *row, Py_ssize_t count, int depth)
+{
+    Py_ssize_t first = row->named;
+    unsigned long long seen = 0; /* a bit for some names: where none is set twice, there are no two of one name */
+    if (count > MOST_NAMES - first)
+        return 0;
+    for (; count > 0; count--) {
+        PyObject *name = row->words[row->at++], *label;
+        label = PyUnicode_CheckExact(name) ? PyDict_GetItemWithError(row->labels, name) : NULL;
+        if (label == NULL)
+            return 0;
+        Py_hash_t hash = PyObject_Hash(name);
+        unsigned long long bit = 1ULL << ((size_t)hash & 63);
+        if (seen & bit)
+            for (Py_ssize_t before = first; before < row->named; before++)
+                if (row->names[before] == hash)
+                    return 0;
+        seen |= bit;
+        row->names[row->named++] = hash;
+        if (!is_left(row, label, depth + 1))
+            return 0;
+    }
+    row->named = first;
+    return 1;
+}
+
+/* Whether the value that begins at the place in the row is left alone, as `leaves`. */
+static int
+is_left(Row *row, PyObject *label, int depth)
+{
+    PyObject *word = row->words[row->at++];
+    if (!IS_HEAD(word))
+        return is_left_alone(row, word, label);
+    Py_ssize_t count = COUNT_OF(word);
+    if ((row->left -= count) < 0 || depth > DEEPEST_KNOWN)
+        return 0;
+    if (IS_DICT(word))
+        return are_entries_left(row, count, depth);
+    for (; count > 0; count--)
+        if (!is_left(row, label, depth + 1))
+            return 0;
+    return 1;
+}
+
+/* Whether a row holds only what is left alone, and what is written as hot/written.c does it. */
+int
+hot_leaves_row(PyObject *known, PyObject *const *words)
+{
+    Row row;
+    row.words = words;
+    row.labels = PyTuple_GET_ITEM(known, 0);
+    row.texts = PyTuple_GET_ITEM(known, 1);
+    row.plain = PyDict_GetItemWithError(row.texts, hot.empty);
+    row.at = row.named = 0;
+    row.left = MOST_LOOKED_AT;
+    return is_left(&row, hot.empty, 0);
 }
 
 /* leaves(labels, texts, value, left, label) */

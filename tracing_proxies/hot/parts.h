@@ -313,6 +313,8 @@ PyObject *hot_begin_record_of(PyObject *module, PyObject *const *args, Py_ssize_
 PyObject *hot_end_record_of(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* binding.c */
+PyObject *hot_names_of_arguments(Span *span);
+PyObject *hot_input_of(Span *span);
 PyObject *hot_bind_arguments(PyObject *module, PyObject *const *given, Py_ssize_t ngiven);
 
 /* contexts.c */
@@ -379,9 +381,30 @@ PyObject *hot_itself(PyObject *module, PyObject *self);
 PyObject *hot_drop(PyObject *module, PyObject *self);
 
 /* known.c */
+#define DEEPEST_KNOWN 16
+#define MOST_LOOKED_AT 2000 /* parts of a container, which may pass over the bound on the nodes of a walk */
 PyObject *hot_leading(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 Py_ssize_t hot_look_through(PyObject *known, PyObject *value);
+int hot_leaves_row(PyObject *known, PyObject *const *words);
+int hot_leaves_under(PyObject *known, PyObject *name, PyObject *value);
+
+/* masked.c */
+typedef struct {
+    PyObject *value, *json; /* one of both: what has to be masked first, or its JSON */
+} Part;
+
+int hot_may_be_pieces(PyObject *kept);
+int hot_take_input(Part *part, Span *span, PyObject *known);
+int hot_take_output(Part *part, PyObject *kept, PyObject *known);
+void hot_drop_part(Part *part);
+PyObject *hot_json_of(Part *part, PyObject *known, PyObject *mask);
+PyObject *hot_mask_field(PyObject *name, PyObject *value, PyObject *known, PyObject *mask);
+PyObject *hot_mask_metadata(PyObject *metadata, PyObject *known, PyObject *mask);
+
+/* written.c */
+PyObject *hot_written(PyObject *known, PyObject *kept);
+PyObject *hot_written_arguments(PyObject *known, PyObject *names, PyObject *values);
 
 /* walk.c */
 PyObject *hot_walk(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
@@ -410,7 +433,6 @@ PyObject *hot_words(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_runs(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* prepare.c */
-PyObject *hot_input_of(Span *span);
 PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* encode.c */

@@ -33,126 +33,6 @@ hex(PyObject *id, int digits)
     return text;
 }
 
-/* Give arguments their names where some were passed by keyword, or left to their defaults, or are more than have one. */
-static PyObject *
-bind_arguments(Span *span)
-{
-    PyObject *recipe = span->recipe, *keywords, *bound, *copied;
-    keywords = span->keywords == Py_None ? PyDict_New() : Py_NewRef(span->keywords);
-    if (keywords == NULL)
-        return NULL;
-    bound = PyObject_CallFunctionObjArgs(SLOT(recipe, Recipe, bind), span->arguments, keywords, NULL);
-    Py_DECREF(keywords);
-    if (bound == NULL || IS_SET(recipe, Recipe, has_flat_defaults))
-        return bound;
-    copied = hot_snapshot(bound, SLOT(recipe, Recipe, limits));
-    Py_DECREF(bound);
-    return copied;
-}
-
-/* What stands as the input, as `Span.input`; NULL with an exception where that fails. */
-PyObject *
-hot_input_of(Span *span)
-{
-    PyObject *names, *named;
-    if (span->arguments == Py_None)
-        return hot_readable(span->_input);
-    names = SLOT(span->recipe, Recipe, names);
-    if (span->keywords != Py_None || names == Py_None || !PyTuple_CheckExact(span->arguments) ||
-        PyTuple_GET_SIZE(names) != PyTuple_GET_SIZE(span->arguments))
-        return bind_arguments(span);
-    named = PyDict_New();
-    for (Py_ssize_t at = 0; named != NULL && at < PyTuple_GET_SIZE(names); at++)
-        if (PyDict_SetItem(named, PyTuple_GET_ITEM(names, at), PyTuple_GET_ITEM(span->arguments, at)) < 0)
-            Py_CLEAR(named);
-    return named;
-}
-
-/* Whether a result may be the pieces of a stream, which are masked together. */
-static int
-may_be_pieces(PyObject *value)
-{
-    if (!PyList_CheckExact(value) || PyList_GET_SIZE(value) < 2)
-        return 0;
-    for (Py_ssize_t at = 0; at < PyList_GET_SIZE(value); at++)
-        if (!PyUnicode_CheckExact(PyList_GET_ITEM(value, at)))
-            return 0;
-    return 1;
-}
-
-/* Mask a value, which stays itself where it is known to be left alone. */
-static PyObject *
-mask_value(PyObject *value, PyObject *known, PyObject *mask)
-{
-    Py_ssize_t left = known == Py_None ? -1 : hot_look_through(known, value);
-    if (PyErr_Occurred())
-        return NULL;
-    return left >= 0 ? Py_NewRef(value) : PyObject_CallOneArg(mask, value);
-}
-
-/* Mask a value and write it as JSON. */
-static PyObject *
-write_json(PyObject *value, PyObject *known, PyObject *mask)
-{
-    PyObject *masked, *bytes, *text;
-    if (value == Py_None)
-        Py_RETURN_NONE;
-    if ((masked = mask_value(value, known, mask)) == NULL)
-        return NULL;
-    bytes = PyObject_CallOneArg(hot.dumps, masked);
-    if (bytes == NULL) { /* what JSON cannot hold */
-        PyErr_Clear();
-        text = PyObject_CallOneArg(hot.to_json, masked);
-    }
-    else {
-        text = PyUnicode_DecodeUTF8(PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes), "strict");
-        Py_DECREF(bytes);
-    }
-    Py_DECREF(masked);
-    return text;
-}
-
-/* Mask one of a span's own texts as if it stood under its name, as `_field`. */
-static PyObject *
-mask_field(PyObject *name, PyObject *value, PyObject *known, PyObject *mask)
-{
-    PyObject *named, *masked, *found;
-    if (value == Py_None)
-        Py_RETURN_NONE;
-    Py_INCREF(value); /* a dict that is made may run the collector, and with it whoever sets another text */
-    named = PyDict_New();
-    if (named != NULL && PyDict_SetItem(named, name, value) < 0)
-        Py_CLEAR(named);
-    Py_DECREF(value);
-    if (named == NULL)
-        return NULL;
-    masked = mask_value(named, known, mask);
-    Py_DECREF(named);
-    if (masked == NULL || !PyDict_CheckExact(masked))
-        found = Py_XNewRef(masked);
-    else if ((found = Py_XNewRef(PyDict_GetItemWithError(masked, name))) == NULL && !PyErr_Occurred())
-        found = Py_NewRef(Py_None);
-    Py_XDECREF(masked);
-    if (found != NULL && found != Py_None)
-        Py_SETREF(found, PyObject_Str(found));
-    return found;
-}
-
-/* Mask what is recorded besides. */
-static PyObject *
-mask_metadata(PyObject *metadata, PyObject *known, PyObject *mask)
-{
-    PyObject *masked, *found;
-    if (metadata == Py_None || PyDict_GET_SIZE(metadata) == 0)
-        return PyDict_New();
-    masked = mask_value(metadata, known, mask);
-    if (masked == NULL || PyDict_CheckExact(masked))
-        return masked;
-    found = Py_BuildValue("{sO}", "metadata", masked);
-    Py_DECREF(masked);
-    return found;
-}
-
 static inline int
 is_empty(PyObject *value)
 {
@@ -218,13 +98,13 @@ is_plain(Span *span, Trace *trace, PyObject *output, PyObject *metadata)
     return (metadata == Py_None || PyDict_CheckExact(metadata)) && is_empty(span->events) &&
            is_text(span->model) && is_text(span->status_message) && is_text(trace->user) && is_text(trace->session) &&
            trace->state == Py_None && SLOT(span->recipe, Recipe, masking) == hot.NOTHING &&
-           !may_be_pieces(output);
+           !hot_may_be_pieces(output);
 }
 
 /* Put together what is finished; NULL with an exception where that fails. */
 static PyObject *
-finish(Span *span, Trace *trace, Taken *taken, PyObject *given, PyObject *output, PyObject *metadata,
-       PyObject *known, PyObject *mask, PyObject *service)
+finish(Span *span, Trace *trace, Taken *taken, Part *given, Part *output, PyObject *metadata, PyObject *known,
+       PyObject *mask, PyObject *service)
 {
     PyTypeObject *type = (PyTypeObject *)hot.Observation;
     /* From the start: what is masked meanwhile runs Python, and whoever lists all objects would find it half made. */
@@ -246,14 +126,14 @@ finish(Span *span, Trace *trace, Taken *taken, PyObject *given, PyObject *output
     FIELD(5, PyNumber_Add(span->start, trace->offset))
     FIELD(6, PyNumber_Add(span->stop == Py_None ? span->start : span->stop, trace->offset))
     FIELD(7, Py_NewRef(span->level))
-    FIELD(8, mask_field(hot.status_message, span->status_message, known, mask))
-    FIELD(9, write_json(given, known, mask))
-    FIELD(10, write_json(output, known, mask))
-    FIELD(11, mask_metadata(metadata, known, mask))
-    FIELD(12, mask_field(hot.model, span->model, known, mask))
+    FIELD(8, hot_mask_field(hot.status_message, span->status_message, known, mask))
+    FIELD(9, hot_json_of(given, known, mask))
+    FIELD(10, hot_json_of(output, known, mask))
+    FIELD(11, hot_mask_metadata(metadata, known, mask))
+    FIELD(12, hot_mask_field(hot.model, span->model, known, mask))
     FIELD(13, Py_NewRef(taken->usage))
-    FIELD(14, mask_field(hot.user_id, trace->user, known, mask))
-    FIELD(15, mask_field(hot.session_id, trace->session, known, mask))
+    FIELD(14, hot_mask_field(hot.user_id, trace->user, known, mask))
+    FIELD(15, hot_mask_field(hot.session_id, trace->session, known, mask))
     FIELD(16, Py_NewRef(taken->tags))
     FIELD(17, Py_NewRef(taken->trace_name))
     FIELD(18, Py_NewRef(PyTuple_GET_ITEM(service, 0)))
@@ -288,18 +168,21 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         Py_TYPE(span->recipe) != hot.type.Recipe)
         Py_RETURN_NONE;
     Taken taken;
+    Part given = {NULL, NULL}, output = {NULL, NULL};
     take(&taken, span, trace);
-    PyObject *output = hot_readable(span->output), *metadata = hot_readable(span->_metadata), *given = NULL, *found;
-    if (output != NULL && metadata != NULL && is_plain(span, trace, output, metadata) && is_known(&taken, args[1], args[2]))
-        given = hot_input_of(span);
-    if (given == NULL) {
+    /* What was copied is held here: while the rest is masked others may read it, which puts what they read in its place. */
+    PyObject *metadata = hot_readable(span->_metadata), *kept = Py_XNewRef(span->output), *found;
+    if (kept == NULL || metadata == NULL || !is_plain(span, trace, kept, metadata) ||
+        !is_known(&taken, args[1], args[2]) || hot_take_input(&given, span, args[3]) < 0 ||
+        hot_take_output(&output, kept, args[3]) < 0) {
         PyErr_Clear();
         found = Py_NewRef(Py_None);
     }
     else
-        found = finish(span, trace, &taken, given, output, metadata, args[3], args[4], args[5]);
-    Py_XDECREF(given);
-    Py_XDECREF(output);
+        found = finish(span, trace, &taken, &given, &output, metadata, args[3], args[4], args[5]);
+    hot_drop_part(&given);
+    hot_drop_part(&output);
+    Py_XDECREF(kept);
     Py_XDECREF(metadata);
     let_go(&taken);
     return found;

@@ -3,7 +3,6 @@
 #include "parts.h"
 
 #define MOST_NODES 100000
-#define MOST_LOOKED_AT 2000 /* of a container, by `Known.leaves`, which may pass over the bound on nodes */
 #define DEEPEST 14 /* below, what is known may reach deeper than what is masked */
 
 typedef struct {

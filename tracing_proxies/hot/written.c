@@ -1,0 +1,239 @@
+/* Writes what was copied of a value as JSON, where masking is known to leave all of it alone: straight from the row of
+   words, as `orjson` writes the dicts and lists that can be made of it. To make these, and bytes that are decoded again,
+   takes three times as long. Whatever is not for here is left to that way.
+
+   Nothing here runs Python, or makes what the collector counts, before it gives up. */
+#include "copying.h"
+
+#include <float.h>
+#include <math.h>
+
+#define MOST_ARGUMENTS 32
+#define MOST_DECIMALS 8
+
+/* The JSON written so far. */
+typedef struct {
+    char *data;
+    Py_ssize_t size, room;
+    int is_ascii;
+    char first[2048];
+} Json;
+
+static int
+reserve(Json *json, Py_ssize_t more)
+{
+    if (json->size + more <= json->room)
+        return 0;
+    int is_first = json->data == json->first;
+    Py_ssize_t room = 2 * json->room + more;
+    char *data = PyMem_Realloc(is_first ? NULL : json->data, room);
+    if (data == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (is_first)
+        memcpy(data, json->first, json->size);
+    json->data = data;
+    json->room = room;
+    return 0;
+}
+
+/* How many of some bytes stay as they are in JSON, from the first on. */
+static inline Py_ssize_t
+length_of_clean(const char *text, Py_ssize_t size)
+{
+    const unsigned long long ones = ~0ULL / 255, highest = ones << 7;
+    Py_ssize_t at = 0;
+    for (unsigned long long eight; at + 8 <= size; at += 8) {
+        memcpy(&eight, text + at, 8);
+        unsigned long long quote = eight ^ ones * '"', escape = eight ^ ones * '\\';
+        /* The highest bit is set where a byte was below another number; one that has it of its own is none of these. */
+        if (((eight - ones * ' ') | (quote - ones) | (escape - ones)) & ~eight & highest)
+            break;
+    }
+    while (at < size && (unsigned char)text[at] >= ' ' && text[at] != '"' && text[at] != '\\')
+        at++;
+    return at;
+}
+
+/* Write a letter that cannot stay as it is; answers how many bytes that takes, 6 at most. */
+static Py_ssize_t
+escape(char *into, unsigned char letter)
+{
+    static const char named[] = "\nn\"\"\\\\\tt\rr\bb\ff", digits[] = "0123456789abcdef";
+    into[0] = '\\';
+    for (const char *name = named; *name != '\0'; name += 2)
+        if ((unsigned char)name[0] == letter) {
+            into[1] = name[1];
+            return 2;
+        }
+    memcpy(into + 1, "u00", 3);
+    into[4] = digits[letter >> 4];
+    into[5] = digits[letter & 15];
+    return 6;
+}
+
+static int
+put_text(Json *json, PyObject *text)
+{
+    Py_ssize_t left = PyUnicode_GET_LENGTH(text), clean;
+    const char *from = PyUnicode_IS_COMPACT_ASCII(text)
+        ? (const char *)PyUnicode_1BYTE_DATA(text)
+        : PyUnicode_AsUTF8AndSize(text, &left); /* which is kept beside the text, as `orjson` does */
+    if (from == NULL || reserve(json, 2 + left) < 0)
+        return -1;
+    json->is_ascii &= PyUnicode_IS_ASCII(text);
+    json->data[json->size++] = '"';
+    while ((clean = length_of_clean(from, left)) < left) {
+        if (reserve(json, 7 + left) < 0)
+            return -1;
+        memcpy(json->data + json->size, from, clean);
+        json->size += clean;
+        json->size += escape(json->data + json->size, from[clean]);
+        from += clean + 1;
+        left -= clean + 1;
+    }
+    memcpy(json->data + json->size, from, left);
+    json->size += left;
+    json->data[json->size++] = '"';
+    return 0;
+}
+
+/* Put a few bytes down. */
+static int
+put(Json *json, const char *data, Py_ssize_t size)
+{
+    if (reserve(json, size) < 0)
+        return -1;
+    memcpy(json->data + json->size, data, size);
+    json->size += size;
+    return 0;
+}
+
+/* Write a number with a sign, and some decimals where there are any; no more than 20 digits. */
+static int
+put_digits(Json *json, unsigned long long number, int is_negative, int decimals)
+{
+    char digits[32], *first = digits + sizeof(digits);
+    for (int at = 0; at == 0 || at <= decimals || number > 0; at++, number /= 10) {
+        if (at == decimals && at > 0)
+            *--first = '.';
+        *--first = (char)('0' + number % 10);
+    }
+    if (is_negative)
+        *--first = '-';
+    return put(json, first, digits + sizeof(digits) - first);
+}
+
+static int
+put_whole(Json *json, PyObject *number)
+{
+    long long value = PyLong_AsLongLong(number);
+    return put_digits(json, value < 0 ? 0 - (unsigned long long)value : (unsigned long long)value, value < 0, 0);
+}
+
+/* Write a fraction in as few digits as tell it from others. */
+static int
+put_fraction(Json *json, double number)
+{
+    double size = fabs(number), power = 1;
+#if FLT_EVAL_METHOD == 0
+    /* Prices and shares have few decimals. Of 15 digits there are no two ways to write one number, so those that are
+       the number, divided exactly, are the ones. This takes 30 instructions, the search for the shortest 1,500. */
+    for (int decimals = 1; decimals <= MOST_DECIMALS; decimals++) {
+        double scaled = size * (power *= 10);
+        if (scaled >= 1e15)
+            break;
+        unsigned long long digits = (unsigned long long)(scaled + 0.5);
+        if ((double)digits / power == size)
+            return put_digits(json, digits, signbit(number) != 0, decimals);
+    }
+#endif
+    char *text = PyOS_double_to_string(number, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
+    int done = text == NULL ? -1 : put(json, text, (Py_ssize_t)strlen(text));
+    PyMem_Free(text);
+    return done;
+}
+
+static int
+put_one_value(Json *json, PyObject *value)
+{
+    if (PyUnicode_CheckExact(value))
+        return put_text(json, value);
+    if (PyFloat_CheckExact(value))
+        return put_fraction(json, PyFloat_AS_DOUBLE(value));
+    if (PyLong_CheckExact(value))
+        return put_whole(json, value);
+    return value == Py_None ? put(json, "null", 4) : value == Py_True ? put(json, "true", 4) : put(json, "false", 5);
+}
+
+/* Write the value that begins at a place, which is moved to the next. */
+static int
+put_value(Json *json, PyObject *const *words, Py_ssize_t *at)
+{
+    PyObject *word = words[(*at)++];
+    if (!IS_HEAD(word))
+        return put_one_value(json, word);
+    int is_dict = IS_DICT(word);
+    Py_ssize_t count = COUNT_OF(word);
+    if (put(json, is_dict ? "{" : "[", 1) < 0)
+        return -1;
+    for (Py_ssize_t each = 0; each < count; each++) {
+        if (each > 0 && put(json, ",", 1) < 0)
+            return -1;
+        if (is_dict && (put_text(json, words[(*at)++]) < 0 || put(json, ":", 1) < 0))
+            return -1;
+        if (put_value(json, words, at) < 0)
+            return -1;
+    }
+    return put(json, is_dict ? "}" : "]", 1);
+}
+
+/* The JSON text of a row that is left alone as a whole; NULL, without an exception, where that is not for here. */
+static PyObject *
+write_row(PyObject *known, PyObject *const *words)
+{
+    if (!hot_leaves_row(known, words))
+        return NULL;
+    Json json;
+    json.data = json.first;
+    json.size = 0;
+    json.room = sizeof(json.first);
+    json.is_ascii = 1;
+    Py_ssize_t at = 0;
+    PyObject *text = NULL;
+    if (put_value(&json, words, &at) == 0) {
+        if (!json.is_ascii)
+            text = PyUnicode_DecodeUTF8(json.data, json.size, "strict");
+        else if ((text = PyUnicode_New(json.size, 127)) != NULL)
+            memcpy(PyUnicode_1BYTE_DATA(text), json.data, json.size);
+    }
+    if (json.data != json.first)
+        PyMem_Free(json.data);
+    if (text == NULL)
+        PyErr_Clear(); /* a text that UTF-8 does not know, or no memory */
+    return text;
+}
+
+/* The same of a value that is kept. */
+PyObject *
+hot_written(PyObject *known, PyObject *kept)
+{
+    return write_row(known, hot_is_kept(kept) ? ((Copied *)kept)->words : &kept);
+}
+
+/* The same of arguments and the names of their parameters, of which there are as many. */
+PyObject *
+hot_written_arguments(PyObject *known, PyObject *names, PyObject *values)
+{
+    PyObject *words[1 + 2 * MOST_ARGUMENTS];
+    Py_ssize_t count = PyTuple_GET_SIZE(names);
+    if (count > MOST_ARGUMENTS)
+        return NULL;
+    words[0] = HEAD_OF(count, 1);
+    for (Py_ssize_t at = 0; at < count; at++) {
+        words[1 + 2 * at] = PyTuple_GET_ITEM(names, at);
+        words[2 + 2 * at] = PyTuple_GET_ITEM(values, at);
+    }
+    return write_row(known, words);
+}
