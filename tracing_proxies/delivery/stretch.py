@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from sys import getsizeof
 from typing import Any
 
 from tracing_proxies.compiled import hot
@@ -53,4 +54,4 @@ finish: Callable[..., int] = finish_stretch
 
 if hot is not None:
     finish = hot.finish_stretch
-    hot.bind_stretch({"weigh": weigh})
+    hot.bind_stretch({"weigh": weigh, "getsizeof": getsizeof})

@@ -2,6 +2,7 @@
 #include "copying.h"
 
 #define MOST_NAMES 256 /* in the dicts of a row that are open at a time */
+#define MOST_MET 64    /* of the names in a row, a power of two */
 
 /* Answers how many parts may still be looked at; below 0 if something has to be masked or looked at closely. */
 static Py_ssize_t
@@ -74,13 +75,21 @@ hot_leaves_under(PyObject *known, PyObject *name, PyObject *value)
         leaves(PyTuple_GET_ITEM(known, 0), PyTuple_GET_ITEM(known, 1), value, MOST_LOOKED_AT - 1, label, 1) >= 0;
 }
 
+/* A name that was met in a row before; most dicts in a list have the same. */
+typedef struct {
+    PyObject *name, *label;
+    Py_hash_t hash;
+} Met;
+
 /* A row that is judged. */
 typedef struct {
     PyObject *const *words;
     PyObject *labels, *texts;
     PyObject *plain; /* the known texts without a label */
     Py_ssize_t at, left, named;
+    int is_unsure; /* whether it is to be judged, and written, as dicts and lists */
     Py_hash_t names[MOST_NAMES]; /* of the dicts that are open */
+    Met met[MOST_MET];
 } Row;
 
 static int is_left(Row *row, PyObject *label, int depth);
@@ -101,12 +110,33 @@ is_left_alone(Row *row, PyObject *value, PyObject *label)
         PyObject *known = is_labelled ? PyDict_GetItemWithError(row->texts, label) : row->plain;
         return known != NULL && PySet_Contains(known, value) > 0;
     }
-    if (PyFloat_CheckExact(value))
-        return hot_is_small(value, is_labelled) && is_sure(PyFloat_AS_DOUBLE(value));
-    if (!PyLong_CheckExact(value))
-        return value == Py_None || PyBool_Check(value);
-    PyLong_AsLongLongAndOverflow(value, &over);
-    return !over && hot_is_small(value, is_labelled);
+    if (PyFloat_CheckExact(value)) {
+        row->is_unsure |= !is_sure(PyFloat_AS_DOUBLE(value));
+        return !row->is_unsure && hot_is_small(value, is_labelled);
+    }
+    if (PyLong_CheckExact(value)) {
+        PyLong_AsLongLongAndOverflow(value, &over);
+        row->is_unsure |= over;
+        return !over && hot_is_small(value, is_labelled);
+    }
+    row->is_unsure |= value != Py_None && !PyBool_Check(value);
+    return !row->is_unsure;
+}
+
+/* What is known of a name; NULL where that is nothing. */
+static inline Met *
+meet(Row *row, PyObject *name)
+{
+    Met *met = &row->met[(uintptr_t)name >> 4 & (MOST_MET - 1)];
+    if (met->name == name)
+        return met;
+    PyObject *label = PyUnicode_CheckExact(name) ? PyDict_GetItemWithError(row->labels, name) : NULL;
+    if (label == NULL)
+        return NULL;
+    met->name = name;
+    met->label = label;
+    met->hash = PyObject_Hash(name);
+    return met;
 }
 
 /* Whether all entries of a dict are left alone, and none has the name of one before it. */
@@ -115,22 +145,25 @@ are_entries_left(Row *row, Py_ssize_t count, int depth)
 {
     Py_ssize_t first = row->named;
     unsigned long long seen = 0; /* a bit for some names: where none is set twice, there are no two of one name */
-    if (count > MOST_NAMES - first)
+    if (count > MOST_NAMES - first) {
+        row->is_unsure = 1;
         return 0;
+    }
     for (; count > 0; count--) {
-        PyObject *name = row->words[row->at++], *label;
-        label = PyUnicode_CheckExact(name) ? PyDict_GetItemWithError(row->labels, name) : NULL;
-        if (label == NULL)
+        Met *met = meet(row, row->words[row->at++]);
+        if (met == NULL)
             return 0;
-        Py_hash_t hash = PyObject_Hash(name);
+        Py_hash_t hash = met->hash;
         unsigned long long bit = 1ULL << ((size_t)hash & 63);
         if (seen & bit)
             for (Py_ssize_t before = first; before < row->named; before++)
-                if (row->names[before] == hash)
+                if (row->names[before] == hash) {
+                    row->is_unsure = 1;
                     return 0;
+                }
         seen |= bit;
         row->names[row->named++] = hash;
-        if (!is_left(row, label, depth + 1))
+        if (!is_left(row, met->label, depth + 1))
             return 0;
     }
     row->named = first;
@@ -155,7 +188,8 @@ is_left(Row *row, PyObject *label, int depth)
     return 1;
 }
 
-/* Whether a row holds only what is left alone, and what is written as hot/written.c does it. */
+/* Whether a row holds only what is left alone: 1, 0, or -1 where only the dicts and lists that can be made of it tell, or
+   others may write them otherwise than written.c does. */
 int
 hot_leaves_row(PyObject *known, PyObject *const *words)
 {
@@ -164,9 +198,11 @@ hot_leaves_row(PyObject *known, PyObject *const *words)
     row.labels = PyTuple_GET_ITEM(known, 0);
     row.texts = PyTuple_GET_ITEM(known, 1);
     row.plain = PyDict_GetItemWithError(row.texts, hot.empty);
-    row.at = row.named = 0;
+    row.at = row.named = row.is_unsure = 0;
     row.left = MOST_LOOKED_AT;
-    return is_left(&row, hot.empty, 0);
+    memset(row.met, 0, sizeof(row.met));
+    int is_all_left = is_left(&row, hot.empty, 0);
+    return row.is_unsure ? -1 : is_all_left;
 }
 
 /* leaves(labels, texts, value, left, label) */

@@ -39,7 +39,7 @@ hot_take_output(Part *part, PyObject *kept, PyObject *known)
     if (kept == NULL)
         return -1;
     Py_INCREF(kept); /* an exception on the way may run the collector, and with it whoever sets another value */
-    if (known == Py_None || kept == Py_None || (part->json = hot_written(known, kept)) == NULL)
+    if (known == Py_None || kept == Py_None || (part->json = hot_written(known, kept, &part->is_masked)) == NULL)
         part->value = hot_readable(kept);
     Py_DECREF(kept);
     return part->json == NULL && part->value == NULL ? -1 : 0;
@@ -53,7 +53,7 @@ hot_take_input(Part *part, Span *span, PyObject *known)
     if (span->arguments == Py_None)
         return hot_take_output(part, span->_input, known);
     if (known == Py_None || (names = hot_names_of_arguments(span)) == NULL ||
-        (part->json = hot_written_arguments(known, names, span->arguments)) == NULL)
+        (part->json = hot_written_arguments(known, names, span->arguments, &part->is_masked)) == NULL)
         part->value = hot_input_of(span);
     return part->json == NULL && part->value == NULL ? -1 : 0;
 }
@@ -72,7 +72,8 @@ hot_json_of(Part *part, PyObject *known, PyObject *mask)
     PyObject *masked, *bytes, *text;
     if (part->json != NULL || part->value == Py_None)
         return Py_NewRef(part->json != NULL ? part->json : Py_None);
-    if ((masked = mask_value(part->value, known, mask)) == NULL)
+    masked = part->is_masked ? PyObject_CallOneArg(mask, part->value) : mask_value(part->value, known, mask);
+    if (masked == NULL)
         return NULL;
     bytes = PyObject_CallOneArg(hot.dumps, masked);
     if (bytes == NULL) { /* what JSON cannot hold */

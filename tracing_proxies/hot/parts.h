@@ -107,7 +107,7 @@ typedef struct {
 
 #define LENT_TO_PREPARE(L) L(Observation) L(NOTHING) L(dumps) L(to_json)
 
-#define LENT_TO_STRETCH(L) L(weigh)
+#define LENT_TO_STRETCH(L) L(weigh) L(getsizeof)
 
 #define LENT_TO_ENCODE(L)                                                                                              \
     L(write_span) L(common_part) L(tags_part) L(usage_text) L(to_attribute) L(to_bytes) L(any_attribute)
@@ -391,7 +391,8 @@ int hot_leaves_under(PyObject *known, PyObject *name, PyObject *value);
 
 /* masked.c */
 typedef struct {
-    PyObject *value, *json; /* one of both: what has to be masked first, or its JSON */
+    PyObject *value, *json; /* one of both: what may have to be masked first, or its JSON */
+    int is_masked;          /* whether it is known that it has to be */
 } Part;
 
 int hot_may_be_pieces(PyObject *kept);
@@ -403,8 +404,8 @@ PyObject *hot_mask_field(PyObject *name, PyObject *value, PyObject *known, PyObj
 PyObject *hot_mask_metadata(PyObject *metadata, PyObject *known, PyObject *mask);
 
 /* written.c */
-PyObject *hot_written(PyObject *known, PyObject *kept);
-PyObject *hot_written_arguments(PyObject *known, PyObject *names, PyObject *values);
+PyObject *hot_written(PyObject *known, PyObject *kept, int *is_masked);
+PyObject *hot_written_arguments(PyObject *known, PyObject *names, PyObject *values, int *is_masked);
 
 /* walk.c */
 PyObject *hot_walk(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

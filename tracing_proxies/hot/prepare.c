@@ -168,7 +168,7 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         Py_TYPE(span->recipe) != hot.type.Recipe)
         Py_RETURN_NONE;
     Taken taken;
-    Part given = {NULL, NULL}, output = {NULL, NULL};
+    Part given = {NULL, NULL, 0}, output = {NULL, NULL, 0};
     take(&taken, span, trace);
     /* What was copied is held here: while the rest is masked others may read it, which puts what they read in its place. */
     PyObject *metadata = hot_readable(span->_metadata), *kept = Py_XNewRef(span->output), *found;

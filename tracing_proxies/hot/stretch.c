@@ -1,6 +1,8 @@
 /* Finishes the spans of a batch, one after another, as delivery/stretch.py does. */
 #include "observation.h"
 
+#define DEEPEST_WEIGHED 8 /* of metadata, as _MAX_DEPTH of delivery/weight.py */
+
 /* The size of a text as `sys.getsizeof` tells it; -1 where it is not laid out as those that are made here. */
 static Py_ssize_t
 size_of(PyObject *text)
@@ -17,6 +19,60 @@ size_of(PyObject *text)
     return (Py_ssize_t)sizeof(PyCompactUnicodeObject) + letters * PyUnicode_KIND(text) + beside;
 }
 
+/* The size of any object as `sys.getsizeof` tells it; -1 with an exception. */
+static Py_ssize_t
+size_of_any(PyObject *value)
+{
+    Py_ssize_t size = PyUnicode_CheckExact(value) ? size_of(value) : -1;
+    if (size >= 0)
+        return size;
+    if (PyFloat_CheckExact(value) || value == Py_None)
+        return Py_TYPE(value)->tp_basicsize;
+    PyObject *told = PyObject_CallOneArg(hot.getsizeof, value);
+    size = told == NULL ? -1 : PyLong_AsSsize_t(told);
+    Py_XDECREF(told);
+    return size;
+}
+
+static Py_ssize_t weight_within(PyObject *value, int depth);
+
+/* Add what an item of a container weighs; -1 with an exception. */
+static int
+add_item(Py_ssize_t *size, PyObject *item, int depth)
+{
+    int is_container = PyDict_CheckExact(item) || PyList_CheckExact(item) || PyTuple_CheckExact(item);
+    Py_ssize_t weight = is_container ? weight_within(item, depth - 1) : size_of_any(item);
+    *size += weight;
+    return weight < 0 ? -1 : 0;
+}
+
+/* What a value weighs, as `_weigh`; -1 with an exception. */
+static Py_ssize_t
+weight_within(PyObject *value, int depth)
+{
+    PyObject *key, *item;
+    Py_ssize_t size = size_of_any(value), at = 0;
+    int failed = size < 0;
+    if (depth > 0 && PyDict_CheckExact(value))
+        while (!failed && PyDict_Next(value, &at, &key, &item)) {
+            /* To ask for a size may run the collector, and with it another thread. */
+            Py_INCREF(key);
+            Py_INCREF(item);
+            Py_ssize_t named = size_of_any(key);
+            size += named;
+            failed = named < 0 || add_item(&size, item, depth) < 0;
+            Py_DECREF(key);
+            Py_DECREF(item);
+        }
+    else if (depth > 0 && (PyList_CheckExact(value) || PyTuple_CheckExact(value)))
+        for (; !failed && at < PySequence_Fast_GET_SIZE(value); at++) {
+            item = Py_NewRef(PySequence_Fast_GET_ITEM(value, at));
+            failed = add_item(&size, item, depth) < 0;
+            Py_DECREF(item);
+        }
+    return failed ? -1 : size;
+}
+
 /* What an observation weighs, as `weigh`; -1 with an exception. */
 static Py_ssize_t
 weight_of(PyObject *observation)
@@ -24,9 +80,10 @@ weight_of(PyObject *observation)
     if (PyTuple_Check(observation) && PyTuple_GET_SIZE(observation) == FIELDS) {
         PyObject **field = ((PyTupleObject *)observation)->ob_item;
         Py_ssize_t given = size_of(field[INPUT]), result = size_of(field[OUTPUT]), status = size_of(field[STATUS]);
-        if (given >= 0 && result >= 0 && status >= 0 && PyDict_CheckExact(field[METADATA]) &&
-            PyDict_GET_SIZE(field[METADATA]) == 0)
-            return 1200 + given + result + status;
+        if (given >= 0 && result >= 0 && status >= 0 && PyDict_CheckExact(field[METADATA])) {
+            Py_ssize_t more = PyDict_GET_SIZE(field[METADATA]) == 0 ? 0 : weight_within(field[METADATA], DEEPEST_WEIGHED);
+            return more < 0 ? -1 : 1200 + given + result + status + more;
+        }
     }
     PyObject *weight = PyObject_CallOneArg(hot.weigh, observation);
     Py_ssize_t found = weight == NULL ? -1 : PyLong_AsSsize_t(weight);

@@ -38,21 +38,25 @@ reserve(Json *json, Py_ssize_t more)
     return 0;
 }
 
-/* How many of some bytes stay as they are in JSON, from the first on. */
+/* Copy what stays as it is in JSON, from the first byte on; answers how many bytes that is. */
 static inline Py_ssize_t
-length_of_clean(const char *text, Py_ssize_t size)
+copy_clean(char *into, const char *from, Py_ssize_t size)
 {
     const unsigned long long ones = ~0ULL / 255, highest = ones << 7;
     Py_ssize_t at = 0;
-    for (unsigned long long eight; at + 8 <= size; at += 8) {
-        memcpy(&eight, text + at, 8);
+    /* The last eight may be among those before, which are copied twice then. */
+    for (unsigned long long eight; size >= 8 && at < size; at += 8) {
+        if (at > size - 8)
+            at = size - 8;
+        memcpy(&eight, from + at, 8);
         unsigned long long quote = eight ^ ones * '"', escape = eight ^ ones * '\\';
         /* The highest bit is set where a byte was below another number; one that has it of its own is none of these. */
         if (((eight - ones * ' ') | (quote - ones) | (escape - ones)) & ~eight & highest)
             break;
+        memcpy(into + at, &eight, 8);
     }
-    while (at < size && (unsigned char)text[at] >= ' ' && text[at] != '"' && text[at] != '\\')
-        at++;
+    for (; at < size && (unsigned char)from[at] >= ' ' && from[at] != '"' && from[at] != '\\'; at++)
+        into[at] = from[at];
     return at;
 }
 
@@ -84,16 +88,14 @@ put_text(Json *json, PyObject *text)
         return -1;
     json->is_ascii &= PyUnicode_IS_ASCII(text);
     json->data[json->size++] = '"';
-    while ((clean = length_of_clean(from, left)) < left) {
+    while ((clean = copy_clean(json->data + json->size, from, left)) < left) {
+        json->size += clean;
+        from += clean;
+        left -= clean + 1;
         if (reserve(json, 7 + left) < 0)
             return -1;
-        memcpy(json->data + json->size, from, clean);
-        json->size += clean;
-        json->size += escape(json->data + json->size, from[clean]);
-        from += clean + 1;
-        left -= clean + 1;
+        json->size += escape(json->data + json->size, *from++);
     }
-    memcpy(json->data + json->size, from, left);
     json->size += left;
     json->data[json->size++] = '"';
     return 0;
@@ -189,11 +191,14 @@ put_value(Json *json, PyObject *const *words, Py_ssize_t *at)
     return put(json, is_dict ? "}" : "]", 1);
 }
 
-/* The JSON text of a row that is left alone as a whole; NULL, without an exception, where that is not for here. */
+/* The JSON text of a row that is left alone as a whole; NULL, without an exception, where that is not for here. Tells as
+   well whether it has to be masked for sure. */
 static PyObject *
-write_row(PyObject *known, PyObject *const *words)
+write_row(PyObject *known, PyObject *const *words, int *is_masked)
 {
-    if (!hot_leaves_row(known, words))
+    int is_left = hot_leaves_row(known, words);
+    *is_masked = is_left == 0;
+    if (is_left <= 0)
         return NULL;
     Json json;
     json.data = json.first;
@@ -217,14 +222,14 @@ write_row(PyObject *known, PyObject *const *words)
 
 /* The same of a value that is kept. */
 PyObject *
-hot_written(PyObject *known, PyObject *kept)
+hot_written(PyObject *known, PyObject *kept, int *is_masked)
 {
-    return write_row(known, hot_is_kept(kept) ? ((Copied *)kept)->words : &kept);
+    return write_row(known, hot_is_kept(kept) ? ((Copied *)kept)->words : &kept, is_masked);
 }
 
 /* The same of arguments and the names of their parameters, of which there are as many. */
 PyObject *
-hot_written_arguments(PyObject *known, PyObject *names, PyObject *values)
+hot_written_arguments(PyObject *known, PyObject *names, PyObject *values, int *is_masked)
 {
     PyObject *words[1 + 2 * MOST_ARGUMENTS];
     Py_ssize_t count = PyTuple_GET_SIZE(names);
@@ -235,5 +240,5 @@ hot_written_arguments(PyObject *known, PyObject *names, PyObject *values)
         words[1 + 2 * at] = PyTuple_GET_ITEM(names, at);
         words[2 + 2 * at] = PyTuple_GET_ITEM(values, at);
     }
-    return write_row(known, words);
+    return write_row(known, words, is_masked);
 }
