@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from tests.weaving.support import woven
 from tracing_proxies.compiled import hot
 from tracing_proxies.delivery.prepare import Preparer, ServiceNames, _leave_all
 from tracing_proxies.delivery.text import to_json
-from tracing_proxies.masking import Masker
+from tracing_proxies.masking import Masker, hits
 from tracing_proxies.masking.known import MOST_LOOKED_AT, look_through
 from tracing_proxies.recording.observation import Observation
 from tracing_proxies.recording.span import Span
@@ -45,8 +46,8 @@ values: Any = st.recursive(
 )
 
 
-def hand_on(value: Any, other: Any = None) -> Any:
-    return value
+def hand_on(given: Any, other: Any = None) -> Any:
+    return given
 
 
 def record(value: Any, other: Any = None, **settings: Any) -> Span:
@@ -105,9 +106,9 @@ def knowing(*known: Any, labelled: str = "") -> Preparer:
     """Return a preparer that knows the names and texts of some values, under one label if any."""
     preparer = Preparer(Masker(), SERVICE)
     assert preparer._known is not None
-    labels, by_label = preparer._known
+    labels, by_label, _ = preparer._known
     by_label.setdefault(labelled, set())
-    for is_name, text in names_and_texts([*known, {"value": None, "other": None}]):
+    for is_name, text in names_and_texts([*known, {"given": None, "other": None}]):
         if is_name:
             labels[text] = labelled
         else:
@@ -116,16 +117,50 @@ def knowing(*known: Any, labelled: str = "") -> Preparer:
     return preparer
 
 
+class Noting:
+    """Stands for a walk, and notes that something was masked."""
+
+    _nodes = 0
+
+    def __init__(self, noted: list[Any]) -> None:
+        self._noted = noted
+
+    def _value(self, leaf: Any, depth: int, label: str, path: str, mode: int) -> Any:
+        self._noted.append(leaf)
+        self._nodes += 1
+        return "masked"
+
+
+def note_masked(preparer: Preparer) -> list[Any]:
+    """Note what a preparer masks from now on, by whichever way."""
+    noted: list[Any] = []
+    assert preparer._known is not None
+    preparer._closely = lambda value: noted.append(value) or "masked"  # type: ignore[func-returns-value]
+    preparer._known = (*preparer._known[:2], lambda: Noting(noted))  # type: ignore[assignment,return-value]
+    return noted
+
+
 @settings(max_examples=500)
 @given(values, values, st.sampled_from(["", "phone: "]))
 def test_any_value_is_judged_and_written_as_the_dicts_and_lists_made_of_it(value: Any, other: Any, label: str) -> None:
-    span, preparer = record(value, other), knowing(value, other, labelled=label)
-    preparer._closely = lambda masked: "masked"
-    finished = finish(span, preparer)
-    assert preparer._known is not None
-    for written, read in ((finished.input, span.input), (finished.output, span.output)):
-        is_left = look_through(*preparer._known, read, MOST_LOOKED_AT) >= 0
-        assert written == (None if read is None else to_json(read) if is_left else '"masked"')
+    check_as_judged(value, other, label)
+
+
+def check_as_judged(value: Any, other: Any, label: str) -> None:
+    """Compare what is written of a call's input and output with what dicts and lists would tell and be written as."""
+    for part, rest in (("input", "output"), ("output", "input")):
+        span, preparer = record(value, other), knowing(value, other, labelled=label)
+        noted = note_masked(preparer)
+        setattr(span, rest, None)
+        written = getattr(finish(span, preparer), part)
+        read = getattr(span, part)
+        assert preparer._known is not None
+        is_left = look_through(*preparer._known[:2], read, MOST_LOOKED_AT) >= 0
+        assert is_left == (not noted)
+        if is_left:
+            assert written == (None if read is None else to_json(read))
+        else:
+            assert "masked" in written
 
 
 @settings(max_examples=300)
@@ -138,7 +173,7 @@ def test_how_much_and_how_deep_is_looked_is_the_same(
     value: Any = [*items * times, inner]
     for _ in range(depth):
         value = {"within": value} if is_named else [value]
-    test_any_value_is_judged_and_written_as_the_dicts_and_lists_made_of_it.hypothesis.inner_test(value, items, "")
+    check_as_judged(value, items, "")
 
 
 SURE: Any = [
@@ -161,7 +196,7 @@ def test_what_is_known_is_written_without_dicts_and_lists(value: Any) -> None:
         finished = finish(span, preparer)
     assert count == {"masked": 0, "dumped": 0}
     assert finished.output == orjson.dumps(value).decode()
-    assert finished.input == orjson.dumps({"value": value, "other": 1}).decode()
+    assert finished.input == orjson.dumps({"given": value, "other": 1}).decode()
     assert finished.output.isascii() == all(text.isascii() for _, text in names_and_texts(value))
 
 
@@ -196,7 +231,7 @@ def test_texts_of_any_length_are_written_wherever_their_escapes_stand(size: int)
             text = "x" * place + odd + "y" * (size - place)
             span, preparer = record([text, text], text), knowing([text])
             finished = finish(span, preparer)
-            assert finished.input == orjson.dumps({"value": [text, text], "other": text}).decode()
+            assert finished.input == orjson.dumps({"given": [text, text], "other": text}).decode()
 
 
 personal: Any = st.sampled_from(
@@ -223,6 +258,98 @@ def test_what_holds_personal_data_is_masked_as_the_original_masks_it(value: Any,
         assert compiled(span) == expected
 
 
+def shapes(names: Any) -> Any:
+    """Draw shapes of values: dicts and lists with None wherever a text or a number is to stand."""
+    return st.recursive(
+        st.none(), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4), max_leaves=12
+    )
+
+
+def fill(shape: Any, leaves: Iterator[Any]) -> Any:
+    """Put texts and numbers into a shape."""
+    if type(shape) is dict:
+        return {name: fill(item, leaves) for name, item in shape.items()}
+    return [fill(item, leaves) for item in shape] if type(shape) is list else next(leaves)
+
+
+said: Any = st.sampled_from(
+    [
+        '{"email": "ana@example.com", "n": [1, 2]}',
+        '["4111 1111 1111 1111", {"password": "x"}]',
+        "[EMAIL]",
+        "x" * 60 + " ana@example.com",
+        1_700_000_000_000,
+        4111111111111111,
+        52.229675,
+        1e20,
+    ]
+)
+
+
+@settings(max_examples=300)
+@given(
+    shapes(names | st.text("abc", max_size=2)),
+    st.lists(personal | said | leaves | st.text("abc 1@.", max_size=60), min_size=1, max_size=12),
+    st.lists(personal | said | leaves | st.text("abc 1@.", max_size=60), min_size=1, max_size=12),
+)
+def test_new_texts_in_a_shape_that_is_known_are_masked_as_the_original_masks_them(
+    shape: Any, first: list[Any], second: list[Any]
+) -> None:
+    compiled, original = (Preparer(Masker(), SERVICE) for _ in range(2))
+    original._finish = _leave_all
+    for some in (first, second, second):
+        value = fill(shape, itertools.cycle(some))
+        told = []
+        for preparer in (original, compiled):
+            span, before = record(value, some[0]), hits.counted.copy()
+            told.append((preparer(span), hits.counted - before))
+        assert told[0][0] is not None
+        assert told[1][0] is not None
+        assert (told[0][0].input, told[0][0].output, told[0][1]) == (told[1][0].input, told[1][0].output, told[1][1])
+
+
+def test_a_new_text_in_a_shape_that_is_known_is_masked_without_dicts_and_lists() -> None:
+    preparer = Preparer(Masker(), SERVICE)
+    finish(record({"say": ["hello"], "n": 1}, 1), preparer)
+    with watched(preparer) as count:
+        finished = finish(record({"say": ["write to ana@example.com", "new"], "n": 2}, 1_700_000_000_000), preparer)
+    assert count == {"masked": 0, "dumped": 0}
+    assert finished.output == '{"say":["write to [email]","new"],"n":2}'
+    assert finished.input == f'{{"given":{finished.output},"other":1700000000000}}'
+
+
+def test_what_ends_the_thread_while_a_text_is_masked_passes() -> None:
+    class Stop(BaseException):
+        pass
+
+    def stop() -> Any:
+        raise Stop
+
+    span, preparer = record("new"), knowing()
+    assert preparer._known is not None
+    preparer._known = (*preparer._known[:2], stop)
+    with pytest.raises(Stop):
+        finish(span, preparer)
+
+
+def test_a_value_that_is_read_by_others_while_it_is_masked_is_masked_as_it_was() -> None:
+    span, preparer = record({"say": ["ana@example.com"] * 3}), Preparer(Masker(), SERVICE)
+    finish(span, preparer)
+    assert preparer._known is not None
+    labels, known_texts, begin = preparer._known
+
+    def begin_meanwhile() -> Any:
+        span.output, span.input = "ana@example.com", None
+        gc.collect()
+        return begin()
+
+    span = record({"say": ["ana@example.com", f"bob{id(span)}@example.com"]})
+    preparer._known = (labels, known_texts, begin_meanwhile)
+    finished = finish(span, preparer)
+    assert finished.input == '{"given":{"say":["[email]","[email]"]},"other":null}'
+    assert finished.output == '{"say":["[email]","[email]"]}'
+
+
 @settings(max_examples=60)
 @given(values, values)
 def test_a_collector_that_runs_all_the_time_changes_nothing(value: Any, other: Any) -> None:
@@ -241,7 +368,7 @@ def test_no_references_are_left_behind() -> None:
     for value in [*SURE, *UNSURE]:
         span, preparer = record(value, "other"), knowing(value)
         preparer._closely = lambda value: value
-        held = [span.kept_output, *(text for _, text in names_and_texts(span.kept_output)), span.trace, *preparer._known]  # type: ignore[misc]
+        held = [span.kept_output, span.trace, preparer._known, *(text for _, text in names_and_texts(value))]
         finish(span, preparer)
         span.prepared = None
         before = [sys.getrefcount(one) for one in held]

@@ -36,6 +36,20 @@ typedef struct {
     Draft *draft;
 } Room;
 
+/* A text or a number in a row that is to be looked at closely: where it stands, how many nodes come before it, what it is
+   labelled, how deep it lies. */
+typedef struct {
+    Py_ssize_t at, nodes;
+    PyObject *label;
+    int depth;
+} Spot;
+
+#define MOST_SPOTS 64
+typedef struct {
+    Py_ssize_t count;
+    Spot spot[MOST_SPOTS];
+} Spots;
+
 /* A head has its lowest bit set, which no pointer has. */
 #define HEAD_OF(count, is_dict) ((PyObject *)((uintptr_t)(count) << 2 | (is_dict) << 1 | 1))
 #define IS_HEAD(word) ((uintptr_t)(word)&1)
@@ -74,6 +88,13 @@ void hot_shorten(Draft *draft, Py_ssize_t size);
 int hot_put_all(Draft *draft, PyObject *value);
 PyObject *hot_keep(Draft *draft);
 PyObject *hot_names_of(Draft *draft, Py_ssize_t at);
+
+/* known.c */
+int hot_judge_row(PyObject *known, PyObject *const *words, Spots *spots);
+int hot_is_sure(PyObject *leaf);
+
+/* written.c */
+PyObject *hot_write(PyObject *const *words);
 
 /* All of these answer -1, without an exception where something is not for here. */
 

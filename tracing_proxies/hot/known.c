@@ -1,8 +1,12 @@
 /* Tells whether a value holds only what masking is known to leave alone, as `Known.leaves` of masking/known.py. */
 #include "copying.h"
 
+#include <math.h>
+
 #define MOST_NAMES 256 /* in the dicts of a row that are open at a time */
 #define MOST_MET 64    /* of the names in a row, a power of two */
+#define DEEPEST_SPOT 13
+#define MOST_LETTERS 90000 /* of texts that are looked at closely: JSON in them has fewer nodes than a walk may take */
 
 /* Answers how many parts may still be looked at; below 0 if something has to be masked or looked at closely. */
 static Py_ssize_t
@@ -86,7 +90,9 @@ typedef struct {
     PyObject *const *words;
     PyObject *labels, *texts;
     PyObject *plain; /* the known texts without a label */
-    Py_ssize_t at, left, named;
+    Spots *spots;
+    Py_ssize_t at, left, named, nodes, letters;
+    int deepest;
     int is_unsure; /* whether it is to be judged, and written, as dicts and lists */
     Py_hash_t names[MOST_NAMES]; /* of the dicts that are open */
     Met met[MOST_MET];
@@ -94,33 +100,52 @@ typedef struct {
 
 static int is_left(Row *row, PyObject *label, int depth);
 
-/* Whether a number is written by others as it is here; beyond, versions differ in how they write powers of ten. */
-static inline int
-is_sure(double number)
+/* Whether a text or a number is written by others as it is by written.c. */
+int
+hot_is_sure(PyObject *leaf)
 {
-    return number == 0.0 || (number < 0 ? -1e16 < number && number <= -1e-4 : 1e-4 <= number && number < 1e16);
+    int over;
+    if (PyFloat_CheckExact(leaf)) { /* beyond, versions differ in how they write powers of ten */
+        double size = fabs(PyFloat_AS_DOUBLE(leaf));
+        return size == 0.0 || (1e-4 <= size && size < 1e16);
+    }
+    if (!PyLong_CheckExact(leaf))
+        return PyUnicode_CheckExact(leaf) || leaf == Py_None || PyBool_Check(leaf);
+    PyLong_AsLongLongAndOverflow(leaf, &over);
+    return !over;
 }
 
-/* Whether a text or a number is left alone, and is for here. */
+/* Whether a text or a number is left alone. */
 static inline int
 is_left_alone(Row *row, PyObject *value, PyObject *label)
 {
-    int is_labelled = PyUnicode_GET_LENGTH(label) > 0, over;
+    int is_labelled = PyUnicode_GET_LENGTH(label) > 0;
     if (PyUnicode_CheckExact(value)) {
         PyObject *known = is_labelled ? PyDict_GetItemWithError(row->texts, label) : row->plain;
         return known != NULL && PySet_Contains(known, value) > 0;
     }
-    if (PyFloat_CheckExact(value)) {
-        row->is_unsure |= !is_sure(PyFloat_AS_DOUBLE(value));
-        return !row->is_unsure && hot_is_small(value, is_labelled);
+    if (PyFloat_CheckExact(value) || PyLong_CheckExact(value))
+        return hot_is_small(value, is_labelled);
+    return value == Py_None || PyBool_Check(value);
+}
+
+/* Whether a text or a number is left alone, or can be masked by itself. */
+static int
+is_leaf_for_here(Row *row, PyObject *value, PyObject *label, int depth)
+{
+    Py_ssize_t before = row->nodes++;
+    if (!PyUnicode_CheckExact(value) && !hot_is_sure(value)) {
+        row->is_unsure = 1;
+        return 0;
     }
-    if (PyLong_CheckExact(value)) {
-        PyLong_AsLongLongAndOverflow(value, &over);
-        row->is_unsure |= over;
-        return !over && hot_is_small(value, is_labelled);
-    }
-    row->is_unsure |= value != Py_None && !PyBool_Check(value);
-    return !row->is_unsure;
+    if (is_left_alone(row, value, label))
+        return 1;
+    if (PyUnicode_CheckExact(value))
+        row->letters += PyUnicode_GET_LENGTH(value);
+    if (row->spots->count == MOST_SPOTS || row->letters > MOST_LETTERS)
+        return 0;
+    row->spots->spot[row->spots->count++] = (Spot){row->at - 1, before, label, depth};
+    return 1;
 }
 
 /* What is known of a name; NULL where that is nothing. */
@@ -170,14 +195,17 @@ are_entries_left(Row *row, Py_ssize_t count, int depth)
     return 1;
 }
 
-/* Whether the value that begins at the place in the row is left alone, as `leaves`. */
+/* Whether the value that begins at the place in the row is left alone, as `leaves`, but for spots. */
 static int
 is_left(Row *row, PyObject *label, int depth)
 {
     PyObject *word = row->words[row->at++];
     if (!IS_HEAD(word))
-        return is_left_alone(row, word, label);
+        return is_leaf_for_here(row, word, label, depth);
     Py_ssize_t count = COUNT_OF(word);
+    row->nodes++;
+    if (depth > row->deepest)
+        row->deepest = depth;
     if ((row->left -= count) < 0 || depth > DEEPEST_KNOWN)
         return 0;
     if (IS_DICT(word))
@@ -188,21 +216,22 @@ is_left(Row *row, PyObject *label, int depth)
     return 1;
 }
 
-/* Whether a row holds only what is left alone: 1, 0, or -1 where only the dicts and lists that can be made of it tell, or
-   others may write them otherwise than written.c does. */
+/* Whether a row holds only what is left alone, but for spots that can be masked by themselves: 1, 0 where it has to be
+   masked as a whole, -1 where only the dicts and lists that can be made of it tell. */
 int
-hot_leaves_row(PyObject *known, PyObject *const *words)
+hot_judge_row(PyObject *known, PyObject *const *words, Spots *spots)
 {
     Row row;
     row.words = words;
     row.labels = PyTuple_GET_ITEM(known, 0);
     row.texts = PyTuple_GET_ITEM(known, 1);
     row.plain = PyDict_GetItemWithError(row.texts, hot.empty);
-    row.at = row.named = row.is_unsure = 0;
+    row.spots = spots;
+    row.at = row.named = row.nodes = row.letters = row.is_unsure = row.deepest = spots->count = 0;
     row.left = MOST_LOOKED_AT;
     memset(row.met, 0, sizeof(row.met));
-    int is_all_left = is_left(&row, hot.empty, 0);
-    return row.is_unsure ? -1 : is_all_left;
+    int is_left_so = is_left(&row, hot.empty, 0);
+    return row.is_unsure ? -1 : is_left_so && (spots->count == 0 || row.deepest <= DEEPEST_SPOT);
 }
 
 /* leaves(labels, texts, value, left, label) */

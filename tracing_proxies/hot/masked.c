@@ -32,14 +32,16 @@ mask_value(PyObject *value, PyObject *known, PyObject *mask)
     return left >= 0 ? Py_NewRef(value) : PyObject_CallOneArg(mask, value);
 }
 
-/* Take what came of a call, as it is kept: as JSON where it is left alone, else readable; -1 with an exception. */
+/* Take what came of a call, as it is kept: as JSON, masked, or else readable; -1 with an exception. */
 int
 hot_take_output(Part *part, PyObject *kept, PyObject *known)
 {
     if (kept == NULL)
         return -1;
-    Py_INCREF(kept); /* an exception on the way may run the collector, and with it whoever sets another value */
-    if (known == Py_None || kept == Py_None || (part->json = hot_written(known, kept, &part->is_masked)) == NULL)
+    Py_INCREF(kept); /* what is masked runs Python, and with it whoever sets another value */
+    if (known != Py_None && kept != Py_None)
+        part->json = hot_kept_json(known, kept, &part->is_masked);
+    if (part->json == NULL && !PyErr_Occurred())
         part->value = hot_readable(kept);
     Py_DECREF(kept);
     return part->json == NULL && part->value == NULL ? -1 : 0;
@@ -52,8 +54,9 @@ hot_take_input(Part *part, Span *span, PyObject *known)
     PyObject *names;
     if (span->arguments == Py_None)
         return hot_take_output(part, span->_input, known);
-    if (known == Py_None || (names = hot_names_of_arguments(span)) == NULL ||
-        (part->json = hot_written_arguments(known, names, span->arguments, &part->is_masked)) == NULL)
+    if (known != Py_None && (names = hot_names_of_arguments(span)) != NULL)
+        part->json = hot_arguments_json(known, names, span->arguments, &part->is_masked);
+    if (part->json == NULL && !PyErr_Occurred())
         part->value = hot_input_of(span);
     return part->json == NULL && part->value == NULL ? -1 : 0;
 }
@@ -69,21 +72,13 @@ hot_drop_part(Part *part)
 PyObject *
 hot_json_of(Part *part, PyObject *known, PyObject *mask)
 {
-    PyObject *masked, *bytes, *text;
+    PyObject *masked, *text;
     if (part->json != NULL || part->value == Py_None)
         return Py_NewRef(part->json != NULL ? part->json : Py_None);
     masked = part->is_masked ? PyObject_CallOneArg(mask, part->value) : mask_value(part->value, known, mask);
     if (masked == NULL)
         return NULL;
-    bytes = PyObject_CallOneArg(hot.dumps, masked);
-    if (bytes == NULL) { /* what JSON cannot hold */
-        PyErr_Clear();
-        text = PyObject_CallOneArg(hot.to_json, masked);
-    }
-    else {
-        text = PyUnicode_DecodeUTF8(PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes), "strict");
-        Py_DECREF(bytes);
-    }
+    text = hot_json(masked);
     Py_DECREF(masked);
     return text;
 }

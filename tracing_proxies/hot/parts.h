@@ -386,7 +386,6 @@ PyObject *hot_drop(PyObject *module, PyObject *self);
 PyObject *hot_leading(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 Py_ssize_t hot_look_through(PyObject *known, PyObject *value);
-int hot_leaves_row(PyObject *known, PyObject *const *words);
 int hot_leaves_under(PyObject *known, PyObject *name, PyObject *value);
 
 /* masked.c */
@@ -403,9 +402,10 @@ PyObject *hot_json_of(Part *part, PyObject *known, PyObject *mask);
 PyObject *hot_mask_field(PyObject *name, PyObject *value, PyObject *known, PyObject *mask);
 PyObject *hot_mask_metadata(PyObject *metadata, PyObject *known, PyObject *mask);
 
-/* written.c */
-PyObject *hot_written(PyObject *known, PyObject *kept, int *is_masked);
-PyObject *hot_written_arguments(PyObject *known, PyObject *names, PyObject *values, int *is_masked);
+/* leaves.c */
+PyObject *hot_json(PyObject *masked);
+PyObject *hot_kept_json(PyObject *known, PyObject *kept, int *is_masked);
+PyObject *hot_arguments_json(PyObject *known, PyObject *names, PyObject *values, int *is_masked);
 
 /* walk.c */
 PyObject *hot_walk(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

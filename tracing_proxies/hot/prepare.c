@@ -151,13 +151,14 @@ finish(Span *span, Trace *trace, Taken *taken, Part *given, Part *output, PyObje
 }
 
 /* prepare(span, names, tags, known, mask, (environment, release, version, service)): an observation, None where that is
-   not for here. `known` are the labels and texts of what masking leaves alone, None where nothing is known; `mask` masks
-   what is not among it. */
+   not for here. `known` are the labels and texts of what masking leaves alone, and what begins to mask texts one by one,
+   None where nothing is known; `mask` masks what is not among it. */
 PyObject *
 hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     if (nargs != 6 || !PyAnySet_Check(args[1]) || !PyAnySet_Check(args[2]) || !PyTuple_Check(args[5]) ||
-        PyTuple_GET_SIZE(args[5]) != 4) {
+        PyTuple_GET_SIZE(args[5]) != 4 ||
+        !(args[3] == Py_None || (PyTuple_Check(args[3]) && PyTuple_GET_SIZE(args[3]) == 3))) {
         PyErr_SetString(PyExc_TypeError, "a span, names, tags, what is known, a mask and the service are needed");
         return NULL;
     }
@@ -175,8 +176,10 @@ hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     if (kept == NULL || metadata == NULL || !is_plain(span, trace, kept, metadata) ||
         !is_known(&taken, args[1], args[2]) || hot_take_input(&given, span, args[3]) < 0 ||
         hot_take_output(&output, kept, args[3]) < 0) {
-        PyErr_Clear();
-        found = Py_NewRef(Py_None);
+        int passes = PyErr_Occurred() != NULL && !PyErr_ExceptionMatches(PyExc_Exception);
+        if (!passes)
+            PyErr_Clear();
+        found = passes ? NULL : Py_NewRef(Py_None);
     }
     else
         found = finish(span, trace, &taken, &given, &output, metadata, args[3], args[4], args[5]);

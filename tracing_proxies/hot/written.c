@@ -1,6 +1,5 @@
-/* Writes what was copied of a value as JSON, where masking is known to leave all of it alone: straight from the row of
-   words, as `orjson` writes the dicts and lists that can be made of it. To make these, and bytes that are decoded again,
-   takes three times as long. Whatever is not for here is left to that way.
+/* Writes what was copied of a value as JSON: straight from the row of words, as `orjson` writes the dicts and lists that
+   can be made of it. To make these, and bytes that are decoded again, takes three times as long.
 
    Nothing here runs Python, or makes what the collector counts, before it gives up. */
 #include "copying.h"
@@ -8,7 +7,6 @@
 #include <float.h>
 #include <math.h>
 
-#define MOST_ARGUMENTS 32
 #define MOST_DECIMALS 8
 
 /* The JSON written so far. */
@@ -191,15 +189,10 @@ put_value(Json *json, PyObject *const *words, Py_ssize_t *at)
     return put(json, is_dict ? "}" : "]", 1);
 }
 
-/* The JSON text of a row that is left alone as a whole; NULL, without an exception, where that is not for here. Tells as
-   well whether it has to be masked for sure. */
-static PyObject *
-write_row(PyObject *known, PyObject *const *words, int *is_masked)
+/* The JSON text of a row; NULL, without an exception, where that is not for here. */
+PyObject *
+hot_write(PyObject *const *words)
 {
-    int is_left = hot_leaves_row(known, words);
-    *is_masked = is_left == 0;
-    if (is_left <= 0)
-        return NULL;
     Json json;
     json.data = json.first;
     json.size = 0;
@@ -218,27 +211,4 @@ write_row(PyObject *known, PyObject *const *words, int *is_masked)
     if (text == NULL)
         PyErr_Clear(); /* a text that UTF-8 does not know, or no memory */
     return text;
-}
-
-/* The same of a value that is kept. */
-PyObject *
-hot_written(PyObject *known, PyObject *kept, int *is_masked)
-{
-    return write_row(known, hot_is_kept(kept) ? ((Copied *)kept)->words : &kept, is_masked);
-}
-
-/* The same of arguments and the names of their parameters, of which there are as many. */
-PyObject *
-hot_written_arguments(PyObject *known, PyObject *names, PyObject *values, int *is_masked)
-{
-    PyObject *words[1 + 2 * MOST_ARGUMENTS];
-    Py_ssize_t count = PyTuple_GET_SIZE(names);
-    if (count > MOST_ARGUMENTS)
-        return NULL;
-    words[0] = HEAD_OF(count, 1);
-    for (Py_ssize_t at = 0; at < count; at++) {
-        words[1 + 2 * at] = PyTuple_GET_ITEM(names, at);
-        words[2 + 2 * at] = PyTuple_GET_ITEM(values, at);
-    }
-    return write_row(known, words, is_masked);
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tracing_proxies import failures
@@ -65,12 +65,15 @@ class Masker:
         self._lists_tags = bool(self.rules.listed("tags", ".tags"))
 
     @property
-    def known(self) -> tuple[dict[str, str], dict[str, set[str]]] | None:
+    def known(self) -> tuple[dict[str, str], dict[str, set[str]], Callable[[], Walk]] | None:
         """What is known to be left alone, for ``look_through``: labels by key and texts by label, which grow later.
 
-        None where keys alone do not decide on that.
+        The third begins a walk, for the texts that are not known. None where keys alone do not decide on that.
         """
-        return (self._known.labels, self._known.texts) if self._keys_decide else None
+        return (self._known.labels, self._known.texts, self._begin) if self._keys_decide else None
+
+    def _begin(self) -> Walk:
+        return Walk(self.rules, self._texts, self._replacer, self._known, self._key)
 
     def get_ready(self) -> None:
         """Load the detectors, which are loaded else with the first text that may hold something: some 50 ms."""
@@ -130,7 +133,7 @@ class Masker:
     def value_closely(self, obj: Any) -> Any:
         """Return a structure masked, as ``value`` does, of which it is not known that it holds nothing to mask."""
         try:
-            return Walk(self.rules, self._texts, self._replacer, self._known, self._key).mask(obj)
+            return self._begin().mask(obj)
         except Exception as exc:
             failures.contain("masking", exc)
             return markers.FAILED
