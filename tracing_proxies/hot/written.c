@@ -8,6 +8,8 @@
 #include <math.h>
 
 #define MOST_DECIMALS 8
+#define MOST_AT_ONCE 256 /* bytes of a text */
+#define SLACK 64         /* a number, quotes, and what stands beside them */
 
 /* The JSON written so far. */
 typedef struct {
@@ -18,10 +20,8 @@ typedef struct {
 } Json;
 
 static int
-reserve(Json *json, Py_ssize_t more)
+widen(Json *json, Py_ssize_t more)
 {
-    if (json->size + more <= json->room)
-        return 0;
     int is_first = json->data == json->first;
     Py_ssize_t room = 2 * json->room + more;
     char *data = PyMem_Realloc(is_first ? NULL : json->data, room);
@@ -36,26 +36,21 @@ reserve(Json *json, Py_ssize_t more)
     return 0;
 }
 
-/* Copy what stays as it is in JSON, from the first byte on; answers how many bytes that is. */
-static inline Py_ssize_t
-copy_clean(char *into, const char *from, Py_ssize_t size)
+/* Make room for some bytes, and for a number and what stands around it. */
+static inline int
+reserve(Json *json, Py_ssize_t more)
+{
+    return json->size + more + SLACK <= json->room ? 0 : widen(json, more + SLACK);
+}
+
+/* Which of eight bytes cannot stay as they are in JSON: the highest bit of each that cannot is set, at least of the first. */
+static inline unsigned long long
+find_odd(unsigned long long eight)
 {
     const unsigned long long ones = ~0ULL / 255, highest = ones << 7;
-    Py_ssize_t at = 0;
-    /* The last eight may be among those before, which are copied twice then. */
-    for (unsigned long long eight; size >= 8 && at < size; at += 8) {
-        if (at > size - 8)
-            at = size - 8;
-        memcpy(&eight, from + at, 8);
-        unsigned long long quote = eight ^ ones * '"', escape = eight ^ ones * '\\';
-        /* The highest bit is set where a byte was below another number; one that has it of its own is none of these. */
-        if (((eight - ones * ' ') | (quote - ones) | (escape - ones)) & ~eight & highest)
-            break;
-        memcpy(into + at, &eight, 8);
-    }
-    for (; at < size && (unsigned char)from[at] >= ' ' && from[at] != '"' && from[at] != '\\'; at++)
-        into[at] = from[at];
-    return at;
+    unsigned long long quote = eight ^ ones * '"', escape = eight ^ ones * '\\';
+    /* The highest bit is set where a byte was below another number; one that has it of its own is none of these. */
+    return ((eight - ones * ' ') | (quote - ones) | (escape - ones)) & ~eight & highest;
 }
 
 /* Write a letter that cannot stay as it is; answers how many bytes that takes, 6 at most. */
@@ -75,36 +70,65 @@ escape(char *into, unsigned char letter)
     return 6;
 }
 
+/* Write some bytes, for which there is room were all of them odd; answers where they end. */
+static char *
+put_bytes(char *into, const char *from, Py_ssize_t left)
+{
+#if PY_LITTLE_ENDIAN && defined(__GNUC__)
+    for (unsigned long long eight; left >= 8;) {
+        memcpy(&eight, from, 8);
+        memcpy(into, &eight, 8);
+        unsigned long long odd = find_odd(eight);
+        Py_ssize_t clean = odd == 0 ? 8 : __builtin_ctzll(odd) >> 3;
+        into += clean;
+        from += clean;
+        left -= clean;
+        if (odd != 0) {
+            into += escape(into, *from++);
+            left--;
+        }
+    }
+#else
+    for (unsigned long long eight; left >= 8; into += 8, from += 8, left -= 8) {
+        memcpy(&eight, from, 8);
+        if (find_odd(eight))
+            break;
+        memcpy(into, &eight, 8);
+    }
+#endif
+    for (; left > 0; left--, from++)
+        if ((unsigned char)*from >= ' ' && *from != '"' && *from != '\\')
+            *into++ = *from;
+        else
+            into += escape(into, *from);
+    return into;
+}
+
 static int
 put_text(Json *json, PyObject *text)
 {
-    Py_ssize_t left = PyUnicode_GET_LENGTH(text), clean;
+    Py_ssize_t left = PyUnicode_GET_LENGTH(text);
     const char *from = PyUnicode_IS_COMPACT_ASCII(text)
         ? (const char *)PyUnicode_1BYTE_DATA(text)
         : PyUnicode_AsUTF8AndSize(text, &left); /* which is kept beside the text, as `orjson` does */
-    if (from == NULL || reserve(json, 2 + left) < 0)
+    if (from == NULL)
         return -1;
     json->is_ascii &= PyUnicode_IS_ASCII(text);
     json->data[json->size++] = '"';
-    while ((clean = copy_clean(json->data + json->size, from, left)) < left) {
-        json->size += clean;
-        from += clean;
-        left -= clean + 1;
-        if (reserve(json, 7 + left) < 0)
+    for (Py_ssize_t some; left > 0; from += some, left -= some) {
+        some = left < MOST_AT_ONCE ? left : MOST_AT_ONCE;
+        if (reserve(json, 6 * some) < 0)
             return -1;
-        json->size += escape(json->data + json->size, *from++);
+        json->size = put_bytes(json->data + json->size, from, some) - json->data;
     }
-    json->size += left;
     json->data[json->size++] = '"';
     return 0;
 }
 
-/* Put a few bytes down. */
-static int
+/* Write a word for which there is room. */
+static inline int
 put(Json *json, const char *data, Py_ssize_t size)
 {
-    if (reserve(json, size) < 0)
-        return -1;
     memcpy(json->data + json->size, data, size);
     json->size += size;
     return 0;
@@ -172,21 +196,25 @@ static int
 put_value(Json *json, PyObject *const *words, Py_ssize_t *at)
 {
     PyObject *word = words[(*at)++];
+    if (reserve(json, 0) < 0)
+        return -1;
     if (!IS_HEAD(word))
         return put_one_value(json, word);
     int is_dict = IS_DICT(word);
-    Py_ssize_t count = COUNT_OF(word);
-    if (put(json, is_dict ? "{" : "[", 1) < 0)
-        return -1;
-    for (Py_ssize_t each = 0; each < count; each++) {
-        if (each > 0 && put(json, ",", 1) < 0)
+    json->data[json->size++] = is_dict ? '{' : '[';
+    for (Py_ssize_t left = COUNT_OF(word); left > 0; left--) {
+        if (is_dict) {
+            if (put_text(json, words[(*at)++]) < 0)
+                return -1;
+            json->data[json->size++] = ':';
+        }
+        if (put_value(json, words, at) < 0 || reserve(json, 0) < 0)
             return -1;
-        if (is_dict && (put_text(json, words[(*at)++]) < 0 || put(json, ":", 1) < 0))
-            return -1;
-        if (put_value(json, words, at) < 0)
-            return -1;
+        json->data[json->size++] = ',';
     }
-    return put(json, is_dict ? "}" : "]", 1);
+    json->size -= COUNT_OF(word) > 0; /* the last of these */
+    json->data[json->size++] = is_dict ? '}' : ']';
+    return 0;
 }
 
 /* The JSON text of a row; NULL, without an exception, where that is not for here. */
