@@ -1,4 +1,4 @@
-"""What masking leaves alone is written as JSON straight from its copy, as it would be from the dicts and lists made of it."""
+"""What masking leaves alone is written as JSON straight from its copy, as the dicts and lists made of it would be."""
 
 from __future__ import annotations
 
@@ -164,9 +164,7 @@ def check_as_judged(value: Any, other: Any, label: str) -> None:
 
 
 @settings(max_examples=300)
-@given(
-    st.lists(leaves, max_size=40), st.integers(0, 20), st.integers(0, 60), st.sampled_from([{}, []]), st.booleans()
-)
+@given(st.lists(leaves, max_size=40), st.integers(0, 20), st.integers(0, 60), st.sampled_from([{}, []]), st.booleans())
 def test_how_much_and_how_deep_is_looked_is_the_same(
     items: Any, depth: int, times: int, inner: Any, is_named: bool
 ) -> None:
@@ -235,7 +233,13 @@ def test_texts_of_any_length_are_written_wherever_their_escapes_stand(size: int)
 
 
 personal: Any = st.sampled_from(
-    ["ana@example.com", "+48 600 100 200", "4111 1111 1111 1111", "write to ana@example.com", "key sk-abcdefghijklmnopqrst"]
+    [
+        "ana@example.com",
+        "+48 600 100 200",
+        "4111 1111 1111 1111",
+        "write to ana@example.com",
+        "key sk-abcdefghijklmnopqrst",
+    ]
 )
 names: Any = st.sampled_from(["status", "email", "password", "phone", "name", "value", "latitude", "ana@example.com"])
 mixed: Any = st.recursive(
