@@ -1,5 +1,5 @@
 /* Writes what was copied of a value as JSON: straight from the row of words, as `orjson` writes the dicts and lists that
-   can be made of it. To make these, and bytes that are decoded again, takes three times as long.
+   can be made of it. To make these, and bytes that are decoded again, takes longer, and counts for the collector.
 
    Nothing here runs Python, or makes what the collector counts, before it gives up. */
 #include "copying.h"
@@ -163,7 +163,7 @@ put_fraction(Json *json, double number)
     double size = fabs(number), power = 1;
 #if FLT_EVAL_METHOD == 0
     /* Prices and shares have few decimals. Of 15 digits there are no two ways to write one number, so those that are
-       the number, divided exactly, are the ones. This takes 30 instructions, the search for the shortest 1,500. */
+       the number, divided exactly, are the ones; no search for the shortest is needed. */
     for (int decimals = 1; decimals <= MOST_DECIMALS; decimals++) {
         double scaled = size * (power *= 10);
         if (scaled >= 1e15)
