@@ -9,7 +9,7 @@ PARTS = (
     *("capture", "containers", "models", "copied"),
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing"),
-    *("gate", "runs", "checks", "finds", "lasting", "uncounted", "carried", "glance", "stretch"),
+    *("gate", "runs", "checks", "finds", "lasting", "uncounted", "carried", "glance", "stretch", "sketch"),
 )
 
 setup(
@@ -18,6 +18,7 @@ setup(
             "tracing_proxies._hot",
             [f"tracing_proxies/hot/{part}.c" for part in PARTS],
             depends=[f"tracing_proxies/hot/{header}.h" for header in ("parts", "copying", "observation")],
+            libraries=["m"],
             extra_compile_args=["-O2", "-fvisibility=hidden"],
             optional=True,
         )

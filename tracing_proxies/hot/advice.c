@@ -38,6 +38,40 @@ raise_again(Raised *raised, PyObject *told)
     return NULL;
 }
 
+/* Call the target, with what was passed in the form in which it came. */
+static inline PyObject *
+call_target(Call *call)
+{
+    PyObject *target = SLOT(call->point, JoinPoint, call);
+    return call->vector != NULL ? PyObject_Vectorcall(target, call->vector, call->nargsf, call->names)
+                                : PyObject_Call(target, call->args, call->kwargs);
+}
+
+/* Put what was passed into a tuple and a dict, unless it came so. */
+static int
+fold(Call *call)
+{
+    if (call->args != NULL)
+        return 0;
+    Py_ssize_t many = call->names == NULL ? 0 : PyTuple_GET_SIZE(call->names);
+    PyObject *args = PyTuple_New(call->nargs), *kwargs = NULL;
+    if (args == NULL || (many && (kwargs = PyDict_New()) == NULL)) {
+        Py_XDECREF(args);
+        return -1;
+    }
+    for (Py_ssize_t at = 0; at < call->nargs; at++)
+        PyTuple_SET_ITEM(args, at, Py_NewRef(call->vector[at]));
+    for (Py_ssize_t at = 0; at < many; at++)
+        if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(call->names, at), call->vector[call->nargs + at]) < 0) {
+            Py_DECREF(args);
+            Py_DECREF(kwargs);
+            return -1;
+        }
+    call->args = args;
+    call->kwargs = kwargs;
+    return 0;
+}
+
 /* Whether a result is of a kind whose work may be done later; answers how it goes on, None if it does not: borrowed. */
 static PyObject *
 look_up(PyObject *result)
@@ -79,6 +113,8 @@ go_on(Call *call, PyObject *proceed, PyObject *recording, PyObject *result)
 static PyObject *
 end_counted(Call *call, PyObject *inside, long long start, long long stop, PyObject *raised)
 {
+    if (fold(call) < 0)
+        return NULL;
     PyObject *keywords = hot_keywords(call), *begun = PyLong_FromLongLong(start), *ended = PyLong_FromLongLong(stop);
     PyObject *told = NULL;
     if (keywords != NULL && begun != NULL && ended != NULL)
@@ -95,6 +131,8 @@ end_counted(Call *call, PyObject *inside, long long start, long long stop, PyObj
 static int
 end_judged(Call *call, long long start, long long stop, PyObject *result)
 {
+    if (fold(call) < 0)
+        return -1;
     int done = hot_judge_counted(call, start, stop, result);
     if (done)
         return done < 0 ? -1 : 0;
@@ -155,7 +193,7 @@ record(Call *call, PyObject *recording)
     Py_DECREF(context);
     if (token == NULL)
         return NULL;
-    PyObject *result = PyObject_Call(SLOT(call->point, JoinPoint, call), call->args, call->kwargs);
+    PyObject *result = call_target(call);
     if (result != NULL) {
         if (hot_detach(token) == 0)
             return end(call, recording, result);
@@ -189,7 +227,7 @@ count(Call *call, PyObject *inside, PyObject *tail)
     if (inside != NULL && (token = hot_attach(inside)) == NULL)
         return NULL;
     long long start = hot_now(), stop;
-    result = PyObject_Call(SLOT(call->point, JoinPoint, call), call->args, call->kwargs);
+    result = call_target(call);
     stop = hot_now();
     if (result == NULL) {
         Raised raised;
@@ -205,6 +243,8 @@ count(Call *call, PyObject *inside, PyObject *tail)
         goto fail;
     if (proceed != Py_None || SLOT(call->recipe, Recipe, fold) != Py_None) {
         /* What its call has only made goes on, under a recording that lasts as long. */
+        if (fold(call) < 0)
+            goto fail;
         PyObject *rest = hot_rest(call), *keywords = hot_keywords(call), *recording = NULL;
         if (rest != NULL && keywords != NULL)
             recording = PyObject_CallFunctionObjArgs(SLOT(call->point, JoinPoint, begin_later), call->recipe,
@@ -302,7 +342,7 @@ advise(Call *call)
             Py_XDECREF(tail);
             if (hot_contain("begin") < 0)
                 return NULL;
-            return PyObject_Call(SLOT(call->point, JoinPoint, call), call->args, call->kwargs);
+            return call_target(call);
         }
         if (inside != NULL && (PyObject *)Py_TYPE(inside) == hot.Context) {
             result = count(call, inside, tail);
@@ -315,48 +355,72 @@ advise(Call *call)
     else if ((PyObject *)Py_TYPE(call->above) == hot.Unrecorded && IS_SET(recipe, Recipe, counts_alone) &&
              SLOT(SLOT(call->point, JoinPoint, tally), Tally, has_namesakes) == Py_False)
         return count(call, NULL, NULL);
-    recording = hot_begin(call, inside);
+    recording = fold(call) < 0 ? NULL : hot_begin(call, inside);
     Py_XDECREF(inside);
     if (recording == NULL)
         return NULL;
     if (recording == Py_None)
-        result = PyObject_Call(SLOT(call->point, JoinPoint, call), call->args, call->kwargs);
+        result = call_target(call);
     else
         result = record(call, recording);
     Py_DECREF(recording);
     return result;
 }
 
+/* The advice around one call, of which it is known what was passed. */
 static PyObject *
-advised_call(PyObject *self, PyObject *args, PyObject *kwargs)
+around(PyObject *self, Call *call)
 {
     PyObject *result = NULL;
-    Call call = {.args = args, .kwargs = kwargs, .nargs = PyTuple_GET_SIZE(args)};
-    call.point = hot.bound ? SLOT(self, WovenFunction, _self_tp) : NULL;
-    if (call.point == NULL || Py_TYPE(call.point) != hot.type.JoinPoint) {
+    call->point = hot.bound ? SLOT(self, WovenFunction, _self_tp) : NULL;
+    if (call->point == NULL || Py_TYPE(call->point) != hot.type.JoinPoint) {
         PyErr_SetString(PyExc_AssertionError, "a proxy without a join point");
         return NULL;
     }
-    Py_INCREF(call.point);
-    call.recipe = Py_NewRef(SLOT(call.point, JoinPoint, recipe));
-    if (call.recipe == Py_None) {
-        result = PyObject_Call(SLOT(call.point, JoinPoint, call), args, kwargs);
+    Py_INCREF(call->point);
+    call->recipe = Py_NewRef(SLOT(call->point, JoinPoint, recipe));
+    if (call->recipe == Py_None) {
+        result = call_target(call);
         goto end;
     }
-    call.bound = IS_SET(call.point, JoinPoint, bound);
-    if (IS_SET(call.point, JoinPoint, lazy)) {
-        result = PyObject_Call(SLOT(call.point, JoinPoint, call), args, kwargs);
+    call->bound = IS_SET(call->point, JoinPoint, bound);
+    if (IS_SET(call->point, JoinPoint, lazy)) {
+        result = call_target(call);
+        if (result != NULL && fold(call) < 0)
+            Py_CLEAR(result);
         if (result != NULL)
-            result = end(&call, Py_None, result);
+            result = end(call, Py_None, result);
         goto end;
     }
-    call.recorder = SLOT(call.point, JoinPoint, recorder); /* for as long as the join point lives */
-    if (hot_look_around(&call) == 0)
-        result = advise(&call);
+    call->recorder = SLOT(call->point, JoinPoint, recorder); /* for as long as the join point lives */
+    if (hot_look_around(call) == 0)
+        result = advise(call);
 end:
-    Py_XDECREF(call.context);
-    Py_DECREF(call.recipe);
-    Py_DECREF(call.point);
+    Py_XDECREF(call->context);
+    Py_DECREF(call->recipe);
+    Py_DECREF(call->point);
+    return result;
+}
+
+static PyObject *
+advised_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    Call call = {.args = args, .kwargs = kwargs, .nargs = PyTuple_GET_SIZE(args)};
+    return around(self, &call);
+}
+
+/* The same where the interpreter hands arguments over as they lie: most calls need no tuple of them, and no dict. The stack
+   is looked after as it is around other objects that are called. */
+static PyObject *
+advised_vectorcall(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names)
+{
+    Call call = {.vector = args, .nargsf = nargsf, .names = names, .nargs = PyVectorcall_NARGS(nargsf)};
+    if (Py_EnterRecursiveCall(" while calling a Python object"))
+        return NULL;
+    PyObject *result = around(self, &call);
+    Py_LeaveRecursiveCall();
+    Py_XDECREF(call.args);
+    Py_XDECREF(call.kwargs);
     return result;
 }
 
@@ -402,7 +466,31 @@ function_getattro(PyObject *self, PyObject *name)
     return found;
 }
 
-/* Let the instances of a class, which are woven functions all, be read as above. */
+/* Make an instance of a class of woven functions, which is called by its vector: that stands behind all else. */
+static PyObject *
+function_alloc(PyTypeObject *type, Py_ssize_t count)
+{
+    PyObject *made = PyType_GenericAlloc(type, count);
+    if (made != NULL)
+        *(vectorcallfunc *)((char *)made + type->tp_vectorcall_offset) = advised_vectorcall;
+    return made;
+}
+
+/* Have the instances of a class called as functions are: by a vector of arguments, and as methods without a bound method in
+   between. That is a third of what a call costs that is only counted. */
+static void
+call_as_functions(PyTypeObject *type)
+{
+    if (type->tp_itemsize || type->tp_vectorcall_offset || type->tp_call != advised_call || type->tp_descr_get != advised_get)
+        return;
+    type->tp_vectorcall_offset = (type->tp_basicsize + (Py_ssize_t)sizeof(vectorcallfunc) - 1) &
+        ~((Py_ssize_t)sizeof(vectorcallfunc) - 1);
+    type->tp_basicsize = type->tp_vectorcall_offset + (Py_ssize_t)sizeof(vectorcallfunc);
+    type->tp_alloc = function_alloc; /* of this class only: a subclass gets the interpreter's */
+    type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
+}
+
+/* Let the instances of a class, which are woven functions all, be read as above, and called so. */
 PyObject *
 hot_straighten(PyObject *module, PyObject *class)
 {
@@ -416,6 +504,7 @@ hot_straighten(PyObject *module, PyObject *class)
     if (type->tp_getattro != function_getattro) {
         hot.read_hooked = type->tp_getattro; /* the same for all: a `__getattr__` after a `__getattribute__` */
         type->tp_getattro = function_getattro;
+        call_as_functions(type);
         PyType_Modified(type);
     }
     Py_RETURN_NONE;

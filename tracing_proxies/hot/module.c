@@ -285,6 +285,7 @@ static PyMethodDef methods[] = {
     {"flat_copy", (PyCFunction)(void (*)(void))flat_copy, METH_FASTCALL, "As `flat_copy`."},
     {"is_flat", (PyCFunction)(void (*)(void))is_flat, METH_FASTCALL, "As `is_flat`."},
     {"stand_back", (PyCFunction)(void (*)(void))hot_stand_back, METH_FASTCALL, "As `Slices._wait`."},
+    {"count_durations", (PyCFunction)(void (*)(void))hot_count_durations, METH_FASTCALL, "As `Sketch.add`."},
     {"getrandbits", random_bits, METH_O, "Draw 64 or 128 random bits, never 0."},
     {"recount", hot_recount, METH_O, "Have the collector count so many objects more, or less."},
     {"pass_by", hot_pass_by, METH_O, "Have the collector pass by what lasts of modules."},

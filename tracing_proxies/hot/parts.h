@@ -247,6 +247,9 @@ hot_told(PyObject *answer)
 typedef struct {
     PyObject *point, *recipe, *recorder, *args, *kwargs;
     PyObject *context, *above; /* what is current, and the span in it: borrowed from the context */
+    PyObject *const *vector;   /* the arguments as they came where `args` is NULL, and what else tells of them */
+    PyObject *names;
+    size_t nargsf;
     Py_ssize_t nargs;
     int bound;
 } Call;
@@ -345,6 +348,9 @@ PyObject *hot_finish_span(Span *span, PyObject *result);
 int hot_spend(Trace *trace, long long before);
 int hot_complain(PyObject *recorder, PyObject *recipe, long long taken);
 int hot_count(PyObject *tally, long long taken, int failed);
+
+/* sketch.c */
+PyObject *hot_count_durations(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* inlet.c */
 int hot_let_in(PyObject *inlet, PyObject *span);

@@ -103,10 +103,7 @@ class Tally:
         pending = self._pending
         taken = pending[:]
         del pending[: len(taken)]  # what is appended meanwhile stands behind
-        if min(taken, default=0) < 0:
-            self._errors += sum([duration < 0 for duration in taken])
-            taken = [duration if duration >= 0 else ~duration for duration in taken]
-        self._sketch.add(taken)
+        self._errors += self._sketch.add(taken)
 
 
 def count_calls(tallies: Sequence[Tally]) -> int:

@@ -10,7 +10,6 @@ from tracing_proxies.failures import contain
 from tracing_proxies.recording.native import installed_library
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
-from tracing_proxies.recording.tally import Tally
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.registry.policy import Policy
 from tracing_proxies.weaving import candidates, refusals
@@ -19,6 +18,7 @@ from tracing_proxies.weaving.frameless import Frameless
 from tracing_proxies.weaving.frames import FrameSearch
 from tracing_proxies.weaving.kinds import Container, Shape, proxy_of, shape_of, unwoven
 from tracing_proxies.weaving.ledger import Ledger, put
+from tracing_proxies.weaving.namesakes import Namesakes
 from tracing_proxies.weaving.points import Points
 from tracing_proxies.weaving.proxies import stands_between
 from tracing_proxies.weaving.reach import Reach
@@ -48,7 +48,7 @@ class Loom:
         self.on = True
         self._policy = policy_of
         self._told: set[Target] = set()
-        self._namesakes: dict[str, Tally] = {}
+        self._namesakes = Namesakes()
         self._frameless = Frameless()
         self._round: Round | None = None
         # Of join points whose entries stay as they are: the point itself, and how to take it back.
@@ -270,21 +270,16 @@ class Loom:
             self.ledger.replace(owner, name, point.entry, point.mutations)
         point.follow(recipe, self.on)
         self.points.add(point, id(owner), name, named=shape.named)
-        self._note_namesakes(point, recipe.function)
         if self._round is not None:
             self._round.keep(point, (id(owner), name))
-
-    def _note_namesakes(self, point: JoinPoint, name: str) -> None:
-        """Mark what may be called through ``super()`` by another target, or call one so."""
-        other = self._namesakes.setdefault(name, point.tally)
-        if other is not point.tally:
-            other.has_namesakes = point.tally.has_namesakes = True
 
     def _recipe(self, point: JoinPoint, policy: Policy, target: Target) -> Recipe:
         # What becomes of a framework's own spans is its preset's to say.
         by_preset = any(rule.preset is not None for rule in policy.chain)
         library = "" if by_preset else installed_library(target.module)
-        return Recipe(policy, point.function, target.qualname, bound=point.bound, library=library, tally=point.tally)
+        made = Recipe(policy, point.function, target.qualname, bound=point.bound, library=library, tally=point.tally)
+        self._namesakes.note(point, made)
+        return made
 
     def _standing(self, owner: Owner, name: str, raw: Any, target: Target) -> JoinPoint | None:
         """Return the join point whose entry is there; what a reloaded module has defined is not what we have put there.
