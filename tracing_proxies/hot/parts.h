@@ -123,7 +123,7 @@ typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
-    PyObject *own, *class_name;
+    PyObject *own, *class_name, *next;
     PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *module, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *status_message, *model, *user_id, *session_id;
@@ -383,6 +383,7 @@ int hot_start(PyObject *stream);
 int hot_finish_stream(PyObject *stream);
 void hot_add_item(PyObject *stream, PyObject *item);
 PyObject *hot_next_item(PyObject *module, PyObject *self);
+void hot_ask_directly(PyTypeObject *type);
 PyObject *hot_itself(PyObject *module, PyObject *self);
 PyObject *hot_drop(PyObject *module, PyObject *self);
 
