@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import weakref
 
 from tracing_proxies.delivery import neighbours
 from tracing_proxies.delivery.slices import PATIENCE, SHORT_SLICE, SLICE, Slices
@@ -150,3 +151,11 @@ def test_what_the_application_computes_is_told_from_what_our_threads_do() -> Non
         go.set()
         thread.join()
     assert neighbours.spent() - before > 0.3  # what has ended is nobody's of ours
+
+
+def test_a_stretch_of_work_is_in_no_circle_which_only_the_collector_could_free() -> None:
+    slices = Slices()
+    slices.between()
+    seen = weakref.ref(slices)
+    del slices
+    assert seen() is None

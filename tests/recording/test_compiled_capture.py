@@ -161,6 +161,15 @@ def test_a_snapshot_is_the_same(value: Any, limits: Limits) -> None:
         assert alike(hot.snapshot(value, limits), take_snapshot(value, limits))
 
 
+@pytest.mark.parametrize("room", range(0, 80, 7))
+def test_models_whose_names_do_not_fit_are_copied_here_all_the_same(room: int) -> None:
+    value = [Pair(Order("a" * 20, Slotted(1)), Open(Pair(1, 2))), Below(Order("b"), {"c": Slotted(2)})]
+    limits = Limits(max_bytes=room)
+    expected = take_snapshot(value, limits)
+    # Each container around it would be copied anew in Python: of a large model within others that takes milliseconds.
+    assert alike(hot.snapshot(value, limits), expected)
+
+
 @given(st.lists(VALUES, max_size=4).map(tuple), LIMITS)
 def test_arguments_are_copied_flatly_in_the_same_way(values: tuple[Any, ...], limits: Limits) -> None:
     expected = copy_flatly(values, limits)

@@ -50,7 +50,7 @@ class Slices:
     ) -> None:
         self._is_native = hot is not None and others is None
         self._clock = clock
-        self._sleep = sleep or self._wait_for_nothing
+        self._sleep = sleep
         self._others = others or neighbours.spent
         self._hurried = hurried
         self._patience = PATIENCE
@@ -75,7 +75,7 @@ class Slices:
     def _stand_back(self) -> float:
         """Give the lock up, and stand back if there is time for that; returns how long the next slice is."""
         if self._patience <= 0.0 or self._hurried():
-            self._sleep(_PAUSE)  # nobody asks what the others do meanwhile, which takes 4 us, more in a cold cache
+            self._rest(_PAUSE)  # nobody asks what the others do meanwhile, which takes 4 us, more in a cold cache
             return SLICE
         if self._is_native:
             self._wait_unlocked()
@@ -87,7 +87,7 @@ class Slices:
         nap, is_first = _PAUSE, True
         start, before = self._clock(), self._others()
         while True:
-            self._sleep(nap)
+            self._rest(nap)
             end, after = self._clock(), self._others()
             slept = end - start
             if after - before < _BUSY * slept or self._patience <= 0.0 or self._hurried():
@@ -107,9 +107,11 @@ class Slices:
             if self._patience <= 0.0 or self._hurried():
                 return
 
-    def _wait_for_nothing(self, seconds: float) -> None:
-        # `time.sleep` may be a hub's, and this thread is none of the hub's.
-        try:
+    def _rest(self, seconds: float) -> None:
+        if self._sleep is not None:
+            self._sleep(seconds)
+            return
+        try:  # `time.sleep` may be a hub's, and this thread is none of the hub's
             take(self._nothing, seconds)
         except Empty:
             return

@@ -11,8 +11,8 @@ rest_of(Py_ssize_t size, Room *room)
 /* Name an entry by its key, in the room that is left, and as no other entry is named.
 
    names: those of the entries before, as soon as one has a name that is not its key. `head`: where the dict begins. */
-static PyObject *
-name_entry(PyObject *key, PyObject **names, Py_ssize_t head, Room *room)
+PyObject *
+hot_name_entry(PyObject *key, PyObject **names, Py_ssize_t head, Room *room)
 {
     PyObject *name;
     if (PyUnicode_CheckExact(key) && PyUnicode_GET_LENGTH(key) <= room->left) {
@@ -65,7 +65,7 @@ copy_dict(PyObject *value, Py_ssize_t depth, Room *room)
         /* Whatever is made may run the collector, and with it another thread, which changes the dict. */
         Py_INCREF(key);
         Py_INCREF(item);
-        failed = put_new(room->draft, name_entry(key, &names, head, room)) < 0 || copy_entry(item, depth, room) < 0 ||
+        failed = put_new(room->draft, hot_name_entry(key, &names, head, room)) < 0 || copy_entry(item, depth, room) < 0 ||
                  PyDict_GET_SIZE(value) != size;
         Py_DECREF(key);
         Py_DECREF(item);

@@ -104,6 +104,7 @@ PyObject *hot_cut_text(PyObject *text, Room *room);
 
 /* containers.c */
 int hot_copy_container(PyObject *value, Py_ssize_t depth, Room *room);
+PyObject *hot_name_entry(PyObject *key, PyObject **names, Py_ssize_t head, Room *room);
 
 /* models.c */
 PyObject *hot_learned(PyTypeObject *kind);

@@ -15,14 +15,19 @@ hot_learned(PyTypeObject *kind)
     return hot_refers_to(PyTuple_GET_ITEM(entry, 0), (PyObject *)kind) ? Py_NewRef(PyTuple_GET_ITEM(entry, 1)) : NULL;
 }
 
-/* Copy one field. */
+/* Copy one field.
+
+   names: those of the fields before, as soon as one had to be cut. `head`: where the fields begin. */
 static int
-copy_field(PyObject *name, PyObject *item, Py_ssize_t depth, Room *room)
+copy_field(PyObject *name, PyObject *item, PyObject **names, Py_ssize_t head, Py_ssize_t depth, Room *room)
 {
-    if (!PyUnicode_CheckExact(name) || PyUnicode_GET_LENGTH(name) > room->left || put_one(room->draft, name) < 0)
+    if (!PyUnicode_CheckExact(name))
         return -1;
-    room->left -= PyUnicode_GET_LENGTH(name);
-    Py_INCREF(item);
+    Py_INCREF(item); /* whatever is made may run the collector */
+    if (put_new(room->draft, hot_name_entry(name, names, head, room)) < 0) {
+        Py_DECREF(item);
+        return -1;
+    }
     int done = copy_entry(item, depth, room);
     Py_DECREF(item);
     return done;
@@ -43,13 +48,15 @@ static int
 copy_named(PyObject *value, PyObject *names, Py_ssize_t depth, Room *room)
 {
     Py_ssize_t size = PyTuple_GET_SIZE(names), head = open_container(room->draft), at;
+    PyObject *given = NULL;
     int failed = head < 0;
     if (size > PyTuple_GET_SIZE(value))
         size = PyTuple_GET_SIZE(value);
     for (at = 0; !failed && at < size && at < room->items; at++)
         /* The original tells two of the same name apart. */
         failed = is_repeated(names, at) ||
-                 copy_field(PyTuple_GET_ITEM(names, at), PyTuple_GET_ITEM(value, at), depth, room) < 0;
+                 copy_field(PyTuple_GET_ITEM(names, at), PyTuple_GET_ITEM(value, at), &given, head, depth, room) < 0;
+    Py_XDECREF(given);
     if (failed)
         return -1;
     room->draft->words[head] = HEAD_OF(at, 1);
@@ -81,7 +88,7 @@ read_stored(PyObject *value, PyObject *fields, PyObject *name, PyObject **item)
 static int
 copy_fields(PyObject *value, PyObject *names, Py_ssize_t depth, Room *room)
 {
-    PyObject *fields = NULL, *item;
+    PyObject *fields = NULL, *given = NULL, *item;
     if (depth >= room->depth)
         return put_one(room->draft, hot.too_deep);
     if (PyTuple_Check(value))
@@ -98,9 +105,10 @@ copy_fields(PyObject *value, PyObject *names, Py_ssize_t depth, Room *room)
     for (Py_ssize_t at = 0; !failed && at < PyTuple_GET_SIZE(names) && count < room->items; at++) {
         PyObject *name = PyTuple_GET_ITEM(names, at);
         int there = read_stored(value, fields, name, &item);
-        failed = there < 0 || (there && copy_field(name, item, depth, room) < 0);
+        failed = there < 0 || (there && copy_field(name, item, &given, head, depth, room) < 0);
         count += there;
     }
+    Py_XDECREF(given);
     Py_XDECREF(fields);
     if (failed)
         return -1;
