@@ -144,7 +144,7 @@ SCENARIOS: dict[str, Callable[[Any, Any], Any]] = {
     "cancellation": lambda m, s: asyncio.run(cancel(s)),
 }
 
-Active = Callable[[Plan], Any]
+Active = Callable[..., Any]
 
 
 @pytest.fixture
@@ -154,8 +154,8 @@ def active(monkeypatch: pytest.MonkeyPatch) -> Iterator[Active]:
     exec(SOURCE, vars(module))
     sys.modules["counted_shop"] = module
 
-    def activate(plan: Plan) -> Any:
-        tracing_proxies.activate(registry_from(RULES))
+    def activate(plan: Plan, rules: str = RULES) -> Any:
+        tracing_proxies.activate(registry_from(rules))
         runtime_ = runtime._runtime
         assert runtime_ is not None
         controller, tail = runtime_.budgeting._controller, runtime_.recorder.tail
@@ -194,6 +194,17 @@ def test_every_call_is_counted_the_same_whatever_is_recorded_of_it(name: str, ac
         tracing_proxies.deactivate()
     assert found[1:] == [found[0]] * 3
     assert found[0][1]
+
+
+def test_calls_through_super_are_counted_each_where_they_are_not_to_join(active: Active) -> None:
+    found = []
+    for plan in (ALL, STUBS, COUNTS):
+        module = active(plan, RULES.replace("trace:", "defaults: { nested: child }\ntrace:"))
+        SCENARIOS["super chains"](module, module.Shop())
+        found.append(counts())
+        tracing_proxies.deactivate()
+    assert found[1:] == [found[0]] * 2
+    assert (found[0]["counted_shop:Base.run"], found[0]["counted_shop:Shop.run"]) == ((3, 0), (2, 0))
 
 
 def test_nothing_of_an_unrecorded_trace_is_delivered_unless_it_fails(active: Active) -> None:

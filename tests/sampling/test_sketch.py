@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.sampling.sketch import ACCURACY, Sketch
 
 DAY = 86_400 * 10**9
@@ -63,6 +64,23 @@ def test_count_and_sum_are_exact(durations: list[int]) -> None:
     sketch = sketch_of(durations)
     assert sketch.count == len(durations)
     assert sketch.total == sum(max(1, duration) for duration in durations)
+
+
+@given(DURATIONS)
+def test_what_has_failed_is_counted_as_well_and_told(durations: list[int]) -> None:
+    sketch, failed = Sketch(), [~duration for duration in durations[::3]]
+    assert sketch.add([*durations, *failed]) == len(failed)
+    together = sketch_of([*durations, *durations[::3]])
+    assert (sketch.count, sketch.total, sketch.bins) == (together.count, together.total, together.bins)
+
+
+@pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+@given(st.lists(st.integers(~DAY, DAY) | st.sampled_from([2**62, 2**63, 2**70, ~(2**63)]), max_size=200))
+def test_what_is_compiled_counts_exactly_as_its_python_original(durations: list[int]) -> None:
+    found, expected = Sketch(), Sketch()
+    for _ in range(2):  # the second time on top of the first
+        assert found.add(durations) == expected.add_originally(durations)
+        assert (found.count, found.total, found.bins) == (expected.count, expected.total, expected.bins)
 
 
 def test_without_durations_there_is_no_quantile() -> None:
