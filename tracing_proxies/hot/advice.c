@@ -4,6 +4,8 @@
    traceback has an entry of ours. */
 #include "parts.h"
 
+#define USUAL_DEPTH 1000 /* what the limit on recursion is unless an application sets another */
+
 typedef struct {
     PyObject *type, *value, *traceback;
 } Raised;
@@ -409,16 +411,33 @@ advised_call(PyObject *self, PyObject *args, PyObject *kwargs)
     return around(self, &call);
 }
 
-/* The same where the interpreter hands arguments over as they lie: most calls need no tuple of them, and no dict. The stack
-   is looked after as it is around other objects that are called. */
+/* Whether so many calls are under way that each of ours is to count twice: the interpreter's own from Python to Python need
+   none of the C stack since 3.11, and where the limit on recursion has been raised that would not do for as many of ours.
+   From 3.12 on it counts what is on the C stack by itself. */
+static inline int
+is_deep(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return 0;
+#elif PY_VERSION_HEX >= 0x030B0000
+    PyThreadState *state = PyThreadState_Get();
+    return state->recursion_limit - state->recursion_remaining > USUAL_DEPTH;
+#else
+    return PyThreadState_Get()->recursion_depth > USUAL_DEPTH;
+#endif
+}
+
+/* The same where the interpreter hands arguments over as they lie: most calls need no tuple of them, and no dict. */
 static PyObject *
 advised_vectorcall(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names)
 {
     Call call = {.vector = args, .nargsf = nargsf, .names = names, .nargs = PyVectorcall_NARGS(nargsf)};
-    if (Py_EnterRecursiveCall(" while calling a Python object"))
+    int deep = is_deep();
+    if (deep && Py_EnterRecursiveCall(" while calling a Python object"))
         return NULL;
     PyObject *result = around(self, &call);
-    Py_LeaveRecursiveCall();
+    if (deep)
+        Py_LeaveRecursiveCall();
     Py_XDECREF(call.args);
     Py_XDECREF(call.kwargs);
     return result;
