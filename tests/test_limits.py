@@ -18,8 +18,8 @@ import pytest
 from tests.weaving.support import make_registry
 from tests.weaving.twins import NAME, make_module, twins
 from tracing_proxies.recording.recorder import Recorder
-from tracing_proxies.weaving.proxies import raw_of
 from tracing_proxies.weaving import compiled
+from tracing_proxies.weaving.proxies import raw_of
 from tracing_proxies.weaving.references import DEPTH, MOST_ITEMS
 from tracing_proxies.weaving.weaver import Weaver
 
