@@ -39,7 +39,8 @@ hot_attach(PyObject *context)
     return token;
 }
 
-/* Restore what was current before; a token of another context has nothing to restore here. Takes the token. */
+/* Restore what was current before; a token of another context has nothing to restore here, nor one before which nothing was
+   current where that holds again. Takes the token. */
 int
 hot_detach(PyObject *token)
 {
@@ -47,7 +48,7 @@ hot_detach(PyObject *token)
     LET_COLLECT(was_on);
     Py_DECREF(token);
     if (done < 0) {
-        if (!PyErr_ExceptionMatches(PyExc_ValueError))
+        if (!PyErr_ExceptionMatches(PyExc_ValueError) && !PyErr_ExceptionMatches(PyExc_LookupError))
             return -1;
         PyErr_Clear();
     }

@@ -95,7 +95,7 @@ def detach(token: Any) -> None:
     """
     try:
         reset(token)
-    except ValueError:
+    except (ValueError, LookupError):
         return
 
 

@@ -73,7 +73,7 @@ def make_advice(point_of: Callable[[Any], JoinPoint]) -> Callable[..., Any]:
                 if token is not None:
                     try:
                         reset(token)
-                    except ValueError:
+                    except (ValueError, LookupError):
                         pass
                 if recipe.fold is None and _continues(id(type(result))) is None:
                     if recipe.error_when is not None:
@@ -114,7 +114,7 @@ def make_advice(point_of: Callable[[Any], JoinPoint]) -> Callable[..., Any]:
                 raise
             try:  # `detach` without the call
                 reset(token)
-            except ValueError:
+            except (ValueError, LookupError):
                 pass
         proceed = _continues(id(type(result)))
         if proceed is None and recipe.fold is not None:
