@@ -12,7 +12,7 @@ from typing import Any
 from opentelemetry.context import Context as OtelContext
 
 from tracing_proxies.compiled import hot
-from tracing_proxies.recording.context import SPAN_KEY, attach, current, reset, variable
+from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach, variable
 from tracing_proxies.registry.model import Preset
 from tracing_proxies.weaving.hooks import Hooks
 
@@ -76,10 +76,7 @@ def carry(context: OtelContext, function: Any) -> Any:
         try:
             return function(*args, **kwargs)
         finally:
-            try:  # `detach` without the call
-                reset(token)
-            except ValueError:
-                pass
+            detach(token)
 
     return carried
 
