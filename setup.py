@@ -9,7 +9,7 @@ PARTS = (
     *("capture", "containers", "models", "copied"),
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing"),
-    *("gate", "runs", "checks", "finds", "lasting", "uncounted", "carried", "glance", "stretch", "sketch"),
+    *("gate", "runs", "checks", "finds", "lasting", "uncounted", "carried", "stays", "glance", "stretch", "sketch"),
 )
 
 setup(

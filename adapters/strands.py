@@ -19,7 +19,7 @@ from tracing_proxies.registry.model import Preset
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.hooks import Hooks
 from tracing_proxies.weaving.kinds import Shape
-from tracing_proxies.weaving.proxies import WovenFunction, is_woven, raw_of
+from tracing_proxies.weaving.proxies import is_woven, raw_of, weave_callable
 
 _TOOLS = "strands.tools.decorator"
 _TRACER = "strands.telemetry.tracer"
@@ -32,7 +32,7 @@ _USAGE = (
     ("cacheWriteInputTokens", "cache_write"),
 )
 
-_woven: dict[int, tuple[Any, WovenFunction]] = {}
+_woven: dict[int, tuple[Any, Any]] = {}
 
 
 def install(hooks: Hooks, preset: Preset) -> None:
@@ -117,7 +117,7 @@ def _tool_shape(tool: Any, in_class: bool) -> Shape | None:
         return None
 
     def put(point: JoinPoint) -> Any:
-        _woven[id(function)] = (function, WovenFunction(function, point))
+        _woven[id(function)] = (function, weave_callable(function, point))
         return lambda: _woven.pop(id(function), None)
 
     return Shape(function, in_class, starts_lazily(function), install=put)

@@ -188,23 +188,24 @@ hot_context_of(PyObject *recording)
 static PyObject *
 record(Call *call, PyObject *recording)
 {
-    PyObject *context = hot_context_of(recording), *token;
+    PyObject *context = hot_context_of(recording);
+    Stay stay;
     if (context == NULL)
         return NULL;
-    token = hot_attach(context);
+    int has_begun = hot_begin_stay(&stay, context, NULL);
     Py_DECREF(context);
-    if (token == NULL)
+    if (has_begun < 0)
         return NULL;
     PyObject *result = call_target(call);
     if (result != NULL) {
-        if (hot_detach(token) == 0)
+        if (hot_end_stay(&stay) == 0)
             return end(call, recording, result);
         Py_DECREF(result);
         return NULL;
     }
     Raised raised;
     catch (&raised);
-    if (hot_detach(token) < 0)
+    if (hot_end_stay(&stay) < 0)
         PyErr_Clear();
     PyObject *told = PyObject_CallMethodOneArg(recording, hot.fail, raised.value);
     if (told == NULL && PyErr_ExceptionMatches(PyExc_RecursionError)) {
@@ -225,8 +226,9 @@ record(Call *call, PyObject *recording)
 static PyObject *
 count(Call *call, PyObject *inside, PyObject *tail)
 {
-    PyObject *token = NULL, *result, *tally = SLOT(call->point, JoinPoint, tally);
-    if (inside != NULL && (token = hot_attach(inside)) == NULL)
+    PyObject *result, *tally = SLOT(call->point, JoinPoint, tally);
+    Stay stay;
+    if (inside != NULL && hot_begin_stay(&stay, inside, NULL) < 0)
         return NULL;
     long long start = hot_now(), stop;
     result = call_target(call);
@@ -234,11 +236,11 @@ count(Call *call, PyObject *inside, PyObject *tail)
     if (result == NULL) {
         Raised raised;
         catch (&raised);
-        if (token != NULL && hot_detach(token) < 0)
+        if (inside != NULL && hot_end_stay(&stay) < 0)
             PyErr_Clear();
         return raise_again(&raised, end_counted(call, inside, start, stop, raised.value));
     }
-    if (token != NULL && hot_detach(token) < 0)
+    if (inside != NULL && hot_end_stay(&stay) < 0)
         goto fail;
     PyObject *proceed = look_up(result);
     if (proceed == NULL)

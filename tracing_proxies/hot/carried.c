@@ -13,13 +13,14 @@ carried_call(PyObject *carried, PyObject *const *args, size_t nargsf, PyObject *
 {
     Carried *self = (Carried *)carried;
     PyObject *type, *value, *traceback, *function = Py_NewRef(self->function);
-    PyObject *token = hot_attach(self->context);
-    PyObject *result = token == NULL ? NULL : PyObject_Vectorcall(function, args, nargsf, names);
+    Stay stay;
+    int has_begun = hot_begin_stay(&stay, self->context, NULL);
+    PyObject *result = has_begun < 0 ? NULL : PyObject_Vectorcall(function, args, nargsf, names);
     Py_DECREF(function);
-    if (token == NULL)
+    if (has_begun < 0)
         return NULL;
     PyErr_Fetch(&type, &value, &traceback);
-    if (hot_detach(token) < 0) {
+    if (hot_end_stay(&stay) < 0) {
         Py_CLEAR(result);
         Py_XDECREF(type);
         Py_XDECREF(value);

@@ -77,7 +77,7 @@ typedef struct {
     S(Template, parts)
 
 #define SLOTS_OF_STEPS(S)                                                                                              \
-    S(Steps, inner) S(Steps, outer) S(Steps, span) S(Stream, started) S(Stream, steps) S(Stream, left)                 \
+    S(Steps, inner) S(Steps, outer) S(Steps, span) S(Steps, inner_map) S(Steps, outer_map) S(Steps, mapped) S(Stream, started) S(Stream, steps) S(Stream, left)                 \
     S(Stream, fold) S(Stream, opener) S(Stream, recipe) S(Stream, recording) S(StandIn, _tp_wrapped)                   \
     S(StandIn, _tp_state) S(ItemFold, _limits) S(ItemFold, _items) S(ItemFold, _more)
 
@@ -355,11 +355,27 @@ PyObject *hot_count_durations(PyObject *module, PyObject *const *args, Py_ssize_
 /* inlet.c */
 int hot_let_in(PyObject *inlet, PyObject *span);
 
+/* stays.c */
+/* For how long a context is current. */
+typedef struct {
+    PyObject *token;         /* with which what was current before is restored; NULL where the maps were exchanged */
+    PyObject *context;       /* the thread's own, with its map before and the one since; NULL where that is not known */
+    PyObject *outer, *inner;
+    PyObject *before;        /* what was current, which the outer map holds; NULL where that is not known */
+} Stay;
+
+/* Make a context current. The steps are those of a body that comes back to it, NULL for none; -1 with an exception. */
+int hot_begin_stay(Stay *stay, PyObject *value, PyObject *steps);
+/* Restore what was current before, at most once; -1 with an exception. */
+int hot_end_stay(Stay *stay);
+/* Whether it is known that nobody has made anything else current, or set another variable, since it began. */
+int hot_is_unchanged(Stay *stay);
+
 /* steps.c */
 PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
-PyObject *hot_enter(PyObject *steps);
-void hot_leave(PyObject *steps, PyObject *token);
+int hot_enter(PyObject *steps, Stay *stay);
+void hot_leave(PyObject *steps, Stay *stay);
 void hot_tell(PyObject *stream, PyObject *method, PyObject *what);
 
 int hot_add_methods(PyObject *module);
@@ -456,6 +472,7 @@ PyObject *hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nar
 /* uncounted.c */
 void hot_uncount(PyTypeObject *type);
 int hot_find_young(void);
+int hot_find_maps(void);
 PyObject *hot_recount(PyObject *module, PyObject *number);
 
 /* carried.c */

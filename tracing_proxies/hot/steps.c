@@ -35,35 +35,32 @@ move(PyObject *steps, PyObject *outer)
     return moved == NULL ? -1 : 0;
 }
 
-/* Make the body's context current. Returns what `leave` needs, None where the consumer's context is the body's. */
-PyObject *
-hot_enter(PyObject *steps)
+/* Make the body's context current: 1, 0 where the consumer's context is the body's and `leave` has nothing to do, or -1
+   with an exception. */
+int
+hot_enter(PyObject *steps, Stay *stay)
 {
     PyObject *outer;
     if (PyContextVar_Get(hot.variable, NULL, &outer) < 0)
-        return NULL;
+        return -1;
     int moved = outer == SLOT(steps, Steps, outer) ? 0 : move(steps, outer), is_inner = SLOT(steps, Steps, inner) == outer;
     Py_DECREF(outer);
     if (moved < 0)
-        return NULL;
+        return -1;
     if (is_inner)
-        return Py_NewRef(Py_None);
-    return hot_attach(SLOT(steps, Steps, inner));
+        return 0;
+    return hot_begin_stay(stay, SLOT(steps, Steps, inner), steps) < 0 ? -1 : 1;
 }
 
 /* Keep what the body has made current, and restore the consumer's context; the current exception stays. */
 void
-hot_leave(PyObject *steps, PyObject *token)
+hot_leave(PyObject *steps, Stay *stay)
 {
     PyObject *type, *value, *traceback, *inner;
-    if (token == Py_None) {
-        Py_DECREF(token);
-        return;
-    }
     PyErr_Fetch(&type, &value, &traceback);
-    if (PyContextVar_Get(hot.variable, NULL, &inner) == 0)
+    if (!hot_is_unchanged(stay) && PyContextVar_Get(hot.variable, NULL, &inner) == 0)
         Py_SETREF(SLOT(steps, Steps, inner), inner);
-    if (hot_detach(token) < 0)
+    if (hot_end_stay(stay) < 0)
         PyErr_Clear();
     PyErr_Restore(type, value, traceback);
 }
@@ -156,8 +153,9 @@ tell_failure(Step *self)
 static PySendResult
 step(Step *self, PyObject *value, PyObject *thrown, PyObject **result)
 {
-    PyObject *steps = self->steps, *token, *left;
+    PyObject *steps = self->steps, *left;
     PySendResult how;
+    Stay stay;
     if (self->stream != NULL) {
         if (SLOT(self->stream, Stream, started) != Py_True && !self->last) {
             if (hot_start(self->stream) < 0)
@@ -174,13 +172,14 @@ step(Step *self, PyObject *value, PyObject *thrown, PyObject **result)
         }
     }
     Py_INCREF(steps);
-    token = hot_enter(steps);
-    if (token == NULL) {
+    int has_entered = hot_enter(steps, &stay);
+    if (has_entered < 0) {
         Py_DECREF(steps);
         goto fail;
     }
     how = go(self->body, value, thrown, result);
-    hot_leave(steps, token);
+    if (has_entered)
+        hot_leave(steps, &stay);
     Py_DECREF(steps);
     if (self->stream == NULL)
         return how;
@@ -257,16 +256,17 @@ step_throw(Step *self, PyObject *args)
 static PyObject *
 step_close(Step *self, PyObject *nothing)
 {
-    PyObject *steps = self->steps, *token, *closed, *frame;
+    PyObject *steps = self->steps, *closed, *frame;
+    Stay stay;
     if (self->stream != NULL && (steps = SLOT(self->stream, Stream, steps)) == Py_None)
         return PyObject_CallMethodNoArgs(self->body, hot.close_body);
     Py_INCREF(steps);
-    token = hot_enter(steps);
-    closed = token == NULL ? NULL : PyObject_CallMethodNoArgs(self->body, hot.close_body);
-    if (token != NULL)
-        hot_leave(steps, token);
+    int has_entered = hot_enter(steps, &stay);
+    closed = has_entered < 0 ? NULL : PyObject_CallMethodNoArgs(self->body, hot.close_body);
+    if (has_entered > 0)
+        hot_leave(steps, &stay);
     Py_DECREF(steps);
-    if (self->stream == NULL || token == NULL)
+    if (self->stream == NULL || has_entered < 0)
         return closed;
     /* Since Python 3.13 this closes the generator as well. */
     PyObject *type, *value, *traceback;

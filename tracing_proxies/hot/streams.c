@@ -433,7 +433,9 @@ next_item(PyObject *self)
     if (!is_stand_in(self))
         return NULL;
     PyObject *stream = SLOT(self, StandIn, _tp_state), *generator = SLOT(self, StandIn, _tp_wrapped);
-    PyObject *steps, *token = NULL, *item = NULL;
+    PyObject *steps, *item = NULL;
+    int has_entered = 0;
+    Stay stay;
     if (stream == NULL || generator == NULL || Py_TYPE(stream) != hot.type.Stream) {
         PyErr_SetString(PyExc_AttributeError, "a generator that was never made");
         return NULL;
@@ -442,12 +444,13 @@ next_item(PyObject *self)
     Py_INCREF(generator);
     int failed = SLOT(stream, Stream, started) != Py_True && hot_start(stream) < 0;
     steps = Py_NewRef(SLOT(stream, Stream, steps));
-    if (failed || (steps != Py_None && (token = hot_enter(steps)) == NULL))
+    if (failed || (steps != Py_None && (has_entered = hot_enter(steps, &stay)) < 0))
         goto end;
     item = Py_TYPE(generator)->tp_iternext(generator);
-    if (token == NULL)
+    if (steps == Py_None)
         goto end;
-    hot_leave(steps, token);
+    if (has_entered)
+        hot_leave(steps, &stay);
     if (item == NULL) {
         if (PyErr_Occurred())
             end_step(stream, generator);

@@ -22,9 +22,13 @@ from tracing_proxies.weaving.internal import internal
 
 
 class Steps:
-    """The context of a body that runs in steps."""
+    """The context of a body that runs in steps.
 
-    __slots__ = ("inner", "outer", "span")
+    Attributes:
+        inner_map, outer_map, mapped: kept by what is compiled (hot/stays.c), unset else.
+    """
+
+    __slots__ = ("inner", "inner_map", "mapped", "outer", "outer_map", "span")
 
     def __init__(self, recording: Recording) -> None:
         kind = type(recording)
