@@ -1,6 +1,6 @@
 /* Takes the first look at finished spans, as monitoring/glance.py does. Nothing that it compares or looks up runs code;
    what is no builtin object is left to the closer look. */
-#include "observation.h"
+#include "closer.h"
 
 typedef struct {
     PyObject_HEAD
@@ -76,6 +76,13 @@ glance_call(PyObject *self, PyObject *const *args, size_t given, PyObject *names
     }
     int done = look_at_span((Glance *)self, ((PyTupleObject *)args[0])->ob_item, args[1]);
     return done < 0 ? NULL : PyBool_FromLong(done);
+}
+
+/* Whether a glance has noted something that nobody has taken; it may be the original, of which that is not known. */
+int
+hot_has_tops(PyObject *glance)
+{
+    return Py_TYPE(glance) != &GlanceType || PyDict_GET_SIZE(((Glance *)glance)->tops) > 0;
 }
 
 static PyObject *

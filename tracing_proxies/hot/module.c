@@ -189,6 +189,17 @@ bind_stretch(PyObject *module, PyObject *parts)
     Py_RETURN_NONE;
 }
 
+PyObject *
+hot_bind_look(PyObject *module, PyObject *parts)
+{
+    if (!is_dict(parts))
+        return NULL;
+    CLASSES_OF_CLOSER(TAKE_CLASS)
+    LENT_TO_CLOSER(TAKE)
+    SLOTS_OF_CLOSER(LOCATE)
+    Py_RETURN_NONE;
+}
+
 static PyObject *
 snapshot(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
@@ -273,6 +284,8 @@ static PyMethodDef methods[] = {
     {"bind_stretch", bind_stretch, METH_O, "Take what batches need."},
     {"weigh", hot_weigh, METH_O, "As `weigh`."},
     {"finish_stretch", (PyCFunction)(void (*)(void))hot_finish_stretch, METH_FASTCALL, "As `stretch.finish_stretch`."},
+    {"bind_closer", hot_bind_closer, METH_O, "Take what spans that are read need."},
+    {"read_closely", (PyCFunction)(void (*)(void))hot_read_closely_of, METH_FASTCALL, "As `CloserLook.read`."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_reading", bind_reading, METH_O, "Take what capture paths need."},

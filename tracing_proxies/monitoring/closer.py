@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.monitoring.gathering import FULL, Gathering
 from tracing_proxies.monitoring.glance import Glance
 from tracing_proxies.monitoring.intervals import MOST, Interval, join, length
@@ -232,6 +233,27 @@ class CloserLook:
         for name, outcome, taken, weight in below.collaborations:
             self.gathered.count("tracing_proxies_collaborations_total", (name, outcome), weight)
             self.gathered.size("tracing_proxies_collaboration_duration_seconds", (name,), taken, weight)
+
+
+def _leave_all(*read: Any) -> bool:
+    return False
+
+
+read_compiled: Callable[[CloserLook, Observation, str], bool] = _leave_all
+"""Does as ``CloserLook.read`` and returns True, or leaves a span to it."""
+
+if hot is not None:
+    read_compiled = hot.read_closely
+    hot.bind_closer(
+        {
+            "CloserLook": CloserLook,
+            "Below": Below,
+            "OpenTrace": OpenTrace,
+            "Gathering": Gathering,
+            "join": join,
+            "length": length,
+        }
+    )
 
 
 def _source_of(trace_name: str, tags: tuple[str, ...]) -> str:

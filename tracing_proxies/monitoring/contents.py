@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tracing_proxies.delivery.native import RLock
 from tracing_proxies.delivery.sinks.local_calls import CallName
 from tracing_proxies.monitoring.calls import DURATION
-from tracing_proxies.monitoring.closer import CloserLook, Name
+from tracing_proxies.monitoring.closer import CloserLook, Name, read_compiled
 from tracing_proxies.monitoring.numbers import Exemplar, Labels, Numbers
 from tracing_proxies.recording.observation import Observation
 from tracing_proxies.recording.span import Span
@@ -50,7 +50,8 @@ class SpanContents:
                 look = self._look
                 if not look.glance(found, target):  # most have nothing to tell
                     with self._lock:
-                        look.read(found, target)
+                        if not read_compiled(look, found, target):
+                            look.read(found, target)
             return found
 
         return prepare_and_read
