@@ -10,7 +10,7 @@ PARTS = (
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing"),
     *("gate", "runs", "checks", "finds", "lasting", "uncounted", "carried", "glance", "stretch", "sketch"),
-    *("gathering", "closer", "below"),
+    *("gathering", "closer", "below", "watched"),
 )
 
 setup(

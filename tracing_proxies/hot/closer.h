@@ -51,5 +51,6 @@ int hot_end_below(Read *read, PyObject *below);
 
 /* glance.c */
 int hot_has_tops(PyObject *glance);
+int hot_glance(PyObject *glance, PyObject *span, PyObject *target);
 
 #endif

@@ -65,6 +65,18 @@ look_at_span(Glance *self, PyObject **field, PyObject *target)
     return done;
 }
 
+/* What any glance says of a span: whether there is no more to be told; -1 on an exception. */
+int
+hot_glance(PyObject *glance, PyObject *span, PyObject *target)
+{
+    if (Py_TYPE(glance) == &GlanceType)
+        return look_at_span((Glance *)glance, ((PyTupleObject *)span)->ob_item, target);
+    PyObject *told = PyObject_CallFunctionObjArgs(glance, span, target, NULL);
+    int done = told == NULL ? -1 : PyObject_IsTrue(told);
+    Py_XDECREF(told);
+    return done;
+}
+
 /* glance(span, target): whether there is no more to be told */
 static PyObject *
 glance_call(PyObject *self, PyObject *const *args, size_t given, PyObject *names)

@@ -201,6 +201,16 @@ hot_bind_look(PyObject *module, PyObject *parts)
 }
 
 static PyObject *
+bind_contents(PyObject *module, PyObject *parts)
+{
+    if (!is_dict(parts))
+        return NULL;
+    CLASSES_OF_CONTENTS(TAKE_CLASS)
+    SLOTS_OF_CONTENTS(LOCATE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 snapshot(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *limits = nargs == 2 ? args[1] : hot.default_limits;
@@ -285,6 +295,7 @@ static PyMethodDef methods[] = {
     {"weigh", hot_weigh, METH_O, "As `weigh`."},
     {"finish_stretch", (PyCFunction)(void (*)(void))hot_finish_stretch, METH_FASTCALL, "As `stretch.finish_stretch`."},
     {"bind_closer", hot_bind_closer, METH_O, "Take what spans that are read need."},
+    {"bind_contents", bind_contents, METH_O, "Take what spans need that are read as they are finished."},
     {"read_closely", (PyCFunction)(void (*)(void))hot_read_closely_of, METH_FASTCALL, "As `CloserLook.read`."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
@@ -351,7 +362,7 @@ static struct {
     {&SpanFields, "SpanFields"}, {&TraceFields, "TraceFields"}, {&UnrecordedFields, "UnrecordedFields"},
     {&JudgementType, "Judgement"}, {&EntryType, "Entry"}, {&PendingType, "Pending"}, {&Advised, "Advised"},
     {&ReadingType, "Reading"}, {&DirectType, "Direct"}, {&CopiedType, "Copied"}, {&InletType, "Inlet"},
-    {&GlanceType, "Glance"}, {&GateType, "Gate"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL},
+    {&GlanceType, "Glance"}, {&WatchedType, "Watched"}, {&GateType, "Gate"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL},
 };
 
 static int

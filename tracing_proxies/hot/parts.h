@@ -58,7 +58,7 @@ typedef struct {
     S(JoinPoint, lazy) S(JoinPoint, bound) S(JoinPoint, call) S(JoinPoint, recipe) S(JoinPoint, begin)                 \
     S(JoinPoint, begin_later) S(Recorder, tail) S(Recorder, forced) S(Recorder, observers) S(Recorder, traces)         \
     S(Recorder, open) S(Recorder, patience) S(Recorder, emit) S(Tally, _pending) S(Tally, slow) S(Tally, seen)         \
-    S(Tally, has_namesakes) S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after)          \
+    S(Tally, has_namesakes) S(Tally, target) S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after)          \
     S(Tail, _skipped) S(Tail, _below) S(Tail, _begun) S(Tail, _alarm) S(Tail, _plan) S(Tail, controller)               \
     S(Held, spans) S(Held, verdict) S(Held, root_id) S(Adoption, span) S(Adoption, context) S(Adoption, recipe)          \
     S(Adoption, scope) S(Adoption, start)
@@ -86,6 +86,9 @@ typedef struct {
     S(CloserLook, gathered) S(CloserLook, glance) S(Gathering, _counts) S(Gathering, _sizes)                           \
     S(Below, tools) S(Below, agents) S(Below, busy) S(Below, collaborations)                                           \
     S(OpenTrace, touched) S(OpenTrace, below) S(OpenTrace, ended)
+
+#define SLOTS_OF_CONTENTS(S)                                                                                           \
+    S(SpanContents, _delegating) S(SpanContents, _lock) S(SpanContents, _look) S(RLock, acquire) S(RLock, release)
 
 #define SLOTS_OF_LIMITS(S) S(Limits, max_bytes) S(Limits, max_items) S(Limits, max_depth)
 
@@ -127,6 +130,7 @@ typedef struct {
     C(TracedAsyncGenerator)
 #define CLASSES_OF_OUTCOME(C) C(Recipe) C(Span) C(Trace) C(CallScope) C(CapturePath) C(Template)
 #define CLASSES_OF_CLOSER(C) C(CloserLook) C(Gathering) C(Below) C(OpenTrace)
+#define CLASSES_OF_CONTENTS(C) C(SpanContents) C(RLock)
 #define AS_LENT(name) PyObject *name;
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
@@ -139,10 +143,10 @@ typedef struct {
     PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation, *sampled;
     struct {
         SLOTS(AS_OFFSET) SLOTS_OF_OUTCOME(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET)
-        SLOTS_OF_CLOSER(AS_OFFSET)
+        SLOTS_OF_CLOSER(AS_OFFSET) SLOTS_OF_CONTENTS(AS_OFFSET)
     } at;
     struct {
-        CLASSES(AS_CLASS) CLASSES_OF_OUTCOME(AS_CLASS) CLASSES_OF_CLOSER(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
+        CLASSES(AS_CLASS) CLASSES_OF_OUTCOME(AS_CLASS) CLASSES_OF_CLOSER(AS_CLASS) CLASSES_OF_CONTENTS(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
     } type;
     LENT(AS_LENT)
     LENT_TO_STEPS(AS_LENT)
@@ -163,7 +167,8 @@ typedef struct {
 
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
-    JudgementType, EntryType, PendingType, CopiedType, InletType, CarriedType, GlanceType;
+    JudgementType, EntryType, PendingType, CopiedType, InletType, CarriedType, GlanceType,
+    WatchedType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.delivery.native import RLock
 from tracing_proxies.delivery.sinks.local_calls import CallName
 from tracing_proxies.monitoring.calls import DURATION
@@ -26,6 +28,8 @@ class SpanContents:
         clock: seconds, of a clock that does not go back.
     """
 
+    __slots__ = ("_clock", "_delegating", "_lock", "_look", "_names")
+
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._names: set[Name] = set()
@@ -39,22 +43,18 @@ class SpanContents:
 
     def watch(self, prepare: Prepare) -> Prepare:
         """Return what finishes a span as ``prepare`` does, and reads it."""
+        return Watched(prepare, self)
 
-        def prepare_and_read(span: Span) -> Observation | None:
-            found = prepare(span)
-            if found is not None:
-                recipe = span.recipe
-                target = recipe.tally.target
-                if recipe.delegate is not None:
-                    self._delegating.add(target)
-                look = self._look
-                if not look.glance(found, target):  # most have nothing to tell
-                    with self._lock:
-                        if not read_compiled(look, found, target):
-                            look.read(found, target)
-            return found
-
-        return prepare_and_read
+    def read(self, span: Span, found: Observation) -> None:
+        """Read what has come of a span."""
+        recipe, look = span.recipe, self._look
+        target = recipe.tally.target
+        if recipe.delegate is not None:
+            self._delegating.add(target)
+        if not look.glance(found, target):  # most have nothing to tell
+            with self._lock:
+                if not read_compiled(look, found, target):
+                    look.read(found, target)
 
     def names(self) -> list[CallName]:
         """Return what agents and tools were named, by their targets, as far as it is known what they were part of."""
@@ -75,3 +75,22 @@ class SpanContents:
             labels = labels_of(target)
             if labels is not None:
                 numbers.exemplars[DURATION, labels] = Exemplar(trace_id, span_id, taken, stop / 1e9)
+
+
+class Watched:
+    """Finishes a span as ``prepare`` does, and reads it: the original of what may be compiled (hot/watched.c)."""
+
+    def __init__(self, prepare: Prepare, contents: SpanContents) -> None:
+        self._prepare = prepare
+        self._contents = contents
+
+    def __call__(self, span: Span) -> Observation | None:
+        found = self._prepare(span)
+        if found is not None:
+            self._contents.read(span, found)
+        return found
+
+
+if not TYPE_CHECKING and hot is not None:
+    Watched = hot.Watched
+    hot.bind_contents({"SpanContents": SpanContents, "RLock": RLock})
