@@ -92,27 +92,28 @@ hold_only(PyObject **list, PyObject *item)
     return hot_put(list, made);
 }
 
-/* Whether something that is held is what the span is, too. */
+/* Whether something that is held has the span's name, -1 on an exception: the original holds names of any kind. */
 static inline int
 is_same(Read *read, PyObject *held)
 {
-    return hot_is_text(OF(held, 0), read->field[NAME]);
+    PyObject *name = OF(held, 0), *wanted = read->field[NAME];
+    return PyUnicode_CheckExact(name) ? hot_is_same(name, wanted) : PyObject_RichCompareBool(name, wanted, Py_EQ);
 }
 
 int
 hot_end_agent(Read *read, PyObject *below)
 {
-    int failed = 0;
+    int failed = 0, same;
     PyObject **field = read->field, *agents = PART(below, agents), *agent, *source, *made;
     EACH(agent, agents)
     {
-        if (is_same(read, agent))
-            failed = note(read, OF(agent, AGENT_TARGET), WORD(agent), field[NAME], 1) < 0;
+        same = is_same(read, agent);
+        failed = same < 0 || (same && note(read, OF(agent, AGENT_TARGET), WORD(agent), field[NAME], 1) < 0);
     }
     EACH(agent, agents)
     {
-        if (!is_same(read, agent))
-            failed = count_agent(read, agent) < 0;
+        same = is_same(read, agent);
+        failed = same < 0 || (!same && count_agent(read, agent) < 0);
     }
     if (failed || (source = hot_source_of(read)) == NULL)
         return -1;
@@ -128,14 +129,15 @@ hot_end_agent(Read *read, PyObject *below)
 int
 hot_end_tool(Read *read, PyObject *below)
 {
-    int failed = 0;
+    int failed = 0, same;
     PyObject **field = read->field, *tools = PART(below, tools), *tool, *kept = hot_inert(PyList_New(0)), *source, *made;
     if (kept == NULL)
         return -1;
     EACH(tool, tools)
     {
-        failed = is_same(read, tool) ? note(read, OF(tool, TOOL_TARGET), WORD(tool), field[NAME], 1) < 0
-                                     : PyList_Append(kept, tool) < 0;
+        same = is_same(read, tool);
+        failed = same < 0 || (same ? note(read, OF(tool, TOOL_TARGET), WORD(tool), field[NAME], 1) < 0
+                                   : PyList_Append(kept, tool) < 0);
     }
     source = failed ? NULL : hot_source_of(read);
     made = source == NULL ? NULL
@@ -179,15 +181,12 @@ take(PyObject *below, PyObject *other)
     return hot_put(&PART(below, busy), joined);
 }
 
-/* As `_hand_up`. */
+/* As `_hand_up`; `trace` is NULL where none is open. */
 int
-hot_hand_up(Read *read, PyObject *below)
+hot_hand_up(Read *read, PyObject *trace, PyObject *below)
 {
-    PyObject *id = read->field[TRACE_ID], *parent = read->field[PARENT], *known;
-    PyObject *trace = PyDict_GetItemWithError(SLOT(read->look, CloserLook, _traces), id);
-    if (trace == NULL && PyErr_Occurred())
-        return -1;
-    trace = trace != NULL ? Py_NewRef(trace) : PyObject_CallMethod(read->look, "_open_trace", "O", id);
+    PyObject *parent = read->field[PARENT], *known;
+    trace = trace != NULL ? Py_NewRef(trace) : PyObject_CallMethod(read->look, "_open_trace", "O", read->field[TRACE_ID]);
     if (trace == NULL)
         return -1;
     int done = hot_put(&SLOT(trace, OpenTrace, touched), PyObject_CallNoArgs(SLOT(read->look, CloserLook, _clock)));

@@ -3,9 +3,9 @@
 #include "closer.h"
 
 #define OUTCOME "outcome."
-#define OUTCOME_SIZE 8
+#define OUTCOME_SIZE (Py_ssize_t)(sizeof(OUTCOME) - 1)
 #define SOURCE "source:"
-#define SOURCE_SIZE 7
+#define SOURCE_SIZE (Py_ssize_t)(sizeof(SOURCE) - 1)
 #define LONGEST_VALUE 40
 
 Texts hot_texts;
@@ -25,21 +25,27 @@ hot_bind_closer(PyObject *module, PyObject *parts)
     return hot_bind_look(module, parts);
 }
 
-/* Whether a text begins with some ASCII. */
-static int
-begins_with(PyObject *text, const char *beginning, Py_ssize_t size)
+/* Whether a text has some ASCII at its beginning, or behind one that it is known to have. */
+static inline int
+has_at(PyObject *text, Py_ssize_t from, const char *part, Py_ssize_t size)
 {
-    if (PyUnicode_GET_LENGTH(text) < size)
+    if (PyUnicode_GET_LENGTH(text) - from < size)
         return 0;
     int kind = PyUnicode_KIND(text);
     const void *letters = PyUnicode_DATA(text);
     if (kind == PyUnicode_1BYTE_KIND)
-        return memcmp(letters, beginning, size) == 0;
+        return memcmp((const char *)letters + from, part, size) == 0;
     for (Py_ssize_t at = 0; at < size; at++)
-        if (PyUnicode_READ(kind, letters, at) != (Py_UCS4)beginning[at])
+        if (PyUnicode_READ(kind, letters, from + at) != (Py_UCS4)part[at])
             return 0;
     return 1;
 }
+
+#define BEGINS_WITH(text, part) has_at(text, 0, part, sizeof(part) - 1)
+
+/* Whether the name of an outcome is some ASCII. */
+#define IS_OUTCOME(key, name)                                                                                          \
+    (PyUnicode_GET_LENGTH(key) == OUTCOME_SIZE + sizeof(name) - 1 && has_at(key, OUTCOME_SIZE, name, sizeof(name) - 1))
 
 static inline PyObject *
 behind(PyObject *text, Py_ssize_t size)
@@ -53,7 +59,7 @@ hot_source_of(Read *read)
 {
     PyObject *tags = read->field[TAGS], *tag;
     for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(tags); at++)
-        if (begins_with(tag = PyTuple_GET_ITEM(tags, at), SOURCE, SOURCE_SIZE))
+        if (BEGINS_WITH(tag = PyTuple_GET_ITEM(tags, at), SOURCE))
             return behind(tag, SOURCE_SIZE);
     return Py_NewRef(read->field[TRACE_NAME]);
 }
@@ -92,22 +98,21 @@ read_confidence(Read *read, PyObject *value)
 static int
 read_conflicts(Read *read, PyObject *state, PyObject *value)
 {
-    if (!PyLong_CheckExact(value))
+    int over = !PyLong_CheckExact(value);
+    long long many = over ? 0 : PyLong_AsLongLongAndOverflow(value, &over);
+    if (over)
         return 0;
-    double many = PyLong_AsDouble(value);
-    if (many == -1.0 && PyErr_Occurred())
-        return -1;
-    return hot_count_up(read->gathered, METRIC(conflicts_total), PyTuple_Pack(1, state), many * read->weight);
+    return hot_count_up(read->gathered, METRIC(conflicts_total), PyTuple_Pack(1, state), (double)many * read->weight);
 }
 
 static int
 read_outcome(Read *read, PyObject *key, PyObject *value)
 {
-    if (PyUnicode_CompareWithASCIIString(key, "outcome.confidence") == 0)
+    if (IS_OUTCOME(key, "confidence"))
         return read_confidence(read, value);
-    if (PyUnicode_CompareWithASCIIString(key, "outcome.conflicts_detected") == 0)
+    if (IS_OUTCOME(key, "conflicts_detected"))
         return read_conflicts(read, WORD(detected), value);
-    if (PyUnicode_CompareWithASCIIString(key, "outcome.conflicts_resolved") == 0)
+    if (IS_OUTCOME(key, "conflicts_resolved"))
         return read_conflicts(read, WORD(resolved), value);
     PyObject *said = PyBool_Check(value) ? value == Py_True ? WORD(true) : WORD(false)
                      : PyUnicode_CheckExact(value) && is_value(value) ? value : NULL;
@@ -127,7 +132,7 @@ read_metadata(Read *read, PyObject *metadata)
     Py_ssize_t at = 0;
     int failed = 0;
     while (!failed && PyDict_Next(metadata, &at, &key, &value)) {
-        if (!begins_with(key, OUTCOME, OUTCOME_SIZE))
+        if (!BEGINS_WITH(key, OUTCOME))
             continue;
         Py_INCREF(key);
         Py_INCREF(value);
@@ -210,7 +215,7 @@ static int
 end_span(Read *read, PyObject *trace, PyObject **below)
 {
     PyObject **field = read->field;
-    int is_agent = hot_is_text(field[KIND], WORD(agent)), is_tool = !is_agent && hot_is_text(field[KIND], WORD(tool));
+    int is_agent = hot_is_same(field[KIND], WORD(agent)), is_tool = !is_agent && hot_is_same(field[KIND], WORD(tool));
     int is_joint = PyDict_GET_SIZE(field[METADATA]) == 0 ? 0 : PyDict_Contains(field[METADATA], WORD(participants));
     if (is_joint < 0)
         return -1;
@@ -221,14 +226,14 @@ end_span(Read *read, PyObject *trace, PyObject **below)
         return -1;
     if (field[APP_ROOT] == Py_True || field[PARENT] == Py_None)
         return end_top(read, trace, *below);
-    return *below == NULL ? 0 : hot_hand_up(read, *below);
+    return *below == NULL ? 0 : hot_hand_up(read, trace, *below);
 }
 
 static int
 read_closely(Read *read)
 {
     PyObject **field = read->field, *trace = NULL, *below;
-    int is_error = hot_is_text(field[LEVEL], hot.error_level);
+    int is_error = hot_is_same(field[LEVEL], hot.error_level);
     read->outcome = is_error ? WORD(error) : WORD(ok);
     if ((is_error && read_error(read) < 0) ||
         (PyDict_GET_SIZE(field[METADATA]) > 0 && read_metadata(read, field[METADATA]) < 0))

@@ -19,6 +19,8 @@ _SOURCE: Final = "source:"
 _VALUE: Final = re.compile(r"[\w.:/+-]{1,40}")
 _OUTCOME: Final = "outcome."
 _CONFIDENCE: Final = "outcome.confidence"
+_TOO_MANY: Final = 1 << 63
+"""Conflicts that nobody has counted; of still larger numbers there is no weight."""
 _MOST_TRACES: Final = 2_000
 _PATIENCE: Final = 600.0
 _PATIENCE_AFTER_END: Final = 60.0
@@ -123,7 +125,7 @@ class CloserLook:
             if trace is not None:
                 self._end_trace(span.trace_id, trace)
         elif below is not None:
-            self._hand_up(span.trace_id, span.parent_observation_id, below)
+            self._hand_up(trace or self._open_trace(span.trace_id), span.parent_observation_id, below)
 
     def take_tops(self) -> None:
         """Count what was noted at a glance, many at a time."""
@@ -196,7 +198,7 @@ class CloserLook:
                 if kind in (int, float) and 0 <= value <= 1:
                     self.gathered.size("tracing_proxies_confidence", (span.name, span.type), value * 1e6, weight)
             elif key == "outcome.conflicts_detected" or key == "outcome.conflicts_resolved":
-                if kind is int:
+                if kind is int and -_TOO_MANY <= value < _TOO_MANY:
                     self.gathered.count("tracing_proxies_conflicts_total", (key.rpartition("_")[2],), value * weight)
             elif kind is bool or (kind is str and _VALUE.fullmatch(value)):
                 said = str(value).lower() if kind is bool else value
@@ -206,10 +208,7 @@ class CloserLook:
         if type(sender) is str and type(recipient) is str:
             self.gathered.count("tracing_proxies_messages_total", (sender, recipient, outcome), weight)
 
-    def _hand_up(self, trace_id: str, parent_id: str, below: Below) -> None:
-        trace = self._traces.get(trace_id)
-        if trace is None:
-            trace = self._open_trace(trace_id)
+    def _hand_up(self, trace: OpenTrace, parent_id: str, below: Below) -> None:
         trace.touched = self._clock()
         known = trace.below.get(parent_id)
         if known is None:
