@@ -7,12 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-import attrs
-
 from tracing_proxies.compiled import hot
+from tracing_proxies.monitoring.below import Below, OpenTrace
 from tracing_proxies.monitoring.gathering import FULL, Gathering
 from tracing_proxies.monitoring.glance import Glance
-from tracing_proxies.monitoring.intervals import MOST, Interval, join, length
+from tracing_proxies.monitoring.intervals import join, length
 from tracing_proxies.recording.observation import Observation
 
 _SOURCE: Final = "source:"
@@ -28,41 +27,6 @@ _MOST_NAMES: Final = 2_000
 
 Name = tuple[str, str, str, bool]
 """The fields of a `CallName`: to make one for each call takes four times as long."""
-
-
-@attrs.define(eq=False, repr=False)
-class Below:
-    """What has ended below a span that has not ended yet.
-
-    Args:
-        tools: name, source, outcome, weight and target of each tool of which it is not known yet which agent has called
-            it.
-        agents: name, source, outcome, nanoseconds, weight and target of each agent that may be a part of another one.
-        busy: when agents were at work.
-        collaborations: name, outcome, nanoseconds and weight of each that is not part of another.
-    """
-
-    tools: list[tuple[str, str, str, float, str]] = attrs.field(factory=list)
-    agents: list[tuple[str, str, str, int, float, str]] = attrs.field(factory=list)
-    busy: list[Interval] = attrs.field(factory=list)
-    collaborations: list[tuple[str, str, int, float]] = attrs.field(factory=list)
-
-    def take(self, other: Below) -> None:
-        self.tools += other.tools
-        self.agents += other.agents
-        self.busy += other.busy
-        if len(self.busy) > MOST:  # they join when their length is asked for: before that only to be few
-            self.busy = join(self.busy)
-        self.collaborations += other.collaborations
-
-
-@attrs.define(eq=False, repr=False)
-class OpenTrace:
-    """What is known of a trace that goes on, by the span that it is below of."""
-
-    touched: float
-    below: dict[str, Below] = attrs.field(factory=dict)
-    ended: bool = False
 
 
 class CloserLook:
@@ -146,9 +110,7 @@ class CloserLook:
         self.gathered.count("tracing_proxies_workflows_total", labels, weight * len(sizes))
         self.gathered.sizes("tracing_proxies_workflow_duration_seconds", (name,), sizes, weight)
 
-    def _end_agent(
-        self, span: Observation, below: Below, outcome: str, weight: float, taken: int, target: str
-    ) -> None:
+    def _end_agent(self, span: Observation, below: Below, outcome: str, weight: float, taken: int, target: str) -> None:
         name = span.name
         # The same agent within itself is the one that a framework makes of it.
         for agent in below.agents:
