@@ -186,6 +186,8 @@ bind_stretch(PyObject *module, PyObject *parts)
     if (!is_dict(parts))
         return NULL;
     LENT_TO_STRETCH(TAKE)
+    if (hot_find_sizes() < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 

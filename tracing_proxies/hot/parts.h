@@ -463,6 +463,7 @@ PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 PyObject *hot_encode_span(PyObject *module, PyObject *observation);
 
 /* stretch.c */
+int hot_find_sizes(void);
 PyObject *hot_weigh(PyObject *module, PyObject *observation);
 PyObject *hot_finish_stretch(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
