@@ -10,6 +10,7 @@ PARTS = (
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing"),
     *("gate", "runs", "checks", "finds", "lasting", "uncounted", "carried", "stays", "glance", "stretch", "sketch"),
+    *("gathering", "closer", "below", "watched"),
 )
 
 setup(
@@ -17,7 +18,7 @@ setup(
         Extension(
             "tracing_proxies._hot",
             [f"tracing_proxies/hot/{part}.c" for part in PARTS],
-            depends=[f"tracing_proxies/hot/{header}.h" for header in ("parts", "copying", "observation")],
+            depends=[f"tracing_proxies/hot/{header}.h" for header in ("parts", "copying", "observation", "closer")],
             libraries=["m"],
             extra_compile_args=["-O2", "-fvisibility=hidden"],
             optional=True,

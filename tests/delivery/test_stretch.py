@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections import OrderedDict, defaultdict
+from enum import IntEnum
 from typing import Any
 
 import orjson
@@ -32,6 +34,12 @@ parts: Any = st.fixed_dictionaries(
 
 class Spot:
     """A span that can be watched."""
+
+
+class Kind(IntEnum):
+    """A number that is none of the interpreter's own."""
+
+    ONE = 1
 
 
 class Stopped(BaseException):
@@ -98,6 +106,16 @@ def test_spans_are_let_go_as_they_are_finished(finish_spans: Any) -> None:
 def test_an_observation_weighs_the_same(changes: dict[str, Any]) -> None:
     one = observation(**changes)
     assert hot.weigh(one) == weigh(one)
+
+
+@pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+def test_all_kinds_of_values_weigh_the_same() -> None:
+    grown: list[Any] = []
+    for number in (False, True, 0, -1, 2**30, -(2**64), 10**400, 0.5, 1j, None, b"x", object(), Kind.ONE):
+        grown.append(number)
+        several = [*grown, tuple(grown), set(grown), OrderedDict(a=number), defaultdict(list, {"a": number})]
+        one = observation(metadata={"grown": grown, "several": several, "none": [(), [], {}], str(number): {1: number}})
+        assert hot.weigh(one) == weigh(one)
 
 
 @pytest.mark.skipif(hot is None, reason="nothing is compiled here")

@@ -1,6 +1,6 @@
 /* Takes the first look at finished spans, as monitoring/glance.py does. Nothing that it compares or looks up runs code;
    what is no builtin object is left to the closer look. */
-#include "observation.h"
+#include "closer.h"
 
 typedef struct {
     PyObject_HEAD
@@ -65,6 +65,18 @@ look_at_span(Glance *self, PyObject **field, PyObject *target)
     return done;
 }
 
+/* What any glance says of a span: whether there is no more to be told; -1 on an exception. */
+int
+hot_glance(PyObject *glance, PyObject *span, PyObject *target)
+{
+    if (Py_TYPE(glance) == &GlanceType)
+        return look_at_span((Glance *)glance, ((PyTupleObject *)span)->ob_item, target);
+    PyObject *told = PyObject_CallFunctionObjArgs(glance, span, target, NULL);
+    int done = told == NULL ? -1 : PyObject_IsTrue(told);
+    Py_XDECREF(told);
+    return done;
+}
+
 /* glance(span, target): whether there is no more to be told */
 static PyObject *
 glance_call(PyObject *self, PyObject *const *args, size_t given, PyObject *names)
@@ -76,6 +88,13 @@ glance_call(PyObject *self, PyObject *const *args, size_t given, PyObject *names
     }
     int done = look_at_span((Glance *)self, ((PyTupleObject *)args[0])->ob_item, args[1]);
     return done < 0 ? NULL : PyBool_FromLong(done);
+}
+
+/* Whether a glance has noted something that nobody has taken; it may be the original, of which that is not known. */
+int
+hot_has_tops(PyObject *glance)
+{
+    return Py_TYPE(glance) != &GlanceType || PyDict_GET_SIZE(((Glance *)glance)->tops) > 0;
 }
 
 static PyObject *

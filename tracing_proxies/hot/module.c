@@ -186,6 +186,29 @@ bind_stretch(PyObject *module, PyObject *parts)
     if (!is_dict(parts))
         return NULL;
     LENT_TO_STRETCH(TAKE)
+    if (hot_find_sizes() < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+PyObject *
+hot_bind_look(PyObject *module, PyObject *parts)
+{
+    if (!is_dict(parts))
+        return NULL;
+    CLASSES_OF_CLOSER(TAKE_CLASS)
+    LENT_TO_CLOSER(TAKE)
+    SLOTS_OF_CLOSER(LOCATE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+bind_contents(PyObject *module, PyObject *parts)
+{
+    if (!is_dict(parts))
+        return NULL;
+    CLASSES_OF_CONTENTS(TAKE_CLASS)
+    SLOTS_OF_CONTENTS(LOCATE)
     Py_RETURN_NONE;
 }
 
@@ -273,6 +296,9 @@ static PyMethodDef methods[] = {
     {"bind_stretch", bind_stretch, METH_O, "Take what batches need."},
     {"weigh", hot_weigh, METH_O, "As `weigh`."},
     {"finish_stretch", (PyCFunction)(void (*)(void))hot_finish_stretch, METH_FASTCALL, "As `stretch.finish_stretch`."},
+    {"bind_closer", hot_bind_closer, METH_O, "Take what spans that are read need."},
+    {"bind_contents", bind_contents, METH_O, "Take what spans need that are read as they are finished."},
+    {"read_closely", (PyCFunction)(void (*)(void))hot_read_closely_of, METH_FASTCALL, "As `CloserLook.read`."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_reading", bind_reading, METH_O, "Take what capture paths need."},
@@ -338,7 +364,7 @@ static struct {
     {&SpanFields, "SpanFields"}, {&TraceFields, "TraceFields"}, {&UnrecordedFields, "UnrecordedFields"},
     {&JudgementType, "Judgement"}, {&EntryType, "Entry"}, {&PendingType, "Pending"}, {&Advised, "Advised"},
     {&ReadingType, "Reading"}, {&DirectType, "Direct"}, {&CopiedType, "Copied"}, {&InletType, "Inlet"},
-    {&GlanceType, "Glance"}, {&GateType, "Gate"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL},
+    {&GlanceType, "Glance"}, {&WatchedType, "Watched"}, {&GateType, "Gate"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL},
 };
 
 static int

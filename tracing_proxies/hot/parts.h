@@ -58,7 +58,7 @@ typedef struct {
     S(JoinPoint, lazy) S(JoinPoint, bound) S(JoinPoint, call) S(JoinPoint, recipe) S(JoinPoint, begin)                 \
     S(JoinPoint, begin_later) S(Recorder, tail) S(Recorder, forced) S(Recorder, observers) S(Recorder, traces)         \
     S(Recorder, open) S(Recorder, patience) S(Recorder, emit) S(Tally, _pending) S(Tally, slow) S(Tally, seen)         \
-    S(Tally, has_namesakes) S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after)          \
+    S(Tally, has_namesakes) S(Tally, target) S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after)          \
     S(Tail, _skipped) S(Tail, _below) S(Tail, _begun) S(Tail, _alarm) S(Tail, _plan) S(Tail, controller)               \
     S(Held, spans) S(Held, verdict) S(Held, root_id) S(Adoption, span) S(Adoption, context) S(Adoption, recipe)          \
     S(Adoption, scope) S(Adoption, start)
@@ -80,6 +80,15 @@ typedef struct {
     S(Steps, inner) S(Steps, outer) S(Steps, span) S(Steps, inner_map) S(Steps, outer_map) S(Steps, mapped) S(Stream, started) S(Stream, steps) S(Stream, left)                 \
     S(Stream, fold) S(Stream, opener) S(Stream, recipe) S(Stream, recording) S(StandIn, _tp_wrapped)                   \
     S(StandIn, _tp_state) S(ItemFold, _limits) S(ItemFold, _items) S(ItemFold, _more)
+
+#define SLOTS_OF_CLOSER(S)                                                                                             \
+    S(CloserLook, _clock) S(CloserLook, _delegating) S(CloserLook, _names) S(CloserLook, _traces)                      \
+    S(CloserLook, gathered) S(CloserLook, glance) S(Gathering, _counts) S(Gathering, _sizes)                           \
+    S(Below, tools) S(Below, agents) S(Below, busy) S(Below, collaborations)                                           \
+    S(OpenTrace, touched) S(OpenTrace, below) S(OpenTrace, ended)
+
+#define SLOTS_OF_CONTENTS(S)                                                                                           \
+    S(SpanContents, _delegating) S(SpanContents, _lock) S(SpanContents, _look) S(RLock, acquire) S(RLock, release)
 
 #define SLOTS_OF_LIMITS(S) S(Limits, max_bytes) S(Limits, max_items) S(Limits, max_depth)
 
@@ -109,6 +118,8 @@ typedef struct {
 
 #define LENT_TO_STRETCH(L) L(weigh) L(getsizeof)
 
+#define LENT_TO_CLOSER(L) L(join) L(length)
+
 #define LENT_TO_ENCODE(L)                                                                                              \
     L(write_span) L(common_part) L(tags_part) L(usage_text) L(to_attribute) L(to_bytes) L(any_attribute)
 
@@ -118,6 +129,8 @@ typedef struct {
     C(WovenFunction) C(JoinPoint) C(Recorder) C(Tally) C(Tail) C(Held) C(Adoption) C(TracedGenerator)                  \
     C(TracedAsyncGenerator)
 #define CLASSES_OF_OUTCOME(C) C(Recipe) C(Span) C(Trace) C(CallScope) C(CapturePath) C(Template)
+#define CLASSES_OF_CLOSER(C) C(CloserLook) C(Gathering) C(Below) C(OpenTrace)
+#define CLASSES_OF_CONTENTS(C) C(SpanContents) C(RLock)
 #define AS_LENT(name) PyObject *name;
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
@@ -130,9 +143,10 @@ typedef struct {
     PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation, *sampled;
     struct {
         SLOTS(AS_OFFSET) SLOTS_OF_OUTCOME(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET)
+        SLOTS_OF_CLOSER(AS_OFFSET) SLOTS_OF_CONTENTS(AS_OFFSET)
     } at;
     struct {
-        CLASSES(AS_CLASS) CLASSES_OF_OUTCOME(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
+        CLASSES(AS_CLASS) CLASSES_OF_OUTCOME(AS_CLASS) CLASSES_OF_CLOSER(AS_CLASS) CLASSES_OF_CONTENTS(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
     } type;
     LENT(AS_LENT)
     LENT_TO_STEPS(AS_LENT)
@@ -144,6 +158,7 @@ typedef struct {
     LENT_TO_WALK(AS_LENT)
     LENT_TO_ENCODE(AS_LENT)
     LENT_TO_STRETCH(AS_LENT)
+    LENT_TO_CLOSER(AS_LENT)
     getattrofunc read_attribute; /* of wrapt's proxies, NULL where that is not C */
     getattrofunc read_hooked;    /* of woven functions, as the interpreter finds it */
     PyGetSetDef *raw;            /* how what a wrapt proxy wraps is read, NULL where that is not C */
@@ -152,7 +167,8 @@ typedef struct {
 
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
-    JudgementType, EntryType, PendingType, CopiedType, InletType, CarriedType, GlanceType;
+    JudgementType, EntryType, PendingType, CopiedType, InletType, CarriedType, GlanceType,
+    WatchedType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -463,8 +479,14 @@ PyObject *hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 PyObject *hot_encode_span(PyObject *module, PyObject *observation);
 
 /* stretch.c */
+int hot_find_sizes(void);
 PyObject *hot_weigh(PyObject *module, PyObject *observation);
 PyObject *hot_finish_stretch(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* closer.c */
+PyObject *hot_bind_closer(PyObject *module, PyObject *parts);
+int hot_read_closely(PyObject *look, PyObject *span, PyObject *target);
+PyObject *hot_read_closely_of(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* standing.c */
 PyObject *hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
@@ -482,6 +504,7 @@ PyObject *hot_carried(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 PyObject *hot_pass_by(PyObject *module, PyObject *roots);
 
 /* module.c */
+PyObject *hot_bind_look(PyObject *module, PyObject *parts);
 int hot_contain(const char *reason);
 
 #endif

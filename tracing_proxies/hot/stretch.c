@@ -19,6 +19,47 @@ size_of(PyObject *text)
     return (Py_ssize_t)sizeof(PyCompactUnicodeObject) + letters * PyUnicode_KIND(text) + beside;
 }
 
+/* How objects of builtin classes tell their size, and what `sys.getsizeof` adds to it: it looks for both in each object,
+   which takes twenty times as long. */
+static struct {
+    PyTypeObject *type;
+    PyCFunction tell;
+    Py_ssize_t beside;
+} sized[] = {{&PyDict_Type}, {&PyLong_Type}, {&PyList_Type}, {&PyBool_Type}, {&PyTuple_Type}};
+
+/* A size that was told; -1 with an exception, as where there is none. */
+static Py_ssize_t
+size_told(PyObject *told)
+{
+    Py_ssize_t size = told == NULL ? -1 : PyLong_AsSsize_t(told);
+    Py_XDECREF(told);
+    return size;
+}
+
+/* Find how they do, with an empty one of each; -1 with an exception. */
+int
+hot_find_sizes(void)
+{
+    for (size_t at = 0; at < Py_ARRAY_LENGTH(sized); at++) {
+        PyObject *empty = PyObject_CallNoArgs((PyObject *)sized[at].type), *method;
+        Py_ssize_t size = empty == NULL ? -1 : size_told(PyObject_CallOneArg(hot.getsizeof, empty)), own = -1;
+        method = size < 0 ? NULL : PyObject_GetAttrString((PyObject *)sized[at].type, "__sizeof__");
+        if (method != NULL && Py_TYPE(method) == &PyMethodDescr_Type &&
+            ((PyMethodDescrObject *)method)->d_method->ml_flags == METH_NOARGS) {
+            PyCFunction tell = ((PyMethodDescrObject *)method)->d_method->ml_meth;
+            if ((own = size_told(tell(empty, NULL))) >= 0) {
+                sized[at].tell = tell;
+                sized[at].beside = size - own;
+            }
+        }
+        Py_XDECREF(method);
+        Py_XDECREF(empty);
+        if (PyErr_Occurred())
+            return -1;
+    }
+    return 0;
+}
+
 /* The size of any object as `sys.getsizeof` tells it; -1 with an exception. */
 static Py_ssize_t
 size_of_any(PyObject *value)
@@ -28,10 +69,12 @@ size_of_any(PyObject *value)
         return size;
     if (PyFloat_CheckExact(value) || value == Py_None)
         return Py_TYPE(value)->tp_basicsize;
-    PyObject *told = PyObject_CallOneArg(hot.getsizeof, value);
-    size = told == NULL ? -1 : PyLong_AsSsize_t(told);
-    Py_XDECREF(told);
-    return size;
+    for (size_t at = 0; at < Py_ARRAY_LENGTH(sized); at++)
+        if (Py_TYPE(value) == sized[at].type && sized[at].tell != NULL) {
+            size = size_told(sized[at].tell(value, NULL));
+            return size < 0 ? -1 : size + sized[at].beside;
+        }
+    return size_told(PyObject_CallOneArg(hot.getsizeof, value));
 }
 
 static Py_ssize_t weight_within(PyObject *value, int depth);

@@ -2,67 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import attrs
-
+from tracing_proxies.compiled import hot
 from tracing_proxies.delivery.native import RLock
 from tracing_proxies.delivery.sinks.local_calls import CallName
 from tracing_proxies.monitoring.calls import DURATION
-from tracing_proxies.monitoring.gathering import FULL, Gathering
-from tracing_proxies.monitoring.glance import Glance
-from tracing_proxies.monitoring.intervals import Interval, join, length
+from tracing_proxies.monitoring.closer import CloserLook, Name, read_compiled
 from tracing_proxies.monitoring.numbers import Exemplar, Labels, Numbers
 from tracing_proxies.recording.observation import Observation
 from tracing_proxies.recording.span import Span
 
 Prepare = Callable[[Span], Observation | None]
-
-_SOURCE: Final = "source:"
-_VALUE: Final = re.compile(r"[\w.:/+-]{1,40}")
-_OUTCOME: Final = "outcome."
-_CONFIDENCE: Final = "outcome.confidence"
-_MOST_TRACES: Final = 2_000
-_PATIENCE: Final = 600.0
-_PATIENCE_AFTER_END: Final = 60.0
-_MOST_NAMES: Final = 2_000
-
-
-@attrs.define(eq=False, repr=False)
-class _Below:
-    """What has ended below a span that has not ended yet.
-
-    Args:
-        tools: name, source, outcome, weight and target of each tool of which it is not known yet which agent has called
-            it.
-        agents: name, source, outcome, nanoseconds, weight and target of each agent that may be a part of another one.
-        busy: when agents were at work.
-        collaborations: name, outcome, nanoseconds and weight of each that is not part of another.
-    """
-
-    tools: list[tuple[str, str, str, float, str]] = attrs.field(factory=list)
-    agents: list[tuple[str, str, str, int, float, str]] = attrs.field(factory=list)
-    busy: list[Interval] = attrs.field(factory=list)
-    collaborations: list[tuple[str, str, int, float]] = attrs.field(factory=list)
-
-    def take(self, other: _Below) -> None:
-        self.tools += other.tools
-        self.agents += other.agents
-        self.busy = join([*self.busy, *other.busy])
-        self.collaborations += other.collaborations
-
-
-@attrs.define(eq=False, repr=False)
-class _Trace:
-    """What is known of a trace that goes on, by the span that it is below of."""
-
-    touched: float
-    below: dict[str, _Below] = attrs.field(factory=dict)
-    ended: bool = False
 
 
 class SpanContents:
@@ -75,35 +28,33 @@ class SpanContents:
         clock: seconds, of a clock that does not go back.
     """
 
+    __slots__ = ("_clock", "_delegating", "_lock", "_look", "_names")
+
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        # As the fields of `CallName`: to make one for each call takes four times as long.
-        self._names: set[tuple[str, str, str, bool]] = set()
+        self._names: set[Name] = set()
         self._delegating: set[str] = set()
         self.after_fork()
 
     def after_fork(self) -> None:
         """Begin anew in a forked child."""
         self._lock = RLock()
-        self._traces: OrderedDict[str, _Trace] = OrderedDict()
-        self._gathered = Gathering()
-        self._glance = Glance(self._traces, FULL)
+        self._look = CloserLook(self._clock, self._names, self._delegating)
 
     def watch(self, prepare: Prepare) -> Prepare:
         """Return what finishes a span as ``prepare`` does, and reads it."""
+        return Watched(prepare, self)
 
-        def prepare_and_read(span: Span) -> Observation | None:
-            found = prepare(span)
-            if found is not None:
-                recipe = span.recipe
-                target = recipe.tally.target
-                if recipe.delegate is not None:
-                    self._delegating.add(target)
-                if not self._glance(found, target):  # most have nothing to tell
-                    self._read(found, target)
-            return found
-
-        return prepare_and_read
+    def read(self, span: Span, found: Observation) -> None:
+        """Read what has come of a span."""
+        recipe, look = span.recipe, self._look
+        target = recipe.tally.target
+        if recipe.delegate is not None:
+            self._delegating.add(target)
+        if not look.glance(found, target):  # most have nothing to tell
+            with self._lock:
+                if not read_compiled(look, found, target):
+                    look.read(found, target)
 
     def names(self) -> list[CallName]:
         """Return what agents and tools were named, by their targets, as far as it is known what they were part of."""
@@ -117,163 +68,29 @@ class SpanContents:
             labels_of: tells the labels of a target's durations, None for one that is not known.
         """
         with self._lock:
-            self._settle_old()
-            self._take_tops()
-            self._gathered.add_to(numbers)
-        for target, (trace_id, span_id, taken, stop) in list(self._glance.latest.items()):
+            self._look.settle_old()
+            self._look.take_tops()
+            self._look.gathered.add_to(numbers)
+        for target, (trace_id, span_id, taken, stop) in list(self._look.glance.latest.items()):
             labels = labels_of(target)
             if labels is not None:
                 numbers.exemplars[DURATION, labels] = Exemplar(trace_id, span_id, taken, stop / 1e9)
 
-    def _read(self, span: Observation, target: str) -> None:
-        """Take note of a span that has more to tell."""
-        with self._lock:
-            self._read_closely(span, span.type, span.metadata, target)
 
-    def _read_closely(self, span: Observation, kind: str, metadata: dict[str, Any], target: str) -> None:
-        weight, outcome, taken = span.sampling_weight, "ok", span.end_time - span.start_time
-        if span.level == "ERROR":
-            outcome = "error"
-            how = "returned" if metadata.get("error.returned") else "raised" if "error.type" in metadata else "noted"
-            self._gathered.count("tracing_proxies_errors_total", (span.name, kind, how), weight)
-        if metadata:
-            self._read_metadata(span, metadata, outcome, weight)
-        trace = self._traces.get(span.trace_id)
-        below = None if trace is None else trace.below.pop(span.id, None)
-        if kind == "agent":
-            below = below or _Below()
-            self._end_agent(span, below, outcome, weight, taken, target)
-        elif kind == "tool":
-            below = below or _Below()
-            # A framework's span for a tool and that of the tool itself are one call.
-            for tool in below.tools:
-                if tool[0] == span.name:
-                    self._note(tool[4], "tool", span.name, within=True)
-            below.tools = [tool for tool in below.tools if tool[0] != span.name]
-            below.tools.append((span.name, _source_of(span.trace_name, span.tags), outcome, weight, target))
-        if "outcome.participants" in metadata:
-            below = below or _Below()
-            below.collaborations = [(span.name, outcome, taken, weight)]
-        if span.app_root or span.parent_observation_id is None:
-            self._take_tops()
-            self._count_workflows(span.trace_name, span.tags, outcome, (taken,), weight)
-            if below is not None:
-                self._end_coordination(span, below, weight, taken)
-                self._settle(below)
-            if trace is not None:
-                self._end_trace(span.trace_id, trace)
-        elif below is not None:
-            self._hand_up(span.trace_id, span.parent_observation_id, below)
+class Watched:
+    """Finishes a span as ``prepare`` does, and reads it: the original of what may be compiled (hot/watched.c)."""
 
-    def _take_tops(self) -> None:
-        """Count what was noted at a glance, many at a time."""
-        for (name, tags, weight), sizes in self._glance.take().items():
-            self._count_workflows(name, tags, "ok", sizes, weight)
+    def __init__(self, prepare: Prepare, contents: SpanContents) -> None:
+        self._prepare = prepare
+        self._contents = contents
 
-    def _count_workflows(
-        self, name: str, tags: tuple[str, ...], outcome: str, sizes: Sequence[int], weight: float
-    ) -> None:
-        labels = name, _source_of(name, tags), outcome
-        self._gathered.count("tracing_proxies_workflows_total", labels, weight * len(sizes))
-        self._gathered.sizes("tracing_proxies_workflow_duration_seconds", (name,), sizes, weight)
-
-    def _end_agent(
-        self, span: Observation, below: _Below, outcome: str, weight: float, taken: int, target: str
-    ) -> None:
-        name = span.name
-        # The same agent within itself is the one that a framework makes of it.
-        for agent in below.agents:
-            if agent[0] == name:
-                self._note(agent[5], "agent", name, within=True)
-        self._count_agents(agent for agent in below.agents if agent[0] != name)
-        below.agents = [(name, _source_of(span.trace_name, span.tags), outcome, taken, weight, target)]
-        for tool, cause, result, many, used in below.tools:
-            self._note(used, "tool", tool, within=False)
-            self._gathered.count("tracing_proxies_tool_calls_total", (name, tool, cause, result), many)
-        below.tools = []
-        below.busy = [(span.start_time, span.end_time)]
-
-    def _count_agents(self, agents: Iterable[tuple[str, str, str, int, float, str]]) -> None:
-        for name, source, outcome, taken, weight, target in agents:
-            self._note(target, "agent", name, within=False)
-            self._gathered.count("tracing_proxies_agent_calls_total", (name, source, outcome), weight)
-            self._gathered.size("tracing_proxies_agent_duration_seconds", (name,), taken, weight)
-
-    def _note(self, target: str, kind: str, name: str, *, within: bool) -> None:
-        if len(self._names) < _MOST_NAMES:
-            # What hands its span over to another target's rule is counted there as well.
-            self._names.add((target, kind, name, within or target in self._delegating))
-
-    def _end_coordination(self, span: Observation, below: _Below, weight: float, taken: int) -> None:
-        # Of a trace of which only errors are left it is not known when its agents were at work.
-        if below.busy and span.metadata.get("sampling.detail") not in ("stub", "errors"):
-            labels, busy = (span.trace_name,), length(below.busy, span.start_time, span.end_time)
-            self._gathered.count("tracing_proxies_coordinated_seconds_total", labels, taken / 1e9 * weight)
-            self._gathered.count("tracing_proxies_agent_busy_seconds_total", labels, busy / 1e9 * weight)
-
-    def _end_trace(self, trace_id: str, trace: _Trace) -> None:
-        if trace.below:
-            trace.ended = True  # what goes on has outlived it
-        else:
-            del self._traces[trace_id]
-
-    def _read_metadata(self, span: Observation, metadata: dict[str, Any], outcome: str, weight: float) -> None:
-        for key, value in metadata.items():
-            if not key.startswith(_OUTCOME):
-                continue
-            kind = type(value)
-            if key == _CONFIDENCE:
-                if kind in (int, float) and 0 <= value <= 1:
-                    self._gathered.size("tracing_proxies_confidence", (span.name, span.type), value * 1e6, weight)
-            elif key == "outcome.conflicts_detected" or key == "outcome.conflicts_resolved":
-                if kind is int:
-                    self._gathered.count("tracing_proxies_conflicts_total", (key.rpartition("_")[2],), value * weight)
-            elif kind is bool or (kind is str and _VALUE.fullmatch(value)):
-                said = str(value).lower() if kind is bool else value
-                name = key[len(_OUTCOME) :]
-                self._gathered.count("tracing_proxies_outcomes_total", (span.name, name, said), weight)
-        sender, recipient = metadata.get("sender"), metadata.get("recipient")
-        if type(sender) is str and type(recipient) is str:
-            self._gathered.count("tracing_proxies_messages_total", (sender, recipient, outcome), weight)
-
-    def _hand_up(self, trace_id: str, parent_id: str, below: _Below) -> None:
-        traces, now = self._traces, self._clock()
-        trace = traces.get(trace_id)
-        if trace is None:
-            if len(traces) >= _MOST_TRACES:
-                self._settle_all(traces.popitem(last=False)[1])
-            trace = traces[trace_id] = _Trace(now)
-        trace.touched = now
-        known = trace.below.get(parent_id)
-        if known is None:
-            trace.below[parent_id] = below
-        else:
-            known.take(below)
-
-    def _settle_old(self) -> None:
-        """Count what waits for a span that has ended before it, or never came."""
-        now = self._clock()
-        for trace_id, trace in list(self._traces.items()):
-            if now - trace.touched > (_PATIENCE_AFTER_END if trace.ended else _PATIENCE):
-                self._settle_all(self._traces.pop(trace_id))
-
-    def _settle_all(self, trace: _Trace) -> None:
-        for below in trace.below.values():
-            self._settle(below)
-
-    def _settle(self, below: _Below) -> None:
-        self._count_agents(below.agents)
-        for tool, source, outcome, weight, target in below.tools:
-            self._note(target, "tool", tool, within=False)
-            self._gathered.count("tracing_proxies_tool_calls_total", ("", tool, source, outcome), weight)
-        for name, outcome, taken, weight in below.collaborations:
-            self._gathered.count("tracing_proxies_collaborations_total", (name, outcome), weight)
-            self._gathered.size("tracing_proxies_collaboration_duration_seconds", (name,), taken, weight)
+    def __call__(self, span: Span) -> Observation | None:
+        found = self._prepare(span)
+        if found is not None:
+            self._contents.read(span, found)
+        return found
 
 
-def _source_of(trace_name: str, tags: tuple[str, ...]) -> str:
-    """Return what triggered a span: what a tag of its trace says, as in ``source:pricing``, else the trace's name."""
-    for tag in tags:
-        if tag.startswith(_SOURCE):
-            return tag[len(_SOURCE) :]
-    return trace_name
+if not TYPE_CHECKING and hot is not None:
+    Watched = hot.Watched
+    hot.bind_contents({"SpanContents": SpanContents, "RLock": RLock})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from tracing_proxies.monitoring.distribution import Distribution
-from tracing_proxies.monitoring.numbers import Labels, Numbers, Series
+from tracing_proxies.monitoring.numbers import Labels, Numbers
 
 _OTHER: Final = "other"
 _MOST_SERIES: Final = 500
@@ -15,22 +15,27 @@ FULL: Final = 2_048
 
 
 class Gathering:
-    """Counters and distributions that grow. A metric has 500 series at most: what comes then is one more, ``other``."""
+    """Counters and distributions that grow. A metric has 500 series at most: what comes then is one more, ``other``.
+
+    What is compiled (hot/gathering.c) raises the series that are there by itself.
+    """
+
+    __slots__ = ("_counts", "_distributions", "_sizes")
 
     def __init__(self) -> None:
-        self._counts: dict[Series, float] = {}
+        # By metric, then by labels: no series has to be made to find one.
+        self._counts: dict[str, dict[Labels, float]] = {}
         # Most sizes stand for themselves: they are collected, and put into bins many at a time.
-        self._sizes: dict[Series, list[float]] = {}
-        self._distributions: dict[Series, Distribution] = {}
-        self._many: dict[str, int] = {}
+        self._sizes: dict[str, dict[Labels, list[float]]] = {}
+        self._distributions: dict[str, dict[Labels, Distribution]] = {}
 
     def count(self, metric: str, labels: Labels, weight: float) -> None:
         """Count up."""
-        series, counts = (metric, labels), self._counts
-        if series not in counts:
-            series = self._admit(series)
-            counts.setdefault(series, 0)
-        counts[series] += weight
+        counts = self._counts.setdefault(metric, {})
+        if labels not in counts:
+            labels = _admit(counts, labels)
+            counts.setdefault(labels, 0)
+        counts[labels] += weight
 
     def size(self, metric: str, labels: Labels, size: float, weight: float) -> None:
         """Add to a distribution.
@@ -42,37 +47,41 @@ class Gathering:
 
     def sizes(self, metric: str, labels: Labels, sizes: Sequence[float], weight: float) -> None:
         """Add many to a distribution, each of which stands for as many as the weight says."""
-        series = (metric, labels)
-        held = self._sizes.get(series)
+        series = self._sizes.setdefault(metric, {})
+        distributions = self._distributions.setdefault(metric, {})
+        held = series.get(labels)
         if held is None:
-            series = self._admit(series)
-            held = self._sizes.setdefault(series, [])
-            self._distributions.setdefault(series, Distribution())
+            labels = _admit(series, labels)
+            held = series.setdefault(labels, [])
+            distributions.setdefault(labels, Distribution())
         if weight != 1.0:
             for size in sizes:
-                self._distributions[series].add(size, weight)
+                distributions[labels].add(size, weight)
             return
         held += sizes
         if len(held) >= FULL:
-            self._fold(series, held)
+            _fold(distributions[labels], held)
 
     def add_to(self, numbers: Numbers) -> None:
         """Add all that was gathered so far."""
-        for series, many in self._counts.items():
-            numbers.count(series, many)
-        for series, sizes in self._sizes.items():
-            self._fold(series, sizes)
-            numbers.distribute(series, self._distributions[series].copy())
+        for metric, counts in self._counts.items():
+            for labels, many in counts.items():
+                numbers.count((metric, labels), many)
+        for metric, series in self._sizes.items():
+            for labels, sizes in series.items():
+                distribution = self._distributions[metric][labels]
+                _fold(distribution, sizes)
+                numbers.distribute((metric, labels), distribution.copy())
 
-    def _fold(self, series: Series, sizes: list[float]) -> None:
-        self._distributions[series].add_all(sizes)
-        sizes.clear()
 
-    def _admit(self, series: Series) -> Series:
-        """Return a series that is new, or the one that takes it if there are too many."""
-        metric, labels = series
-        many = self._many[metric] = self._many.get(metric, 0) + 1
-        if many <= _MOST_SERIES:
-            return series
-        kept = labels[-1] if labels[-1] in ("ok", "error") else _OTHER
-        return metric, (*((_OTHER,) * (len(labels) - 1)), kept)
+def _fold(distribution: Distribution, sizes: list[float]) -> None:
+    distribution.add_all(sizes)
+    sizes.clear()
+
+
+def _admit(known: Mapping[Labels, Any], labels: Labels) -> Labels:
+    """Return the labels of a series that is new, or those of the one that takes it if there are too many."""
+    if len(known) < _MOST_SERIES:
+        return labels
+    kept = labels[-1] if labels[-1] in ("ok", "error") else _OTHER
+    return (*((_OTHER,) * (len(labels) - 1)), kept)

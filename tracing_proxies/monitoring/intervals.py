@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Final
 
 Interval = tuple[int, int]
-_MOST = 256
+MOST: Final = 256
+"""How many stay apart where intervals join."""
 
 
 def join(intervals: Iterable[Interval]) -> list[Interval]:
@@ -17,7 +19,7 @@ def join(intervals: Iterable[Interval]) -> list[Interval]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], stop))
         else:
             joined.append((start, stop))
-    while len(joined) > _MOST:
+    while len(joined) > MOST:
         gaps = [later[0] - earlier[1] for earlier, later in pairwise(joined)]
         at = gaps.index(min(gaps))
         joined[at : at + 2] = [(joined[at][0], joined[at + 1][1])]
