@@ -58,3 +58,13 @@ def entered(name: Any = None) -> Iterator[Any]:
 
 def unsampled(work: Callable[..., Any], *args: Any) -> Any:
     return work(*args)
+
+
+async def each_async(work: Callable[..., Awaitable[Any]], parts: list[Any]) -> AsyncIterator[Any]:
+    for part in parts:
+        yield await work(part)
+
+
+def each(work: Callable[..., Any], parts: list[Any]) -> Iterator[Any]:
+    for part in parts:
+        yield work(part)

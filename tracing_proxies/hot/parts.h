@@ -77,7 +77,7 @@ typedef struct {
     S(Template, parts)
 
 #define SLOTS_OF_STEPS(S)                                                                                              \
-    S(Steps, inner) S(Steps, outer) S(Steps, span) S(Steps, inner_map) S(Steps, outer_map) S(Steps, mapped) S(Stream, started) S(Stream, steps) S(Stream, left)                 \
+    S(Steps, inner) S(Steps, outer) S(Steps, span) S(Steps, inner_map) S(Steps, outer_map) S(Steps, mapped) S(Steps, token) S(Stream, started) S(Stream, steps) S(Stream, left)                 \
     S(Stream, fold) S(Stream, opener) S(Stream, recipe) S(Stream, recording) S(StandIn, _tp_wrapped)                   \
     S(StandIn, _tp_state) S(ItemFold, _limits) S(ItemFold, _items) S(ItemFold, _more)
 
@@ -374,7 +374,7 @@ int hot_let_in(PyObject *inlet, PyObject *span);
 /* stays.c */
 /* For how long a context is current. */
 typedef struct {
-    PyObject *token;         /* with which what was current before is restored; NULL where the maps were exchanged */
+    PyObject *token;         /* with which what was current before is restored; NULL where it can be set */
     PyObject *context;       /* the thread's own, with its map before and the one since; NULL where that is not known */
     PyObject *outer, *inner;
     PyObject *before;        /* what was current, which the outer map holds; NULL where that is not known */

@@ -7,7 +7,7 @@
 #include "parts.h"
 
 #if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
-/* The beginnings of the interpreter's `struct _pycontextobject` and `struct _pycontextvarobject`. */
+/* The beginnings of the interpreter's `struct _pycontextobject`, `_pycontextvarobject` and `_pycontexttokenobject`. */
 typedef struct {
     PyObject_HEAD
     PyObject *previous, *map;
@@ -18,6 +18,11 @@ typedef struct {
     PyObject *name, *standard, *cached; /* the last value that was read, which is the map's */
     uint64_t thread, version;           /* where that holds */
 } VariableView;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *context;
+} TokenView;
 
 static int is_known; /* whether the interpreter's are as above */
 
@@ -52,12 +57,22 @@ exchange(ContextView *context, PyObject *map, PyObject *value)
 static void
 keep(PyObject *steps, Stay *stay, PyObject *value)
 {
-    /* A variable that is not set cannot be left so but by a token. */
-    if (stay->before == NULL || stay->before == ((VariableView *)hot.variable)->standard)
-        return;
     hot_set(&SLOT(steps, Steps, outer_map), stay->outer);
     hot_set(&SLOT(steps, Steps, inner_map), stay->inner);
+    /* Where nothing was current, only a token of the same context can leave it so when the body has set something. */
+    hot_set(&SLOT(steps, Steps, token), stay->before == NULL ? stay->token : Py_None);
     hot_set(&SLOT(steps, Steps, mapped), value);
+}
+
+/* Whether the maps that are kept are those to exchange. */
+static inline int
+is_kept(PyObject *steps, PyObject *value, ContextView *context, PyObject *before)
+{
+    if (steps == NULL || SLOT(steps, Steps, mapped) != value || SLOT(steps, Steps, outer_map) != context->map)
+        return 0;
+    PyObject *token = SLOT(steps, Steps, token);
+    return before != NULL ? token == Py_None
+                          : token != Py_None && ((TokenView *)token)->context == (PyObject *)context;
 }
 
 int
@@ -69,8 +84,9 @@ hot_begin_stay(Stay *stay, PyObject *value, PyObject *steps)
         return (stay->token = hot_attach(value)) == NULL ? -1 : 0;
     stay->before = cached((VariableView *)hot.variable, PyThreadState_Get());
     stay->context = Py_NewRef((PyObject *)context);
-    if (steps != NULL && SLOT(steps, Steps, mapped) == value && SLOT(steps, Steps, outer_map) == context->map &&
-        stay->before != NULL) {
+    if (is_kept(steps, value, context, stay->before)) {
+        if (stay->before == NULL)
+            stay->token = Py_NewRef(SLOT(steps, Steps, token));
         stay->inner = Py_NewRef(SLOT(steps, Steps, inner_map));
         stay->outer = exchange(context, Py_NewRef(stay->inner), value);
         return 0;
@@ -134,7 +150,7 @@ shows_maps(PyObject *variable, ContextView *context)
         return 0;
     PyObject *before = Py_NewRef(context->map), *token = PyContextVar_Set(variable, Py_True);
     int is_so = token != NULL && is_map(context->map) && context->map != before && seen->standard == Py_False &&
-        seen->cached == Py_True && seen->thread == thread->id && seen->version == thread->context_ver;
+        ((TokenView *)token)->context == (PyObject *)context && seen->cached == Py_True && seen->thread == thread->id && seen->version == thread->context_ver;
     Py_XDECREF(token);
     Py_DECREF(before);
     return is_so;

@@ -58,8 +58,11 @@ hot_leave(PyObject *steps, Stay *stay)
 {
     PyObject *type, *value, *traceback, *inner;
     PyErr_Fetch(&type, &value, &traceback);
-    if (!hot_is_unchanged(stay) && PyContextVar_Get(hot.variable, NULL, &inner) == 0)
-        Py_SETREF(SLOT(steps, Steps, inner), inner);
+    if (!hot_is_unchanged(stay)) {
+        Py_CLEAR(SLOT(steps, Steps, mapped)); /* whose token serves now, and cannot again */
+        if (PyContextVar_Get(hot.variable, NULL, &inner) == 0)
+            Py_SETREF(SLOT(steps, Steps, inner), inner);
+    }
     if (hot_end_stay(stay) < 0)
         PyErr_Clear();
     PyErr_Restore(type, value, traceback);

@@ -25,10 +25,10 @@ class Steps:
     """The context of a body that runs in steps.
 
     Attributes:
-        inner_map, outer_map, mapped: kept by what is compiled (hot/stays.c), unset else.
+        inner_map, outer_map, mapped, token: kept by what is compiled (hot/stays.c), unset else.
     """
 
-    __slots__ = ("inner", "inner_map", "mapped", "outer", "outer_map", "span")
+    __slots__ = ("inner", "inner_map", "mapped", "outer", "outer_map", "span", "token")
 
     def __init__(self, recording: Recording) -> None:
         kind = type(recording)
