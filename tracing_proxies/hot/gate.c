@@ -352,13 +352,35 @@ is_head(Gate *gate, Look *look, Py_ssize_t at)
            is_escaped(look, at);
 }
 
-/* Which forms may be in a text, by its shape; bits as forms.py names them. */
+static inline int
+is_code(char shape)
+{
+    return shape == '0' || shape == 'A' || shape == 'a';
+}
+
+/* Whether between two dots, and behind the second, there is so much as three groups of a MAC address or a bot's token
+   have there: nothing else with dots is searched for. */
+static int
+has_dotted_groups(const char *shape, Py_ssize_t size, Py_ssize_t first, Py_ssize_t second)
+{
+    int is_mac = second - first == 5;
+    Py_ssize_t end = second + (is_mac ? 5 : 28);
+    if (end > size || !(is_mac || second - first == 7))
+        return 0;
+    for (Py_ssize_t at = first + 1; at < end; at++)
+        if (at != second && !is_code(shape[at]) && (is_mac || !(shape[at] == '_' || shape[at] == '-')))
+            return 0;
+    return 1;
+}
+
+/* Which forms may be in a text, by its shape; bits as forms.py names them. Times, fractions and sentences have colons,
+   hyphens and dots as well: as many, and where addresses have them, is what counts. */
 static int
 forms_of(Gate *gate, Look *look)
 {
     const char *shape = look->shape;
-    Py_ssize_t size = look->size;
-    int forms = 0, colons = 0, hyphens = 0, dots = 0, word = 0, digits = 0, in_block = 0;
+    Py_ssize_t size = look->size, last_hyphen = -1, last_dot = -1;
+    int forms = 0, colons = 0, hyphens = 0, octets = 0, word = 0, digits = 0, in_block = 0, together = 0;
     char last = 0, before = 0;
     for (Py_ssize_t at = 0; at < size; at++) {
         char now = shape[at];
@@ -370,7 +392,8 @@ forms_of(Gate *gate, Look *look)
             if (last == '0' && (before == 'A' || before == 'a') && at >= 3 && !(forms & HEADS) &&
                 is_head(gate, look, at - 3))
                 forms |= HEADS;
-            if (last == '.' && before == '0')
+            together = last == '0' ? together + 1 : 1;
+            if (last == '.' && octets == 3)
                 forms |= QUADS;
             word++;
             digits = in_block ? digits + 1 : 1;
@@ -395,13 +418,17 @@ forms_of(Gate *gate, Look *look)
             word = in_block = 0;
             break;
         case '-':
-            if (++hyphens > 4)
+            hyphens = at - last_hyphen == 3 ? hyphens + 1 : 1;
+            last_hyphen = at;
+            if (hyphens > 4)
                 forms |= HYPHENS;
             word = 0;
             break;
         case '.':
-            if (++dots > 1)
+            octets = last != '0' ? 0 : octets && last_dot == at - together - 1 && together < 4 ? octets + 1 : 1;
+            if (last_dot >= 0 && has_dotted_groups(shape, size, last_dot, at))
                 forms |= DOTS;
+            last_dot = at;
             word = 0;
             break;
         case ' ':
@@ -415,6 +442,8 @@ forms_of(Gate *gate, Look *look)
         }
         if (word >= LONGEST_WORD)
             forms |= WORDS;
+        if (colons && !(now == ':' || now == '.' || is_code(now)))
+            colons = 0; /* nothing that is written in hexadecimal goes on */
         before = last;
         last = now;
     }

@@ -85,8 +85,9 @@ class Scanner:
         """
         if type(text) is not str:  # such as a member of an enumeration, which what is compiled does not take
             text = str.__str__(text)
-        if self._arranged and self._is_plain and not label:
-            masked: str = hot.mask(text, self._arranged[-1], self._instead, self._replace, hits.counted, _MOST_PASSES)
+        if self._arranged and self._is_plain:
+            ways, counted = self._arranged[-1], hits.counted
+            masked: str = hot.mask(text, ways, self._instead, self._replace, counted, _MOST_PASSES, label)
             return masked
         if not (self._own or _may_hold(text)):
             return text
@@ -113,8 +114,8 @@ class Scanner:
     def _spans(self, text: str, label: str) -> tuple[list[Span], bool]:
         """Return what is found, and whether masking it leaves nothing that another pass could find."""
         arranged = self._arranged or self._arrange()
-        if self._is_plain and not label:
-            spans: tuple[list[Span], bool] = hot.find(text, arranged[-1])
+        if self._is_plain:
+            spans: tuple[list[Span], bool] = hot.find(text, arranged[-1], label)
             return spans
         offset = len(label)
         read = label + text if offset else text
