@@ -115,15 +115,15 @@ append_piece(PyObject *pieces, PyObject *text, Py_ssize_t from, Py_ssize_t to)
     return failed;
 }
 
-/* Count one more of a class. */
-static int
-count(PyObject *counted, PyObject *name)
+/* Count some more of a class. */
+int
+hot_count_hits(PyObject *counted, PyObject *name, Py_ssize_t many_more)
 {
     PyObject *many = PyDict_GetItemWithError(counted, name), *more;
     int failed;
     if (many == NULL && PyErr_Occurred())
         return -1;
-    if ((more = PyLong_FromSsize_t(many == NULL ? 1 : PyLong_AsSsize_t(many) + 1)) == NULL)
+    if ((more = PyLong_FromSsize_t((many == NULL ? 0 : PyLong_AsSsize_t(many)) + many_more)) == NULL)
         return -1;
     failed = PyErr_Occurred() ? -1 : PyDict_SetItem(counted, name, more);
     Py_DECREF(more);
@@ -170,7 +170,7 @@ hot_replaced(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         if (append_piece(pieces, args[0], past, from) < 0 ||
             (instead = instead_of(args[2], args[3], name, args[0], from, to)) == NULL)
             goto end;
-        failed = PyList_Append(pieces, instead) < 0 || count(args[4], name) < 0;
+        failed = PyList_Append(pieces, instead) < 0 || hot_count_hits(args[4], name, 1) < 0;
         Py_DECREF(instead);
         if (failed)
             goto end;

@@ -55,6 +55,27 @@ mask_spot(PyObject *walk, Spot *spot, PyObject **word, Py_ssize_t *more)
     return PyErr_Occurred() ? -1 : 0;
 }
 
+/* Mask one spot, where that can be done without Python's side; `walk` is begun where it cannot. */
+static int
+mask_one(PyObject *known, Spot *spot, PyObject **word, PyObject **walk, Py_ssize_t *more)
+{
+    if (PyUnicode_CheckExact(*word)) {
+        PyObject *found = hot_text_again(PyTuple_GET_ITEM(known, 3), *word, spot->label, 1);
+        if (found == NULL && PyErr_Occurred()) {
+            if (hot_contain("masking") < 0)
+                return -1;
+            found = Py_NewRef(hot.failed_to_mask);
+        }
+        if (found != NULL) {
+            Py_SETREF(*word, found);
+            return 0;
+        }
+    }
+    if (*walk == NULL && (*walk = PyObject_CallNoArgs(PyTuple_GET_ITEM(known, 2))) == NULL)
+        return -1;
+    return mask_spot(*walk, spot, word, more);
+}
+
 /* Mask the spots of a row, and write it. */
 static PyObject *
 mask_spots(PyObject *known, PyObject *const *words, Py_ssize_t size, Spots *spots)
@@ -62,13 +83,13 @@ mask_spots(PyObject *known, PyObject *const *words, Py_ssize_t size, Spots *spot
     Copied *copied = copy_row(words, size, spots);
     if (copied == NULL)
         return NULL;
-    PyObject *walk = PyObject_CallNoArgs(PyTuple_GET_ITEM(known, 2)), *text = NULL;
+    PyObject *walk = NULL, *text = NULL;
     Py_ssize_t more = 0;
-    int failed = walk == NULL, is_sure = 1;
+    int failed = 0, is_sure = 1;
     for (Py_ssize_t each = 0; each < spots->count; each++) {
         Spot *spot = &spots->spot[each];
         if (!failed) {
-            failed = mask_spot(walk, spot, &copied->words[spot->at], &more) < 0;
+            failed = mask_one(known, spot, &copied->words[spot->at], &walk, &more) < 0;
             is_sure &= hot_is_sure(copied->words[spot->at]);
         }
         Py_DECREF(spot->label);

@@ -139,6 +139,7 @@ typedef struct {
     PyObject *own, *class_name, *next;
     PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *module, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
+    PyObject *arranged, *mask, *learn, *learn_text;
     PyObject *status_message, *model, *user_id, *session_id;
     PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation, *sampled;
     struct {
@@ -448,6 +449,15 @@ PyObject *hot_arguments_json(PyObject *known, PyObject *names, PyObject *values,
 
 /* walk.c */
 PyObject *hot_walk(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* again.c */
+#define SHORTEST_MARKED 48 /* repeats.SHORTEST */
+extern PyTypeObject AgainType;
+PyObject *hot_mark(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+PyObject *hot_text_again(PyObject *again, PyObject *text, PyObject *label, int may_learn);
+
+/* finds.c */
+int hot_count_hits(PyObject *counted, PyObject *name, Py_ssize_t many);
 
 /* fragments.c */
 PyObject *hot_find_key(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

@@ -71,7 +71,7 @@ ORIGINAL = look_in_python(READING)
 def scanner_that_looks(look: object) -> Scanner:
     """Return the default scanner with another look, and with nothing compiled that finds."""
     scanner = Scanner(DETECTORS.values())
-    scanner._is_plain = False
+    scanner.is_plain = False
     scanner._arranged = (look, *scan._arrange(scanner._names)[1:])  # type: ignore[assignment]
     return scanner
 

@@ -1,0 +1,360 @@
+/* Masks texts on which nothing but themselves and their labels decide, as `Leaves._text_again` of masking/leaves.py, which
+   has the rest: JSON, and what is a marker or was cut. */
+#include "parts.h"
+
+#define LONGEST_FOLDED 256 /* of a text that is folded on the stack */
+
+static const char LEFT_OUT[] = " more characters>";
+
+/* What is known under one set of rules, and what masks. It leads to nothing that leads back here. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *known, *texts;      /* what learns texts; those that are left alone, by label */
+    PyObject *repeats, *recalled; /* what learns others; what became of them, by their marks */
+    PyObject *key;                /* of marks */
+    PyObject *masker, *literals;  /* masks what has one of these in it, folded, and something that assigns */
+    PyObject *scanner;            /* masks all else */
+    PyObject *instead, *replace, *counted, *passes;
+} Again;
+
+static inline unsigned long long
+rotate(unsigned long long word, int bits)
+{
+    return word << bits | word >> (64 - bits);
+}
+
+typedef struct {
+    unsigned long long v0, v1, v2, v3;
+} Sip;
+
+static inline void
+turn(Sip *sip, int rounds)
+{
+    while (rounds-- > 0) {
+        sip->v0 += sip->v1;
+        sip->v1 = rotate(sip->v1, 13) ^ sip->v0;
+        sip->v0 = rotate(sip->v0, 32);
+        sip->v2 += sip->v3;
+        sip->v3 = rotate(sip->v3, 16) ^ sip->v2;
+        sip->v0 += sip->v3;
+        sip->v3 = rotate(sip->v3, 21) ^ sip->v0;
+        sip->v2 += sip->v1;
+        sip->v1 = rotate(sip->v1, 17) ^ sip->v2;
+        sip->v2 = rotate(sip->v2, 32);
+    }
+}
+
+static inline void
+take_in(Sip *sip, unsigned long long word)
+{
+    sip->v3 ^= word;
+    turn(sip, 2);
+    sip->v0 ^= word;
+}
+
+/* Take in some bytes, the last of them with zeros behind; answers how many words these were. */
+static Py_ssize_t
+take_in_all(Sip *sip, const char *data, Py_ssize_t size, unsigned long long behind, int is_last)
+{
+    Py_ssize_t words = 0;
+    unsigned long long word;
+    for (; size >= 8; size -= 8, data += 8, words++) {
+        memcpy(&word, data, 8);
+        take_in(sip, word);
+    }
+    if (size == 0 && !is_last)
+        return words;
+    word = 0;
+    memcpy(&word, data, size);
+#if PY_BIG_ENDIAN
+    take_in(sip, word ^ behind);
+#else
+    take_in(sip, word | behind << 56);
+#endif
+    return words + 1;
+}
+
+/* Write what a text is known by where it stands under a label: SipHash-2-4 of 128 bits (Aumasson and Bernstein, 2012),
+   over what kinds of texts both are, how long the label is, the label, and the text. */
+static void
+mark(const char *key, PyObject *text, PyObject *label, char *into)
+{
+    unsigned long long first, second;
+    memcpy(&first, key, 8);
+    memcpy(&second, key + 8, 8);
+    Sip sip = {first ^ 0x736f6d6570736575ULL, second ^ 0x646f72616e646f6dULL ^ 0xee, first ^ 0x6c7967656e657261ULL,
+               second ^ 0x7465646279746573ULL};
+    Py_ssize_t of_label = PyUnicode_GET_LENGTH(label) * PyUnicode_KIND(label);
+    Py_ssize_t of_text = PyUnicode_GET_LENGTH(text) * PyUnicode_KIND(text);
+    take_in(&sip, (unsigned long long)of_label << 16 | PyUnicode_KIND(label) << 8 | PyUnicode_KIND(text));
+    Py_ssize_t words = 1 + take_in_all(&sip, PyUnicode_DATA(label), of_label, 0, 0);
+    take_in_all(&sip, PyUnicode_DATA(text), of_text, (unsigned long long)(8 * words + of_text) & 255, 1);
+    sip.v2 ^= 0xee;
+    turn(&sip, 4);
+    first = sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
+    sip.v1 ^= 0xdd;
+    turn(&sip, 4);
+    second = sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
+    memcpy(into, &first, 8);
+    memcpy(into + 8, &second, 8);
+}
+
+/* mark(key, text, label): as `Repeats.mark` */
+PyObject *
+hot_mark(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    char found[16];
+    if (nargs != 3 || !PyBytes_CheckExact(args[0]) || PyBytes_GET_SIZE(args[0]) < 16 || !PyUnicode_Check(args[1]) ||
+        !PyUnicode_Check(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "a key of 16 bytes, a text and its label are needed");
+        return NULL;
+    }
+    mark(PyBytes_AS_STRING(args[0]), args[1], args[2], found);
+    return PyBytes_FromStringAndSize(found, sizeof(found));
+}
+
+/* What a text became that is known by a mark, while what was hidden in it is counted anew; NULL, without an exception,
+   where it is not known. */
+static PyObject *
+recall(Again *again, PyObject *marked)
+{
+    PyObject *known = PyDict_GetItemWithError(again->recalled, marked), *masked;
+    if (known == NULL)
+        return NULL;
+    Py_INCREF(known);
+    PyObject *hidden = PyTuple_GET_ITEM(known, 1);
+    masked = Py_NewRef(PyTuple_GET_ITEM(known, 0));
+    for (Py_ssize_t at = 0; masked != NULL && at < PyTuple_GET_SIZE(hidden); at++) {
+        PyObject *one = PyTuple_GET_ITEM(hidden, at);
+        if (hot_count_hits(again->counted, PyTuple_GET_ITEM(one, 0), PyLong_AsSsize_t(PyTuple_GET_ITEM(one, 1))) < 0)
+            Py_CLEAR(masked);
+    }
+    Py_DECREF(known);
+    return masked;
+}
+
+/* Whether the letters and digits of a text of ASCII, in lower case, hold one of the literals; -1 on an exception. */
+static int
+holds_literal(PyObject *literals, PyObject *text)
+{
+    char few[LONGEST_FOLDED], *folded = few;
+    const Py_UCS1 *data = PyUnicode_1BYTE_DATA(text);
+    Py_ssize_t size = 0, length = PyUnicode_GET_LENGTH(text);
+    int held = 0;
+    if (length > LONGEST_FOLDED && (folded = PyMem_Malloc(length)) == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t at = 0; at < length; at++) {
+        folded[size] = (char)Py_TOLOWER(data[at]);
+        size += Py_ISALNUM(data[at]) != 0;
+    }
+    for (Py_ssize_t each = 0; !held && each < PyTuple_GET_SIZE(literals); each++) {
+        PyObject *literal = PyTuple_GET_ITEM(literals, each);
+        Py_ssize_t wanted = PyBytes_GET_SIZE(literal);
+        const char *from = folded, *last = folded + size - wanted, *sought = PyBytes_AS_STRING(literal);
+        held = wanted == 0;
+        while (!held && from <= last && (from = memchr(from, sought[0], last - from + 1)) != NULL)
+            held = memcmp(from++, sought, wanted) == 0;
+    }
+    if (folded != few)
+        PyMem_Free(folded);
+    return held;
+}
+
+static inline int
+holds(PyObject *text, Py_UCS4 character)
+{
+    return PyUnicode_FindChar(text, character, 0, PyUnicode_GET_LENGTH(text), 1) >= 0;
+}
+
+/* Whether keys may be named within a text; -1 on an exception. */
+static int
+may_name_keys(Again *again, PyObject *text)
+{
+    if (PyTuple_GET_SIZE(again->literals) == 0 || !(holds(text, ':') || holds(text, '=')))
+        return 0;
+    return PyUnicode_IS_ASCII(text) ? holds_literal(again->literals, text) : 1;
+}
+
+/* Mask a text, as `mask` of what masks texts under these rules. */
+static PyObject *
+mask(Again *again, PyObject *text, PyObject *label)
+{
+    int is_for_masker = may_name_keys(again, text);
+    PyObject *arranged = is_for_masker < 0 ? NULL : PyObject_GetAttr(again->scanner, hot.arranged), *masked;
+    if (arranged == NULL)
+        return NULL;
+    if (is_for_masker || !PyTuple_CheckExact(arranged) || PyTuple_GET_SIZE(arranged) == 0) {
+        PyObject *given[] = {again->masker, text, label};
+        masked = PyObject_VectorcallMethod(hot.mask, given, 3, NULL);
+        if (masked != NULL && !PyUnicode_Check(masked)) {
+            PyErr_SetString(PyExc_TypeError, "a masked text is a text");
+            Py_CLEAR(masked);
+        }
+    }
+    else {
+        PyObject *ways = PyTuple_GET_ITEM(arranged, PyTuple_GET_SIZE(arranged) - 1);
+        PyObject *given[] = {text, ways, again->instead, again->replace, again->counted, again->passes, label};
+        masked = hot_mask(NULL, given, 7);
+    }
+    Py_DECREF(arranged);
+    return masked;
+}
+
+/* Whether more than a text itself may decide on it: it may be JSON or a marker, or was cut. */
+static int
+is_special(PyObject *text)
+{
+    const Py_ssize_t behind = sizeof(LEFT_OUT) - 1;
+    Py_ssize_t size = PyUnicode_GET_LENGTH(text);
+    Py_UCS4 first = PyUnicode_READ_CHAR(text, 0);
+    if (first == '{' || first == '[' || first == '"')
+        return 1;
+    if (size < behind || PyUnicode_READ_CHAR(text, size - 1) != (Py_UCS4)LEFT_OUT[behind - 1])
+        return 0;
+    for (Py_ssize_t at = 0; at < behind; at++)
+        if (PyUnicode_READ_CHAR(text, size - behind + at) != (Py_UCS4)LEFT_OUT[at])
+            return 0;
+    return 1;
+}
+
+/* Mask a text and learn what becomes of it; `marked` is what it is known by, NULL for a short one. */
+static PyObject *
+learn(Again *again, PyObject *text, PyObject *label, PyObject *marked, int may_learn)
+{
+    PyObject *before = marked == NULL ? NULL : PyDict_Copy(again->counted), *masked = NULL, *answer = Py_None;
+    if (marked == NULL || before != NULL)
+        masked = mask(again, text, label);
+    if (masked == text) {
+        PyObject *given[] = {again->known, text, label};
+        answer = PyObject_VectorcallMethod(hot.learn_text, given, 3, NULL);
+    }
+    else if (masked != NULL && marked != NULL && may_learn) {
+        PyObject *given[] = {again->repeats, marked, masked, before};
+        answer = PyObject_VectorcallMethod(hot.learn, given, 4, NULL);
+    }
+    else
+        Py_INCREF(answer);
+    if (answer == NULL)
+        Py_CLEAR(masked);
+    Py_XDECREF(answer);
+    Py_XDECREF(before);
+    return masked;
+}
+
+/* Mask a text under a label, of which both the caller holds; NULL without an exception where that is not for here.
+   `may_learn`: whether what becomes of it may be learnt where it does not stay the same. */
+PyObject *
+hot_text_again(PyObject *object, PyObject *text, PyObject *label, int may_learn)
+{
+    if (Py_TYPE(object) != &AgainType)
+        return NULL;
+    Again *again = (Again *)object;
+    Py_ssize_t size = PyUnicode_GET_LENGTH(text);
+    PyObject *alone = PyDict_GetItemWithError(again->texts, label), *marked = NULL, *masked;
+    int is_known = alone == NULL ? 0 : PySet_Contains(alone, text);
+    if (is_known != 0)
+        return is_known > 0 ? Py_NewRef(text) : NULL;
+    if (PyErr_Occurred() || size == 0)
+        return NULL;
+    if (size >= SHORTEST_MARKED) {
+        char found[16];
+        mark(PyBytes_AS_STRING(again->key), text, label, found);
+        if ((marked = PyBytes_FromStringAndSize(found, sizeof(found))) == NULL)
+            return NULL;
+        if ((masked = recall(again, marked)) != NULL || PyErr_Occurred()) {
+            Py_DECREF(marked);
+            return masked;
+        }
+    }
+    masked = is_special(text) ? NULL : learn(again, text, label, marked, may_learn);
+    Py_XDECREF(marked);
+    return masked;
+}
+
+/* mask(text, label): None where that is not for here */
+static PyObject *
+mask_again(PyObject *again, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 2 || !PyUnicode_CheckExact(args[0]) || !PyUnicode_CheckExact(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "a text and its label are needed");
+        return NULL;
+    }
+    PyObject *masked = hot_text_again(again, args[0], args[1], 1);
+    return masked != NULL || PyErr_Occurred() ? masked : Py_NewRef(Py_None);
+}
+
+static int
+are_literals(PyObject *literals)
+{
+    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(literals); at++)
+        if (!PyBytes_CheckExact(PyTuple_GET_ITEM(literals, at)))
+            return 0;
+    return 1;
+}
+
+/* Again(what learns texts, texts by label, what learns others, these by mark, key of marks, masker of what holds a
+   literal, literals, scanner, what stands for a class, what gives it else, counts by class, passes at most) */
+static PyObject *
+make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *known, *texts, *repeats, *recalled, *key, *masker, *literals, *scanner, *instead, *replace, *counted, *passes;
+    Again *again;
+    if (!PyArg_ParseTuple(args, "OO!OO!SOO!OO!OO!O!", &known, &PyDict_Type, &texts, &repeats, &PyDict_Type, &recalled, &key,
+                          &masker, &PyTuple_Type, &literals, &scanner, &PyDict_Type, &instead, &replace, &PyDict_Type,
+                          &counted, &PyLong_Type, &passes))
+        return NULL;
+    if (!PyBytes_CheckExact(key) || PyBytes_GET_SIZE(key) < 16 || !are_literals(literals)) {
+        PyErr_SetString(PyExc_TypeError, "a key of 16 bytes, and literals in bytes, are needed");
+        return NULL;
+    }
+    if ((again = (Again *)type->tp_alloc(type, 0)) == NULL)
+        return NULL;
+    again->known = Py_NewRef(known);
+    again->texts = Py_NewRef(texts);
+    again->repeats = Py_NewRef(repeats);
+    again->recalled = Py_NewRef(recalled);
+    again->key = Py_NewRef(key);
+    again->masker = Py_NewRef(masker);
+    again->literals = Py_NewRef(literals);
+    again->scanner = Py_NewRef(scanner);
+    again->instead = Py_NewRef(instead);
+    again->replace = Py_NewRef(replace);
+    again->counted = Py_NewRef(counted);
+    again->passes = Py_NewRef(passes);
+    return (PyObject *)again;
+}
+
+static void
+let_go(Again *again)
+{
+    Py_XDECREF(again->known);
+    Py_XDECREF(again->texts);
+    Py_XDECREF(again->repeats);
+    Py_XDECREF(again->recalled);
+    Py_XDECREF(again->key);
+    Py_XDECREF(again->masker);
+    Py_XDECREF(again->literals);
+    Py_XDECREF(again->scanner);
+    Py_XDECREF(again->instead);
+    Py_XDECREF(again->replace);
+    Py_XDECREF(again->counted);
+    Py_XDECREF(again->passes);
+    Py_TYPE(again)->tp_free((PyObject *)again);
+}
+
+static PyMethodDef methods[] = {
+    {"mask", (PyCFunction)(void (*)(void))mask_again, METH_FASTCALL, "Mask a text; None where that is not for here."},
+    {NULL},
+};
+
+PyTypeObject AgainType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "tracing_proxies._hot.Again",
+    .tp_basicsize = sizeof(Again),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = make,
+    .tp_dealloc = (destructor)let_go,
+    .tp_methods = methods,
+};
