@@ -178,7 +178,7 @@ def failing(error: BaseException) -> Masker:
     masker.value({"a": ["fine"]})
     known, scanner = masker._known, Scanner(DETECTORS.values())
     scanner.find("1")
-    learning = (known, known.texts, known.repeats, known.repeats.known, known.repeats.key)
+    learning = (known, known.texts, known.hidden, known.repeats, known.repeats.known, known.repeats.key)
     again = hot.Again(*learning, Failing(error), (b"",), scanner, {}, markers.replace, hits.counted, 12)
     masker._again = again
     return masker
@@ -223,19 +223,21 @@ def test_no_references_are_left_behind() -> None:
 
 
 def test_it_is_made_of_what_it_needs_alone() -> None:
-    good = (Known(), {}, object(), {}, bytes(16), object(), (), object(), {}, markers.replace, {}, 1)
+    good = (Known(), {}, set(), object(), {}, bytes(16), object(), (), object(), {}, markers.replace, {}, 1)
     hot.Again(*good)
-    for place, wrong in (
+    wrongs: Any = (
         (1, []),
-        (3, []),
-        (4, b"short"),
-        (4, "text"),
-        (6, []),
-        (6, ("a",)),
-        (8, 1),
-        (10, 1),
-        (11, "1"),
-    ):
+        (2, []),
+        (4, []),
+        (5, b"short"),
+        (5, "text"),
+        (7, []),
+        (7, ("a",)),
+        (9, 1),
+        (11, 1),
+        (12, "1"),
+    )
+    for place, wrong in wrongs:
         with pytest.raises(TypeError):
             hot.Again(*good[:place], wrong, *good[place + 1 :])
     for call in (

@@ -322,6 +322,20 @@ def test_a_new_text_in_a_shape_that_is_known_is_masked_without_dicts_and_lists()
     assert finished.input == f'{{"given":{finished.output},"other":1700000000000}}'
 
 
+def test_a_value_that_its_name_hides_is_masked_without_dicts_and_lists() -> None:
+    preparer = Preparer(Masker(), SERVICE)
+    finish(record({"password": 1, "say": ["hello"], "n": 1}, 1), preparer)
+    for hidden in ("x", 7, {"a": [1, {"b": 2}]}, [], {}, [[]]):
+        before = hits.counted["key"]
+        with watched(preparer) as count:
+            finished = finish(record({"password": hidden, "say": ["new", {"password": hidden}], "n": 10}, 1), preparer)
+        assert count == {"masked": 0, "dumped": 0}
+        assert finished.output == '{"password":"[hidden]","say":["new",{"password":"[hidden]"}],"n":10}'
+        assert hits.counted["key"] == before + 4
+    finished = finish(record({"say": [{"password": None}] * 40, "n": 10}, 1), preparer)
+    assert finished.output == f'{{"say":[{",".join(["{}"] * 40)}],"n":10}}'.replace("{}", '{"password":null}')
+
+
 def test_what_ends_the_thread_while_a_text_is_masked_passes() -> None:
     class Stop(BaseException):
         pass

@@ -10,6 +10,7 @@ static const char LEFT_OUT[] = " more characters>";
 typedef struct {
     PyObject_HEAD
     PyObject *known, *texts;      /* what learns texts; those that are left alone, by label */
+    PyObject *hidden;             /* the names that hide their values */
     PyObject *repeats, *recalled; /* what learns others; what became of them, by their marks */
     PyObject *key;                /* of marks */
     PyObject *masker, *literals;  /* masks what has one of these in it, folded, and something that assigns */
@@ -285,6 +286,20 @@ mask_again(PyObject *again, PyObject *const *args, Py_ssize_t nargs)
     return masked != NULL || PyErr_Occurred() ? masked : Py_NewRef(Py_None);
 }
 
+/* The names that hide their values; NULL where there is nothing that knows any. Borrowed. */
+PyObject *
+hot_hidden_of(PyObject *again)
+{
+    return Py_TYPE(again) == &AgainType ? ((Again *)again)->hidden : NULL;
+}
+
+/* Count values that their names hide. */
+int
+hot_count_hidden(PyObject *again, Py_ssize_t many)
+{
+    return hot_count_hits(((Again *)again)->counted, hot.by_key, many);
+}
+
 static int
 are_literals(PyObject *literals)
 {
@@ -294,15 +309,16 @@ are_literals(PyObject *literals)
     return 1;
 }
 
-/* Again(what learns texts, texts by label, what learns others, these by mark, key of marks, masker of what holds a
+/* Again(what learns texts, texts by label, names that hide, what learns others, these by mark, key of marks, masker of what holds a
    literal, literals, scanner, what stands for a class, what gives it else, counts by class, passes at most) */
 static PyObject *
 make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *known, *texts, *repeats, *recalled, *key, *masker, *literals, *scanner, *instead, *replace, *counted, *passes;
+    PyObject *known, *texts, *hidden, *repeats, *recalled, *key, *masker, *literals, *scanner;
+    PyObject *instead, *replace, *counted, *passes;
     Again *again;
-    if (!PyArg_ParseTuple(args, "OO!OO!SOO!OO!OO!O!", &known, &PyDict_Type, &texts, &repeats, &PyDict_Type, &recalled, &key,
-                          &masker, &PyTuple_Type, &literals, &scanner, &PyDict_Type, &instead, &replace, &PyDict_Type,
+    if (!PyArg_ParseTuple(args, "OO!O!OO!SOO!OO!OO!O!", &known, &PyDict_Type, &texts, &PySet_Type, &hidden,
+                          &repeats, &PyDict_Type, &recalled, &key, &masker, &PyTuple_Type, &literals, &scanner, &PyDict_Type, &instead, &replace, &PyDict_Type,
                           &counted, &PyLong_Type, &passes))
         return NULL;
     if (!PyBytes_CheckExact(key) || PyBytes_GET_SIZE(key) < 16 || !are_literals(literals)) {
@@ -313,6 +329,7 @@ make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     again->known = Py_NewRef(known);
     again->texts = Py_NewRef(texts);
+    again->hidden = Py_NewRef(hidden);
     again->repeats = Py_NewRef(repeats);
     again->recalled = Py_NewRef(recalled);
     again->key = Py_NewRef(key);
@@ -331,6 +348,7 @@ let_go(Again *again)
 {
     Py_XDECREF(again->known);
     Py_XDECREF(again->texts);
+    Py_XDECREF(again->hidden);
     Py_XDECREF(again->repeats);
     Py_XDECREF(again->recalled);
     Py_XDECREF(again->key);

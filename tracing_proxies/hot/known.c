@@ -89,7 +89,8 @@ typedef struct {
 typedef struct {
     PyObject *const *words;
     PyObject *labels, *texts;
-    PyObject *plain; /* the known texts without a label */
+    PyObject *plain;  /* the known texts without a label */
+    PyObject *hidden; /* the names that hide their values; NULL where these are not for here */
     Spots *spots;
     Py_ssize_t at, left, named, nodes, letters;
     int deepest;
@@ -164,6 +165,23 @@ meet(Row *row, PyObject *name)
     return met;
 }
 
+static inline int
+is_hiding(Row *row, PyObject *name)
+{
+    return row->hidden != NULL && PyUnicode_CheckExact(name) && PySet_Contains(row->hidden, name) == 1;
+}
+
+/* Pass by the value that begins at the place in the row, which its name hides; whether there is room to note that. */
+static int
+hide(Row *row)
+{
+    if (row->spots->count == MOST_SPOTS)
+        return 0;
+    row->spots->spot[row->spots->count++] = (Spot){row->at, row->nodes, NULL, 0};
+    row->at = past_value(row->words, row->at);
+    return 1;
+}
+
 /* Whether all entries of a dict are left alone, and none has the name of one before it. */
 static int
 are_entries_left(Row *row, Py_ssize_t count, int depth)
@@ -175,10 +193,11 @@ are_entries_left(Row *row, Py_ssize_t count, int depth)
         return 0;
     }
     for (; count > 0; count--) {
-        Met *met = meet(row, row->words[row->at++]);
-        if (met == NULL)
+        PyObject *name = row->words[row->at++];
+        Met *met = meet(row, name);
+        if (met == NULL && !is_hiding(row, name))
             return 0;
-        Py_hash_t hash = met->hash;
+        Py_hash_t hash = met == NULL ? PyObject_Hash(name) : met->hash;
         unsigned long long bit = 1ULL << ((size_t)hash & 63);
         if (seen & bit)
             for (Py_ssize_t before = first; before < row->named; before++)
@@ -188,7 +207,7 @@ are_entries_left(Row *row, Py_ssize_t count, int depth)
                 }
         seen |= bit;
         row->names[row->named++] = hash;
-        if (!is_left(row, met->label, depth + 1))
+        if (met == NULL ? !hide(row) : !is_left(row, met->label, depth + 1))
             return 0;
     }
     row->named = first;
@@ -226,6 +245,7 @@ hot_judge_row(PyObject *known, PyObject *const *words, Spots *spots)
     row.labels = PyTuple_GET_ITEM(known, 0);
     row.texts = PyTuple_GET_ITEM(known, 1);
     row.plain = PyDict_GetItemWithError(row.texts, hot.empty);
+    row.hidden = hot_hidden_of(PyTuple_GET_ITEM(known, 3));
     row.spots = spots;
     row.at = row.named = row.nodes = row.letters = row.is_unsure = row.deepest = spots->count = 0;
     row.left = MOST_LOOKED_AT;

@@ -341,7 +341,7 @@ name_texts(void)
         {&hot.plan, "plan"}, {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.module, "__module__"}, {&hot.abandoned, "abandoned"},
         {&hot.nodes, "_nodes"}, {&hot.entry, "_entry"}, {&hot.learn_entry, "_learn_entry"},
         {&hot.mask_pair, "_mask_pair"}, {&hot.mask_value, "_value"}, {&hot.capital_value, "Value"},
-        {&hot.arranged, "_arranged"}, {&hot.mask, "mask"}, {&hot.learn, "learn"}, {&hot.learn_text, "learn_text"},
+        {&hot.arranged, "_arranged"}, {&hot.mask, "mask"}, {&hot.learn, "learn"}, {&hot.learn_text, "learn_text"}, {&hot.by_key, "key"},
         {&hot.status_message, "status_message"}, {&hot.model, "model"}, {&hot.user_id, "user_id"},
         {&hot.session_id, "session_id"},
         {&hot.add_tags, "add_tags"},

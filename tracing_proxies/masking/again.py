@@ -26,5 +26,5 @@ def compile_again(known: Known, texts: TextMasker) -> Any:
     if hot is None or type(scanner) is not Scanner or not scanner.is_plain:
         return None
     repeats = known.repeats
-    learning = (known, known.texts, repeats, repeats.known, repeats.key)
+    learning = (known, known.texts, known.hidden, repeats, repeats.known, repeats.key)
     return hot.Again(*learning, texts, literals, scanner, scanner.instead, scanner.replace, hits.counted, MOST_PASSES)

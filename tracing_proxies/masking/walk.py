@@ -274,6 +274,7 @@ if hot is not None:
             "GONE": _GONE,
             "too_large": markers.TOO_LARGE,
             "failed_to_mask": markers.FAILED,
+            "hidden": markers.HIDDEN,
             "contain": failures.contain,
         }
     )
