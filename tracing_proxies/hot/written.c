@@ -6,6 +6,9 @@
 
 #include <float.h>
 #include <math.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define MOST_DECIMALS 8
 #define MOST_AT_ONCE 256 /* bytes of a text */
@@ -54,11 +57,14 @@ find_odd(unsigned long long eight)
 }
 
 /* Write a letter that cannot stay as it is; answers how many bytes that takes, 6 at most. */
-static Py_ssize_t
+static inline Py_ssize_t
 escape(char *into, unsigned char letter)
 {
-    static const char named[] = "\nn\"\"\\\\\tt\rr\bb\ff", digits[] = "0123456789abcdef";
+    static const char named[] = "\nn\tt\rr\bb\ff", digits[] = "0123456789abcdef";
     into[0] = '\\';
+    into[1] = (char)letter;
+    if (letter == '"' || letter == '\\')
+        return 2;
     for (const char *name = named; *name != '\0'; name += 2)
         if ((unsigned char)name[0] == letter) {
             into[1] = name[1];
@@ -70,39 +76,93 @@ escape(char *into, unsigned char letter)
     return 6;
 }
 
-/* Write some bytes, for which there is room were all of them odd; answers where they end. */
+#if PY_LITTLE_ENDIAN && defined(__GNUC__)
+
+/* So many bytes, 7 at most, and blanks behind. */
+static inline unsigned long long
+few_bytes(const char *from, Py_ssize_t many)
+{
+    const unsigned long long blanks = ~0ULL / 255 * ' ';
+    const unsigned char *bytes = (const unsigned char *)from;
+    if (many < 4) /* the first, the middle and the last, some of which may be the same */
+        return blanks << 8 * many | bytes[0] | (unsigned long long)bytes[many >> 1] << 8 * (many >> 1) |
+               (unsigned long long)bytes[many - 1] << 8 * (many - 1);
+    unsigned int first, last;
+    memcpy(&first, from, 4);
+    memcpy(&last, from + many - 4, 4);
+    return blanks << 8 * many | first | (unsigned long long)last << 8 * (many - 4);
+}
+
+/* Write some bytes, 8 at most, up to the first odd one; answers how many these are. */
+static inline Py_ssize_t
+put_eight(char *into, const char *from, Py_ssize_t many)
+{
+    unsigned long long eight, odd;
+    if (many < 8)
+        eight = few_bytes(from, many);
+    else
+        memcpy(&eight, from, 8);
+    memcpy(into, &eight, 8);
+    odd = find_odd(eight);
+    return odd == 0 ? many : __builtin_ctzll(odd) >> 3;
+}
+
+#ifdef __SSE2__
+#define MOST_IN_STEP 16
+
+/* The same of 16 bytes. */
+static inline Py_ssize_t
+put_step(char *into, const char *from)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)from);
+    __m128i is_quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), is_escape = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    __m128i is_low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(' ' - 1)), bytes);
+    int odd = _mm_movemask_epi8(_mm_or_si128(is_low, _mm_or_si128(is_quote, is_escape)));
+    _mm_storeu_si128((__m128i *)into, bytes);
+    return odd == 0 ? 16 : __builtin_ctz((unsigned)odd);
+}
+#else
+#define MOST_IN_STEP 8
+#define put_step(into, from) put_eight(into, from, 8)
+#endif
+
+/* Write some bytes, for which there is room were all of them odd, and for a step more; answers where they end. */
 static char *
 put_bytes(char *into, const char *from, Py_ssize_t left)
 {
-#if PY_LITTLE_ENDIAN && defined(__GNUC__)
-    for (unsigned long long eight; left >= 8;) {
-        memcpy(&eight, from, 8);
-        memcpy(into, &eight, 8);
-        unsigned long long odd = find_odd(eight);
-        Py_ssize_t clean = odd == 0 ? 8 : __builtin_ctzll(odd) >> 3;
+    for (Py_ssize_t many, clean; left > 0; left -= clean) {
+        many = left >= MOST_IN_STEP ? MOST_IN_STEP : left < 8 ? left : 8;
+        clean = many == MOST_IN_STEP ? put_step(into, from) : put_eight(into, from, many);
         into += clean;
         from += clean;
-        left -= clean;
-        if (odd != 0) {
-            into += escape(into, *from++);
-            left--;
+        if (clean < many) {
+            into += escape(into, (unsigned char)*from++);
+            clean++;
         }
     }
+    return into;
+}
+
 #else
+
+static char *
+put_bytes(char *into, const char *from, Py_ssize_t left)
+{
     for (unsigned long long eight; left >= 8; into += 8, from += 8, left -= 8) {
         memcpy(&eight, from, 8);
         if (find_odd(eight))
             break;
         memcpy(into, &eight, 8);
     }
-#endif
     for (; left > 0; left--, from++)
         if ((unsigned char)*from >= ' ' && *from != '"' && *from != '\\')
             *into++ = *from;
         else
-            into += escape(into, *from);
+            into += escape(into, (unsigned char)*from);
     return into;
 }
+
+#endif
 
 static int
 put_text(Json *json, PyObject *text)
