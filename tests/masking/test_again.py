@@ -15,7 +15,6 @@ from tests.examples import examples
 from tracing_proxies import failures
 from tracing_proxies.compiled import hot
 from tracing_proxies.masking import Masker, hits, markers
-from tracing_proxies.masking.again import compile_again
 from tracing_proxies.masking.detectors import DETECTORS
 from tracing_proxies.masking.known import Known
 from tracing_proxies.masking.scan import Scanner
@@ -34,7 +33,16 @@ PIECES = [
 ]
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=5).map("".join)
 POLICIES: Any = st.sampled_from(
-    [{}, {"hide": ("contact_email",)}, {"hide": ("*_code", "ключ")}, {"partial": ("badge",)}]
+    [
+        *(
+            {},
+            {"hide": ("contact_email",)},
+            {"hide": ("*_code", "ключ")},
+            {"partial": ("badge",)},
+            {"allow": ("[]", " = ")},
+        ),
+        *({"partial": ("email",)}, {"detect": ("phone",)}, {"detectors": (("own", "run-[0-9]+"),)}),
+    ]
 )
 
 
@@ -149,12 +157,9 @@ def test_what_was_masked_once_is_known_again_and_counted_anew() -> None:
     assert len(masker._known.repeats.known) == 1
 
 
-def test_only_where_nothing_but_keys_and_the_usual_detectors_decide_texts_are_masked_here() -> None:
-    for policy in ({"policy": "strict"}, {"allow": ("ok",)}, {"hide": ("a.*.note",)}, {"partial": ("email",)}):
+def test_where_more_than_keys_decide_nothing_is_masked_here() -> None:
+    for policy in ({"policy": "strict"}, {"allow": ("ok",)}, {"hide": ("a.*.note",)}):
         assert Masker(MaskingSettings(**policy))._again is None  # type: ignore[arg-type]
-    assert compile_again(Known(), Scanner(())) is None
-    assert Masker()._again is not None
-    assert Masker(MaskingSettings(hide=("note",)))._again is not None
 
 
 def test_the_detectors_are_loaded_with_the_first_text_that_may_hold_something() -> None:
@@ -178,7 +183,7 @@ def failing(error: BaseException) -> Masker:
     masker.value({"a": ["fine"]})
     known, scanner = masker._known, Scanner(DETECTORS.values())
     scanner.find("1")
-    learning = (known, known.texts, known.hidden, known.repeats, known.repeats.known, known.repeats.key)
+    learning = (known, known.texts, known.hidden, known.repeats, known.repeats.known, known.repeats.key, frozenset())
     again = hot.Again(*learning, Failing(error), (b"",), scanner, {}, markers.replace, hits.counted, 12)
     masker._again = again
     return masker
@@ -223,21 +228,11 @@ def test_no_references_are_left_behind() -> None:
 
 
 def test_it_is_made_of_what_it_needs_alone() -> None:
-    good = (Known(), {}, set(), object(), {}, bytes(16), object(), (), object(), {}, markers.replace, {}, 1)
+    masking = (frozenset(), object(), (), object(), {}, markers.replace, {}, 1)
+    good: Any = (Known(), {}, set(), object(), {}, bytes(16), *masking)
     hot.Again(*good)
-    wrongs: Any = (
-        (1, []),
-        (2, []),
-        (4, []),
-        (5, b"short"),
-        (5, "text"),
-        (7, []),
-        (7, ("a",)),
-        (9, 1),
-        (11, 1),
-        (12, "1"),
-    )
-    for place, wrong in wrongs:
+    wrongs: Any = ((1, []), (2, []), (4, []), (5, b"short"), (5, "text"), (6, set()), (8, []), (8, ("a",)), (10, 1))
+    for place, wrong in (*wrongs, (12, 1), (13, "1")):
         with pytest.raises(TypeError):
             hot.Again(*good[:place], wrong, *good[place + 1 :])
     for call in (

@@ -1,21 +1,23 @@
 /* Masks texts on which nothing but themselves and their labels decide, as `Leaves._text_again` of masking/leaves.py, which
    has the rest: JSON, and what is a marker or was cut. */
-#include "parts.h"
+#include "copying.h"
 
 #define LONGEST_FOLDED 256 /* of a text that is folded on the stack */
 
 static const char LEFT_OUT[] = " more characters>";
 
-/* What is known under one set of rules, and what masks. It leads to nothing that leads back here. */
+/* What is known under one set of rules, and what masks. */
 typedef struct {
     PyObject_HEAD
     PyObject *known, *texts;      /* what learns texts; those that are left alone, by label */
     PyObject *hidden;             /* the names that hide their values */
     PyObject *repeats, *recalled; /* what learns others; what became of them, by their marks */
     PyObject *key;                /* of marks */
+    PyObject *allowed;            /* texts that stay */
     PyObject *masker, *literals;  /* masks what has one of these in it, folded, and something that assigns */
-    PyObject *scanner;            /* masks all else */
+    PyObject *scanner;            /* masks all else; None where nobody does */
     PyObject *instead, *replace, *counted, *passes;
+    Met met[MOST_NAMES_MET + 1]; /* names that are known to change nothing, and are kept */
 } Again;
 
 static inline unsigned long long
@@ -182,8 +184,14 @@ may_name_keys(Again *again, PyObject *text)
 static PyObject *
 mask(Again *again, PyObject *text, PyObject *label)
 {
-    int is_for_masker = may_name_keys(again, text);
-    PyObject *arranged = is_for_masker < 0 ? NULL : PyObject_GetAttr(again->scanner, hot.arranged), *masked;
+    int is_allowed = PySet_GET_SIZE(again->allowed) == 0 ? 0 : PySet_Contains(again->allowed, text), is_for_masker = 1;
+    PyObject *arranged = NULL, *masked;
+    if (is_allowed)
+        return is_allowed < 0 ? NULL : Py_NewRef(text);
+    if (again->scanner == Py_None)
+        arranged = Py_NewRef(Py_None);
+    else if ((is_for_masker = may_name_keys(again, text)) >= 0)
+        arranged = PyObject_GetAttr(again->scanner, hot.arranged);
     if (arranged == NULL)
         return NULL;
     if (is_for_masker || !PyTuple_CheckExact(arranged) || PyTuple_GET_SIZE(arranged) == 0) {
@@ -293,6 +301,13 @@ hot_hidden_of(PyObject *again)
     return Py_TYPE(again) == &AgainType ? ((Again *)again)->hidden : NULL;
 }
 
+/* The names that are kept, with one place more behind them; NULL where none are. */
+Met *
+hot_names_met(PyObject *again)
+{
+    return Py_TYPE(again) == &AgainType ? ((Again *)again)->met : NULL;
+}
+
 /* Count values that their names hide. */
 int
 hot_count_hidden(PyObject *again, Py_ssize_t many)
@@ -309,17 +324,17 @@ are_literals(PyObject *literals)
     return 1;
 }
 
-/* Again(what learns texts, texts by label, names that hide, what learns others, these by mark, key of marks, masker of what holds a
-   literal, literals, scanner, what stands for a class, what gives it else, counts by class, passes at most) */
+/* Again(what learns texts, texts by label, names that hide, what learns others, these by mark, key of
+   marks, texts that stay, masker of what holds a literal, literals, scanner, what stands for a class, what gives it else, counts by class, passes at most) */
 static PyObject *
 make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *known, *texts, *hidden, *repeats, *recalled, *key, *masker, *literals, *scanner;
-    PyObject *instead, *replace, *counted, *passes;
+    PyObject *known, *texts, *hidden, *repeats, *recalled, *key, *allowed, *masker, *literals;
+    PyObject *scanner, *instead, *replace, *counted, *passes;
     Again *again;
-    if (!PyArg_ParseTuple(args, "OO!O!OO!SOO!OO!OO!O!", &known, &PyDict_Type, &texts, &PySet_Type, &hidden,
-                          &repeats, &PyDict_Type, &recalled, &key, &masker, &PyTuple_Type, &literals, &scanner, &PyDict_Type, &instead, &replace, &PyDict_Type,
-                          &counted, &PyLong_Type, &passes))
+    if (!PyArg_ParseTuple(args, "OO!O!OO!SO!OO!OO!OO!O!", &known, &PyDict_Type, &texts, &PySet_Type, &hidden, &repeats,
+                          &PyDict_Type, &recalled, &key, &PyFrozenSet_Type, &allowed, &masker, &PyTuple_Type, &literals,
+                          &scanner, &PyDict_Type, &instead, &replace, &PyDict_Type, &counted, &PyLong_Type, &passes))
         return NULL;
     if (!PyBytes_CheckExact(key) || PyBytes_GET_SIZE(key) < 16 || !are_literals(literals)) {
         PyErr_SetString(PyExc_TypeError, "a key of 16 bytes, and literals in bytes, are needed");
@@ -333,6 +348,7 @@ make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     again->repeats = Py_NewRef(repeats);
     again->recalled = Py_NewRef(recalled);
     again->key = Py_NewRef(key);
+    again->allowed = Py_NewRef(allowed);
     again->masker = Py_NewRef(masker);
     again->literals = Py_NewRef(literals);
     again->scanner = Py_NewRef(scanner);
@@ -343,22 +359,30 @@ make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)again;
 }
 
+#define ALL(DO)                                                                                                        \
+    DO(again->known) DO(again->texts) DO(again->hidden) DO(again->repeats) DO(again->recalled) DO(again->key)           \
+    DO(again->allowed) DO(again->masker) DO(again->literals) DO(again->scanner) DO(again->instead)                      \
+    DO(again->replace) DO(again->counted) DO(again->passes)
+#define VISIT(part) Py_VISIT(part);
+#define RELEASE(part) Py_XDECREF(part);
+
+/* A user's detectors may lead anywhere. */
+static int
+visit_all(Again *again, visitproc visit, void *arg)
+{
+    ALL(VISIT)
+    return 0;
+}
+
 static void
 let_go(Again *again)
 {
-    Py_XDECREF(again->known);
-    Py_XDECREF(again->texts);
-    Py_XDECREF(again->hidden);
-    Py_XDECREF(again->repeats);
-    Py_XDECREF(again->recalled);
-    Py_XDECREF(again->key);
-    Py_XDECREF(again->masker);
-    Py_XDECREF(again->literals);
-    Py_XDECREF(again->scanner);
-    Py_XDECREF(again->instead);
-    Py_XDECREF(again->replace);
-    Py_XDECREF(again->counted);
-    Py_XDECREF(again->passes);
+    PyObject_GC_UnTrack(again);
+    for (Met *met = again->met; met <= again->met + MOST_NAMES_MET; met++) {
+        Py_XDECREF(met->name);
+        Py_XDECREF(met->label);
+    }
+    ALL(RELEASE)
     Py_TYPE(again)->tp_free((PyObject *)again);
 }
 
@@ -371,8 +395,9 @@ PyTypeObject AgainType = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "tracing_proxies._hot.Again",
     .tp_basicsize = sizeof(Again),
-    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .tp_new = make,
+    .tp_traverse = (traverseproc)visit_all,
     .tp_dealloc = (destructor)let_go,
     .tp_methods = methods,
 };

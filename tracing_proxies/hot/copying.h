@@ -50,6 +50,15 @@ typedef struct {
     Spot spot[MOST_SPOTS];
 } Spots;
 
+/* A name that was met before, and what it is labelled; most dicts have the same. */
+typedef struct {
+    PyObject *name, *label;
+    Py_hash_t hash;
+} Met;
+
+#define MOST_NAMES_MET 512 /* for good, a power of two */
+Met *hot_names_met(PyObject *again);
+
 /* A head has its lowest bit set, which no pointer has. */
 #define HEAD_OF(count, is_dict) ((PyObject *)((uintptr_t)(count) << 2 | (is_dict) << 1 | 1))
 #define IS_HEAD(word) ((uintptr_t)(word)&1)

@@ -79,12 +79,6 @@ hot_leaves_under(PyObject *known, PyObject *name, PyObject *value)
         leaves(PyTuple_GET_ITEM(known, 0), PyTuple_GET_ITEM(known, 1), value, MOST_LOOKED_AT - 1, label, 1) >= 0;
 }
 
-/* A name that was met in a row before; most dicts in a list have the same. */
-typedef struct {
-    PyObject *name, *label;
-    Py_hash_t hash;
-} Met;
-
 /* A row that is judged. */
 typedef struct {
     PyObject *const *words;
@@ -96,6 +90,8 @@ typedef struct {
     int deepest;
     int is_unsure; /* whether it is to be judged, and written, as dicts and lists */
     Py_hash_t names[MOST_NAMES]; /* of the dicts that are open */
+    Met *lasting;                /* the names that were met in any row; NULL where these are not kept */
+    int has_met;                 /* whether there is one of this row alone: */
     Met met[MOST_MET];
 } Row;
 
@@ -149,20 +145,47 @@ is_leaf_for_here(Row *row, PyObject *value, PyObject *label, int depth)
     return 1;
 }
 
-/* What is known of a name; NULL where that is nothing. */
-static inline Met *
-meet(Row *row, PyObject *name)
+/* Keep what is known of a name: for good where the name stays, as one that is written in a program does, and there is
+   room. None gives way to another, which others hold the label of. */
+static Met *
+keep_met(Row *row, PyObject *name, PyObject *label)
 {
     Met *met = &row->met[(uintptr_t)name >> 4 & (MOST_MET - 1)];
-    if (met->name == name)
-        return met;
-    PyObject *label = PyUnicode_CheckExact(name) ? PyDict_GetItemWithError(row->labels, name) : NULL;
-    if (label == NULL)
-        return NULL;
+    if (row->lasting != NULL && PyUnicode_CHECK_INTERNED(name)) {
+        Met *lasting = &row->lasting[(uintptr_t)name >> 4 & (MOST_NAMES_MET - 1)];
+        lasting += lasting->name != NULL;
+        if (lasting->name == NULL) {
+            met = lasting;
+            Py_INCREF(name);
+            Py_INCREF(label);
+        }
+    }
     met->name = name;
     met->label = label;
     met->hash = PyObject_Hash(name);
     return met;
+}
+
+/* What is known of a name; NULL where that is nothing. */
+static inline Met *
+meet(Row *row, PyObject *name)
+{
+    if (row->lasting != NULL) {
+        Met *lasting = &row->lasting[(uintptr_t)name >> 4 & (MOST_NAMES_MET - 1)];
+        if (lasting->name == name)
+            return lasting;
+        if ((++lasting)->name == name)
+            return lasting;
+    }
+    if (!row->has_met) {
+        memset(row->met, 0, sizeof(row->met));
+        row->has_met = 1;
+    }
+    Met *met = &row->met[(uintptr_t)name >> 4 & (MOST_MET - 1)];
+    if (met->name == name)
+        return met;
+    PyObject *label = PyUnicode_CheckExact(name) ? PyDict_GetItemWithError(row->labels, name) : NULL;
+    return label == NULL ? NULL : keep_met(row, name, label);
 }
 
 static inline int
@@ -247,9 +270,9 @@ hot_judge_row(PyObject *known, PyObject *const *words, Spots *spots)
     row.plain = PyDict_GetItemWithError(row.texts, hot.empty);
     row.hidden = hot_hidden_of(PyTuple_GET_ITEM(known, 3));
     row.spots = spots;
-    row.at = row.named = row.nodes = row.letters = row.is_unsure = row.deepest = spots->count = 0;
+    row.at = row.named = row.nodes = row.letters = row.is_unsure = row.deepest = row.has_met = spots->count = 0;
     row.left = MOST_LOOKED_AT;
-    memset(row.met, 0, sizeof(row.met));
+    row.lasting = hot_names_met(PyTuple_GET_ITEM(known, 3));
     int is_left_so = is_left(&row, hot.empty, 0);
     return row.is_unsure ? -1 : is_left_so && (spots->count == 0 || row.deepest <= DEEPEST_SPOT);
 }

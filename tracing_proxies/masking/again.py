@@ -12,19 +12,22 @@ from tracing_proxies.masking.replacing import TextMasker
 from tracing_proxies.masking.scan import MOST_PASSES, Scanner
 
 
-def compile_again(known: Known, texts: TextMasker) -> Any:
-    """Return what does as ``Leaves._text_again`` for most texts; None where only Python can.
+def compile_again(known: Known, texts: TextMasker, allowed: frozenset[str]) -> Any:
+    """Return what does as ``Leaves._text_again`` for most texts, and knows names again; None where nothing is compiled.
 
     Args:
         known: what has been learnt, where nothing but keys decide.
         texts: masks the texts.
+        allowed: those that stay.
     """
+    if hot is None:
+        return None
     literals: tuple[bytes, ...] = ()
     scanner = texts
     if type(texts) is FragmentMasker:
         scanner, literals = texts.texts, texts.literals
-    if hot is None or type(scanner) is not Scanner or not scanner.is_plain:
-        return None
     repeats = known.repeats
-    learning = (known, known.texts, known.hidden, repeats, repeats.known, repeats.key)
-    return hot.Again(*learning, texts, literals, scanner, scanner.instead, scanner.replace, hits.counted, MOST_PASSES)
+    learning = (known, known.texts, known.hidden, repeats, repeats.known, repeats.key, allowed, texts, literals)
+    if type(scanner) is not Scanner or not scanner.is_plain:
+        return hot.Again(*learning, None, {}, None, hits.counted, 0)
+    return hot.Again(*learning, scanner, scanner.instead, scanner.replace, hits.counted, MOST_PASSES)

@@ -63,7 +63,7 @@ class Masker:
         self._stricter: dict[Tightening, Masker] = {}
         self._known = Known()
         self._keys_decide = self.rules.keys_decide
-        self._again = compile_again(self._known, self._texts) if self._keys_decide else None
+        self._again = compile_again(self._known, self._texts, self.rules.allow_texts) if self._keys_decide else None
         self._lists_tags = bool(self.rules.listed("tags", ".tags"))
 
     @property
