@@ -108,6 +108,8 @@ hot_is_sure(PyObject *leaf)
     }
     if (!PyLong_CheckExact(leaf))
         return PyUnicode_CheckExact(leaf) || leaf == Py_None || PyBool_Check(leaf);
+    if (is_short(leaf))
+        return 1;
     PyLong_AsLongLongAndOverflow(leaf, &over);
     return !over;
 }
@@ -188,6 +190,17 @@ meet(Row *row, PyObject *name)
     return label == NULL ? NULL : keep_met(row, name, label);
 }
 
+/* The same of what lies within something: most of that is no container. */
+static inline int
+is_left_within(Row *row, PyObject *label, int depth)
+{
+    PyObject *word = row->words[row->at];
+    if (IS_HEAD(word))
+        return is_left(row, label, depth);
+    row->at++;
+    return is_leaf_for_here(row, word, label, depth);
+}
+
 static inline int
 is_hiding(Row *row, PyObject *name)
 {
@@ -230,7 +243,7 @@ are_entries_left(Row *row, Py_ssize_t count, int depth)
                 }
         seen |= bit;
         row->names[row->named++] = hash;
-        if (met == NULL ? !hide(row) : !is_left(row, met->label, depth + 1))
+        if (met == NULL ? !hide(row) : !is_left_within(row, met->label, depth + 1))
             return 0;
     }
     row->named = first;
@@ -253,7 +266,7 @@ is_left(Row *row, PyObject *label, int depth)
     if (IS_DICT(word))
         return are_entries_left(row, count, depth);
     for (; count > 0; count--)
-        if (!is_left(row, label, depth + 1))
+        if (!is_left_within(row, label, depth + 1))
             return 0;
     return 1;
 }

@@ -12,7 +12,12 @@
 
 #define MOST_DECIMALS 8
 #define MOST_AT_ONCE 256 /* bytes of a text */
-#define SLACK 64         /* a number, quotes, and what stands beside them */
+#define SLACK 64         /* a number or a short text, quotes, and what stands beside them */
+#ifdef __SSE2__
+#define MOST_PLAIN 32    /* bytes of a short text */
+#else
+#define MOST_PLAIN 16
+#endif
 
 /* The JSON written so far. */
 typedef struct {
@@ -110,15 +115,23 @@ put_eight(char *into, const char *from, Py_ssize_t many)
 #ifdef __SSE2__
 #define MOST_IN_STEP 16
 
-/* The same of 16 bytes. */
-static inline Py_ssize_t
-put_step(char *into, const char *from)
+/* Write 16 bytes; answers which of them are odd, a bit for each. */
+static inline int
+put_sixteen(char *into, const char *from)
 {
     __m128i bytes = _mm_loadu_si128((const __m128i *)from);
     __m128i is_quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), is_escape = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
     __m128i is_low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(' ' - 1)), bytes);
     int odd = _mm_movemask_epi8(_mm_or_si128(is_low, _mm_or_si128(is_quote, is_escape)));
     _mm_storeu_si128((__m128i *)into, bytes);
+    return odd;
+}
+
+/* Write 16 bytes up to the first odd one; answers how many these are. */
+static inline Py_ssize_t
+put_step(char *into, const char *from)
+{
+    int odd = put_sixteen(into, from);
     return odd == 0 ? 16 : __builtin_ctz((unsigned)odd);
 }
 #else
@@ -143,7 +156,21 @@ put_bytes(char *into, const char *from, Py_ssize_t left)
     return into;
 }
 
+/* Write a short text for which there is room where nothing in it is odd; else tells so. */
+static inline int
+put_plain(char *into, const char *from, Py_ssize_t size)
+{
+#ifdef __SSE2__
+    if (size >= 16) /* the first of them and the last, some of which may be the same */
+        return !(put_sixteen(into, from) | put_sixteen(into + size - 16, from + size - 16));
+#endif
+    return size <= 8 ? size == 0 || put_eight(into, from, size) == size
+                     : put_eight(into, from, 8) == 8 && put_eight(into + 8, from + 8, size - 8) == size - 8;
+}
+
 #else
+
+#define put_plain(into, from, size) ((size) == 0)
 
 static char *
 put_bytes(char *into, const char *from, Py_ssize_t left)
@@ -165,7 +192,7 @@ put_bytes(char *into, const char *from, Py_ssize_t left)
 #endif
 
 static int
-put_text(Json *json, PyObject *text)
+put_any_text(Json *json, PyObject *text)
 {
     Py_ssize_t left = PyUnicode_GET_LENGTH(text);
     const char *from = PyUnicode_IS_COMPACT_ASCII(text)
@@ -182,6 +209,20 @@ put_text(Json *json, PyObject *text)
         json->size = put_bytes(json->data + json->size, from, some) - json->data;
     }
     json->data[json->size++] = '"';
+    return 0;
+}
+
+/* Write a text; there is room for a short one. */
+static inline int
+put_text(Json *json, PyObject *text)
+{
+    Py_ssize_t size = PyUnicode_GET_LENGTH(text);
+    char *into = json->data + json->size;
+    if (size > MOST_PLAIN || !PyUnicode_IS_COMPACT_ASCII(text) ||
+        !put_plain(into + 1, (const char *)PyUnicode_1BYTE_DATA(text), size))
+        return put_any_text(json, text);
+    into[0] = into[size + 1] = '"';
+    json->size += size + 2;
     return 0;
 }
 
@@ -251,30 +292,30 @@ put_one_value(Json *json, PyObject *value)
     return value == Py_None ? put(json, "null", 4) : value == Py_True ? put(json, "true", 4) : put(json, "false", 5);
 }
 
-/* Write the value that begins at a place, which is moved to the next. */
-static int
-put_value(Json *json, PyObject *const *words, Py_ssize_t *at)
+/* Write the container whose head is given and whose entries begin at a place; answers where it ends, NULL on an exception.
+   There is room for its head. */
+static PyObject *const *
+put_container(Json *json, PyObject *head, PyObject *const *at)
 {
-    PyObject *word = words[(*at)++];
-    if (reserve(json, 0) < 0)
-        return -1;
-    if (!IS_HEAD(word))
-        return put_one_value(json, word);
-    int is_dict = IS_DICT(word);
+    int is_dict = IS_DICT(head);
     json->data[json->size++] = is_dict ? '{' : '[';
-    for (Py_ssize_t left = COUNT_OF(word); left > 0; left--) {
+    for (Py_ssize_t left = COUNT_OF(head); left > 0; left--) {
+        if (reserve(json, 0) < 0)
+            return NULL;
         if (is_dict) {
-            if (put_text(json, words[(*at)++]) < 0)
-                return -1;
+            if (put_text(json, *at++) < 0 || reserve(json, 0) < 0)
+                return NULL;
             json->data[json->size++] = ':';
         }
-        if (put_value(json, words, at) < 0 || reserve(json, 0) < 0)
-            return -1;
+        PyObject *word = *at++;
+        if (IS_HEAD(word) ? (at = put_container(json, word, at)) == NULL || reserve(json, 0) < 0
+                          : put_one_value(json, word) < 0)
+            return NULL;
         json->data[json->size++] = ',';
     }
-    json->size -= COUNT_OF(word) > 0; /* the last of these */
+    json->size -= COUNT_OF(head) > 0; /* the last of these */
     json->data[json->size++] = is_dict ? '}' : ']';
-    return 0;
+    return at;
 }
 
 /* The JSON text of a row; NULL, without an exception, where that is not for here. */
@@ -286,9 +327,8 @@ hot_write(PyObject *const *words)
     json.size = 0;
     json.room = sizeof(json.first);
     json.is_ascii = 1;
-    Py_ssize_t at = 0;
     PyObject *text = NULL;
-    if (put_value(&json, words, &at) == 0) {
+    if (IS_HEAD(words[0]) ? put_container(&json, words[0], words + 1) != NULL : put_one_value(&json, words[0]) == 0) {
         if (!json.is_ascii)
             text = PyUnicode_DecodeUTF8(json.data, json.size, "strict");
         else if ((text = PyUnicode_New(json.size, 127)) != NULL)
