@@ -40,11 +40,18 @@ typedef struct {
     int next; /* the next edge of this list, -1 for none */
 } Edge;
 
+/* What is looked up of a character of ASCII, in one piece: the column is that of its lower case. */
+typedef struct {
+    unsigned char shape, lower, column;
+    unsigned char tells; /* whether it is a digit or a colon, without which there are no forms */
+} Reading;
+
 typedef struct {
     PyObject_HEAD
     unsigned char shapes[256]; /* of the first characters */
     char countries[26][26];    /* whether two letters are a country with IBANs */
     unsigned char column[128]; /* of a character of ASCII, 0 for one that is in no literal */
+    Reading reading[128];      /* all that is looked up of a character of ASCII */
     unsigned char beyond[256]; /* whether a character beyond ASCII with these last eight bits may be in a literal */
     int columns, states, edges;
     unsigned short *next; /* states x COLUMNS, with ENDS_LITERAL where a literal ends */
@@ -405,10 +412,15 @@ forms_of(Gate *gate, Look *look)
             if (last == '0' || (last == '-' && before == '0') ||
                 (last == ' ' && at >= 9 && memcmp(shape + at - 9, "00 00 00 ", 9) == 0))
                 forms |= CODES;
-            /* fall through */
+            word++;
+            in_block = 0;
+            break;
         case 'a':
             word++;
             in_block = 0;
+            if (last == 'a') /* as most letters do, it changes no more than the one before it */
+                for (; at + 1 < size && shape[at + 1] == 'a'; at++)
+                    word++;
             break;
         case ':':
             if (last == ':')
@@ -538,11 +550,11 @@ look_at(Gate *gate, PyObject *text)
         unsigned char *low = PyUnicode_1BYTE_DATA(lower);
         const unsigned char *data = look.data;
         for (Py_ssize_t at = 0; at < look.size; at++) {
-            unsigned char character = data[at];
-            seen |= character == ':' || (character >= '0' && character <= '9');
-            shape_data[at] = (char)gate->shapes[character];
-            low[at] = character >= 'A' && character <= 'Z' ? character | 32 : character;
-            state = gate->next[(state & ~ENDS_LITERAL) << COLUMN_BITS | gate->column[low[at]]];
+            Reading reading = gate->reading[data[at]];
+            seen |= reading.tells;
+            shape_data[at] = (char)reading.shape;
+            low[at] = reading.lower;
+            state = gate->next[(state & ~ENDS_LITERAL) << COLUMN_BITS | reading.column];
             if (state & ENDS_LITERAL && note(&found, &many, &room, few, at + 1, state) < 0)
                 goto end;
         }
@@ -752,6 +764,11 @@ fill(Gate *gate, PyObject *literals)
             if (read_guard(&gate->guards[planted - 1], PyList_GET_ITEM(given, each), literal) < 0)
                 return -1;
         }
+    }
+    for (int each = 0; each < 128; each++) {
+        unsigned char lower = (unsigned char)(each >= 'A' && each <= 'Z' ? each | 32 : each);
+        gate->reading[each] = (Reading){gate->shapes[each], lower, gate->column[lower],
+                                        each == ':' || (each >= '0' && each <= '9')};
     }
     return complete(gate);
 }
