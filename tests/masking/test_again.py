@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import sys
 from typing import Any
@@ -147,6 +148,88 @@ def test_a_text_is_masked_learnt_and_counted_as_by_the_original(policy: Any, giv
         assert state(compiled) == state(original)
 
 
+JSON_SIGNS = [*'{}[],:"0123456789.-+eE tfn\\\n', "true", "null", "false", "NaN", "\u00e9", "\x1f"]
+JSON_TEXTS: Any = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.sampled_from(["ok", "sold", "new", "ana@example.com", ""])
+    # Beside those that are small where they stand.
+    | st.sampled_from(
+        [0, -1, 7, 99_999, 100_000, 999_999, 1e6, 999_999_999_999, 10**12, -(10**7), 1.5, 1e-9, 1e300, 4111111111111111]
+    )
+    | st.floats(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["status", "phone", "n", "name", "password", "lat", "value", ""]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def disturb(text: str, changes: list[tuple[int, int, str]]) -> str:
+    """Put something else here and there."""
+    for at, many, sign in changes:
+        at %= len(text) + 1
+        text = text[:at] + sign + text[at + many :]
+    return text
+
+
+@settings(max_examples=examples(800))
+@given(
+    st.lists(
+        st.tuples(
+            JSON_TEXTS.map(lambda value: [value]).map(json.dumps),
+            st.lists(st.tuples(st.integers(0, 400), st.integers(0, 2), st.sampled_from(JSON_SIGNS)), max_size=2),
+            st.sampled_from(LABELS),
+        ),
+        max_size=6,
+    )
+)
+def test_json_in_a_text_is_masked_learnt_and_counted_as_by_the_original(given: list[Any]) -> None:
+    compiled, original = (Masker() for _ in range(2))
+    for masker in (compiled, original):
+        for _ in range(2):
+            masker.value([{"status": "ok", "phone": "sold", "n": 1, "name": "ok"}, "ok", "sold", {"order_id": "ok"}])
+    for text, changes, label in [*given, *given]:
+        text = disturb(text, changes)
+        for way in (compiled, original):
+            assert label in way._known.texts
+        before = hits.counted.copy()
+        expected = mask_originally(original, text, label), hits.counted - before
+        before = hits.counted.copy()
+        masked = compiled._again.mask(text, label)
+        masked = mask_originally(compiled, text, label) if masked is None else masked
+        assert (masked, hits.counted - before) == expected
+        assert state(compiled) == state(original)
+
+
+def test_json_of_nothing_but_what_is_known_is_known_without_its_value() -> None:
+    masker = Masker()
+    for _ in range(2):  # a text is learnt where its key is known
+        masker.value([{"status": "ok", "phone": "sold", "n": 1}, "ok"])
+    for text in (
+        '{"status": "ok", "n": [1, -2.5, true, null], "phone": "sold"}',
+        "[]",
+        ' [ "ok" , {"n" : 0 } ]\n'.strip(),
+    ):
+        assert masker._again.mask(text, "") is text
+        assert text in masker._known.texts[""]
+    for text in (
+        '{"status": "new"}',
+        '{"n": 1, "n": 2}',
+        '{"n": 01}',
+        "[1,]",
+        "[1e3]",
+        "[NaN]",
+        '["\\u006fk"]',
+        "[1] x",
+        "[1",
+    ):
+        assert masker._again.mask(text, "") is None
+
+
 def test_what_was_masked_once_is_known_again_and_counted_anew() -> None:
     masker = Masker()
     masker.get_ready()
@@ -183,7 +266,16 @@ def failing(error: BaseException) -> Masker:
     masker.value({"a": ["fine"]})
     known, scanner = masker._known, Scanner(DETECTORS.values())
     scanner.find("1")
-    learning = (known, known.texts, known.hidden, known.repeats, known.repeats.known, known.repeats.key, frozenset())
+    learning = (
+        known,
+        known.texts,
+        known.labels,
+        known.hidden,
+        known.repeats,
+        known.repeats.known,
+        known.repeats.key,
+        frozenset(),
+    )
     again = hot.Again(*learning, Failing(error), (b"",), scanner, {}, markers.replace, hits.counted, 12)
     masker._again = again
     return masker
@@ -229,10 +321,10 @@ def test_no_references_are_left_behind() -> None:
 
 def test_it_is_made_of_what_it_needs_alone() -> None:
     masking = (frozenset(), object(), (), object(), {}, markers.replace, {}, 1)
-    good: Any = (Known(), {}, set(), object(), {}, bytes(16), *masking)
+    good: Any = (Known(), {}, {}, set(), object(), {}, bytes(16), *masking)
     hot.Again(*good)
-    wrongs: Any = ((1, []), (2, []), (4, []), (5, b"short"), (5, "text"), (6, set()), (8, []), (8, ("a",)), (10, 1))
-    for place, wrong in (*wrongs, (12, 1), (13, "1")):
+    wrongs: Any = ((1, []), (2, []), (3, []), (5, []), (6, b"short"), (6, "text"), (7, set()), (9, []), (9, ("a",)))
+    for place, wrong in (*wrongs, (11, 1), (13, 1), (14, "1")):
         with pytest.raises(TypeError):
             hot.Again(*good[:place], wrong, *good[place + 1 :])
     for call in (

@@ -1,8 +1,9 @@
 /* Masks texts on which nothing but themselves and their labels decide, as `Leaves._text_again` of masking/leaves.py, which
-   has the rest: JSON, and what is a marker or was cut. */
+   has the rest: JSON in which something is new, and what is a marker or was cut. */
 #include "copying.h"
 
 #define LONGEST_FOLDED 256 /* of a text that is folded on the stack */
+#define LONGEST_JSON 65536 /* leaves.MAX_JSON */
 
 static const char LEFT_OUT[] = " more characters>";
 
@@ -10,6 +11,7 @@ static const char LEFT_OUT[] = " more characters>";
 typedef struct {
     PyObject_HEAD
     PyObject *known, *texts;      /* what learns texts; those that are left alone, by label */
+    PyObject *labels;             /* by the names that change nothing */
     PyObject *hidden;             /* the names that hide their values */
     PyObject *repeats, *recalled; /* what learns others; what became of them, by their marks */
     PyObject *key;                /* of marks */
@@ -19,102 +21,6 @@ typedef struct {
     PyObject *instead, *replace, *counted, *passes;
     Met met[MOST_NAMES_MET + 1]; /* names that are known to change nothing, and are kept */
 } Again;
-
-static inline unsigned long long
-rotate(unsigned long long word, int bits)
-{
-    return word << bits | word >> (64 - bits);
-}
-
-typedef struct {
-    unsigned long long v0, v1, v2, v3;
-} Sip;
-
-static inline void
-turn(Sip *sip, int rounds)
-{
-    while (rounds-- > 0) {
-        sip->v0 += sip->v1;
-        sip->v1 = rotate(sip->v1, 13) ^ sip->v0;
-        sip->v0 = rotate(sip->v0, 32);
-        sip->v2 += sip->v3;
-        sip->v3 = rotate(sip->v3, 16) ^ sip->v2;
-        sip->v0 += sip->v3;
-        sip->v3 = rotate(sip->v3, 21) ^ sip->v0;
-        sip->v2 += sip->v1;
-        sip->v1 = rotate(sip->v1, 17) ^ sip->v2;
-        sip->v2 = rotate(sip->v2, 32);
-    }
-}
-
-static inline void
-take_in(Sip *sip, unsigned long long word)
-{
-    sip->v3 ^= word;
-    turn(sip, 2);
-    sip->v0 ^= word;
-}
-
-/* Take in some bytes, the last of them with zeros behind; answers how many words these were. */
-static Py_ssize_t
-take_in_all(Sip *sip, const char *data, Py_ssize_t size, unsigned long long behind, int is_last)
-{
-    Py_ssize_t words = 0;
-    unsigned long long word;
-    for (; size >= 8; size -= 8, data += 8, words++) {
-        memcpy(&word, data, 8);
-        take_in(sip, word);
-    }
-    if (size == 0 && !is_last)
-        return words;
-    word = 0;
-    memcpy(&word, data, size);
-#if PY_BIG_ENDIAN
-    take_in(sip, word ^ behind);
-#else
-    take_in(sip, word | behind << 56);
-#endif
-    return words + 1;
-}
-
-/* Write what a text is known by where it stands under a label: SipHash-2-4 of 128 bits (Aumasson and Bernstein, 2012),
-   over what kinds of texts both are, how long the label is, the label, and the text. */
-static void
-mark(const char *key, PyObject *text, PyObject *label, char *into)
-{
-    unsigned long long first, second;
-    memcpy(&first, key, 8);
-    memcpy(&second, key + 8, 8);
-    Sip sip = {first ^ 0x736f6d6570736575ULL, second ^ 0x646f72616e646f6dULL ^ 0xee, first ^ 0x6c7967656e657261ULL,
-               second ^ 0x7465646279746573ULL};
-    Py_ssize_t of_label = PyUnicode_GET_LENGTH(label) * PyUnicode_KIND(label);
-    Py_ssize_t of_text = PyUnicode_GET_LENGTH(text) * PyUnicode_KIND(text);
-    take_in(&sip, (unsigned long long)of_label << 16 | PyUnicode_KIND(label) << 8 | PyUnicode_KIND(text));
-    Py_ssize_t words = 1 + take_in_all(&sip, PyUnicode_DATA(label), of_label, 0, 0);
-    take_in_all(&sip, PyUnicode_DATA(text), of_text, (unsigned long long)(8 * words + of_text) & 255, 1);
-    sip.v2 ^= 0xee;
-    turn(&sip, 4);
-    first = sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
-    sip.v1 ^= 0xdd;
-    turn(&sip, 4);
-    second = sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
-    memcpy(into, &first, 8);
-    memcpy(into + 8, &second, 8);
-}
-
-/* mark(key, text, label): as `Repeats.mark` */
-PyObject *
-hot_mark(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
-{
-    char found[16];
-    if (nargs != 3 || !PyBytes_CheckExact(args[0]) || PyBytes_GET_SIZE(args[0]) < 16 || !PyUnicode_Check(args[1]) ||
-        !PyUnicode_Check(args[2])) {
-        PyErr_SetString(PyExc_TypeError, "a key of 16 bytes, a text and its label are needed");
-        return NULL;
-    }
-    mark(PyBytes_AS_STRING(args[0]), args[1], args[2], found);
-    return PyBytes_FromStringAndSize(found, sizeof(found));
-}
 
 /* What a text became that is known by a mark, while what was hidden in it is counted anew; NULL, without an exception,
    where it is not known. */
@@ -228,35 +134,51 @@ is_special(PyObject *text)
     return 1;
 }
 
+/* Learn that a text is left alone; answers it, or NULL with an exception. */
+static PyObject *
+learn_alone(Again *again, PyObject *text, PyObject *label)
+{
+    PyObject *given[] = {again->known, text, label};
+    return hot_told(PyObject_VectorcallMethod(hot.learn_text, given, 3, NULL)) < 0 ? NULL : Py_NewRef(text);
+}
+
 /* Mask a text and learn what becomes of it; `marked` is what it is known by, NULL for a short one. */
 static PyObject *
 learn(Again *again, PyObject *text, PyObject *label, PyObject *marked, int may_learn)
 {
-    PyObject *before = marked == NULL ? NULL : PyDict_Copy(again->counted), *masked = NULL, *answer = Py_None;
+    PyObject *before = marked == NULL ? NULL : PyDict_Copy(again->counted), *masked = NULL;
     if (marked == NULL || before != NULL)
         masked = mask(again, text, label);
-    if (masked == text) {
-        PyObject *given[] = {again->known, text, label};
-        answer = PyObject_VectorcallMethod(hot.learn_text, given, 3, NULL);
-    }
+    if (masked == text)
+        Py_SETREF(masked, learn_alone(again, text, label));
     else if (masked != NULL && marked != NULL && may_learn) {
         PyObject *given[] = {again->repeats, marked, masked, before};
-        answer = PyObject_VectorcallMethod(hot.learn, given, 4, NULL);
+        if (hot_told(PyObject_VectorcallMethod(hot.learn, given, 4, NULL)) < 0)
+            Py_CLEAR(masked);
     }
-    else
-        Py_INCREF(answer);
-    if (answer == NULL)
-        Py_CLEAR(masked);
-    Py_XDECREF(answer);
     Py_XDECREF(before);
     return masked;
 }
 
-/* Mask a text under a label, of which both the caller holds; NULL without an exception where that is not for here.
-   `may_learn`: whether what becomes of it may be learnt where it does not stay the same. */
-PyObject *
-hot_text_again(PyObject *object, PyObject *text, PyObject *label, int may_learn)
+/* Whether a special text is left alone as JSON of no more nodes than given; these are told instead. */
+static int
+is_json_alone(Again *again, PyObject *text, PyObject *label, int depth, Py_ssize_t *nodes)
 {
+    if (PyUnicode_READ_CHAR(text, 0) == '"' || PyUnicode_GET_LENGTH(text) > LONGEST_JSON)
+        return 0;
+    Py_ssize_t many = hot_nodes_of_json(again->labels, again->texts, text, label, depth, *nodes);
+    if (many >= 0)
+        *nodes = many;
+    return many >= 0;
+}
+
+/* Mask a text under a label, of which both the caller holds, so deep in a value; NULL without an exception where that is
+   not for here. `nodes`: how many a walk may still see; then how many there were in it. */
+PyObject *
+hot_text_again(PyObject *object, PyObject *text, PyObject *label, int depth, Py_ssize_t *nodes)
+{
+    Py_ssize_t most = *nodes;
+    *nodes = 0;
     if (Py_TYPE(object) != &AgainType)
         return NULL;
     Again *again = (Again *)object;
@@ -269,7 +191,7 @@ hot_text_again(PyObject *object, PyObject *text, PyObject *label, int may_learn)
         return NULL;
     if (size >= SHORTEST_MARKED) {
         char found[16];
-        mark(PyBytes_AS_STRING(again->key), text, label, found);
+        hot_mark_text(PyBytes_AS_STRING(again->key), text, label, found);
         if ((marked = PyBytes_FromStringAndSize(found, sizeof(found))) == NULL)
             return NULL;
         if ((masked = recall(again, marked)) != NULL || PyErr_Occurred()) {
@@ -277,7 +199,12 @@ hot_text_again(PyObject *object, PyObject *text, PyObject *label, int may_learn)
             return masked;
         }
     }
-    masked = is_special(text) ? NULL : learn(again, text, label, marked, may_learn);
+    if (!is_special(text))
+        masked = learn(again, text, label, marked, most > 0);
+    else {
+        masked = is_json_alone(again, text, label, depth, &most) ? learn_alone(again, text, label) : NULL;
+        *nodes = masked == NULL ? 0 : most;
+    }
     Py_XDECREF(marked);
     return masked;
 }
@@ -290,7 +217,8 @@ mask_again(PyObject *again, PyObject *const *args, Py_ssize_t nargs)
         PyErr_SetString(PyExc_TypeError, "a text and its label are needed");
         return NULL;
     }
-    PyObject *masked = hot_text_again(again, args[0], args[1], 1);
+    Py_ssize_t nodes = MOST_NODES;
+    PyObject *masked = hot_text_again(again, args[0], args[1], 0, &nodes);
     return masked != NULL || PyErr_Occurred() ? masked : Py_NewRef(Py_None);
 }
 
@@ -324,16 +252,16 @@ are_literals(PyObject *literals)
     return 1;
 }
 
-/* Again(what learns texts, texts by label, names that hide, what learns others, these by mark, key of
+/* Again(what learns texts, texts by label, labels by name, names that hide, what learns others, these by mark, key of
    marks, texts that stay, masker of what holds a literal, literals, scanner, what stands for a class, what gives it else, counts by class, passes at most) */
 static PyObject *
 make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *known, *texts, *hidden, *repeats, *recalled, *key, *allowed, *masker, *literals;
+    PyObject *known, *texts, *labels, *hidden, *repeats, *recalled, *key, *allowed, *masker, *literals;
     PyObject *scanner, *instead, *replace, *counted, *passes;
     Again *again;
-    if (!PyArg_ParseTuple(args, "OO!O!OO!SO!OO!OO!OO!O!", &known, &PyDict_Type, &texts, &PySet_Type, &hidden, &repeats,
-                          &PyDict_Type, &recalled, &key, &PyFrozenSet_Type, &allowed, &masker, &PyTuple_Type, &literals,
+    if (!PyArg_ParseTuple(args, "OO!O!O!OO!SO!OO!OO!OO!O!", &known, &PyDict_Type, &texts, &PyDict_Type, &labels,
+                          &PySet_Type, &hidden, &repeats, &PyDict_Type, &recalled, &key, &PyFrozenSet_Type, &allowed, &masker, &PyTuple_Type, &literals,
                           &scanner, &PyDict_Type, &instead, &replace, &PyDict_Type, &counted, &PyLong_Type, &passes))
         return NULL;
     if (!PyBytes_CheckExact(key) || PyBytes_GET_SIZE(key) < 16 || !are_literals(literals)) {
@@ -344,6 +272,7 @@ make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     again->known = Py_NewRef(known);
     again->texts = Py_NewRef(texts);
+    again->labels = Py_NewRef(labels);
     again->hidden = Py_NewRef(hidden);
     again->repeats = Py_NewRef(repeats);
     again->recalled = Py_NewRef(recalled);
@@ -360,7 +289,7 @@ make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 }
 
 #define ALL(DO)                                                                                                        \
-    DO(again->known) DO(again->texts) DO(again->hidden) DO(again->repeats) DO(again->recalled) DO(again->key)           \
+    DO(again->known) DO(again->texts) DO(again->labels) DO(again->hidden) DO(again->repeats) DO(again->recalled) DO(again->key)           \
     DO(again->allowed) DO(again->masker) DO(again->literals) DO(again->scanner) DO(again->instead)                      \
     DO(again->replace) DO(again->counted) DO(again->passes)
 #define VISIT(part) Py_VISIT(part);

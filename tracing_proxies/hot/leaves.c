@@ -82,7 +82,8 @@ static int
 mask_one(PyObject *known, Spot *spot, PyObject **word, PyObject **walk, Py_ssize_t *more)
 {
     if (PyUnicode_CheckExact(*word)) {
-        PyObject *found = hot_text_again(PyTuple_GET_ITEM(known, 3), *word, spot->label, 1);
+        Py_ssize_t nodes = MOST_NODES - spot->nodes - *more - 1;
+        PyObject *found = hot_text_again(PyTuple_GET_ITEM(known, 3), *word, spot->label, spot->depth, &nodes);
         if (found == NULL && PyErr_Occurred()) {
             if (hot_contain("masking") < 0)
                 return -1;
@@ -90,6 +91,7 @@ mask_one(PyObject *known, Spot *spot, PyObject **word, PyObject **walk, Py_ssize
         }
         if (found != NULL) {
             Py_SETREF(*word, found);
+            *more += nodes;
             return 0;
         }
     }

@@ -422,6 +422,7 @@ PyObject *hot_drop(PyObject *module, PyObject *self);
 
 /* known.c */
 #define DEEPEST_KNOWN 16
+#define MOST_NODES 100000   /* of a walk */
 #define MOST_LOOKED_AT 2000 /* parts of a container, which may pass over the bound on the nodes of a walk */
 PyObject *hot_leading(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
@@ -453,10 +454,17 @@ PyObject *hot_walk(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 /* again.c */
 #define SHORTEST_MARKED 48 /* repeats.SHORTEST */
 extern PyTypeObject AgainType;
-PyObject *hot_mark(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_hidden_of(PyObject *again);
 int hot_count_hidden(PyObject *again, Py_ssize_t many);
-PyObject *hot_text_again(PyObject *again, PyObject *text, PyObject *label, int may_learn);
+PyObject *hot_text_again(PyObject *again, PyObject *text, PyObject *label, int depth, Py_ssize_t *nodes);
+
+/* marks.c */
+PyObject *hot_mark(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+void hot_mark_text(const char *key, PyObject *text, PyObject *label, char *into);
+
+/* jsontext.c */
+Py_ssize_t hot_nodes_of_json(PyObject *labels, PyObject *texts, PyObject *text, PyObject *label, int depth,
+                             Py_ssize_t most);
 
 /* finds.c */
 int hot_count_hits(PyObject *counted, PyObject *name, Py_ssize_t many);

@@ -2,7 +2,6 @@
    the rest. Nothing is copied that stays as it is. */
 #include "parts.h"
 
-#define MOST_NODES 100000
 #define DEEPEST_LEARNT 16
 #define DEEPEST 14 /* below, what is known may reach deeper than what is masked */
 
@@ -225,11 +224,12 @@ mask(Walk *walk, PyObject *value, int depth, PyObject *label, int is_plain)
         }
     }
     if (PyUnicode_CheckExact(value) && walk->again != NULL && depth <= DEEPEST_LEARNT && walk->nodes < MOST_NODES) {
-        found = hot_text_again(walk->again, value, label, walk->nodes + 1 < MOST_NODES);
+        Py_ssize_t nodes = MOST_NODES - walk->nodes - 1;
+        found = hot_text_again(walk->again, value, label, depth, &nodes);
         if (found == NULL && PyErr_Occurred() && hot_contain("masking") == 0)
             found = Py_NewRef(hot.failed_to_mask);
         if (found != NULL || PyErr_Occurred()) {
-            walk->nodes++;
+            walk->nodes += 1 + nodes;
             return found;
         }
     }

@@ -27,7 +27,8 @@ def compile_again(known: Known, texts: TextMasker, allowed: frozenset[str]) -> A
     if type(texts) is FragmentMasker:
         scanner, literals = texts.texts, texts.literals
     repeats = known.repeats
-    learning = (known, known.texts, known.hidden, repeats, repeats.known, repeats.key, allowed, texts, literals)
+    of_values = (known, known.texts, known.labels, known.hidden)
+    learning = (*of_values, repeats, repeats.known, repeats.key, allowed, texts, literals)
     if type(scanner) is not Scanner or not scanner.is_plain:
         return hot.Again(*learning, None, {}, None, hits.counted, 0)
     return hot.Again(*learning, scanner, scanner.instead, scanner.replace, hits.counted, MOST_PASSES)

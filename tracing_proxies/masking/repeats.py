@@ -67,7 +67,7 @@ class Repeats:
 def mark_in_python(key: bytes, text: str, label: str) -> bytes:
     """Return a keyed hash of 128 bits, under which nobody who chooses texts can make two of them meet.
 
-    What is compiled takes another one (hot/again.c), which is as safe for that and takes a fifth of the time.
+    What is compiled takes another one (hot/marks.c), which is as safe for that and takes a fifth of the time.
     """
     found = blake2b(label.encode("utf-8", "surrogatepass"), key=key, digest_size=16)
     found.update(b"\0")
