@@ -8,6 +8,7 @@ PARTS = (
     *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "inlet", "advice", "steps", "streams"),
     *("capture", "containers", "models", "copied"),
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
+    *("again", "marks", "jsontext"),
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing"),
     *("gate", "runs", "checks", "finds", "lasting", "uncounted", "carried", "stays", "glance", "stretch", "sketch"),
     *("gathering", "closer", "below", "watched"),

@@ -152,7 +152,7 @@ def test_a_quick_look_overlooks_no_key() -> None:
         masker = FragmentMasker(MaskingRules.compile(MaskingSettings(hide=(hidden,)), NOTHING), Scanner(()), None)
         text = "{'" + ", '".join("".join(piece) for piece in pieces)
         quickly = list(masker.notes(text))
-        masker._literals = (b"",)
+        masker.literals = (b"",)
         assert quickly == list(masker.notes(text))
 
     check()

@@ -260,7 +260,7 @@ def test_what_was_hidden_is_counted_each_time_and_not_kept() -> None:
         text.replace("ana.garcia@example.com", "[email]")
     }
     assert hits.counted["email"] == before + 3
-    kept = pickle.dumps([masker._known.repeats._known, masker._known.texts])
+    kept = pickle.dumps([masker._known.repeats.known, masker._known.texts])
     assert b"[email]" in kept
     assert b"garcia" not in kept
 

@@ -106,7 +106,7 @@ def knowing(*known: Any, labelled: str = "") -> Preparer:
     """Return a preparer that knows the names and texts of some values, under one label if any."""
     preparer = Preparer(Masker(), SERVICE)
     assert preparer._known is not None
-    labels, by_label, _ = preparer._known
+    labels, by_label, *_ = preparer._known
     by_label.setdefault(labelled, set())
     for is_name, text in names_and_texts([*known, {"given": None, "other": None}]):
         if is_name:
@@ -136,7 +136,7 @@ def note_masked(preparer: Preparer) -> list[Any]:
     noted: list[Any] = []
     assert preparer._known is not None
     preparer._closely = lambda value: noted.append(value) or "masked"  # type: ignore[func-returns-value]
-    preparer._known = (*preparer._known[:2], lambda: Noting(noted))  # type: ignore[assignment,return-value]
+    preparer._known = (*preparer._known[:2], lambda: Noting(noted), None)  # type: ignore[assignment,return-value]
     return noted
 
 
@@ -322,6 +322,20 @@ def test_a_new_text_in_a_shape_that_is_known_is_masked_without_dicts_and_lists()
     assert finished.input == f'{{"given":{finished.output},"other":1700000000000}}'
 
 
+def test_a_value_that_its_name_hides_is_masked_without_dicts_and_lists() -> None:
+    preparer = Preparer(Masker(), SERVICE)
+    finish(record({"password": 1, "say": ["hello"], "n": 1}, 1), preparer)
+    for hidden in ("x", 7, {"a": [1, {"b": 2}]}, [], {}, [[]]):
+        before = hits.counted["key"]
+        with watched(preparer) as count:
+            finished = finish(record({"password": hidden, "say": ["new", {"password": hidden}], "n": 10}, 1), preparer)
+        assert count == {"masked": 0, "dumped": 0}
+        assert finished.output == '{"password":"[hidden]","say":["new",{"password":"[hidden]"}],"n":10}'
+        assert hits.counted["key"] == before + 4
+    finished = finish(record({"say": [{"password": None}] * 40, "n": 10}, 1), preparer)
+    assert finished.output == f'{{"say":[{",".join(["{}"] * 40)}],"n":10}}'.replace("{}", '{"password":null}')
+
+
 def test_what_ends_the_thread_while_a_text_is_masked_passes() -> None:
     class Stop(BaseException):
         pass
@@ -331,7 +345,7 @@ def test_what_ends_the_thread_while_a_text_is_masked_passes() -> None:
 
     span, preparer = record("new"), knowing()
     assert preparer._known is not None
-    preparer._known = (*preparer._known[:2], stop)
+    preparer._known = (*preparer._known[:2], stop, None)
     with pytest.raises(Stop):
         finish(span, preparer)
 
@@ -340,7 +354,7 @@ def test_a_value_that_is_read_by_others_while_it_is_masked_is_masked_as_it_was()
     span, preparer = record({"say": ["ana@example.com"] * 3}), Preparer(Masker(), SERVICE)
     finish(span, preparer)
     assert preparer._known is not None
-    labels, known_texts, begin = preparer._known
+    labels, known_texts, begin, _ = preparer._known
 
     def begin_meanwhile() -> Any:
         span.output, span.input = "ana@example.com", None
@@ -348,7 +362,7 @@ def test_a_value_that_is_read_by_others_while_it_is_masked_is_masked_as_it_was()
         return begin()
 
     span = record({"say": ["ana@example.com", f"bob{id(span)}@example.com"]})
-    preparer._known = (labels, known_texts, begin_meanwhile)
+    preparer._known = (labels, known_texts, begin_meanwhile, None)
     finished = finish(span, preparer)
     assert finished.input == '{"given":{"say":["[email]","[email]"]},"other":null}'
     assert finished.output == '{"say":["[email]","[email]"]}'

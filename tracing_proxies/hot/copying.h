@@ -37,7 +37,7 @@ typedef struct {
 } Room;
 
 /* A text or a number in a row that is to be looked at closely: where it stands, how many nodes come before it, what it is
-   labelled, how deep it lies. */
+   labelled, how deep it lies. Without a label it is a value of any kind that its name hides. */
 typedef struct {
     Py_ssize_t at, nodes;
     PyObject *label;
@@ -50,11 +50,32 @@ typedef struct {
     Spot spot[MOST_SPOTS];
 } Spots;
 
+/* A name that was met before, and what it is labelled; most dicts have the same. */
+typedef struct {
+    PyObject *name, *label;
+    Py_hash_t hash;
+} Met;
+
+#define MOST_NAMES_MET 512 /* for good, a power of two */
+Met *hot_names_met(PyObject *again);
+
 /* A head has its lowest bit set, which no pointer has. */
 #define HEAD_OF(count, is_dict) ((PyObject *)((uintptr_t)(count) << 2 | (is_dict) << 1 | 1))
 #define IS_HEAD(word) ((uintptr_t)(word)&1)
 #define IS_DICT(word) ((uintptr_t)(word) >> 1 & 1)
 #define COUNT_OF(word) ((Py_ssize_t)((uintptr_t)(word) >> 2))
+
+/* Where the value ends that begins at a place in a row. */
+static inline Py_ssize_t
+past_value(PyObject *const *words, Py_ssize_t at)
+{
+    for (Py_ssize_t left = 1; left > 0; left--) {
+        PyObject *word = words[at++];
+        if (IS_HEAD(word))
+            left += COUNT_OF(word) << IS_DICT(word);
+    }
+    return at;
+}
 
 /* Whether a number is so small that nobody need look at how many bits it has. */
 static inline int

@@ -115,15 +115,15 @@ append_piece(PyObject *pieces, PyObject *text, Py_ssize_t from, Py_ssize_t to)
     return failed;
 }
 
-/* Count one more of a class. */
-static int
-count(PyObject *counted, PyObject *name)
+/* Count some more of a class. */
+int
+hot_count_hits(PyObject *counted, PyObject *name, Py_ssize_t many_more)
 {
     PyObject *many = PyDict_GetItemWithError(counted, name), *more;
     int failed;
     if (many == NULL && PyErr_Occurred())
         return -1;
-    if ((more = PyLong_FromSsize_t(many == NULL ? 1 : PyLong_AsSsize_t(many) + 1)) == NULL)
+    if ((more = PyLong_FromSsize_t((many == NULL ? 0 : PyLong_AsSsize_t(many)) + many_more)) == NULL)
         return -1;
     failed = PyErr_Occurred() ? -1 : PyDict_SetItem(counted, name, more);
     Py_DECREF(more);
@@ -170,7 +170,7 @@ hot_replaced(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         if (append_piece(pieces, args[0], past, from) < 0 ||
             (instead = instead_of(args[2], args[3], name, args[0], from, to)) == NULL)
             goto end;
-        failed = PyList_Append(pieces, instead) < 0 || count(args[4], name) < 0;
+        failed = PyList_Append(pieces, instead) < 0 || hot_count_hits(args[4], name, 1) < 0;
         Py_DECREF(instead);
         if (failed)
             goto end;
@@ -317,109 +317,178 @@ fits(PyObject *ways)
     return PyUnicode_CheckExact(PyTuple_GET_ITEM(ways, BEFORE)) && PyUnicode_CheckExact(PyTuple_GET_ITEM(ways, BEHIND));
 }
 
-/* find(text, ways): what is found, in order and without overlaps, and whether masking it leaves nothing to be found */
-PyObject *
-hot_find(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+/* The places behind a label in the places of the text alone; those that begin before it are left out. */
+static PyObject *
+shifted(PyObject *spans, Py_ssize_t offset)
 {
-    PyObject *ways, *text, *looked = NULL, *found = NULL, *unjudged = NULL, *answer = NULL, *lower, *shape;
+    PyObject *found = PyList_New(0);
+    for (Py_ssize_t at = 0; found != NULL && at < PyList_GET_SIZE(spans); at++) {
+        PyObject *span = PyList_GET_ITEM(spans, at), *moved;
+        if (!is_span(span)) {
+            PyErr_SetString(PyExc_TypeError, "spans of start, end and class are needed");
+            Py_CLEAR(found);
+            break;
+        }
+        Py_ssize_t start = edge_of(span, 0), end = edge_of(span, 1);
+        if (start < offset && !PyErr_Occurred())
+            continue;
+        moved = PyErr_Occurred() ? NULL : Py_BuildValue("nnO", start - offset, end - offset, PyTuple_GET_ITEM(span, 2));
+        if (moved == NULL || PyList_Append(found, moved) < 0)
+            Py_CLEAR(found);
+        Py_XDECREF(moved);
+    }
+    return found;
+}
+
+/* What is read of a text under a label: both, with the words in markers wiped. */
+static PyObject *
+read_together(PyObject *ways, PyObject *text, PyObject *label)
+{
+    PyObject *read = PyUnicode_GET_LENGTH(label) ? PyUnicode_Concat(label, text) : Py_NewRef(text);
+    if (read != NULL && PyUnicode_FindChar(read, '[', 0, PyUnicode_GET_LENGTH(read), 1) >= 0)
+        Py_SETREF(read, PyObject_CallOneArg(PyTuple_GET_ITEM(ways, BLANK), read));
+    if (read != NULL &&
+        (!PyUnicode_CheckExact(read) ||
+         PyUnicode_GET_LENGTH(read) != PyUnicode_GET_LENGTH(label) + PyUnicode_GET_LENGTH(text))) {
+        PyErr_SetString(PyExc_TypeError, "a text as long as the one that was read is needed");
+        Py_CLEAR(read);
+    }
+    return read;
+}
+
+/* Merge what is found, and move it to where it stands in the text alone; `found` is taken over. */
+static PyObject *
+settle_places(PyObject *ways, PyObject *found, Py_ssize_t offset)
+{
+    if (PyList_GET_SIZE(found) > 1) {
+        PyObject *given[2] = {found, PyTuple_GET_ITEM(ways, RANKS)};
+        Py_SETREF(found, hot_merged(NULL, given, 2));
+    }
+    if (found != NULL && offset && PyList_GET_SIZE(found))
+        Py_SETREF(found, shifted(found, offset));
+    return found;
+}
+
+/* What is found in a text under a label, in order and without overlaps, as a list; `is_settled`: whether masking it
+   leaves nothing to be found. */
+static PyObject *
+find(PyObject *text, PyObject *label, PyObject *ways, int *is_settled)
+{
+    PyObject *read, *looked = NULL, *found = NULL, *unjudged = NULL, *lower, *shape;
+    Py_ssize_t offset = PyUnicode_GET_LENGTH(label);
     long forms;
     int settled = 1, more;
-    if (nargs != 2 || !PyUnicode_CheckExact(args[0]) || !fits(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "a text and the ways to find something in it are needed");
-        return NULL;
-    }
-    ways = args[1];
-    text = PyUnicode_FindChar(args[0], '[', 0, PyUnicode_GET_LENGTH(args[0]), 1) < 0
-               ? Py_NewRef(args[0])
-               : PyObject_CallOneArg(PyTuple_GET_ITEM(ways, BLANK), args[0]);
-    if (text == NULL || (looked = PyObject_CallOneArg(PyTuple_GET_ITEM(ways, LOOK), text)) == NULL ||
-        (found = PyList_New(0)) == NULL || (unjudged = PyList_New(0)) == NULL)
-        goto end;
+    if ((read = read_together(ways, text, label)) == NULL ||
+        (looked = PyObject_CallOneArg(PyTuple_GET_ITEM(ways, LOOK), read)) == NULL || (found = PyList_New(0)) == NULL ||
+        (unjudged = PyList_New(0)) == NULL)
+        goto failed;
     if (looked == Py_None)
-        goto done;
-    if (!PyTuple_CheckExact(looked) || PyTuple_GET_SIZE(looked) != 4 || !PyDict_CheckExact(PyTuple_GET_ITEM(looked, 2)) ||
-        !PyUnicode_CheckExact(text) || PyUnicode_GET_LENGTH(text) != PyUnicode_GET_LENGTH(args[0])) {
-        PyErr_SetString(PyExc_TypeError, "a look gives lower case, shape, places and forms");
         goto end;
+    if (!PyTuple_CheckExact(looked) || PyTuple_GET_SIZE(looked) != 4 || !PyDict_CheckExact(PyTuple_GET_ITEM(looked, 2))) {
+        PyErr_SetString(PyExc_TypeError, "a look gives lower case, shape, places and forms");
+        goto failed;
     }
     lower = PyTuple_GET_ITEM(looked, 0);
     shape = PyTuple_GET_ITEM(looked, 1);
     forms = PyLong_AsLong(PyTuple_GET_ITEM(looked, 3));
     if (PyErr_Occurred() ||
-        (settled = read_places(PyTuple_GET_ITEM(ways, READERS), text, lower, PyTuple_GET_ITEM(looked, 2), found)) < 0)
-        goto end;
+        (settled = read_places(PyTuple_GET_ITEM(ways, READERS), read, lower, PyTuple_GET_ITEM(looked, 2), found)) < 0)
+        goto failed;
     if (forms) {
         if (forms & ~(RUNS | ANY)) {
-            PyObject *given[5] = {text, lower, shape, PyTuple_GET_ITEM(looked, 3), found};
+            PyObject *given[5] = {read, lower, shape, PyTuple_GET_ITEM(looked, 3), found};
             PyObject *nothing = PyObject_Vectorcall(PyTuple_GET_ITEM(ways, SEARCH), given, 5, NULL);
             if (nothing == NULL)
-                goto end;
+                goto failed;
             Py_DECREF(nothing);
         }
         if (forms & RUNS) {
-            if ((more = judge_runs(ways, text, lower, shape, found, unjudged)) < 0)
-                goto end;
+            if ((more = judge_runs(ways, read, lower, shape, found, unjudged)) < 0)
+                goto failed;
             settled &= more;
         }
-        if (!PyList_GET_SIZE(found) && PyUnicode_GET_LENGTH(text) <= LONGEST_WHOLE) {
-            if (extend(found, PyObject_CallOneArg(PyTuple_GET_ITEM(ways, WHOLE), text)) < 0)
-                goto end;
+        if (!offset && !PyList_GET_SIZE(found) && PyUnicode_GET_LENGTH(text) <= LONGEST_WHOLE) {
+            if (extend(found, PyObject_CallOneArg(PyTuple_GET_ITEM(ways, WHOLE), read)) < 0)
+                goto failed;
         }
     }
-    if (PyList_GET_SIZE(found) > 1) {
-        PyObject *given[2] = {found, PyTuple_GET_ITEM(ways, RANKS)}, *merged = hot_merged(NULL, given, 2);
-        Py_DECREF(found);
-        if ((found = merged) == NULL)
-            goto end;
-    }
-    if (settled && (settled = all_apart(ways, args[0], found)) < 0)
-        goto end;
+    if ((found = settle_places(ways, found, offset)) == NULL)
+        goto failed;
+    if (settled && (settled = all_apart(ways, text, found)) < 0)
+        goto failed;
     if (settled && PyList_GET_SIZE(unjudged) && PyList_GET_SIZE(found)) {
-        PyObject *apart = PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(ways, AFAR), args[0], unjudged, found, hot.zero, NULL);
+        PyObject *before = PyLong_FromSsize_t(offset), *apart = NULL;
+        if (before != NULL)
+            apart = PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(ways, AFAR), text, unjudged, found, before, NULL);
+        Py_XDECREF(before);
         settled = apart == NULL ? -1 : PyObject_IsTrue(apart);
         Py_XDECREF(apart);
         if (settled < 0)
-            goto end;
+            goto failed;
     }
-done:
-    answer = PyTuple_Pack(2, found, settled || !PyList_GET_SIZE(found) ? Py_True : Py_False);
+    *is_settled = settled || !PyList_GET_SIZE(found);
 end:
-    Py_XDECREF(text);
+    Py_DECREF(read);
+    Py_DECREF(looked);
+    Py_DECREF(unjudged);
+    return found;
+failed:
+    Py_XDECREF(read);
     Py_XDECREF(looked);
     Py_XDECREF(found);
     Py_XDECREF(unjudged);
+    return NULL;
+}
+
+/* find(text, ways, label): what is found, in order and without overlaps, and whether masking it leaves nothing */
+PyObject *
+hot_find(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    int settled = 1;
+    PyObject *found, *answer;
+    if (nargs < 2 || nargs > 3 || !PyUnicode_CheckExact(args[0]) || !fits(args[1]) ||
+        (nargs > 2 && !PyUnicode_CheckExact(args[2]))) {
+        PyErr_SetString(PyExc_TypeError, "a text, the ways to find something in it, and its label are needed");
+        return NULL;
+    }
+    if ((found = find(args[0], nargs > 2 ? args[2] : hot.empty, args[1], &settled)) == NULL)
+        return NULL;
+    answer = PyTuple_Pack(2, found, settled ? Py_True : Py_False);
+    Py_DECREF(found);
     return answer;
 }
 
-/* mask(text, ways, what stands for a class, what gives it else, counts by class, passes at most): as `Scanner.mask` */
+/* mask(text, ways, what stands for a class, what gives it else, counts by class, passes at most, label): as `Scanner.mask` */
 PyObject *
 hot_mask(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    long passes = nargs == 6 ? PyLong_AsLong(args[5]) : 0;
+    long passes = nargs >= 6 ? PyLong_AsLong(args[5]) : 0;
     int settled = 0;
-    PyObject *masked;
-    if (nargs != 6 || !PyUnicode_CheckExact(args[0])) {
+    PyObject *masked, *spans, *next;
+    if (nargs < 6 || nargs > 7 || !PyUnicode_CheckExact(args[0]) || (nargs > 6 && !PyUnicode_CheckExact(args[6]))) {
         PyErr_SetString(PyExc_TypeError, "a text, and how to mask it, are needed");
         return NULL;
     }
     if (PyErr_Occurred())
         return NULL;
+    if (!fits(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "the ways to find something are needed");
+        return NULL;
+    }
     masked = Py_NewRef(args[0]);
     while (passes-- > 0 && !settled && hot_is_worth(masked)) {
-        PyObject *given[2] = {masked, args[1]}, *answer = hot_find(NULL, given, 2), *next;
-        if (answer == NULL) {
+        settled = 1;
+        if ((spans = find(masked, nargs > 6 ? args[6] : hot.empty, args[1], &settled)) == NULL) {
             Py_DECREF(masked);
             return NULL;
         }
-        PyObject *spans = PyTuple_GET_ITEM(answer, 0);
         if (!PyList_GET_SIZE(spans)) {
-            Py_DECREF(answer);
+            Py_DECREF(spans);
             break;
         }
         PyObject *replacing[5] = {masked, spans, args[2], args[3], args[4]};
         next = hot_replaced(NULL, replacing, 5);
-        settled = PyTuple_GET_ITEM(answer, 1) == Py_True;
-        Py_DECREF(answer);
+        Py_DECREF(spans);
         Py_DECREF(masked);
         if ((masked = next) == NULL)
             return NULL;

@@ -40,11 +40,18 @@ typedef struct {
     int next; /* the next edge of this list, -1 for none */
 } Edge;
 
+/* What is looked up of a character of ASCII, in one piece: the column is that of its lower case. */
+typedef struct {
+    unsigned char shape, lower, column;
+    unsigned char tells; /* whether it is a digit or a colon, without which there are no forms */
+} Reading;
+
 typedef struct {
     PyObject_HEAD
     unsigned char shapes[256]; /* of the first characters */
     char countries[26][26];    /* whether two letters are a country with IBANs */
     unsigned char column[128]; /* of a character of ASCII, 0 for one that is in no literal */
+    Reading reading[128];      /* all that is looked up of a character of ASCII */
     unsigned char beyond[256]; /* whether a character beyond ASCII with these last eight bits may be in a literal */
     int columns, states, edges;
     unsigned short *next; /* states x COLUMNS, with ENDS_LITERAL where a literal ends */
@@ -352,13 +359,35 @@ is_head(Gate *gate, Look *look, Py_ssize_t at)
            is_escaped(look, at);
 }
 
-/* Which forms may be in a text, by its shape; bits as forms.py names them. */
+static inline int
+is_code(char shape)
+{
+    return shape == '0' || shape == 'A' || shape == 'a';
+}
+
+/* Whether between two dots, and behind the second, there is so much as three groups of a MAC address or a bot's token
+   have there: nothing else with dots is searched for. */
+static int
+has_dotted_groups(const char *shape, Py_ssize_t size, Py_ssize_t first, Py_ssize_t second)
+{
+    int is_mac = second - first == 5;
+    Py_ssize_t end = second + (is_mac ? 5 : 28);
+    if (end > size || !(is_mac || second - first == 7))
+        return 0;
+    for (Py_ssize_t at = first + 1; at < end; at++)
+        if (at != second && !is_code(shape[at]) && (is_mac || !(shape[at] == '_' || shape[at] == '-')))
+            return 0;
+    return 1;
+}
+
+/* Which forms may be in a text, by its shape; bits as forms.py names them. Times, fractions and sentences have colons,
+   hyphens and dots as well: as many, and where addresses have them, is what counts. */
 static int
 forms_of(Gate *gate, Look *look)
 {
     const char *shape = look->shape;
-    Py_ssize_t size = look->size;
-    int forms = 0, colons = 0, hyphens = 0, dots = 0, word = 0, digits = 0, in_block = 0;
+    Py_ssize_t size = look->size, last_hyphen = -1, last_dot = -1;
+    int forms = 0, colons = 0, hyphens = 0, octets = 0, word = 0, digits = 0, in_block = 0, together = 0;
     char last = 0, before = 0;
     for (Py_ssize_t at = 0; at < size; at++) {
         char now = shape[at];
@@ -370,7 +399,8 @@ forms_of(Gate *gate, Look *look)
             if (last == '0' && (before == 'A' || before == 'a') && at >= 3 && !(forms & HEADS) &&
                 is_head(gate, look, at - 3))
                 forms |= HEADS;
-            if (last == '.' && before == '0')
+            together = last == '0' ? together + 1 : 1;
+            if (last == '.' && octets == 3)
                 forms |= QUADS;
             word++;
             digits = in_block ? digits + 1 : 1;
@@ -382,10 +412,15 @@ forms_of(Gate *gate, Look *look)
             if (last == '0' || (last == '-' && before == '0') ||
                 (last == ' ' && at >= 9 && memcmp(shape + at - 9, "00 00 00 ", 9) == 0))
                 forms |= CODES;
-            /* fall through */
+            word++;
+            in_block = 0;
+            break;
         case 'a':
             word++;
             in_block = 0;
+            if (last == 'a') /* as most letters do, it changes no more than the one before it */
+                for (; at + 1 < size && shape[at + 1] == 'a'; at++)
+                    word++;
             break;
         case ':':
             if (last == ':')
@@ -395,13 +430,17 @@ forms_of(Gate *gate, Look *look)
             word = in_block = 0;
             break;
         case '-':
-            if (++hyphens > 4)
+            hyphens = at - last_hyphen == 3 ? hyphens + 1 : 1;
+            last_hyphen = at;
+            if (hyphens > 4)
                 forms |= HYPHENS;
             word = 0;
             break;
         case '.':
-            if (++dots > 1)
+            octets = last != '0' ? 0 : octets && last_dot == at - together - 1 && together < 4 ? octets + 1 : 1;
+            if (last_dot >= 0 && has_dotted_groups(shape, size, last_dot, at))
                 forms |= DOTS;
+            last_dot = at;
             word = 0;
             break;
         case ' ':
@@ -415,6 +454,8 @@ forms_of(Gate *gate, Look *look)
         }
         if (word >= LONGEST_WORD)
             forms |= WORDS;
+        if (colons && !(now == ':' || now == '.' || is_code(now)))
+            colons = 0; /* nothing that is written in hexadecimal goes on */
         before = last;
         last = now;
     }
@@ -509,11 +550,11 @@ look_at(Gate *gate, PyObject *text)
         unsigned char *low = PyUnicode_1BYTE_DATA(lower);
         const unsigned char *data = look.data;
         for (Py_ssize_t at = 0; at < look.size; at++) {
-            unsigned char character = data[at];
-            seen |= character == ':' || (character >= '0' && character <= '9');
-            shape_data[at] = (char)gate->shapes[character];
-            low[at] = character >= 'A' && character <= 'Z' ? character | 32 : character;
-            state = gate->next[(state & ~ENDS_LITERAL) << COLUMN_BITS | gate->column[low[at]]];
+            Reading reading = gate->reading[data[at]];
+            seen |= reading.tells;
+            shape_data[at] = (char)reading.shape;
+            low[at] = reading.lower;
+            state = gate->next[(state & ~ENDS_LITERAL) << COLUMN_BITS | reading.column];
             if (state & ENDS_LITERAL && note(&found, &many, &room, few, at + 1, state) < 0)
                 goto end;
         }
@@ -723,6 +764,11 @@ fill(Gate *gate, PyObject *literals)
             if (read_guard(&gate->guards[planted - 1], PyList_GET_ITEM(given, each), literal) < 0)
                 return -1;
         }
+    }
+    for (int each = 0; each < 128; each++) {
+        unsigned char lower = (unsigned char)(each >= 'A' && each <= 'Z' ? each | 32 : each);
+        gate->reading[each] = (Reading){gate->shapes[each], lower, gate->column[lower],
+                                        each == ':' || (each >= '0' && each <= '9')};
     }
     return complete(gate);
 }

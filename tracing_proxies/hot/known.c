@@ -79,22 +79,19 @@ hot_leaves_under(PyObject *known, PyObject *name, PyObject *value)
         leaves(PyTuple_GET_ITEM(known, 0), PyTuple_GET_ITEM(known, 1), value, MOST_LOOKED_AT - 1, label, 1) >= 0;
 }
 
-/* A name that was met in a row before; most dicts in a list have the same. */
-typedef struct {
-    PyObject *name, *label;
-    Py_hash_t hash;
-} Met;
-
 /* A row that is judged. */
 typedef struct {
     PyObject *const *words;
     PyObject *labels, *texts;
-    PyObject *plain; /* the known texts without a label */
+    PyObject *plain;  /* the known texts without a label */
+    PyObject *hidden; /* the names that hide their values; NULL where these are not for here */
     Spots *spots;
     Py_ssize_t at, left, named, nodes, letters;
     int deepest;
     int is_unsure; /* whether it is to be judged, and written, as dicts and lists */
     Py_hash_t names[MOST_NAMES]; /* of the dicts that are open */
+    Met *lasting;                /* the names that were met in any row; NULL where these are not kept */
+    int has_met;                 /* whether there is one of this row alone: */
     Met met[MOST_MET];
 } Row;
 
@@ -111,6 +108,8 @@ hot_is_sure(PyObject *leaf)
     }
     if (!PyLong_CheckExact(leaf))
         return PyUnicode_CheckExact(leaf) || leaf == Py_None || PyBool_Check(leaf);
+    if (is_short(leaf))
+        return 1;
     PyLong_AsLongLongAndOverflow(leaf, &over);
     return !over;
 }
@@ -148,20 +147,75 @@ is_leaf_for_here(Row *row, PyObject *value, PyObject *label, int depth)
     return 1;
 }
 
-/* What is known of a name; NULL where that is nothing. */
-static inline Met *
-meet(Row *row, PyObject *name)
+/* Keep what is known of a name: for good where the name stays, as one that is written in a program does, and there is
+   room. None gives way to another, which others hold the label of. */
+static Met *
+keep_met(Row *row, PyObject *name, PyObject *label)
 {
     Met *met = &row->met[(uintptr_t)name >> 4 & (MOST_MET - 1)];
-    if (met->name == name)
-        return met;
-    PyObject *label = PyUnicode_CheckExact(name) ? PyDict_GetItemWithError(row->labels, name) : NULL;
-    if (label == NULL)
-        return NULL;
+    if (row->lasting != NULL && PyUnicode_CHECK_INTERNED(name)) {
+        Met *lasting = &row->lasting[(uintptr_t)name >> 4 & (MOST_NAMES_MET - 1)];
+        lasting += lasting->name != NULL;
+        if (lasting->name == NULL) {
+            met = lasting;
+            Py_INCREF(name);
+            Py_INCREF(label);
+        }
+    }
     met->name = name;
     met->label = label;
     met->hash = PyObject_Hash(name);
     return met;
+}
+
+/* What is known of a name; NULL where that is nothing. */
+static inline Met *
+meet(Row *row, PyObject *name)
+{
+    if (row->lasting != NULL) {
+        Met *lasting = &row->lasting[(uintptr_t)name >> 4 & (MOST_NAMES_MET - 1)];
+        if (lasting->name == name)
+            return lasting;
+        if ((++lasting)->name == name)
+            return lasting;
+    }
+    if (!row->has_met) {
+        memset(row->met, 0, sizeof(row->met));
+        row->has_met = 1;
+    }
+    Met *met = &row->met[(uintptr_t)name >> 4 & (MOST_MET - 1)];
+    if (met->name == name)
+        return met;
+    PyObject *label = PyUnicode_CheckExact(name) ? PyDict_GetItemWithError(row->labels, name) : NULL;
+    return label == NULL ? NULL : keep_met(row, name, label);
+}
+
+/* The same of what lies within something: most of that is no container. */
+static inline int
+is_left_within(Row *row, PyObject *label, int depth)
+{
+    PyObject *word = row->words[row->at];
+    if (IS_HEAD(word))
+        return is_left(row, label, depth);
+    row->at++;
+    return is_leaf_for_here(row, word, label, depth);
+}
+
+static inline int
+is_hiding(Row *row, PyObject *name)
+{
+    return row->hidden != NULL && PyUnicode_CheckExact(name) && PySet_Contains(row->hidden, name) == 1;
+}
+
+/* Pass by the value that begins at the place in the row, which its name hides; whether there is room to note that. */
+static int
+hide(Row *row)
+{
+    if (row->spots->count == MOST_SPOTS)
+        return 0;
+    row->spots->spot[row->spots->count++] = (Spot){row->at, row->nodes, NULL, 0};
+    row->at = past_value(row->words, row->at);
+    return 1;
 }
 
 /* Whether all entries of a dict are left alone, and none has the name of one before it. */
@@ -175,10 +229,11 @@ are_entries_left(Row *row, Py_ssize_t count, int depth)
         return 0;
     }
     for (; count > 0; count--) {
-        Met *met = meet(row, row->words[row->at++]);
-        if (met == NULL)
+        PyObject *name = row->words[row->at++];
+        Met *met = meet(row, name);
+        if (met == NULL && !is_hiding(row, name))
             return 0;
-        Py_hash_t hash = met->hash;
+        Py_hash_t hash = met == NULL ? PyObject_Hash(name) : met->hash;
         unsigned long long bit = 1ULL << ((size_t)hash & 63);
         if (seen & bit)
             for (Py_ssize_t before = first; before < row->named; before++)
@@ -188,7 +243,7 @@ are_entries_left(Row *row, Py_ssize_t count, int depth)
                 }
         seen |= bit;
         row->names[row->named++] = hash;
-        if (!is_left(row, met->label, depth + 1))
+        if (met == NULL ? !hide(row) : !is_left_within(row, met->label, depth + 1))
             return 0;
     }
     row->named = first;
@@ -211,7 +266,7 @@ is_left(Row *row, PyObject *label, int depth)
     if (IS_DICT(word))
         return are_entries_left(row, count, depth);
     for (; count > 0; count--)
-        if (!is_left(row, label, depth + 1))
+        if (!is_left_within(row, label, depth + 1))
             return 0;
     return 1;
 }
@@ -226,10 +281,11 @@ hot_judge_row(PyObject *known, PyObject *const *words, Spots *spots)
     row.labels = PyTuple_GET_ITEM(known, 0);
     row.texts = PyTuple_GET_ITEM(known, 1);
     row.plain = PyDict_GetItemWithError(row.texts, hot.empty);
+    row.hidden = hot_hidden_of(PyTuple_GET_ITEM(known, 3));
     row.spots = spots;
-    row.at = row.named = row.nodes = row.letters = row.is_unsure = row.deepest = spots->count = 0;
+    row.at = row.named = row.nodes = row.letters = row.is_unsure = row.deepest = row.has_met = spots->count = 0;
     row.left = MOST_LOOKED_AT;
-    memset(row.met, 0, sizeof(row.met));
+    row.lasting = hot_names_met(PyTuple_GET_ITEM(known, 3));
     int is_left_so = is_left(&row, hot.empty, 0);
     return row.is_unsure ? -1 : is_left_so && (spots->count == 0 || row.deepest <= DEEPEST_SPOT);
 }

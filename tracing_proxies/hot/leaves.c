@@ -19,18 +19,40 @@ hot_json(PyObject *masked)
     return text;
 }
 
-/* Copy a row, and hold the labels of its spots, which may be forgotten while they are masked. */
+/* Copy a row without what is hidden in it, and hold the labels of its spots, which may be forgotten while they are
+   masked; these are moved to where they stand in the copy. */
 static Copied *
 copy_row(PyObject *const *words, Py_ssize_t size, Spots *spots)
 {
     Copied *copied = PyObject_NewVar(Copied, &CopiedType, size);
+    Spot *spot = spots->spot, *last = spot + spots->count;
+    Py_ssize_t into = 0, at = 0;
     if (copied == NULL)
         return NULL;
-    for (Py_ssize_t at = 0; at < size; at++)
-        copied->words[at] = IS_HEAD(words[at]) ? words[at] : Py_NewRef(words[at]);
-    for (Py_ssize_t each = 0; each < spots->count; each++)
-        Py_INCREF(spots->spot[each].label);
+    for (; at < size; into++) {
+        PyObject *word = words[at];
+        if (spot < last && spot->at == at) {
+            Py_XINCREF(spot->label);
+            spot->at = into;
+            at = past_value(words, at) - 1;
+            if (spot++->label == NULL && word != Py_None)
+                word = hot.hidden;
+        }
+        copied->words[into] = IS_HEAD(word) ? word : Py_NewRef(word);
+        at++;
+    }
+    Py_SET_SIZE(copied, into);
     return copied;
+}
+
+/* Count what is hidden by its name, whatever it is. */
+static int
+count_hidden(PyObject *known, Spots *spots)
+{
+    Py_ssize_t many = 0;
+    for (Py_ssize_t each = 0; each < spots->count; each++)
+        many += spots->spot[each].label == NULL;
+    return many == 0 ? 0 : hot_count_hidden(PyTuple_GET_ITEM(known, 3), many);
 }
 
 /* Have Python's side mask one spot, as `ask` of walk.c. `more`: nodes in the JSON of the spots before, and in this one's. */
@@ -55,6 +77,29 @@ mask_spot(PyObject *walk, Spot *spot, PyObject **word, Py_ssize_t *more)
     return PyErr_Occurred() ? -1 : 0;
 }
 
+/* Mask one spot, where that can be done without Python's side; `walk` is begun where it cannot. */
+static int
+mask_one(PyObject *known, Spot *spot, PyObject **word, PyObject **walk, Py_ssize_t *more)
+{
+    if (PyUnicode_CheckExact(*word)) {
+        Py_ssize_t nodes = MOST_NODES - spot->nodes - *more - 1;
+        PyObject *found = hot_text_again(PyTuple_GET_ITEM(known, 3), *word, spot->label, spot->depth, &nodes);
+        if (found == NULL && PyErr_Occurred()) {
+            if (hot_contain("masking") < 0)
+                return -1;
+            found = Py_NewRef(hot.failed_to_mask);
+        }
+        if (found != NULL) {
+            Py_SETREF(*word, found);
+            *more += nodes;
+            return 0;
+        }
+    }
+    if (*walk == NULL && (*walk = PyObject_CallNoArgs(PyTuple_GET_ITEM(known, 2))) == NULL)
+        return -1;
+    return mask_spot(*walk, spot, word, more);
+}
+
 /* Mask the spots of a row, and write it. */
 static PyObject *
 mask_spots(PyObject *known, PyObject *const *words, Py_ssize_t size, Spots *spots)
@@ -62,16 +107,16 @@ mask_spots(PyObject *known, PyObject *const *words, Py_ssize_t size, Spots *spot
     Copied *copied = copy_row(words, size, spots);
     if (copied == NULL)
         return NULL;
-    PyObject *walk = PyObject_CallNoArgs(PyTuple_GET_ITEM(known, 2)), *text = NULL;
+    PyObject *walk = NULL, *text = NULL;
     Py_ssize_t more = 0;
-    int failed = walk == NULL, is_sure = 1;
+    int failed = count_hidden(known, spots) < 0, is_sure = 1;
     for (Py_ssize_t each = 0; each < spots->count; each++) {
         Spot *spot = &spots->spot[each];
-        if (!failed) {
-            failed = mask_spot(walk, spot, &copied->words[spot->at], &more) < 0;
+        if (!failed && spot->label != NULL) {
+            failed = mask_one(known, spot, &copied->words[spot->at], &walk, &more) < 0;
             is_sure &= hot_is_sure(copied->words[spot->at]);
         }
-        Py_DECREF(spot->label);
+        Py_XDECREF(spot->label);
     }
     Py_XDECREF(walk);
     if (!failed && (!is_sure || (text = hot_write(copied->words)) == NULL)) {

@@ -290,6 +290,7 @@ static PyMethodDef methods[] = {
     {"runs", (PyCFunction)(void (*)(void))hot_runs, METH_FASTCALL, "As `find_runs`."},
     {"bind_walk", bind_walk, METH_O, "Take what masking needs."},
     {"walk", (PyCFunction)(void (*)(void))hot_walk, METH_FASTCALL, "As `Walk._value`, where keys decide."},
+    {"mark", (PyCFunction)(void (*)(void))hot_mark, METH_FASTCALL, "As `Repeats.mark`."},
     {"find_key", (PyCFunction)(void (*)(void))hot_find_key, METH_FASTCALL, "As `fragments.find_key`."},
     {"bind_encode", bind_encode, METH_O, "Take what spans that are written need."},
     {"encode_span", hot_encode_span, METH_O, "As `write_span`."},
@@ -340,6 +341,7 @@ name_texts(void)
         {&hot.plan, "plan"}, {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.module, "__module__"}, {&hot.abandoned, "abandoned"},
         {&hot.nodes, "_nodes"}, {&hot.entry, "_entry"}, {&hot.learn_entry, "_learn_entry"},
         {&hot.mask_pair, "_mask_pair"}, {&hot.mask_value, "_value"}, {&hot.capital_value, "Value"},
+        {&hot.arranged, "_arranged"}, {&hot.mask, "mask"}, {&hot.learn, "learn"}, {&hot.learn_text, "learn_text"}, {&hot.by_key, "key"},
         {&hot.status_message, "status_message"}, {&hot.model, "model"}, {&hot.user_id, "user_id"},
         {&hot.session_id, "session_id"},
         {&hot.add_tags, "add_tags"},
@@ -364,7 +366,7 @@ static struct {
     {&SpanFields, "SpanFields"}, {&TraceFields, "TraceFields"}, {&UnrecordedFields, "UnrecordedFields"},
     {&JudgementType, "Judgement"}, {&EntryType, "Entry"}, {&PendingType, "Pending"}, {&Advised, "Advised"},
     {&ReadingType, "Reading"}, {&DirectType, "Direct"}, {&CopiedType, "Copied"}, {&InletType, "Inlet"},
-    {&GlanceType, "Glance"}, {&WatchedType, "Watched"}, {&GateType, "Gate"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL},
+    {&GlanceType, "Glance"}, {&WatchedType, "Watched"}, {&GateType, "Gate"}, {&AgainType, "Again"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL},
 };
 
 static int

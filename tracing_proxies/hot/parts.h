@@ -105,7 +105,7 @@ typedef struct {
     L(learned) L(textual) L(enumeration) L(take_snapshot) L(default_limits) L(left_out) L(too_deep) L(cycle)           \
     L(cut_text) L(note_rest) L(copy_part) L(name_key) L(defaultdict) L(deque)
 
-#define LENT_TO_WALK(L) L(GONE) L(too_large) L(failed_to_mask)
+#define LENT_TO_WALK(L) L(GONE) L(too_large) L(failed_to_mask) L(hidden)
 
 #define LENT_TO_READING(L) L(MISSING) L(read_field) L(readers)
 
@@ -139,6 +139,7 @@ typedef struct {
     PyObject *own, *class_name, *next;
     PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *module, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
+    PyObject *arranged, *mask, *learn, *learn_text, *by_key;
     PyObject *status_message, *model, *user_id, *session_id;
     PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation, *sampled;
     struct {
@@ -421,6 +422,7 @@ PyObject *hot_drop(PyObject *module, PyObject *self);
 
 /* known.c */
 #define DEEPEST_KNOWN 16
+#define MOST_NODES 100000   /* of a walk */
 #define MOST_LOOKED_AT 2000 /* parts of a container, which may pass over the bound on the nodes of a walk */
 PyObject *hot_leading(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_leaves(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
@@ -448,6 +450,24 @@ PyObject *hot_arguments_json(PyObject *known, PyObject *names, PyObject *values,
 
 /* walk.c */
 PyObject *hot_walk(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* again.c */
+#define SHORTEST_MARKED 48 /* repeats.SHORTEST */
+extern PyTypeObject AgainType;
+PyObject *hot_hidden_of(PyObject *again);
+int hot_count_hidden(PyObject *again, Py_ssize_t many);
+PyObject *hot_text_again(PyObject *again, PyObject *text, PyObject *label, int depth, Py_ssize_t *nodes);
+
+/* marks.c */
+PyObject *hot_mark(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+void hot_mark_text(const char *key, PyObject *text, PyObject *label, char *into);
+
+/* jsontext.c */
+Py_ssize_t hot_nodes_of_json(PyObject *labels, PyObject *texts, PyObject *text, PyObject *label, int depth,
+                             Py_ssize_t most);
+
+/* finds.c */
+int hot_count_hits(PyObject *counted, PyObject *name, Py_ssize_t many);
 
 /* fragments.c */
 PyObject *hot_find_key(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

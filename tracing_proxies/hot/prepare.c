@@ -151,14 +151,14 @@ finish(Span *span, Trace *trace, Taken *taken, Part *given, Part *output, PyObje
 }
 
 /* prepare(span, names, tags, known, mask, (environment, release, version, service)): an observation, None where that is
-   not for here. `known` are the labels and texts of what masking leaves alone, and what begins to mask texts one by one,
-   None where nothing is known; `mask` masks what is not among it. */
+   not for here. `known` are the labels and texts of what masking leaves alone, what begins to mask texts one by one, and
+   what masks most of them without that; None where nothing is known. `mask` masks what is not among it. */
 PyObject *
 hot_prepare(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     if (nargs != 6 || !PyAnySet_Check(args[1]) || !PyAnySet_Check(args[2]) || !PyTuple_Check(args[5]) ||
         PyTuple_GET_SIZE(args[5]) != 4 ||
-        !(args[3] == Py_None || (PyTuple_Check(args[3]) && PyTuple_GET_SIZE(args[3]) == 3))) {
+        !(args[3] == Py_None || (PyTuple_Check(args[3]) && PyTuple_GET_SIZE(args[3]) == 4))) {
         PyErr_SetString(PyExc_TypeError, "a span, names, tags, what is known, a mask and the service are needed");
         return NULL;
     }

@@ -2,11 +2,11 @@
    the rest. Nothing is copied that stays as it is. */
 #include "parts.h"
 
-#define MOST_NODES 100000
+#define DEEPEST_LEARNT 16
 #define DEEPEST 14 /* below, what is known may reach deeper than what is masked */
 
 typedef struct {
-    PyObject *walk, *keys, *labels, *texts;
+    PyObject *walk, *keys, *labels, *texts, *again;
     Py_ssize_t nodes;
 } Walk;
 
@@ -223,20 +223,30 @@ mask(Walk *walk, PyObject *value, int depth, PyObject *label, int is_plain)
             return Py_NewRef(value);
         }
     }
+    if (PyUnicode_CheckExact(value) && walk->again != NULL && depth <= DEEPEST_LEARNT && walk->nodes < MOST_NODES) {
+        Py_ssize_t nodes = MOST_NODES - walk->nodes - 1;
+        found = hot_text_again(walk->again, value, label, depth, &nodes);
+        if (found == NULL && PyErr_Occurred() && hot_contain("masking") == 0)
+            found = Py_NewRef(hot.failed_to_mask);
+        if (found != NULL || PyErr_Occurred()) {
+            walk->nodes += 1 + nodes;
+            return found;
+        }
+    }
     PyObject *args[] = {NULL, value, NULL, label, hot.empty, hot.zero};
     return ask(walk, hot.mask_value, args, 6, 2, depth);
 }
 
-/* walk(the Walk, keys, labels, texts, value, depth, label) */
+/* walk(the Walk, keys, labels, texts, value, depth, label, what masks texts without it) */
 PyObject *
 hot_walk(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    if (nargs != 7 || !PyDict_Check(args[1]) || !PyDict_Check(args[2]) || !PyDict_Check(args[3]) ||
+    if (nargs < 7 || nargs > 8 || !PyDict_Check(args[1]) || !PyDict_Check(args[2]) || !PyDict_Check(args[3]) ||
         !PyLong_Check(args[5]) || !PyUnicode_CheckExact(args[6])) {
         PyErr_SetString(PyExc_TypeError, "a walk, keys, labels, texts, a value, its depth and its label are needed");
         return NULL;
     }
-    Walk walk = {args[0], args[1], args[2], args[3], 0};
+    Walk walk = {args[0], args[1], args[2], args[3], nargs > 7 ? args[7] : NULL, 0};
     if (ask_nodes(&walk) < 0)
         return NULL;
     PyObject *found = mask(&walk, args[4], (int)PyLong_AsLong(args[5]), args[6], PyUnicode_GET_LENGTH(args[6]) == 0);

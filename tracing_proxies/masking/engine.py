@@ -8,6 +8,7 @@ from typing import Any
 
 from tracing_proxies import failures
 from tracing_proxies.masking import markers
+from tracing_proxies.masking.again import compile_again
 from tracing_proxies.masking.chunks import mask_chunks
 from tracing_proxies.masking.detectors import DETECTORS, Detector
 from tracing_proxies.masking.fragments import FragmentMasker
@@ -62,18 +63,20 @@ class Masker:
         self._stricter: dict[Tightening, Masker] = {}
         self._known = Known()
         self._keys_decide = self.rules.keys_decide
+        self._again = compile_again(self._known, self._texts, self.rules.allow_texts) if self._keys_decide else None
         self._lists_tags = bool(self.rules.listed("tags", ".tags"))
 
     @property
-    def known(self) -> tuple[dict[str, str], dict[str, set[str]], Callable[[], Walk]] | None:
+    def known(self) -> tuple[dict[str, str], dict[str, set[str]], Callable[[], Walk], Any] | None:
         """What is known to be left alone, for ``look_through``: labels by key and texts by label, which grow later.
 
-        The third begins a walk, for the texts that are not known. None where keys alone do not decide on that.
+        The third begins a walk, for the texts that are not known; the fourth, where there is one, masks most of them
+        without it. None where keys alone do not decide on that.
         """
-        return (self._known.labels, self._known.texts, self._begin) if self._keys_decide else None
+        return (self._known.labels, self._known.texts, self._begin, self._again) if self._keys_decide else None
 
     def _begin(self) -> Walk:
-        return Walk(self.rules, self._texts, self._replacer, self._known, self._key)
+        return Walk(self.rules, self._texts, self._replacer, self._known, self._key, self._again)
 
     def get_ready(self) -> None:
         """Load the detectors, which are loaded else with the first text that may hold something: some 50 ms."""

@@ -37,13 +37,17 @@ class FragmentMasker:
         rules: which keys are named.
         texts: masks what is left.
         key: what pseudonyms and encryption are made with.
+
+    Attributes:
+        texts: what masks the rest.
+        literals: of which the fold of every text with such a key contains one.
     """
 
     def __init__(self, rules: MaskingRules, texts: TextMasker, key: MaskingKey | None) -> None:
         self._rules = rules
-        self._texts = texts
+        self.texts = texts
         self._key = key
-        self._literals = tuple({_fold(literal) for literal in rules.keys.literals | rules.tighter.literals})
+        self.literals = tuple({_fold(literal) for literal in rules.keys.literals | rules.tighter.literals})
         self._listed: dict[str, Strategy] = {}
 
     def mask(self, text: str, label: str = "") -> str:
@@ -56,12 +60,12 @@ class FragmentMasker:
                 past = note.end
             if pieces:
                 text = "".join((*pieces, text[past:]))
-        return self._texts.mask(text, label)
+        return self.texts.mask(text, label)
 
     def notes(self, text: str) -> Iterator[Note]:
         """Yield each place in a text that a key hides."""
         folded = _fold(text)
-        if not any(literal in folded for literal in self._literals):
+        if not any(literal in folded for literal in self.literals):
             return
         at = 0
         # A search tries every letter of a text: it begins where a key may end at the next sign that assigns.

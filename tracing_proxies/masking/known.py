@@ -38,16 +38,18 @@ class Known:
     Attributes:
         keys: what becomes of the entries under a key, where nothing but the key decides on that.
         labels: what the values under the keys are labelled that change nothing.
+        hidden: the keys that hide their values whatever these are, and stay the same.
         texts: those that are left alone, by what they are labelled; most have no label.
         repeats: what has become of others.
     """
 
-    __slots__ = ("_characters", "_count", "keys", "labels", "repeats", "texts")
+    __slots__ = ("_characters", "_count", "hidden", "keys", "labels", "repeats", "texts")
 
     def __init__(self) -> None:
         self.keys: dict[str, KnownKey] = {}
         self.texts: dict[str, set[str]] = {"": set()}
         self.labels: dict[str, str] = {}
+        self.hidden: set[str] = set()
         self._count = self._characters = 0
         self.repeats = Repeats()
 
@@ -60,6 +62,9 @@ class Known:
             # Where only keys and texts are known, nobody sees a name beside its value, or that a fraction is a place.
             if new_key == key and not strategy and key not in VALUES and not locates(label):
                 self.labels[key] = label
+            # Beside a `logprob` a token is one of a text.
+            elif new_key == key and strategy is Strategy.HIDE and key not in VALUES and key != "token":
+                self.hidden.add(key)
 
     def learn_text(self, text: str, label: str) -> None:
         """Remember a text that was left alone under a label."""

@@ -43,12 +43,21 @@ class Leaves(ABC):
         replacer: tells what kind of value a text is.
         known: what has been learnt under these rules.
         key: what pseudonyms and encryption are made with.
+        again: what does as ``_text_again`` for most texts in the compiled part, None where there is nothing.
     """
 
-    __slots__ = ("_key_of_tokens", "_keys_decide", "_known", "_nodes", "_paths", "_replacer", "_rules", "_texts")
+    __slots__ = (
+        *("_again", "_key_of_tokens", "_keys_decide", "_known", "_nodes", "_paths", "_replacer", "_rules", "_texts"),
+    )
 
     def __init__(
-        self, rules: MaskingRules, texts: TextMasker, replacer: Replacer, known: Known, key: MaskingKey | None
+        self,
+        rules: MaskingRules,
+        texts: TextMasker,
+        replacer: Replacer,
+        known: Known,
+        key: MaskingKey | None,
+        again: Any = None,
     ) -> None:
         self._rules = rules
         self._texts = texts
@@ -58,6 +67,7 @@ class Leaves(ABC):
         self._known = known
         self._keys_decide = rules.keys_decide
         self._key_of_tokens = key
+        self._again = again
 
     @abstractmethod
     def _value(self, obj: Any, depth: int, label: str, path: str, mode: int) -> Any:

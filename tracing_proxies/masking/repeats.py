@@ -7,9 +7,10 @@ a character, the search for what is to be masked twenty times as long.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.masking import hits, markers
 
 SHORTEST = 48
@@ -19,25 +20,27 @@ _MOST_CHARACTERS = 4_000_000
 
 
 class Repeats:
-    """Remembers what has become of texts, under one set of rules."""
+    """Remembers what has become of texts, under one set of rules.
 
-    __slots__ = ("_characters", "_key", "_known")
+    Attributes:
+        key: what marks are made with.
+        known: for each mark the masked text, and what was hidden in it how often.
+    """
+
+    __slots__ = ("_characters", "key", "known")
 
     def __init__(self) -> None:
-        self._key = os.urandom(32)
-        self._known: dict[bytes, tuple[str, tuple[tuple[str, int], ...]]] = {}
+        self.key = os.urandom(32)
+        self.known: dict[bytes, tuple[str, tuple[tuple[str, int], ...]]] = {}
         self._characters = 0
 
     def mark(self, text: str, label: str) -> bytes:
         """Return what a text is known by, where it stands under a label."""
-        found = blake2b(label.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16)
-        found.update(b"\0")
-        found.update(text.encode("utf-8", "surrogatepass"))
-        return found.digest()
+        return _mark(self.key, text, label)
 
     def recall(self, mark: bytes) -> str | None:
         """Return what a text became, and count anew what was hidden in it; None if it is not known."""
-        known = self._known.get(mark)
+        known = self.known.get(mark)
         if known is None:
             return None
         for name, many in known[1]:
@@ -53,9 +56,23 @@ class Repeats:
         # What lies too deep in one place may not do so in another.
         if len(masked) > _MOST_CHARACTERS // 16 or markers.FAILED in masked or markers.TOO_DEEP in masked:
             return
-        if len(self._known) >= _MOST or self._characters > _MOST_CHARACTERS:
-            self._known.clear()
+        if len(self.known) >= _MOST or self._characters > _MOST_CHARACTERS:
+            self.known.clear()
             self._characters = 0
         found = tuple((name, more) for name, many in hits.counted.items() if (more := many - before.get(name, 0)) > 0)
-        self._known[mark] = masked, found
+        self.known[mark] = masked, found
         self._characters += len(masked)
+
+
+def mark_in_python(key: bytes, text: str, label: str) -> bytes:
+    """Return a keyed hash of 128 bits, under which nobody who chooses texts can make two of them meet.
+
+    What is compiled takes another one (hot/marks.c), which is as safe for that and takes a fifth of the time.
+    """
+    found = blake2b(label.encode("utf-8", "surrogatepass"), key=key, digest_size=16)
+    found.update(b"\0")
+    found.update(text.encode("utf-8", "surrogatepass"))
+    return found.digest()
+
+
+_mark: Callable[[bytes, str, str], bytes] = mark_in_python if hot is None else hot.mark

@@ -28,7 +28,7 @@ _BEFORE = frozenset(" ,;'\"`()<>\n\t")
 _BEHIND = _BEFORE | {"", "!", "?"}
 # A masked text may bring a word nearer to a number: passes repeat until nothing changes, which makes masking
 # idempotent. Two are the rule; the bound is for texts made to need more.
-_MOST_PASSES = 12
+MOST_PASSES = 12
 _SIGHT = 64  # judges of runs look at the 48 characters before one, and at a word or two behind it
 _SIGHT_OF_GLUED = 20  # and what tells that it is glued stands in the 13 characters before it and the 18 behind it
 _EXTENDS = frozenset("xXeE")
@@ -53,9 +53,13 @@ class Scanner:
             shipped one names it, among these the first in the order of ``DETECTORS``.
         allow: texts that stay when a detector finds exactly them.
         replace: called with class name and value, returns what stands for the value.
+
+    Attributes:
+        instead: what stands for all values of a class.
+        is_plain: whether nothing but the parts decides on what is found, so that what is compiled finds it.
     """
 
-    __slots__ = ("_allow", "_arranged", "_instead", "_is_plain", "_names", "_own", "_ranks", "_replace", "_unwanted")
+    __slots__ = ("_allow", "_arranged", "_names", "_own", "_ranks", "_unwanted", "instead", "is_plain", "replace")
 
     def __init__(
         self,
@@ -64,16 +68,15 @@ class Scanner:
         replace: Callable[[str, str], str] = markers.replace,
     ) -> None:
         self._allow = allow
-        self._replace = replace
-        self._instead = dict(markers.BY_CLASS) if replace is markers.replace else {}
+        self.replace = replace
+        self.instead = dict(markers.BY_CLASS) if replace is markers.replace else {}
         detectors = tuple(detectors)
         self._own = tuple(detector for detector in detectors if not isinstance(detector, Family))
         names = frozenset(detector.name for detector in detectors if isinstance(detector, Family))
         self._ranks = {name: rank for rank, name in enumerate((*DETECTORS, *(own.name for own in self._own)))}
         self._unwanted = frozenset(DETECTORS) - names
         self._names = names
-        # Where nothing but the parts decides on what is found, it is found by what is compiled.
-        self._is_plain = hot is not None and not (self._own or self._unwanted or allow)
+        self.is_plain = hot is not None and not (self._own or self._unwanted or allow)
         self._arranged: _Arranged | None = None
 
     def mask(self, text: str, label: str = "") -> str:
@@ -85,16 +88,17 @@ class Scanner:
         """
         if type(text) is not str:  # such as a member of an enumeration, which what is compiled does not take
             text = str.__str__(text)
-        if self._arranged and self._is_plain and not label:
-            masked: str = hot.mask(text, self._arranged[-1], self._instead, self._replace, hits.counted, _MOST_PASSES)
+        if self._arranged and self.is_plain:
+            ways, counted = self._arranged[-1], hits.counted
+            masked: str = hot.mask(text, ways, self.instead, self.replace, counted, MOST_PASSES, label)
             return masked
         if not (self._own or _may_hold(text)):
             return text
-        for _ in range(_MOST_PASSES):
+        for _ in range(MOST_PASSES):
             spans, settled = self._spans(text, label)
             if not spans:
                 break
-            text = _replaced(text, spans, self._instead, self._replace, hits.counted)
+            text = _replaced(text, spans, self.instead, self.replace, hits.counted)
             if settled or not (self._own or _may_hold(text)):
                 break
         return text
@@ -113,8 +117,8 @@ class Scanner:
     def _spans(self, text: str, label: str) -> tuple[list[Span], bool]:
         """Return what is found, and whether masking it leaves nothing that another pass could find."""
         arranged = self._arranged or self._arrange()
-        if self._is_plain and not label:
-            spans: tuple[list[Span], bool] = hot.find(text, arranged[-1])
+        if self.is_plain:
+            spans: tuple[list[Span], bool] = hot.find(text, arranged[-1], label)
             return spans
         offset = len(label)
         read = label + text if offset else text

@@ -40,7 +40,7 @@ class Walk(Leaves):
         if _walk is None:
             return self._value(obj, depth, label, "", SHOW)
         known = self._known
-        return _walk(self, known.keys, known.labels, known.texts, obj, depth, label)
+        return _walk(self, known.keys, known.labels, known.texts, obj, depth, label, self._again)
 
     def _value(self, obj: Any, depth: int, label: str, path: str, mode: int) -> Any:
         """Mask one value, and answer for its failure.
@@ -274,6 +274,7 @@ if hot is not None:
             "GONE": _GONE,
             "too_large": markers.TOO_LARGE,
             "failed_to_mask": markers.FAILED,
+            "hidden": markers.HIDDEN,
             "contain": failures.contain,
         }
     )

@@ -27,6 +27,9 @@ VALUES = [
     *("1", "12", "4", "1234567", "415 555 0199", "078-05-1120", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00"),
     *("AB12", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w3", "Xy9-", "AB 12 34 56 C", "44051401458", "1985-02-17"),
     *("52.5200, 13.4050", "10.1.2.3", "::1", "ann@example.com", "u:p4ss1@h", "Hunter2!", "value", "is", "for x is"),
+    *("2026-01-02T03:04:05.678", "12:30:45", "79.00", "1.2.3", "0.25.", "fe80::1:2", "2001:db8:0:1:2:3:4:5", "a:b"),
+    *("00:1A:2b:3C:4d:5E", "00-1A-2b-3C-4d-5E", "001A.2b3C.4d5E", "00-1A-2b", "001A.2b3C", "MTk4NjIyNDgzNDcxOTI1MjQ4"),
+    *(".Cl2FMQ", ".ZnCjm1XVW7vRze4b7Cq4se7kKWs", "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"),
 ]
 BETWEEN = [
     *(
@@ -68,7 +71,7 @@ ORIGINAL = look_in_python(READING)
 def scanner_that_looks(look: object) -> Scanner:
     """Return the default scanner with another look, and with nothing compiled that finds."""
     scanner = Scanner(DETECTORS.values())
-    scanner._is_plain = False
+    scanner.is_plain = False
     scanner._arranged = (look, *scan._arrange(scanner._names)[1:])  # type: ignore[assignment]
     return scanner
 
