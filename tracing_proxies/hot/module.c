@@ -366,7 +366,7 @@ static struct {
     {&SpanFields, "SpanFields"}, {&TraceFields, "TraceFields"}, {&UnrecordedFields, "UnrecordedFields"},
     {&JudgementType, "Judgement"}, {&EntryType, "Entry"}, {&PendingType, "Pending"}, {&Advised, "Advised"},
     {&ReadingType, "Reading"}, {&DirectType, "Direct"}, {&CopiedType, "Copied"}, {&InletType, "Inlet"},
-    {&GlanceType, "Glance"}, {&WatchedType, "Watched"}, {&GateType, "Gate"}, {&AgainType, "Again"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL},
+    {&GlanceType, "Glance"}, {&WatchedType, "Watched"}, {&GateType, "Gate"}, {&AgainType, "Again"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL}, {&MapsType, NULL},
 };
 
 static int
@@ -381,6 +381,7 @@ add_types(PyObject *module)
     hot_uncount(&PendingType);
     hot_uncount(&StepType);
     hot_uncount(&OpeningType);
+    hot_uncount(&MapsType);
     return 0;
 }
 

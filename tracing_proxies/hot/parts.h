@@ -77,7 +77,7 @@ typedef struct {
     S(Template, parts)
 
 #define SLOTS_OF_STEPS(S)                                                                                              \
-    S(Steps, inner) S(Steps, outer) S(Steps, span) S(Steps, inner_map) S(Steps, outer_map) S(Steps, mapped) S(Steps, token) S(Stream, started) S(Stream, steps) S(Stream, left)                 \
+    S(Steps, inner) S(Steps, outer) S(Steps, span) S(Steps, maps) S(Stream, started) S(Stream, steps) S(Stream, left)                 \
     S(Stream, fold) S(Stream, opener) S(Stream, recipe) S(Stream, recording) S(StandIn, _tp_wrapped)                   \
     S(StandIn, _tp_state) S(ItemFold, _limits) S(ItemFold, _items) S(ItemFold, _more)
 
@@ -168,7 +168,7 @@ typedef struct {
 
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
-    JudgementType, EntryType, PendingType, CopiedType, InletType, CarriedType, GlanceType,
+    JudgementType, MapsType, EntryType, PendingType, CopiedType, InletType, CarriedType, GlanceType,
     WatchedType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
@@ -383,6 +383,8 @@ typedef struct {
 
 /* Make a context current. The steps are those of a body that comes back to it, NULL for none; -1 with an exception. */
 int hot_begin_stay(Stay *stay, PyObject *value, PyObject *steps);
+/* Have the next stay of a body begin as its first one. */
+void hot_forget_maps(PyObject *steps);
 /* Restore what was current before, at most once; -1 with an exception. */
 int hot_end_stay(Stay *stay);
 /* Whether it is known that nobody has made anything else current, or set another variable, since it began. */

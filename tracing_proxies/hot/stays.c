@@ -6,6 +6,51 @@
    meanwhile: a step costs a tenth of what it does by a token. */
 #include "parts.h"
 
+/* What a body's steps keep: the map around them, the one within, for which context that is, and for a body around which
+   nothing was current the token of its first step. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *outer, *inner, *value, *token;
+} Maps;
+
+static int
+maps_traverse(Maps *maps, visitproc visit, void *arg)
+{
+    Py_VISIT(maps->outer);
+    Py_VISIT(maps->inner);
+    Py_VISIT(maps->value);
+    Py_VISIT(maps->token);
+    return 0;
+}
+
+static int
+maps_clear(Maps *maps)
+{
+    Py_CLEAR(maps->outer);
+    Py_CLEAR(maps->inner);
+    Py_CLEAR(maps->value);
+    Py_CLEAR(maps->token);
+    return 0;
+}
+
+static void
+maps_dealloc(Maps *maps)
+{
+    PyObject_GC_UnTrack(maps);
+    maps_clear(maps);
+    Py_TYPE(maps)->tp_free((PyObject *)maps);
+}
+
+PyTypeObject MapsType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "tracing_proxies._hot.Maps",
+    .tp_basicsize = sizeof(Maps),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_traverse = (traverseproc)maps_traverse,
+    .tp_clear = (inquiry)maps_clear,
+    .tp_dealloc = (destructor)maps_dealloc,
+};
+
 #if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
 /* The beginnings of the interpreter's `struct _pycontextobject`, `_pycontextvarobject` and `_pycontexttokenobject`. */
 typedef struct {
@@ -53,26 +98,38 @@ exchange(ContextView *context, PyObject *map, PyObject *value)
     return was;
 }
 
-/* Keep both maps for the next step. */
+/* Keep both maps for the next step; without memory for that it goes by tokens. */
 static void
 keep(PyObject *steps, Stay *stay, PyObject *value)
 {
-    hot_set(&SLOT(steps, Steps, outer_map), stay->outer);
-    hot_set(&SLOT(steps, Steps, inner_map), stay->inner);
+    Maps *maps = (Maps *)SLOT(steps, Steps, maps);
+    if (maps == NULL) {
+        if ((maps = (Maps *)MapsType.tp_alloc(&MapsType, 0)) == NULL) {
+            PyErr_Clear();
+            return;
+        }
+        Py_XSETREF(SLOT(steps, Steps, maps), (PyObject *)maps); /* a finaliser may have been here meanwhile */
+    }
+    Py_INCREF(maps);
+    Py_CLEAR(maps->value);
+    hot_set(&maps->outer, stay->outer);
+    hot_set(&maps->inner, stay->inner);
     /* Where nothing was current, only a token of the same context can leave it so when the body has set something. */
-    hot_set(&SLOT(steps, Steps, token), stay->before == NULL ? stay->token : Py_None);
-    hot_set(&SLOT(steps, Steps, mapped), value);
+    hot_set(&maps->token, stay->before == NULL ? stay->token : Py_None);
+    hot_set(&maps->value, value);
+    Py_DECREF(maps);
 }
 
-/* Whether the maps that are kept are those to exchange. */
-static inline int
-is_kept(PyObject *steps, PyObject *value, ContextView *context, PyObject *before)
+/* The maps that are kept, if they are those to exchange, else NULL. */
+static inline Maps *
+kept(PyObject *steps, PyObject *value, ContextView *context, PyObject *before)
 {
-    if (steps == NULL || SLOT(steps, Steps, mapped) != value || SLOT(steps, Steps, outer_map) != context->map)
-        return 0;
-    PyObject *token = SLOT(steps, Steps, token);
-    return before != NULL ? token == Py_None
-                          : token != Py_None && ((TokenView *)token)->context == (PyObject *)context;
+    Maps *maps = steps == NULL ? NULL : (Maps *)SLOT(steps, Steps, maps);
+    if (maps == NULL || maps->value != value || maps->outer != context->map)
+        return NULL;
+    int is_so = before != NULL ? maps->token == Py_None
+                               : maps->token != Py_None && ((TokenView *)maps->token)->context == (PyObject *)context;
+    return is_so ? maps : NULL;
 }
 
 int
@@ -84,10 +141,11 @@ hot_begin_stay(Stay *stay, PyObject *value, PyObject *steps)
         return (stay->token = hot_attach(value)) == NULL ? -1 : 0;
     stay->before = cached((VariableView *)hot.variable, PyThreadState_Get());
     stay->context = Py_NewRef((PyObject *)context);
-    if (is_kept(steps, value, context, stay->before)) {
+    Maps *maps = kept(steps, value, context, stay->before);
+    if (maps != NULL) {
         if (stay->before == NULL)
-            stay->token = Py_NewRef(SLOT(steps, Steps, token));
-        stay->inner = Py_NewRef(SLOT(steps, Steps, inner_map));
+            stay->token = Py_NewRef(maps->token);
+        stay->inner = Py_NewRef(maps->inner);
         stay->outer = exchange(context, Py_NewRef(stay->inner), value);
         return 0;
     }
@@ -101,6 +159,14 @@ hot_begin_stay(Stay *stay, PyObject *value, PyObject *steps)
     if (steps != NULL)
         keep(steps, stay, value);
     return 0;
+}
+
+void
+hot_forget_maps(PyObject *steps)
+{
+    Maps *maps = (Maps *)SLOT(steps, Steps, maps);
+    if (maps != NULL)
+        Py_CLEAR(maps->value);
 }
 
 int
@@ -180,6 +246,11 @@ int
 hot_begin_stay(Stay *stay, PyObject *value, PyObject *steps)
 {
     return (stay->token = hot_attach(value)) == NULL ? -1 : 0;
+}
+
+void
+hot_forget_maps(PyObject *steps)
+{
 }
 
 int

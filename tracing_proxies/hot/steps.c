@@ -59,7 +59,7 @@ hot_leave(PyObject *steps, Stay *stay)
     PyObject *type, *value, *traceback, *inner;
     PyErr_Fetch(&type, &value, &traceback);
     if (!hot_is_unchanged(stay)) {
-        Py_CLEAR(SLOT(steps, Steps, mapped)); /* whose token serves now, and cannot again */
+        hot_forget_maps(steps); /* whose token serves now, and cannot again */
         if (PyContextVar_Get(hot.variable, NULL, &inner) == 0)
             Py_SETREF(SLOT(steps, Steps, inner), inner);
     }

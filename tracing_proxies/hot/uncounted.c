@@ -59,11 +59,11 @@ recount(Py_ssize_t objects)
 }
 
 /* How many objects that others make stand beside one of ours while its call is under way: what is current below the call,
-   and two nodes of the interpreter's context that hold it. */
+   and two nodes of the interpreter's context that hold it; two such nodes that are kept, and a token. */
 static Py_ssize_t
 companions_of(PyTypeObject *type)
 {
-    return type == hot.type.CallScope || (PyObject *)type == hot.Unrecorded ? COMPANIONS : 0;
+    return type == hot.type.CallScope || type == &MapsType || (PyObject *)type == hot.Unrecorded ? COMPANIONS : 0;
 }
 
 static PyObject *

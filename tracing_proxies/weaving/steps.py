@@ -25,10 +25,10 @@ class Steps:
     """The context of a body that runs in steps.
 
     Attributes:
-        inner_map, outer_map, mapped, token: kept by what is compiled (hot/stays.c), unset else.
+        maps: kept by what is compiled (hot/stays.c), unset else.
     """
 
-    __slots__ = ("inner", "inner_map", "mapped", "outer", "outer_map", "span", "token")
+    __slots__ = ("inner", "maps", "outer", "span")
 
     def __init__(self, recording: Recording) -> None:
         kind = type(recording)
