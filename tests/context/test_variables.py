@@ -210,7 +210,7 @@ def test_a_thousand_steps_leave_nothing(spans: list[CapturedSpan]) -> None:
 
     contextvars.copy_context().run(drive)
     before = count()
-    for _ in range(3):
+    for _ in range(30):
         contextvars.copy_context().run(drive)
     spans.clear()
-    assert count() <= before + 3
+    assert count() < before + 30  # others' threads have some too; of a call that left any it would be three or more
