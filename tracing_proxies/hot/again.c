@@ -172,10 +172,9 @@ is_json_alone(Again *again, PyObject *text, PyObject *label, int depth, Py_ssize
     return many >= 0;
 }
 
-/* Mask a text under a label, of which both the caller holds, so deep in a value; NULL without an exception where that is
-   not for here. `nodes`: how many a walk may still see; then how many there were in it. */
-PyObject *
-hot_text_again(PyObject *object, PyObject *text, PyObject *label, int depth, Py_ssize_t *nodes)
+/* As `hot_text_again`, but for what fails. */
+static PyObject *
+text_again(PyObject *object, PyObject *text, PyObject *label, int depth, Py_ssize_t *nodes)
 {
     Py_ssize_t most = *nodes;
     *nodes = 0;
@@ -209,6 +208,16 @@ hot_text_again(PyObject *object, PyObject *text, PyObject *label, int depth, Py_
     return masked;
 }
 
+/* Mask a text under a label, of which both the caller holds, so deep in a value; NULL without an exception where that is
+   not for here. What fails is contained: an exception is that of the strict mode. `nodes`: how many a walk may still
+   see; then how many there were in it. */
+PyObject *
+hot_text_again(PyObject *again, PyObject *text, PyObject *label, int depth, Py_ssize_t *nodes)
+{
+    PyObject *masked = text_again(again, text, label, depth, nodes);
+    return masked == NULL && PyErr_Occurred() && hot_contain("masking") == 0 ? Py_NewRef(hot.failed_to_mask) : masked;
+}
+
 /* mask(text, label): None where that is not for here */
 static PyObject *
 mask_again(PyObject *again, PyObject *const *args, Py_ssize_t nargs)
@@ -218,7 +227,7 @@ mask_again(PyObject *again, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     Py_ssize_t nodes = MOST_NODES;
-    PyObject *masked = hot_text_again(again, args[0], args[1], 0, &nodes);
+    PyObject *masked = text_again(again, args[0], args[1], 0, &nodes);
     return masked != NULL || PyErr_Occurred() ? masked : Py_NewRef(Py_None);
 }
 

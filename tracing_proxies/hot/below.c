@@ -97,7 +97,7 @@ static inline int
 is_same(Read *read, PyObject *held)
 {
     PyObject *name = OF(held, 0), *wanted = read->field[NAME];
-    return PyUnicode_CheckExact(name) ? hot_is_same(name, wanted) : PyObject_RichCompareBool(name, wanted, Py_EQ);
+    return PyUnicode_CheckExact(name) ? hot_is_text(name, wanted) : PyObject_RichCompareBool(name, wanted, Py_EQ);
 }
 
 int

@@ -215,7 +215,7 @@ static int
 end_span(Read *read, PyObject *trace, PyObject **below)
 {
     PyObject **field = read->field;
-    int is_agent = hot_is_same(field[KIND], WORD(agent)), is_tool = !is_agent && hot_is_same(field[KIND], WORD(tool));
+    int is_agent = hot_is_text(field[KIND], WORD(agent)), is_tool = !is_agent && hot_is_text(field[KIND], WORD(tool));
     int is_joint = PyDict_GET_SIZE(field[METADATA]) == 0 ? 0 : PyDict_Contains(field[METADATA], WORD(participants));
     if (is_joint < 0)
         return -1;
@@ -233,7 +233,7 @@ static int
 read_closely(Read *read)
 {
     PyObject **field = read->field, *trace = NULL, *below;
-    int is_error = hot_is_same(field[LEVEL], hot.error_level);
+    int is_error = hot_is_text(field[LEVEL], hot.error_level);
     read->outcome = is_error ? WORD(error) : WORD(ok);
     if ((is_error && read_error(read) < 0) ||
         (PyDict_GET_SIZE(field[METADATA]) > 0 && read_metadata(read, field[METADATA]) < 0))

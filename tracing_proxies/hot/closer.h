@@ -34,14 +34,6 @@ typedef struct {
     double weight;
 } Read;
 
-/* As `hot_is_text`, where most are of another length: a tenth of the cost. */
-static inline int
-hot_is_same(PyObject *value, PyObject *text)
-{
-    return value == text || (PyUnicode_CheckExact(value) && PyUnicode_GET_LENGTH(value) == PyUnicode_GET_LENGTH(text) &&
-                             PyUnicode_Compare(value, text) == 0);
-}
-
 /* gathering.c */
 int hot_count_up(PyObject *gathering, PyObject *metric, PyObject *labels, double weight);
 int hot_count_size(PyObject *gathering, PyObject *metric, PyObject *labels, PyObject *size, double weight);

@@ -84,16 +84,13 @@ mask_one(PyObject *known, Spot *spot, PyObject **word, PyObject **walk, Py_ssize
     if (PyUnicode_CheckExact(*word)) {
         Py_ssize_t nodes = MOST_NODES - spot->nodes - *more - 1;
         PyObject *found = hot_text_again(PyTuple_GET_ITEM(known, 3), *word, spot->label, spot->depth, &nodes);
-        if (found == NULL && PyErr_Occurred()) {
-            if (hot_contain("masking") < 0)
-                return -1;
-            found = Py_NewRef(hot.failed_to_mask);
-        }
         if (found != NULL) {
             Py_SETREF(*word, found);
             *more += nodes;
             return 0;
         }
+        if (PyErr_Occurred())
+            return -1;
     }
     if (*walk == NULL && (*walk = PyObject_CallNoArgs(PyTuple_GET_ITEM(known, 2))) == NULL)
         return -1;

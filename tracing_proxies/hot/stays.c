@@ -169,12 +169,26 @@ hot_forget_maps(PyObject *steps)
         Py_CLEAR(maps->value);
 }
 
+/* Whether the thread's context is still that in which it began. */
+static inline int
+is_same(Stay *stay, ContextView *context)
+{
+    return context != NULL && (PyObject *)context == stay->context;
+}
+
+int
+hot_is_unchanged(Stay *stay)
+{
+    ContextView *context = present();
+    return is_same(stay, context) && context->map == stay->inner;
+}
+
 int
 hot_end_stay(Stay *stay)
 {
     ContextView *context = present();
-    int is_same = context != NULL && (PyObject *)context == stay->context, done = 0;
-    if (is_same && context->map == stay->inner) {
+    int done = 0;
+    if (hot_is_unchanged(stay)) {
         PyObject *inner = exchange(context, stay->outer, stay->before);
         stay->outer = NULL;
         Py_DECREF(inner);
@@ -182,7 +196,7 @@ hot_end_stay(Stay *stay)
     }
     else if (stay->token != NULL)
         done = hot_detach(stay->token);
-    else if (is_same) { /* the body has set some variable, which stays set */
+    else if (is_same(stay, context)) { /* the body has set some variable, which stays set */
         PyObject *token = hot_attach(stay->before);
         Py_XDECREF(token);
         done = token == NULL ? -1 : 0;
@@ -191,13 +205,6 @@ hot_end_stay(Stay *stay)
     Py_XDECREF(stay->inner);
     Py_XDECREF(stay->context);
     return done;
-}
-
-int
-hot_is_unchanged(Stay *stay)
-{
-    ContextView *context = present();
-    return context != NULL && (PyObject *)context == stay->context && context->map == stay->inner;
 }
 
 static inline int
@@ -216,7 +223,8 @@ shows_maps(PyObject *variable, ContextView *context)
         return 0;
     PyObject *before = Py_NewRef(context->map), *token = PyContextVar_Set(variable, Py_True);
     int is_so = token != NULL && is_map(context->map) && context->map != before && seen->standard == Py_False &&
-        ((TokenView *)token)->context == (PyObject *)context && seen->cached == Py_True && seen->thread == thread->id && seen->version == thread->context_ver;
+        ((TokenView *)token)->context == (PyObject *)context && seen->cached == Py_True &&
+        seen->thread == thread->id && seen->version == thread->context_ver;
     Py_XDECREF(token);
     Py_DECREF(before);
     return is_so;

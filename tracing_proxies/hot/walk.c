@@ -226,8 +226,6 @@ mask(Walk *walk, PyObject *value, int depth, PyObject *label, int is_plain)
     if (PyUnicode_CheckExact(value) && walk->again != NULL && depth <= DEEPEST_LEARNT && walk->nodes < MOST_NODES) {
         Py_ssize_t nodes = MOST_NODES - walk->nodes - 1;
         found = hot_text_again(walk->again, value, label, depth, &nodes);
-        if (found == NULL && PyErr_Occurred() && hot_contain("masking") == 0)
-            found = Py_NewRef(hot.failed_to_mask);
         if (found != NULL || PyErr_Occurred()) {
             walk->nodes += 1 + nodes;
             return found;
