@@ -194,6 +194,26 @@ def test_what_they_held_lives_no_longer_than_the_call(spans: list[CapturedSpan])
     assert contextvars.copy_context().run(drive)() is None
 
 
+def test_what_they_held_lives_until_the_next_step_of_a_call_that_waits(spans: list[CapturedSpan]) -> None:
+    async def pause() -> None:
+        for _ in range(3):
+            await Pause()
+
+    def drive() -> None:
+        held = Held()
+        token = VARIABLES["first"].set(held)
+        running = work.outer_async(pause)
+        running.send(None)
+        VARIABLES["first"].reset(token)
+        seen = weakref.ref(held)
+        del held, token
+        running.send(None)
+        assert seen() is None
+        run_out(running)
+
+    contextvars.copy_context().run(drive)
+
+
 def test_a_thousand_steps_leave_nothing(spans: list[CapturedSpan]) -> None:
     def count() -> int:
         gc.collect()
