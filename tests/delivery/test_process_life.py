@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -434,32 +435,45 @@ def application(environ, start_response):
 """
 
 
+def free_address() -> str:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{found.getsockname()[1]}"
+
+
 @pytest.mark.skipif(not UWSGI.exists(), reason="uwsgi is not installed for this platform")
 def test_workers_that_uwsgi_forks_without_threads_deliver_what_they_serve(
     server: ContractServer, folder: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "served.py").write_text(WSGI)
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{found.getsockname()[1]}"
+    address, stats = free_address(), free_address()
     command = [UWSGI, "--http-socket", address, "--master", "--processes", "2", "--module", "served", "--need-app"]
     environ = {**environment(server.url, folder), "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
     log = (tmp_path / "log").open("w")
-    process = subprocess.Popen([*command, "--die-on-term"], env=environ, cwd=tmp_path, stdout=log, stderr=log)
+    process = subprocess.Popen(
+        [*command, "--die-on-term", "--stats", stats], env=environ, cwd=tmp_path, stdout=log, stderr=log
+    )
+
+    def ask(place: str, question: bytes) -> bytes:
+        with socket.create_connection(place.split(":"), 10) as client:  # type: ignore[arg-type]
+            client.sendall(question)
+            return b"".join(iter(lambda: client.recv(4_096), b""))
 
     def serves(number: int) -> bool:
         try:
-            with socket.create_connection(address.split(":"), 10) as client:  # type: ignore[arg-type]
-                client.sendall(f"GET /{number} HTTP/1.0\r\n\r\n".encode())
-                return b"sold" in b"".join(iter(lambda: client.recv(4_096), b""))
+            return b"sold" in ask(address, f"GET /{number} HTTP/1.0\r\n\r\n".encode())
         except OSError:
             return False
+
+    def is_idle() -> bool:
+        return all(worker["status"] == "idle" for worker in json.loads(ask(stats, b""))["workers"])
 
     try:
         assert wait_until(lambda: serves(0)), (tmp_path / "log").read_text()
         assert all(serves(number) for number in range(1, 20))
         assert len(server.wait_for(20)) == 20, "no request comes any more, and all arrive"
         assert serves(20)
+        assert wait_until(is_idle), "a worker that has answered, and has yet to note it, leaves without Python's exit"
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     finally:
