@@ -72,7 +72,7 @@ downstream: $(VENV)/.ready  ## run other libraries' own tests, untraced and with
 	$(BIN)/python -m tests.downstream $(LIBRARIES)
 
 downstream-part: bytecode  ## run a small part of them, as the continuous integration does
-	$(BIN)/python -m tests.downstream --part --plain-runs 1 --no-reference --work build/part$(subst .venv,,$(VENV)) $(LIBRARIES)
+	$(BIN)/python -m tests.downstream --part --rounds 1 --no-reference --work build/part$(subst .venv,,$(VENV)) $(LIBRARIES)
 
 docs: $(VENV)/.ready  ## write docs/registry.md and the JSON schemas from the declared keys, docs/commands.md, docs/metrics.md, docs/performance.md from perf/
 	$(BIN)/python -m docs

@@ -9,9 +9,9 @@ PARTS = (
     *("capture", "containers", "models", "copied"),
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
     *("again", "marks", "jsontext"),
-    *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing"),
-    *("gate", "runs", "checks", "finds", "lasting", "uncounted", "carried", "stays", "glance", "stretch", "sketch"),
-    *("gathering", "closer", "below", "watched"),
+    *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing", "lock"),
+    *("gate", "runs", "checks", "finds", "lasting", "uncounted", "promoted", "carried", "stays"),
+    *("glance", "stretch", "sketch", "gathering", "closer", "below", "watched"),
 )
 
 setup(
@@ -19,7 +19,7 @@ setup(
         Extension(
             "tracing_proxies._hot",
             [f"tracing_proxies/hot/{part}.c" for part in PARTS],
-            depends=[f"tracing_proxies/hot/{header}.h" for header in ("parts", "copying", "observation", "closer")],
+            depends=[f"tracing_proxies/hot/{header}.h" for header in ("parts", "copying", "observation", "closer", "collector")],
             libraries=["m"],
             extra_compile_args=["-O2", "-fvisibility=hidden"],
             optional=True,

@@ -36,26 +36,32 @@ def install(hooks: Hooks, preset: Preset) -> None:
 class Propagation:
     """How far one trigger has reached: what has ended below its root, in the order in which it did.
 
-    Its lists are only ever appended to, which threads may do at the same time without a lock.
+    Its lists are only ever appended to, which threads may do at the same time without a lock. Those that most triggers
+    leave empty are made when they are needed: what is alive as long as a trigger is what the collector goes through.
     """
 
-    __slots__ = ("beyond", "conflicts", "decisions", "failed", "names", "recoveries", "tools")
+    __slots__ = ("names", "rare", "tools")
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.beyond = count()  # how many more there were than are looked at
         self.tools: list[str] = []
-        self.decisions: list[dict[str, Any]] = []
-        self.failed: list[str] = []
-        self.recoveries: list[str] = []
-        self.conflicts: list[int] = []
+        self.rare: dict[str, Any] = {}
+
+    def note(self, kind: str, value: Any) -> None:
+        """Append to one of the rare lists: ``decisions``, ``failed``, ``recoveries`` or ``conflicts``."""
+        self.rare.setdefault(kind, []).append(value)
+
+    def pass_by(self) -> None:
+        """Count one more than are looked at."""
+        next(self.rare.setdefault("beyond", count()))
 
     def describe(self) -> dict[str, Any]:
         """Sum up: agents, tools and workflows each once."""
         agents: dict[str, None] = {}
         workflows: dict[str, None] = {}
         messages = 0
-        for decision in self.decisions:
+        decisions = self.rare.get("decisions", [])
+        for decision in decisions:
             agents[decision["agent"]] = None
         for name in self.names:
             if name.startswith("message."):
@@ -64,14 +70,14 @@ class Propagation:
                 workflows[name.removeprefix("workflow.")] = None
         return {
             "agents": list(agents),
-            "decisions": self.decisions,
+            "decisions": decisions,
             "tools": list(dict.fromkeys(self.tools)),
             "messages": messages,
             "workflows": list(workflows),
-            "conflicts": max(self.conflicts, default=0),
-            "recoveries": self.recoveries,
-            "errors": len(self.failed),
-            "steps": len(self.names) + next(self.beyond),
+            "conflicts": max(self.rare.get("conflicts", ()), default=0),
+            "recoveries": self.rare.get("recoveries", []),
+            "errors": len(self.rare.get("failed", ())),
+            "steps": len(self.names) + next(self.rare.get("beyond", count())),
         }
 
 
@@ -107,12 +113,12 @@ class SimulationEventCapture:
         if reached is None:
             reached = self._open.setdefault(trace.trace_id, Propagation())
         if len(reached.names) >= _MOST_STEPS:
-            next(reached.beyond)
+            reached.pass_by()
             return
         name = span.name
         reached.names.append(name)
         if span.level == "ERROR":
-            reached.failed.append(name)
+            reached.note("failed", name)
         if span.type == "tool":
             reached.tools.append(name)
         if not span.has_metadata:
@@ -120,12 +126,12 @@ class SimulationEventCapture:
         decision, recovery = span.noted("outcome.decision"), span.noted("outcome.recovery_action")
         if decision is not None:
             confidence = span.noted("outcome.confidence")
-            reached.decisions.append({"agent": name, "decision": decision, "confidence": confidence})
+            reached.note("decisions", {"agent": name, "decision": decision, "confidence": confidence})
         if recovery is not None:
-            reached.recoveries.append(str(recovery))
+            reached.note("recoveries", str(recovery))
         conflicts = span.noted("outcome.conflicts")
         if isinstance(conflicts, int):
-            reached.conflicts.append(conflicts)
+            reached.note("conflicts", conflicts)
 
     def _conclude(self, span: Span, trigger_type: str, reached: Propagation) -> None:
         metadata = span.metadata

@@ -115,7 +115,7 @@ STAGES: Final = (
         "downstream",
         "other libraries' own tests, woven",
         "{python} -m tests.downstream --work {out}/downstream",
-        "{python} -m tests.downstream --part --plain-runs 1 --no-reference --work {out}/downstream toolz tenacity",
+        "{python} -m tests.downstream --part --rounds 1 --no-reference --work {out}/downstream toolz tenacity",
     ),
     Stage(
         "mutants",

@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tests.downstream.compare import Verdict, compare
+from tests.downstream.compare import Cost, Verdict, compare
 from tests.downstream.suite import HERE, REFERENCES, ROOT, Run, Suite, load
 
 
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--python", default=sys.executable, help="The interpreter to test with.")
-@click.option("--plain-runs", default=3, show_default=True, help="How often each suite runs untraced first.")
+@click.option("--rounds", default=3, show_default=True, help="How often each suite runs in each way, by turns.")
 @click.option(
     "--reference/--no-reference", default=True, help="Also run with an OpenTelemetry span in a wrapt wrapper."
 )
@@ -43,7 +43,7 @@ from tests.downstream.suite import HERE, REFERENCES, ROOT, Run, Suite, load
 def main(
     names: tuple[str, ...],
     python: str,
-    plain_runs: int,
+    rounds: int,
     reference: bool,
     budget: str,
     part: bool,
@@ -59,7 +59,7 @@ def main(
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as progress:
         for library in chosen:
-            verdict = _judge(Suite(library, work, python, budget), plain_runs, reference, part, progress)
+            verdict = _judge(Suite(library, work, python, budget), rounds, reference, part, progress)
             verdicts.append(verdict)
             (work / library.name / "verdict.json").write_text(json.dumps(attrs.asdict(verdict), indent=1), "utf-8")
             console.print(_sentence(verdict))
@@ -71,35 +71,26 @@ def main(
     sys.exit(any(verdict.newly_failing or not verdict.tests for verdict in verdicts))
 
 
-def _judge(suite: Suite, plain_runs: int, reference: bool, part: bool, progress: Progress) -> Verdict:
+def _judge(suite: Suite, rounds: int, reference: bool, part: bool, progress: Progress) -> Verdict:
     library = suite.library
     task = progress.add_task(f"{library.name}: fetching and installing", total=None)
-
-    def run(mode: str, description: str) -> Run:
-        progress.update(task, description=f"{library.name}: {description}")
-        return suite.run(mode, part=part)
-
+    runs: dict[str, list[Run]] = {mode: [] for mode in ("plain", "woven", *(REFERENCES if reference else ()))}
     try:
         suite.prepare()
-        # Between those that they are compared with, since a shared machine is faster at one time than at another.
-        others: dict[str, Run] = {}
-        waiting = ["woven", *(REFERENCES if reference else ())]
-        plain = []
-        while waiting or len(plain) < plain_runs:
-            if len(plain) < plain_runs:
-                plain.append(run("plain", f"untraced, {len(plain) + 1} of {plain_runs}"))
-            if waiting:
-                mode = waiting.pop(0)
-                others[mode] = run(mode, mode)
+        # By turns, since a shared machine is faster at one time than at another.
+        for number in range(1, rounds + 1):
+            for mode, done in runs.items():
+                progress.update(task, description=f"{library.name}: {mode}, {number} of {rounds}")
+                done.append(suite.run(mode, part=part))
     finally:
         progress.remove_task(task)
-    return compare(library.name, plain, others.pop("woven"), others)
+    return compare(library.name, runs.pop("plain"), runs.pop("woven"), runs)
 
 
 def _sentence(verdict: Verdict) -> str:
     lines = [
         f"{verdict.library}: {verdict.tests} tests, {len(verdict.newly_failing)} newly failing; "
-        f"{verdict.public - len(verdict.missed)} of {verdict.public} public callables woven, {verdict.spans} spans"
+        f"{verdict.public - len(verdict.missed)} of {verdict.public} public callables woven, {verdict.cost.spans} spans"
     ]
     lines += [f"  not woven: {name} ({verdict.refused.get(name, 'not reached')})" for name in verdict.missed]
     if verdict.failures or verdict.open:
@@ -113,27 +104,25 @@ def _last_lines(text: str) -> str:
 
 def _table(verdicts: list[Verdict]) -> Table:
     table = Table(title="Other libraries' tests, with every public callable woven")
-    headings = ("tests", "newly failing", "woven", "spans", "CPU x", "wall x")
-    for heading in ("library", *headings, "OTel: failing", "CPU x", "CPU x, encoded", "spans"):
+    headings = ("tests", "newly failing", "woven", "spans", "CPU x", "wall x", "us/span")
+    of_references = ("OTel: failing", "spans", "CPU x", "us/span", "encoded: CPU x", "us/span")
+    for heading in ("library", *headings, *of_references):
         table.add_column(heading, justify="left" if heading == "library" else "right")
     for v in verdicts:
-        other = ("-",) * 4
+        other = ["-"] * len(of_references)
         if v.references:
             plainly, encoded = (v.references[name] for name in REFERENCES)
-            other = (
-                str(plainly.failing),
-                f"{plainly.cpu_ratio:.2f}",
-                f"{encoded.cpu_ratio:.2f}",
-                f"{plainly.spans:,}",
-            )
+            other = [str(plainly.failing), f"{plainly.cost.spans:,}", *_costs(plainly.cost), *_costs(encoded.cost)]
+        ratio, by_span = _costs(v.cost)
         table.add_row(
             v.library,
             f"{v.tests:,}",
             str(len(v.newly_failing)),
             f"{v.woven_share:.1%}",
-            f"{v.spans:,}",
-            f"{v.cpu_ratio:.2f}",
-            f"{v.wall_ratio:.1f}",
+            f"{v.cost.spans:,}",
+            ratio,
+            f"{v.cost.wall_ratio:.1f}",
+            by_span,
             *other,
         )
     public, missed = sum(v.public for v in verdicts), sum(len(v.missed) for v in verdicts)
@@ -141,6 +130,10 @@ def _table(verdicts: list[Verdict]) -> Table:
         failing = sum(len(v.newly_failing) for v in verdicts)
         table.caption = f"{failing} newly failing; {public - missed:,} of {public:,} woven ({1 - missed / public:.1%})"
     return table
+
+
+def _costs(cost: Cost) -> tuple[str, str]:
+    return f"{cost.cpu_ratio:.2f}", f"{cost.span_us:.1f}"
 
 
 if __name__ == "__main__":

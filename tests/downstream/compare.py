@@ -8,14 +8,34 @@ import attrs
 
 from tests.downstream.suite import Run
 
+_NAN = float("nan")
+
+
+@attrs.frozen
+class Cost:
+    """What the runs of one mode took beyond the untraced ones.
+
+    A shared machine only ever adds to what a run takes, so that the least of some runs is compared with the least.
+
+    Args:
+        cpu_ratio: processor time over the untraced runs'.
+        wall_ratio: the same of the time that passes.
+        spans: how many there were, in the last run.
+        span_us: the processor time beyond untraced by span, in microseconds.
+    """
+
+    cpu_ratio: float
+    wall_ratio: float
+    spans: int
+    span_us: float
+
 
 @attrs.frozen
 class Reference:
-    """What a reference came to: tests newly failing, processor time over the plain runs' mean, spans."""
+    """What a reference came to: tests newly failing, and its cost."""
 
     failing: int
-    cpu_ratio: float
-    spans: int
+    cost: Cost
 
 
 @attrs.frozen
@@ -24,8 +44,7 @@ class Verdict:
 
     Args:
         tests: how many pass in every plain run.
-        newly_failing: those of them that do not pass woven, with the failure's text.
-        ratios: processor and wall time of the woven run over the plain runs' mean.
+        newly_failing: those of them that fail in any woven run, with the failure's text.
         references: what the references came to, as far as they were run.
     """
 
@@ -35,9 +54,7 @@ class Verdict:
     public: int
     missed: tuple[str, ...]
     refused: dict[str, str]
-    spans: int
-    cpu_ratio: float
-    wall_ratio: float
+    cost: Cost
     references: dict[str, Reference]
     failures: dict[str, int]
     open: int
@@ -48,14 +65,16 @@ class Verdict:
         return 1 - len(self.missed) / self.public if self.public else 0.0
 
 
-def compare(library: str, plain: Sequence[Run], woven: Run, references: Mapping[str, Run]) -> Verdict:
-    """Judge a woven run by plain ones; a test counts if it passes in all of those."""
+def compare(
+    library: str, plain: Sequence[Run], woven: Sequence[Run], references: Mapping[str, Sequence[Run]]
+) -> Verdict:
+    """Judge woven runs by plain ones; a test counts if it passes in all of those."""
     steady = set.intersection(*(run.passed for run in plain))
-    failing = {
-        test: woven.texts.get(test) or ("not run" if woven.ended else "not run: the interpreter died or hung")
-        for test in sorted(steady - woven.passed)
-    }
-    report = woven.report
+    failing: dict[str, str] = {}
+    for run in woven:
+        why = "not run" if run.ended else "not run: the interpreter died or hung"
+        failing |= {test: run.texts.get(test) or why for test in sorted(steady - run.passed)}
+    report = woven[-1].report
     return Verdict(
         library=library,
         tests=len(steady),
@@ -63,20 +82,26 @@ def compare(library: str, plain: Sequence[Run], woven: Run, references: Mapping[
         public=report.get("public", 0),
         missed=tuple(report.get("missed", ())),
         refused=report.get("refused", {}),
-        spans=report.get("spans", 0),
-        cpu_ratio=_ratio(plain, woven, "cpu"),
-        wall_ratio=_ratio(plain, woven, "wall"),
+        cost=_cost(plain, woven),
         references={
-            name: Reference(len(steady - run.passed), _ratio(plain, run, "cpu"), run.report.get("spans", 0))
-            for name, run in references.items()
+            name: Reference(max(len(steady - run.passed) for run in runs), _cost(plain, runs))
+            for name, runs in references.items()
         },
         failures=report.get("failures", {}),
         open=report.get("open", 0),
     )
 
 
-def _ratio(plain: Sequence[Run], other: Run, what: str) -> float:
-    times = [run.report[what] for run in plain if what in run.report]
-    if not times or what not in other.report:
-        return float("nan")
-    return float(other.report[what] / (sum(times) / len(times)))
+def _cost(plain: Sequence[Run], runs: Sequence[Run]) -> Cost:
+    spans = runs[-1].report.get("spans", 0)
+    before, cpu = _least(plain, "cpu"), _least(runs, "cpu")
+    return Cost(
+        cpu_ratio=cpu / before,
+        wall_ratio=_least(runs, "wall") / _least(plain, "wall"),
+        spans=spans,
+        span_us=1e6 * (cpu - before) / spans if spans else _NAN,
+    )
+
+
+def _least(runs: Sequence[Run], what: str) -> float:
+    return min((float(run.report[what]) for run in runs if what in run.report), default=_NAN)

@@ -389,6 +389,7 @@ PyMODINIT_FUNC
 PyInit__hot(void)
 {
     PyObject *module = name_texts() < 0 ? NULL : PyModule_Create(&definition);
+    hot_find_lock();
     if (module != NULL && (hot_find_young() < 0 || hot_find_maps() < 0 || add_types(module) < 0 || hot_add_methods(module) < 0))
         Py_CLEAR(module);
     return module;

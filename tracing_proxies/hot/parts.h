@@ -517,6 +517,10 @@ PyObject *hot_read_closely_of(PyObject *module, PyObject *const *args, Py_ssize_
 /* standing.c */
 PyObject *hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
+/* lock.c */
+void hot_find_lock(void);
+int hot_is_lock_held(void);
+
 /* uncounted.c */
 void hot_uncount(PyTypeObject *type);
 int hot_find_young(void);

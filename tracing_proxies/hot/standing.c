@@ -22,29 +22,33 @@ spent(const clockid_t *ours, Py_ssize_t count)
 }
 
 /* Nap until the application rests, for `most` nanoseconds at most beside the first nap, which is the shortest there is;
-   answers whether it rests. `stood` is set to how long was stood back. */
+   answers whether it rests. `stood` is set to how long was stood back. One that rests may have the lock all the same, for a
+   moment: it is not asked for then. */
 static int
 stand_back(const clockid_t *ours, Py_ssize_t count, long long most, long long *stood)
 {
     long long nap = SHORTEST, start = hot_read_clock(CLOCK_MONOTONIC), before = spent(ours, count), end, after;
-    for (*stood = 0;; start = end, before = after) {
+    int is_first = 1;
+    for (*stood = 0;; start = end, before = after, is_first = 0) {
         struct timespec pause = {0, (long)nap};
         nanosleep(&pause, NULL);
         end = hot_read_clock(CLOCK_MONOTONIC);
         after = spent(ours, count);
-        if ((double)(after - before) < BUSY * (double)(end - start))
+        int rests = (double)(after - before) < BUSY * (double)(end - start);
+        if (rests && !hot_is_lock_held())
             return 1;
-        if (nap != SHORTEST)
+        if (!is_first)
             *stood += end - start;
         if (*stood >= most)
             return 0;
-        nap = nap == SHORTEST ? FIRST : 2 * nap < LONGEST ? 2 * nap : LONGEST;
-        if (nap > most - *stood)
+        nap = rests ? SHORTEST : nap < FIRST ? FIRST : 2 * nap < LONGEST ? 2 * nap : LONGEST;
+        if (nap > FIRST && nap > most - *stood)
             nap = most - *stood > FIRST ? most - *stood : FIRST;
     }
 }
 
-/* stand_back(the clocks of our other threads, seconds): whether the application rests, and the seconds stood back. */
+/* stand_back(the clocks of our other threads, seconds): whether the application rests, the seconds stood back, and those
+   that the lock took to come at the end. */
 PyObject *
 hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
@@ -70,5 +74,5 @@ hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         rests = 0;
         stood += woken;
     }
-    return Py_BuildValue("Nd", PyBool_FromLong(rests), (double)stood / 1e9);
+    return Py_BuildValue("Ndd", PyBool_FromLong(rests), (double)stood / 1e9, (double)woken / 1e9);
 }

@@ -8,16 +8,10 @@
 
    The interpreter and OpenTelemetry count what they make for a call of ours. As long as that is under way the collector
    counts so many less, and afterwards so many more, so that nothing adds up. */
-#include "parts.h"
+#include "collector.h"
 
-#if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
+#if HAS_GENERATIONS
 #define COMPANIONS 3
-
-/* The head of the list of all that is young, as `struct gc_generation` of the interpreter. */
-typedef struct {
-    uintptr_t next, previous;
-    int threshold, count;
-} Generation;
 
 static Generation *young;
 
@@ -37,8 +31,10 @@ hot_find_young(void)
             more = PySet_New(NULL);
             is_it = more != NULL && found->count == before + 1 && found->previous == (uintptr_t)more - sizeof(uintptr_t[2]);
         }
-        if (is_it)
+        if (is_it) {
             young = found;
+            hot_find_awaiting(gc, young);
+        }
     }
     if (was_on)
         PyGC_Enable();
@@ -81,6 +77,14 @@ release(void *object)
     Py_ssize_t companions = companions_of(Py_TYPE(object));
     PyObject_GC_Del(object);
     recount(1 + companions);
+    hot_look_for_promoted();
+}
+
+/* For how many objects one of a class stands that are not counted while it is there. */
+Py_ssize_t
+hot_uncounted_by(PyTypeObject *type)
+{
+    return type->tp_alloc == alloc ? 1 + companions_of(type) : 0;
 }
 
 /* Let the instances of a class be made so. */

@@ -32,8 +32,11 @@ def _cpu() -> float:
 
 if _MODE == "woven":
     import tracing_proxies
+    import tracing_proxies.runtime
 
     tracing_proxies.activate(os.environ["DOWNSTREAM_REGISTRY"])
+    # The first span would load what finds personal data, as OpenTelemetry's SDK and its encoder are loaded here.
+    tracing_proxies.runtime._runtime.prepare.get_ready()
 elif _MODE in ("reference", "encoded"):
     import downstream_reference
 # The marker is in the environment of this process only: suites start interpreters of their own.
