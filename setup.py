@@ -13,13 +13,14 @@ PARTS = (
     *("gate", "runs", "checks", "finds", "lasting", "uncounted", "promoted", "carried", "stays"),
     *("glance", "stretch", "sketch", "gathering", "closer", "below", "watched"),
 )
+HEADERS = ("parts", "copying", "observation", "closer", "collector")
 
 setup(
     ext_modules=[
         Extension(
             "tracing_proxies._hot",
             [f"tracing_proxies/hot/{part}.c" for part in PARTS],
-            depends=[f"tracing_proxies/hot/{header}.h" for header in ("parts", "copying", "observation", "closer", "collector")],
+            depends=[f"tracing_proxies/hot/{header}.h" for header in HEADERS],
             libraries=["m"],
             extra_compile_args=["-O2", "-fvisibility=hidden"],
             optional=True,

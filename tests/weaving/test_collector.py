@@ -160,3 +160,43 @@ def test_calls_leave_the_collectors_count_as_it_was() -> None:
             gc.enable()
     assert kept
     assert abs(after - before) < 60
+
+
+@pytest.mark.skipif(hot is None or not hot.recount(0), reason="what is made cannot be left uncounted here")
+def test_full_collections_come_as_often_beside_calls_that_wait_for_long() -> None:
+    def count_full(module: Any) -> int:
+        gc.collect()
+        before = gc.get_stats()[2]["collections"]
+        for _ in range(40):
+            waiting = [module.wait() for _ in range(300)]
+            for one in waiting:
+                one.send(None)
+            more = [[] for _ in range(4_000)]  # type: ignore[var-annotated]  # they outlive two collections
+            for one in waiting:
+                one.close()
+            spans.clear()
+            del waiting, more
+        return int(gc.get_stats()[2]["collections"] - before)
+
+    source = """
+        async def wait():
+            await Once()
+
+        class Once:
+            def __await__(self):
+                yield
+    """
+    thresholds = gc.get_threshold()
+    ballast = [[] for _ in range(100_000)]  # type: ignore[var-annotated]
+    with twins(source, "wait") as (untraced, traced, spans):
+        gc.collect()
+        gc.freeze()
+        ballast += [[] for _ in range(100_000)]
+        gc.set_threshold(700, 2, 1)
+        try:
+            plain, ours = count_full(untraced), count_full(traced)
+        finally:
+            gc.set_threshold(*thresholds)
+            gc.unfreeze()
+    assert plain > 2
+    assert ours <= plain + 1

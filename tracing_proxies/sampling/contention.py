@@ -1,4 +1,4 @@
-"""What our own threads cost beyond their CPU: while one holds the interpreter's lock, an application that computes waits."""
+"""What our own threads cost beyond their CPU: an application that computes waits while one of them has the lock."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class Contention:
     """Counts what our threads take up to twice, by how much of a core the application takes at the same time.
 
     An application that waits for a model's answer loses nothing while our threads work, and one that computes loses as
-    much time again as they take: CPython runs one thread at a time. A budget of CPU alone would hold, and the application
-    would still be slower by more than it says.
+    much time again as they take: CPython runs one thread at a time. A budget of CPU alone would hold, and the
+    application would still be slower by more than it says.
 
     Args:
         process: tells the seconds of CPU that the process has taken.

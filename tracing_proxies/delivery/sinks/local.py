@@ -36,9 +36,8 @@ _MAY_BE_NULL = (
 )
 _VALUES = f"({', '.join('NULLIF(?, 0)' if name in _MAY_BE_NULL else '?' for name in _WRITTEN)})"
 _INSERT = f"INSERT OR REPLACE INTO spans ({', '.join(_WRITTEN)}) VALUES {_VALUES}"
-_TOGETHER = 16
+_INSERTS = [(together, f"{_INSERT}{f', {_VALUES}' * (together - 1)}") for together in (16, 4, 1)]
 """How many rows one statement writes; sqlite3 asks for the interpreter's lock after each statement."""
-_INSERT_TOGETHER = f"{_INSERT}{f', {_VALUES}' * (_TOGETHER - 1)}"
 
 _BAD_ROW = (
     sqlite3.InterfaceError,
@@ -215,9 +214,11 @@ def _insert(connection: sqlite3.Connection, batch: Sequence[Observation]) -> tup
         try:
             # No slices are needed: SQLite does without the interpreter's lock for most of the time that a row takes.
             rows = map(_row, batch)
-            whole = len(batch) // _TOGETHER
-            connection.executemany(_INSERT_TOGETHER, (tuple(chain(*islice(rows, _TOGETHER))) for _ in range(whole)))
-            connection.executemany(_INSERT, rows)
+            left = len(batch)
+            for together, statement in _INSERTS:
+                whole, left = divmod(left, together)
+                if whole:
+                    connection.executemany(statement, (tuple(chain(*islice(rows, together))) for _ in range(whole)))
         except _BAD_ROW:
             dropped = _insert_singly(connection, batch)
         connection.execute("COMMIT")
