@@ -193,6 +193,23 @@ def test_new_traces_appear_by_themselves(browser: Browser, tmp_path: Path) -> No
         expect(page.locator("header .line")).to_have_text("live")
 
 
+def test_what_has_the_focus_as_soon_as_a_list_is_there_keeps_it(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        expect(page.locator("tbody tr a").first).to_be_visible()
+        kept = page.evaluate("""async () => {
+            const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+            for (const hash of ["#/agents", "#/traces"]) {
+                location.hash = hash;
+                while (document.querySelector("main").dataset.shown !== hash) await pause(1);
+            }
+            const link = document.querySelector("tbody a");
+            link.focus();
+            await pause(300); // a search that takes as long shows what it has found so far
+            return document.activeElement === link;
+        }""")
+        assert kept
+
+
 def test_single_events_do_not_stand_between_workflows(browser: Browser, tmp_path: Path) -> None:
     path = tmp_path / "traces.db"
     fill_store(path, islice(workflows(3, rate=1.0), 2), epoch=EPOCH)

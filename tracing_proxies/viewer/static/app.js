@@ -50,13 +50,15 @@ class Page {
     this.nav.replaceChildren(...TABS.map(([tab, text]) => el("a", { href: address(tab), "aria-current": tab === (id ? "traces" : name) ? "page" : undefined }, text)));
     this.main.setAttribute("aria-busy", "true");
     const slow = setTimeout(() => now === this.visit && this.main.replaceChildren(el("p", { class: "state" }, "Loading …")), 150);
+    let early;
     const placed = () => {
       clearTimeout(slow);
-      if (now === this.visit) this.main.replaceChildren(main);
+      clearTimeout(early); // to place it once more would take the focus from what is in it, or take the place of what went wrong
+      if (now === this.visit && main.parentNode !== this.main) this.main.replaceChildren(main);
     };
     try {
       const view = VIEWS[name] ? VIEWS[name](main, parameters, page, id) : Promise.reject(new NotAnswered("There is no such view.", true));
-      if (name === "traces") setTimeout(placed, 150); // a search shows what it has found so far
+      if (name === "traces") early = setTimeout(placed, 150); // a search shows what it has found so far
       this.view = (await view) || {};
       placed();
     } catch (error) {
