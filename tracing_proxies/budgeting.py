@@ -22,7 +22,6 @@ from tracing_proxies.recording.unrecorded import UNSAMPLED
 from tracing_proxies.registry.model import Registry, Rule, SamplingSettings, Settings
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.registry.policy import Policy
-from tracing_proxies.sampling.contention import Contention
 from tracing_proxies.sampling.controller import TICK, Controller
 from tracing_proxies.sampling.host import HostLoad, host_load
 from tracing_proxies.sampling.learning import Work
@@ -52,7 +51,6 @@ class Budgeting:
         self._recorder = recorder
         self._emit = emit
         self._worker = worker
-        self._contention = Contention()
         self._settings: SamplingSettings | None = None
         self._controller: Controller | None = None
         self._tail: Tail | None = None
@@ -166,7 +164,7 @@ class Budgeting:
 
     def _work(self) -> Work:
         work = self._worker()
-        return work._replace(cpu=self._contention.weigh(work.cpu + self._loop.cpu))
+        return work._replace(cpu=work.cpu + self._loop.cpu)
 
     def _calls(self) -> int:
         tallies = self._recorder.tallies
