@@ -12,7 +12,7 @@ import pytest
 
 from tracing_proxies.compiled import hot
 from tracing_proxies.delivery import neighbours
-from tracing_proxies.delivery.slices import LONGEST_SLICE, PATIENCE, SHORT_SLICE, SLICE, Slices
+from tracing_proxies.delivery.slices import PATIENCE, SHORT_SLICE, SLICE, Slices
 
 
 def rests(pieces: int, *, each: float) -> int:
@@ -100,22 +100,6 @@ def test_the_compiled_way_stands_back_while_the_application_computes_and_no_long
     assert longest < PATIENCE + 5
 
 
-@pytest.mark.parametrize(("patient", "waited", "length"), [
-    (True, 0.0, SHORT_SLICE), (True, 0.001, 0.0002), (True, 0.02, LONGEST_SLICE),
-    (False, 0.0, SLICE), (False, 0.002, 0.0004), (False, 0.02, LONGEST_SLICE),
-])  # fmt: skip
-def test_what_took_long_to_get_is_used_for_longer(patient: bool, waited: float, length: float) -> None:
-    now = [0.0]
-
-    def sleep(seconds: float) -> None:
-        now[0] += seconds + waited
-
-    slices = Slices(lambda: now[0], sleep, lambda: 0.0, lambda: not patient)
-    now[0] = 1.0
-    slices.between()
-    assert slices.left() == pytest.approx(length, rel=0.01)
-
-
 @pytest.mark.skipif(hot is None or sys.platform != "linux", reason="nothing is compiled here, or no `usleep` is known")
 def test_nobody_waits_for_a_lock_that_is_seen_to_be_held() -> None:
     """A thread that sleeps with the interpreter's lock computes nothing: by its CPU alone it would seem to rest."""
@@ -125,9 +109,9 @@ def test_nobody_waits_for_a_lock_that_is_seen_to_be_held() -> None:
     answers = []
     while holding.is_alive():
         answers.append(hot.stand_back((), 10.0))
-    rests, stood, waited = max(answers, key=lambda answer: answer[1] + answer[2])
-    assert rests
-    assert stood > waited
+    rests, stood = max(answers, key=lambda answer: answer[1])
+    assert rests, "it was asked for while it was held"
+    assert stood > 0.1
 
 
 def test_work_goes_on_at_once_where_the_application_waits() -> None:

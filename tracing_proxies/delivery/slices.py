@@ -18,12 +18,6 @@ from tracing_proxies.delivery.native import Empty, SimpleQueue, take
 
 SLICE, SHORT_SLICE = 0.0002, 0.000_05
 """For how long others wait at most, beside the piece of work that is under way; the short one while there is time."""
-LONGEST_SLICE, _OF_THE_WAIT = 0.001, 0.2
-"""What took long to get is used for longer: for this share of how long it took, and no longer than that.
-
-Whoever waits for the lock is woken each time that it is free for a moment, and finds it taken again: in an application
-that computes and looks at its sockets all the time, that took half as long as the work itself.
-"""
 PATIENCE = 0.25
 """How long one stretch of work stands back in all, in seconds."""
 _PAUSE = 0.000_001
@@ -81,15 +75,15 @@ class Slices:
     def _stand_back(self) -> float:
         """Give the lock up, and stand back if there is time for that; returns how long the next slice is."""
         if self._patience <= 0.0 or self._hurried():
-            before = self._clock()
             self._rest(_PAUSE)  # nobody asks what the others do meanwhile, which takes 4 us, more in a cold cache
-            least, waited = SLICE, self._clock() - before - _PAUSE
+            return SLICE
+        if self._is_native:
+            self._wait_unlocked()
         else:
-            least, waited = SHORT_SLICE, self._wait_unlocked() if self._is_native else self._wait()
-        return min(LONGEST_SLICE, max(least, _OF_THE_WAIT * waited))
+            self._wait()
+        return SHORT_SLICE
 
-    def _wait(self) -> float:
-        """Stand back; returns how long the lock took to come at the end, as far as that can be told."""
+    def _wait(self) -> None:
         nap, is_first = _PAUSE, True
         start, before = self._clock(), self._others()
         while True:
@@ -97,20 +91,21 @@ class Slices:
             end, after = self._clock(), self._others()
             slept = end - start
             if after - before < _BUSY * slept or self._patience <= 0.0 or self._hurried():
-                return slept - nap
+                return
             start, before = end, after
             if not is_first:  # whatever it waited: what is left may be shorter than the shortest wait
                 self._patience -= slept
             is_first = False
             nap = min(max(_NAP, 2 * nap), _LONGEST_NAP, max(_PAUSE, self._patience))
 
-    def _wait_unlocked(self) -> float:
+    def _wait_unlocked(self) -> None:
         """Do the same without the interpreter's lock, which the application would have to give up for each nap."""
-        while True:
-            rests, stood, waited = hot.stand_back(neighbours.clocks(), min(_UNSEEN, self._patience))
+        rests = False
+        while not rests:
+            rests, stood = hot.stand_back(neighbours.clocks(), min(_UNSEEN, self._patience))
             self._patience -= stood
-            if rests or self._patience <= 0.0 or self._hurried():
-                return float(waited)
+            if self._patience <= 0.0 or self._hurried():
+                return
 
     def _rest(self, seconds: float) -> None:
         if self._sleep is not None:

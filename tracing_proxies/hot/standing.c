@@ -47,8 +47,7 @@ stand_back(const clockid_t *ours, Py_ssize_t count, long long most, long long *s
     }
 }
 
-/* stand_back(the clocks of our other threads, seconds): whether the application rests, the seconds stood back, and those
-   that the lock took to come at the end. */
+/* stand_back(the clocks of our other threads, seconds): whether the application rests, and the seconds stood back. */
 PyObject *
 hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
@@ -74,5 +73,5 @@ hot_stand_back(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         rests = 0;
         stood += woken;
     }
-    return Py_BuildValue("Ndd", PyBool_FromLong(rests), (double)stood / 1e9, (double)woken / 1e9);
+    return Py_BuildValue("Nd", PyBool_FromLong(rests), (double)stood / 1e9);
 }
