@@ -18,6 +18,7 @@ import pytest
 from tests.contract.server import ContractServer
 from tests.delivery.programs import ROOT, environment, finish, numbers, run, start
 from tests.delivery.support import wait_until
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -435,18 +436,12 @@ def application(environ, start_response):
 """
 
 
-def free_address() -> str:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{found.getsockname()[1]}"
-
-
 @pytest.mark.skipif(not UWSGI.exists(), reason="uwsgi is not installed for this platform")
 def test_workers_that_uwsgi_forks_without_threads_deliver_what_they_serve(
     server: ContractServer, folder: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "served.py").write_text(WSGI)
-    address, stats = free_address(), free_address()
+    address, stats = (f"127.0.0.1:{free_port()}" for _ in range(2))
     command = [UWSGI, "--http-socket", address, "--master", "--processes", "2", "--module", "served", "--need-app"]
     environ = {**environment(server.url, folder), "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
     log = (tmp_path / "log").open("w")

@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from tests.downstream.compare import Cost, Verdict, compare
-from tests.downstream.suite import HERE, REFERENCES, ROOT, Run, Suite, load
+from tests.downstream.suite import HERE, MODES, REFERENCES, ROOT, Run, Suite, load
 
 
 @click.command()
@@ -74,7 +74,7 @@ def main(
 def _judge(suite: Suite, rounds: int, reference: bool, part: bool, progress: Progress) -> Verdict:
     library = suite.library
     task = progress.add_task(f"{library.name}: fetching and installing", total=None)
-    runs: dict[str, list[Run]] = {mode: [] for mode in ("plain", "woven", *(REFERENCES if reference else ()))}
+    runs: dict[str, list[Run]] = {mode: [] for mode in MODES if reference or mode not in REFERENCES}
     try:
         suite.prepare()
         # By turns, since a shared machine is faster at one time than at another.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -46,6 +47,7 @@ class Verdict:
         tests: how many pass in every plain run.
         newly_failing: those of them that fail in any woven run, with the failure's text.
         references: what the references came to, as far as they were run.
+        failures: those of the layer itself in all woven runs, and `open` how many spans these have left open.
     """
 
     library: str
@@ -71,7 +73,9 @@ def compare(
     """Judge woven runs by plain ones; a test counts if it passes in all of those."""
     steady = set.intersection(*(run.passed for run in plain))
     failing: dict[str, str] = {}
+    failures: Counter[str] = Counter()
     for run in woven:
+        failures.update(run.report.get("failures", {}))
         why = "not run" if run.ended else "not run: the interpreter died or hung"
         failing |= {test: run.texts.get(test) or why for test in sorted(steady - run.passed)}
     report = woven[-1].report
@@ -87,8 +91,8 @@ def compare(
             name: Reference(max(len(steady - run.passed) for run in runs), _cost(plain, runs))
             for name, runs in references.items()
         },
-        failures=report.get("failures", {}),
-        open=report.get("open", 0),
+        failures=dict(failures),
+        open=sum(run.report.get("open", 0) for run in woven),
     )
 
 

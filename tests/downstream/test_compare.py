@@ -37,6 +37,12 @@ def test_a_test_that_fails_in_one_woven_run_of_several_is_newly_failing() -> Non
     assert verdict.newly_failing == {"a": "why"}
 
 
+def test_what_goes_wrong_in_the_layer_itself_is_told_of_all_woven_runs() -> None:
+    runs = [run({}, failures={"begin": 2}, open=1), run({}, failures={"begin": 1, "end": 1}), run({})]
+    verdict = compare("x", [run({})], runs, {})
+    assert (verdict.failures, verdict.open) == ({"begin": 3, "end": 1}, 1)
+
+
 def test_the_least_of_the_runs_are_compared_and_what_is_beyond_is_by_span() -> None:
     plain = [run({}, cpu=cpu, wall=wall) for cpu, wall in ((2.5, 5.0), (2.0, 6.0))]
     woven = [run({}, cpu=cpu, wall=10.0, spans=500_000) for cpu in (3.0, 9.0)]

@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import re
-import socket
 import socketserver
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from tests.masking.canaries import SENTINEL, texts
+from tests.ports import free_port
 from tracing_proxies.cli.main import commands
 from tracing_proxies.viewer.documents import Surroundings
 from tracing_proxies.viewer.server import make_app
@@ -263,12 +263,6 @@ def wait_for(holds: Callable[[], object]) -> None:
     until = time.monotonic() + _PATIENCE
     while not holds() and time.monotonic() < until:
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def deliver(folder: Path) -> Run:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -23,6 +22,7 @@ import yaml
 from tests.contract.server import start_server
 from tests.environment import inherited
 from tests.monitoring.receivers import http_receiver
+from tests.ports import free_port
 from tracing_proxies.control.client import ask
 from tracing_proxies.monitoring.alert_export import rules_file
 from tracing_proxies.registry.loader import parse_registry
@@ -199,12 +199,6 @@ def test_a_channel_is_tried_from_the_command_line(place: Path) -> None:
         receiver.script = [403]
         assert tried("ops") == (1, "✗ ops: HTTP 403\n")
         assert tried("nonsense")[0] == 1
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextmanager

@@ -21,6 +21,7 @@ import pytest
 import tracing_proxies
 from tests.contract.server import ContractServer, start_server
 from tests.environment import inherited
+from tests.ports import free_port
 from tracing_proxies.delivery.reply import skew_of
 from tracing_proxies.monitoring.health import DEGRADED, FAILING, OK, Check, Vitals, check_all, worst
 from tracing_proxies.monitoring.health_probe import Probe, ServerState
@@ -204,12 +205,6 @@ def get(url: str) -> tuple[int, Any]:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from tests.environment import BUDGET
 from tests.monitoring import shop
 from tests.monitoring.conftest import Trace
 from tests.monitoring.conftest import shop as registry
-from tests.monitoring.test_workers import free_port, until
+from tests.monitoring.test_workers import until
+from tests.ports import free_port
 from tracing_proxies.monitoring.monitor import Monitor
 from tracing_proxies.testing import registry_from
 

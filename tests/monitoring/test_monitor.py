@@ -10,7 +10,8 @@ import tracing_proxies
 from tests.monitoring import shop
 from tests.monitoring.conftest import SHOP, Trace
 from tests.monitoring.conftest import shop as registry
-from tests.monitoring.test_workers import free_port, until
+from tests.monitoring.test_workers import until
+from tests.ports import free_port
 from tracing_proxies import monitoring
 from tracing_proxies.testing import capture_spans, registry_from
 

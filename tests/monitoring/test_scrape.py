@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.environment import inherited
-from tests.monitoring.test_workers import free_port, until
+from tests.monitoring.test_workers import until
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 4

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.monitoring.test_workers import free_port, until
+from tests.monitoring.test_workers import until
+from tests.ports import free_port
 from tracing_proxies.monitoring.server import Answer, Server
 
 HELLO = {"/hello": lambda accept: ("text/plain", b"hello " + accept.encode())}

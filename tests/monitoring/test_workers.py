@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import pytest
 
 from tests.environment import inherited
 from tests.monitoring.conftest import shop
+from tests.ports import free_port
 from tracing_proxies.monitoring.numbers import Numbers
 from tracing_proxies.monitoring.workers import Member, merge_living, sweep
 
@@ -99,12 +99,6 @@ class Application:
 
 def calls_of(numbers: Numbers) -> float:
     return sum(many for (metric, _), many in numbers.counters.items() if metric == CALLS)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(holds: Callable[[], bool]) -> None:

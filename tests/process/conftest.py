@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.environment import inherited
+from tests.ports import free_port
 from tracing_proxies.viewer.store import open_for_reading, read_trace
 
 APPS = Path(__file__).parent / "apps"
@@ -166,13 +166,6 @@ class Server:
             assert self.process.poll() is None, self.log()
             return False
         return True
-
-
-def free_port() -> int:
-    """Find a port of the loopback that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], bool], explain: Callable[[], str] = str, timeout: float = 30.0) -> None:
