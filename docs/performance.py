@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from perf.__main__ import describe
+from perf.budget import tabulate_calm
 from tracing_proxies.delivery.pipeline import MAX_PENDING_BYTES
 from tracing_proxies.recording.overflow import MOST_BYTES
 from tracing_proxies.registry.keys import sections
@@ -80,6 +81,7 @@ class Page:
             "measured": lambda: iter((describe(self._measured),)),
             "levels": self._level_table,
             "options": self._option_table,
+            "response_times": lambda: tabulate_calm(self._load["calm"], self._load["stress"]["budget"]),
             "peers_measured": lambda: iter((describe(self._peers["measured"]),)),
             "peers": self._peer_table,
         }

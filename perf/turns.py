@@ -3,6 +3,9 @@
 A machine that others use is faster at one moment than at the next, by more than tracing costs. So three programs run
 side by side, of which only one works at a time: each runs the same scenarios once, with the same seed, and waits until
 the others have done the same. What is compared was measured within three seconds.
+
+Nor is one process of a program as fast as the next, for as long as it lives: by two in a hundred and more, as strings
+hash and memory lies. So the programs are launched anew several times, each time with one hash seed for all.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -34,12 +38,15 @@ class Program:
     Args:
         budget: ``plain``, ``unlimited`` or a share, as ``perf.market`` takes it.
         folder: where it keeps its traces.
+        hash_seed: how strings hash in it.
     """
 
-    def __init__(self, budget: str, folder: Path) -> None:
+    def __init__(self, budget: str, folder: Path, hash_seed: int) -> None:
         command = [sys.executable, "-m", "perf.market", budget, "0", "turns", str(folder)]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+        pipe, environ = subprocess.PIPE, {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+        self._process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environ
+        )
 
     def run(self, seed: int) -> dict[str, Any]:
         """Have it run all scenarios once, and return the response times and the CPU of that.
@@ -64,26 +71,28 @@ class Program:
 
 @attrs.frozen
 class Rounds:
-    """What programs told in each round, by their budgets."""
+    """What programs told in each round of each launch, by their budgets."""
 
-    told: dict[str, list[dict[str, Any]]]
+    told: dict[str, list[list[dict[str, Any]]]]
 
-    def times(self, budget: str, rounds: Sequence[int] | None = None) -> list[float]:
-        """Return the response times of some rounds, in seconds."""
+    def times(self, budget: str, some: Sequence[tuple[int, int]] | None = None) -> list[float]:
+        """Return the response times of some rounds, each named by its launch and its number in it, in seconds."""
         told = self.told[budget]
-        return [one for number in (range(len(told)) if rounds is None else rounds) for one in told[number]["times"]]
+        if some is None:
+            some = [(launch, number) for launch, rounds in enumerate(told) for number in range(len(rounds))]
+        return [one for launch, number in some for one in told[launch][number]["times"]]
 
     def describe(self, budget: str, beside: str) -> dict[str, Any]:
         """Return the response times of a program in milliseconds, its CPU, and how much slower it is than another.
 
         Returns:
             ``median`` and ``p95``, ``cpu`` a trigger; ``slower``: for both the share by which it is slower, and the
-            interval that holds it in 95 of 100 cases, by resampling rounds (Efron's bootstrap of percentiles).
+            interval that holds it in 95 of 100 cases, by resampling launches, and rounds within each (Efron's bootstrap
+            of percentiles, for clusters: Davison and Hinkley, Bootstrap Methods and their Application, section 3.8).
         """
         times = self.times(budget)
         chance = random.Random(_FIRST_SEED)
-        count = len(self.told[budget])
-        again = [[chance.randrange(count) for _ in range(count)] for _ in range(_RESAMPLED)]
+        again = [self._resample(budget, chance) for _ in range(_RESAMPLED)]
         slower: dict[str, Any] = {}
         for name, measure in MEASURES.items():
             ratios = [measure(self.times(budget, some)) / measure(self.times(beside, some)) - 1 for some in again]
@@ -95,9 +104,14 @@ class Rounds:
         return {
             "triggers": len(times),
             **{name: 1e3 * measure(times) for name, measure in MEASURES.items()},
-            "cpu": 1e3 * sum(one["cpu"] for one in self.told[budget]) / len(times),
+            "cpu": 1e3 * sum(one["cpu"] for rounds in self.told[budget] for one in rounds) / len(times),
             "slower": slower,
         }
+
+    def _resample(self, budget: str, chance: random.Random) -> list[tuple[int, int]]:
+        counts = [len(rounds) for rounds in self.told[budget]]
+        launches = [chance.randrange(len(counts)) for _ in counts]
+        return [(launch, chance.randrange(counts[launch])) for launch in launches for _ in range(counts[launch])]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -112,27 +126,37 @@ MEASURES: dict[str, Callable[[Sequence[float]], float]] = {
 }
 
 
-def take_turns(budgets: Sequence[str], rounds: int) -> Iterator[Rounds]:
+def take_turns(budgets: Sequence[str], launches: int, rounds: int) -> Iterator[Rounds]:
     """Run the application within each budget, in turns, and yield all that is known after each round.
 
     Args:
-        rounds: how many are made, after some that count for nothing.
+        launches: how often the programs are started.
+        rounds: how many are made in each launch, after some that count for nothing.
     """
     found = Rounds({budget: [] for budget in budgets})
+    for launch in range(launches):
+        for told in found.told.values():
+            told.append([])
+        for _ in _take_turns_once(budgets, rounds, launch, found):
+            yield found
+
+
+def _take_turns_once(budgets: Sequence[str], rounds: int, launch: int, found: Rounds) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         programs = {}
         for number, budget in enumerate(budgets):
             own = Path(folder, str(number))
             own.mkdir()
-            programs[budget] = Program(budget, own)
+            programs[budget] = Program(budget, own, hash_seed=1 + launch)
             stack.callback(programs[budget].stop)
         # In every order as often as in any other: each may leave something for the next one to wait for.
         orders = itertools.cycle(itertools.permutations(budgets))
+        first = _FIRST_SEED + launch * (_WARM_UP + rounds)
         for number, order in zip(range(_WARM_UP + rounds), orders, strict=False):
             for budget in order:
                 time.sleep(_REST)
-                told = programs[budget].run(_FIRST_SEED + number)
+                told = programs[budget].run(first + number)
                 if number >= _WARM_UP:
-                    found.told[budget].append(told)
+                    found.told[budget][launch].append(told)
             if number >= _WARM_UP:
-                yield found
+                yield

@@ -17,6 +17,7 @@ from perf.__main__ import describe, tabulate
 from perf.peers.__main__ import Unavailable, lines_of, measure
 from perf.peers.tools import TOOLS
 from perf.test_options import OPTIONS
+from perf.turns import Rounds
 
 ROOT = Path(__file__).parent.parent
 PERF = ROOT / "perf"
@@ -124,3 +125,25 @@ def test_durations_have_the_digits_that_they_are_measured_to() -> None:
 def test_tables_are_read_by_their_headings() -> None:
     text = "# Page\n\n| a | b c |\n|---|---|\n| 1 | x |\n| 2 |  |\n\nMore.\n\n| d |\n|---|\n| 3 |\n"
     assert read_tables(text) == [[{"a": "1", "b c": "x"}, {"a": "2", "b c": ""}], [{"d": "3"}]]
+
+
+def launched(*times: float) -> list[list[dict[str, Any]]]:
+    """What a program told that was launched as often, for ten rounds, with one response time in each launch."""
+    return [[{"times": [one] * 6, "cpu": one}] * 10 for one in times]
+
+
+def test_how_much_slower_a_program_is_holds_for_launches_that_were_not_made() -> None:
+    rounds = Rounds({"plain": launched(0.1, 0.1, 0.1, 0.1), "traced": launched(0.1, 0.12, 0.14, 0.16)})
+    for found in rounds.describe("traced", "plain")["slower"].values():
+        assert found["from"] <= 0.21  # had the slow launches not been made
+        assert found["to"] >= 0.49
+
+
+def test_programs_that_are_alike_in_each_launch_differ_in_none() -> None:
+    rounds = Rounds({"plain": launched(0.1, 0.2, 0.3), "traced": launched(0.11, 0.22, 0.33)})
+    told = rounds.describe("traced", "plain")
+    assert told["triggers"] == 180
+    assert told["median"] == pytest.approx(220)
+    assert told["cpu"] == pytest.approx(1e3 * 0.22 / 6)
+    for found in told["slower"].values():
+        assert list(found.values()) == pytest.approx([0.1] * 3)
