@@ -24,7 +24,7 @@ from rich.table import Table
 from perf.turns import take_turns
 
 HERE = Path(__file__).parent
-CALM = ("untraced", "everything", "within")
+PROGRAMS = ("untraced", "everything", "within")
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -105,13 +105,13 @@ def stress(console: Console, budget: str, copies: int, seconds: float) -> dict[s
 
 def calm(console: Console, budget: str, launches: int, rounds: int) -> dict[str, Any]:
     """Run it calmly in turns, untraced, with all traced, and within the budget, and return its response times."""
-    share = float(budget.rstrip("%")) / len(CALM)
+    share = float(budget.rstrip("%")) / len(PROGRAMS)
     # Each works for a third of the time and rests while the others do, and a budget is a share of all time.
     given = {"untraced": "plain", "everything": "unlimited", "within": f"{share:.4f}%"}
     with Progress(console=console) as progress:
         task = progress.add_task("calmly, in turns", total=launches * rounds)
         *_, known = progress.track(take_turns(list(given.values()), launches, rounds), task_id=task)
-    return {"launches": launches, "rounds": rounds, **{name: known.describe(given[name], "plain") for name in CALM}}
+    return {"launches": launches, "rounds": rounds, **{name: known.describe(given[name], "plain") for name in PROGRAMS}}
 
 
 def write(stressed: dict[str, Any], calmed: dict[str, Any]) -> str:
@@ -125,7 +125,7 @@ def write(stressed: dict[str, Any], calmed: dict[str, Any]) -> str:
         "| | triggers | CPU ms a trigger | more CPU | median ms | calls counted | errors counted | stubs | spans |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for name in ("untraced", "everything", "within"):
+    for name in PROGRAMS:
         row = stressed[name]
         shown = name if name != "within" else f"within {budget}"
         more = "" if name == "untraced" else f"{row['more_cpu']:+.1%}"
@@ -153,7 +153,7 @@ def tabulate_calm(calmed: dict[str, Any], budget: str) -> Iterator[str]:
     """Yield the lines of a table of response times, from what the calm runs have told."""
     yield "| | triggers | CPU ms a trigger | median ms | p95 ms | median, slower | p95, slower |"
     yield "|---|---|---|---|---|---|---|"
-    for name in CALM:
+    for name in PROGRAMS:
         found = calmed[name]
         shown = {"untraced": name, "everything": "everything traced", "within": f"within {budget}"}[name]
         slower = ["", ""] if name == "untraced" else [_show(found["slower"][key]) for key in ("median", "p95")]

@@ -135,13 +135,16 @@ def take_turns(budgets: Sequence[str], launches: int, rounds: int) -> Iterator[R
     """
     found = Rounds({budget: [] for budget in budgets})
     for launch in range(launches):
-        for told in found.told.values():
-            told.append([])
-        for _ in _take_turns_once(budgets, rounds, launch, found):
+        for launches_told in found.told.values():
+            launches_told.append([])
+        for round_told in _launch(budgets, rounds, launch):
+            for budget, told in round_told.items():
+                found.told[budget][-1].append(told)
             yield found
 
 
-def _take_turns_once(budgets: Sequence[str], rounds: int, launch: int, found: Rounds) -> Iterator[None]:
+def _launch(budgets: Sequence[str], rounds: int, launch: int) -> Iterator[dict[str, dict[str, Any]]]:
+    """Start the programs, and yield what each tells in each round that counts."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         programs = {}
         for number, budget in enumerate(budgets):
@@ -153,10 +156,9 @@ def _take_turns_once(budgets: Sequence[str], rounds: int, launch: int, found: Ro
         orders = itertools.cycle(itertools.permutations(budgets))
         first = _FIRST_SEED + launch * (_WARM_UP + rounds)
         for number, order in zip(range(_WARM_UP + rounds), orders, strict=False):
+            told = {}
             for budget in order:
                 time.sleep(_REST)
-                told = programs[budget].run(first + number)
-                if number >= _WARM_UP:
-                    found.told[budget][launch].append(told)
+                told[budget] = programs[budget].run(first + number)
             if number >= _WARM_UP:
-                yield
+                yield told
