@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 REFERENCES = ("reference", "encoded")
 MODES = ("plain", "woven", *REFERENCES)
+OURS = ("tracing_proxies", "adapters")
 _TIMEOUT = 1_800.0  # seconds, for one run of a suite
 
 
@@ -78,13 +79,22 @@ class Suite:
         """The unpacked source distribution."""
         return next(path for path in (self.folder / "source").iterdir() if path.is_dir())
 
+    @property
+    def installed(self) -> Path:
+        """Where this project's packages seem to be installed, as they are for a user.
+
+        A development install will not do: hypothesis draws its examples from the constants of all modules that lie
+        outside of ``site-packages``, so with ours among them a suite would do other work than without.
+        """
+        return self.folder / "ours" / "site-packages"
+
     def prepare(self) -> None:
         """Fetch and install, unless that has been done for this very entry and for what this project needs."""
         # Installed packages are loaded from bytecode, so this one is to be: its sources are used where they lie.
-        subprocess.run((self.python, "-m", "compileall", "-q", ROOT / "tracing_proxies"), check=True)
+        subprocess.run((self.python, "-m", "compileall", "-q", *(ROOT / name for name in OURS)), check=True)
         marker = self.folder / "ready"
         wanted = f"{self.library!r}\n{(ROOT / 'setup.cfg').read_text(encoding='utf-8')}"
-        if marker.exists() and marker.read_text(encoding="utf-8") == wanted:
+        if self.installed.exists() and marker.exists() and marker.read_text(encoding="utf-8") == wanted:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
@@ -100,6 +110,9 @@ class Suite:
         (self.folder / "source" / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         here = f"{self.source}{extras[0] if extras else ''}"
         self._call(*pip, "install", here, *self.library.needs, "-e", str(ROOT))
+        self.installed.mkdir(parents=True)
+        for name in OURS:
+            (self.installed / name).symlink_to(ROOT / name)
         marker.write_text(wanted, encoding="utf-8")
 
     def run(self, mode: str, *, part: bool = False) -> Run:
@@ -121,7 +134,7 @@ class Suite:
                 for name, value in os.environ.items()
                 if not name.startswith(("TRACING_PROXIES", "LANGFUSE"))
             },
-            "PYTHONPATH": str(HERE / "inside"),
+            "PYTHONPATH": f"{self.installed}{os.pathsep}{HERE / 'inside'}",
             "PYTHONHASHSEED": "0",
             "DOWNSTREAM_MODE": mode,
             "DOWNSTREAM_OUT": str(out),

@@ -34,6 +34,8 @@ if _MODE == "woven":
     import tracing_proxies
     import tracing_proxies.runtime
 
+    if "site-packages" not in tracing_proxies.__file__:
+        raise RuntimeError(f"{tracing_proxies.__file__} is not where an installed package lies")
     tracing_proxies.activate(os.environ["DOWNSTREAM_REGISTRY"])
     # The first span would load what finds personal data, as OpenTelemetry's SDK and its encoder are loaded here.
     tracing_proxies.runtime._runtime.prepare.get_ready()
