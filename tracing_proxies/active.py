@@ -21,6 +21,7 @@ from tracing_proxies.delivery.succession import Succession
 from tracing_proxies.langfuse.adoption import ADOPT, Adoption, Wish
 from tracing_proxies.langfuse.scores_flow import Scoring
 from tracing_proxies.langfuse.variables import wants_debug
+from tracing_proxies.lasting import settle
 from tracing_proxies.monitoring.contents import SpanContents
 from tracing_proxies.monitoring.health_watch import Watch
 from tracing_proxies.monitoring.minutes import Store
@@ -238,6 +239,7 @@ class Runtime:
         self.reloading.follow(registry)
         self.monitor.follow(registry, exporter)
         self.watch.follow(registry)
+        settle(registry)
         for problem in self.weaver.unmatched():
             if str(problem) not in known:
                 _log.warning("%s", problem)

@@ -1,9 +1,11 @@
-"""What of this package lives as long as the process: the application's garbage collector need not look at it."""
+"""What the application's garbage collector need not look at: what lasts of this package, and what is in no circle."""
 
 from __future__ import annotations
 
 import sys
 from types import ModuleType
+
+import attrs
 
 from tracing_proxies.compiled import hot
 
@@ -22,9 +24,30 @@ def pass_by(*constants: tuple[object, ...]) -> None:
     """
     if hot is None:
         return
-    loaded: list[object] = [
+    loaded = [
         module
         for name, module in list(sys.modules.items())
         if type(module) is ModuleType and type(name) is str and name.partition(".")[0] == _PACKAGE
     ]
     hot.pass_by([*loaded, *constants])
+    settle([vars(module) for module in loaded])
+
+
+@attrs.frozen
+class _Frozen:
+    """One of the classes on whose objects attrs lets nothing be set, by a function that all of them have."""
+
+
+_refuse = vars(_Frozen)["__setattr__"]
+
+
+def settle(constants: object) -> None:
+    """Have the collector pass by constants that can be in no circle: frozen records, tuples, and what they hold.
+
+    A registry is some thousand of them. Nothing is held for it; what changes, or holds what does, is followed as ever.
+
+    Args:
+        constants: anything that holds such.
+    """
+    if hot is not None:
+        hot.settle(constants, _refuse)

@@ -13,7 +13,7 @@ from tracing_proxies.control.service import Commands
 from tracing_proxies.delivery.garbage import Pause
 from tracing_proxies.errors import ActivationError, RegistryError
 from tracing_proxies.exclusion import Exclusion
-from tracing_proxies.lasting import pass_by
+from tracing_proxies.lasting import pass_by, settle
 from tracing_proxies.loops import outside_of_loops
 from tracing_proxies.registry.discovery import find_registry
 from tracing_proxies.registry.loader import load_registry
@@ -83,6 +83,7 @@ def activate(registry: str | Path | Registry | None = None, *, strict: bool | No
         _runtime.control.open()
         _runtime.monitor.begin()
         pass_by()
+        settle(_runtime.registry)
     for problem in problems:
         _log.warning("%s", problem)
 

@@ -39,12 +39,31 @@ module_of(PyTypeObject *class)
     return found;
 }
 
+static int
+is_from_attrs(PyObject *module)
+{
+    return module != NULL && PyUnicode_Check(module) && PyUnicode_CompareWithASCIIString(module, "attr._make") == 0;
+}
+
 /* Whether attrs has made something: for each class of records a tuple of its fields, of a class of its own. */
 static int
 is_of_attrs(PyTypeObject *class)
 {
-    PyObject *module = module_of(class);
-    return module != NULL && PyUnicode_Check(module) && PyUnicode_CompareWithASCIIString(module, "attr._make") == 0;
+    return is_from_attrs(module_of(class));
+}
+
+/* The same for a function: what a class of ours has got from it has been made within another. */
+static int
+is_made_by_attrs(PyFunctionObject *function)
+{
+    return is_from_attrs(function->func_module) && strstr(PyUnicode_AsUTF8(function->func_qualname), "<locals>") != NULL;
+}
+
+/* Whether something is of one of the import system's classes, which are written in Python. */
+static int
+is_named(PyTypeObject *kind, const char *name)
+{
+    return kind->tp_flags & Py_TPFLAGS_HEAPTYPE && strcmp(kind->tp_name, name) == 0;
 }
 
 static int
@@ -61,7 +80,7 @@ lasts(PyObject *found, PyObject *holder)
     PyTypeObject *kind = Py_TYPE(found);
     int within = PyTuple_Check(holder);
     if (kind == &PyFunction_Type)
-        return is_in_package(((PyFunctionObject *)found)->func_module);
+        return is_in_package(((PyFunctionObject *)found)->func_module) || is_made_by_attrs((PyFunctionObject *)found);
     if (PyType_Check(found))
         return is_in_package(module_of((PyTypeObject *)found)) ||
                (within && (PyObject *)Py_TYPE(holder) == found && is_of_attrs((PyTypeObject *)found));
@@ -74,8 +93,12 @@ lasts(PyObject *found, PyObject *holder)
     if (kind == &PyProperty_Type || kind == &PyClassMethod_Type || kind == &PyStaticMethod_Type ||
         kind == &PyMemberDescr_Type || kind == &PyGetSetDescr_Type)
         return PyDict_Check(holder);
+    if (is_named(kind, "ModuleSpec") || is_named(kind, "SourceFileLoader"))
+        return PyDict_Check(holder) || is_named(Py_TYPE(holder), "ModuleSpec");
+    if (kind == &PyList_Type) /* the names of modules that are being imported */
+        return is_named(Py_TYPE(holder), "ModuleSpec");
     if (is_of_attrs(kind))
-        return within || (PyTuple_Check(found) && PyDict_Check(holder));
+        return within || PyDict_Check(holder);
     return (within || is_record(holder)) && is_record(found);
 }
 

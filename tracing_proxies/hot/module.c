@@ -317,6 +317,7 @@ static PyMethodDef methods[] = {
     {"getrandbits", random_bits, METH_O, "Draw 64 or 128 random bits, never 0."},
     {"recount", hot_recount, METH_O, "Have the collector count so many objects more, or less."},
     {"pass_by", hot_pass_by, METH_O, "Have the collector pass by what lasts of modules."},
+    {"settle", (PyCFunction)(void (*)(void))hot_settle_constants, METH_FASTCALL, "Have it pass by what can be in no circle."},
     {"seed", seed, METH_O, "Begin the random bits anew from 32 bytes."},
     {NULL},
 };
@@ -338,7 +339,7 @@ name_texts(void)
         {&hot.ag_frame, "ag_frame"}, {&hot.own, "_self_"}, {&hot.class_name, "__class__"}, {&hot.next, "__next__"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
         {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
         {&hot.prepared, "prepared"}, {&hot.function, "function"}, {&hot.finish_originally, "finish_originally"},
-        {&hot.plan, "plan"}, {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.module, "__module__"}, {&hot.abandoned, "abandoned"},
+        {&hot.plan, "plan"}, {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.module, "__module__"}, {&hot.setattr, "__setattr__"}, {&hot.abandoned, "abandoned"},
         {&hot.nodes, "_nodes"}, {&hot.entry, "_entry"}, {&hot.learn_entry, "_learn_entry"},
         {&hot.mask_pair, "_mask_pair"}, {&hot.mask_value, "_value"}, {&hot.capital_value, "Value"},
         {&hot.arranged, "_arranged"}, {&hot.mask, "mask"}, {&hot.learn, "learn"}, {&hot.learn_text, "learn_text"}, {&hot.by_key, "key"},

@@ -137,7 +137,7 @@ typedef struct {
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
     PyObject *own, *class_name, *next;
-    PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *module, *abandoned;
+    PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *module, *setattr, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *arranged, *mask, *learn, *learn_text, *by_key;
     PyObject *status_message, *model, *user_id, *session_id;
@@ -532,6 +532,9 @@ PyObject *hot_carried(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 
 /* lasting.c */
 PyObject *hot_pass_by(PyObject *module, PyObject *roots);
+
+/* settled.c */
+PyObject *hot_settle_constants(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* module.c */
 PyObject *hot_bind_look(PyObject *module, PyObject *parts);

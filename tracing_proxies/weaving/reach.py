@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Set
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
+from tracing_proxies.lasting import settle
 from tracing_proxies.registry.fields import module_of
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.candidates import is_class
@@ -127,7 +128,8 @@ class Reach:
             if seen is not None and seen() is module:
                 break
             if not is_loading(module):
-                self._seen[name] = weakref.ref(module)
+                self._seen[name] = known = weakref.ref(module)
+                settle(known)
                 if _top(name) != _OURS:
                     found.append((name, module))
         return found
