@@ -1,6 +1,8 @@
 """Our own failures are counted, logged once a minute each, and raised only in strict mode."""
 
 import logging
+import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -54,3 +56,25 @@ def test_a_log_handler_that_fails_is_counted_and_keeps_nothing_from_going_on(mon
         logging.getLogger("tracing_proxies").removeHandler(handler)
     assert failures.counts() == {"sample": 1, "log": 1}
     failures.reset()
+
+
+def _deep(left: int, say: Callable[[], None]) -> None:
+    if left:
+        _deep(left - 1, say)
+    else:
+        say()
+
+
+def test_a_stack_that_the_application_has_filled_is_no_failure_of_ours(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("TRACING_PROXIES_STRICT", raising=False)
+    depth = 0
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame, depth = frame.f_back, depth + 1
+    _deep(sys.getrecursionlimit() - depth - 60, lambda: failures.contain("finish", RecursionError()))
+    assert failures.counts() == {"stack": 1}
+    assert caplog.records == []
+    failures.contain("finish", RecursionError())
+    assert failures.counts() == {"stack": 1, "finish": 1}

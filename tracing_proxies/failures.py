@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from _thread import RLock  # past gevent's, which our own threads must not wait for
 from collections import Counter
+from types import FrameType
 
 from tracing_proxies import clocks
 
 _log = logging.getLogger("tracing_proxies")
 _LOG_INTERVAL = 60.0
+_NEEDED = 100  # frames: what recording takes at the most
 _lock = RLock()  # re-entrant: a signal handler may fail while it interrupts this very module
 _counts: Counter[str] = Counter()
 _logged: dict[str, float] = {}
@@ -40,6 +43,10 @@ def contain(reason: str, exc: BaseException) -> None:
     Raises:
         BaseException: ``exc`` itself in strict mode.
     """
+    if isinstance(exc, RecursionError) and _is_stack_full():
+        with _lock:
+            _counts["stack"] += 1
+        return
     now = clocks.monotonic()
     with _lock:
         _counts[reason] += 1
@@ -58,6 +65,15 @@ def contain(reason: str, exc: BaseException) -> None:
                 _counts["log"] += 1
     if strict():
         raise exc
+
+
+def _is_stack_full() -> bool:
+    """Tell whether the application has left no room for one more call, which is no failure of ours."""
+    frame: FrameType | None = sys._getframe()
+    left = sys.getrecursionlimit() - _NEEDED
+    while frame is not None and left > 0:
+        frame, left = frame.f_back, left - 1
+    return left <= 0
 
 
 def counts() -> dict[str, int]:

@@ -89,6 +89,14 @@ look_up(PyObject *result)
     return found == NULL && !PyErr_Occurred() ? Py_None : found;
 }
 
+/* Whether somebody else has made what a call returned, and holds it: then it goes out as it is, for it may be compared,
+   and is not the call's to end. */
+static inline int
+is_handed_on(PyObject *proceed, PyObject *result)
+{
+    return proceed != NULL && proceed != Py_None && Py_REFCNT(result) > 1;
+}
+
 /* Let a coroutine or stream go on under its span; takes the result. */
 static PyObject *
 go_on(Call *call, PyObject *proceed, PyObject *recording, PyObject *result)
@@ -155,7 +163,9 @@ static PyObject *
 end(Call *call, PyObject *recording, PyObject *result)
 {
     PyObject *proceed = look_up(result);
-    if (proceed == Py_None && SLOT(call->recipe, Recipe, fold) != Py_None) {
+    if (is_handed_on(proceed, result))
+        proceed = Py_None;
+    else if (proceed == Py_None && SLOT(call->recipe, Recipe, fold) != Py_None) {
         proceed = PyObject_CallOneArg(hot.proceed_with, (PyObject *)Py_TYPE(result));
         Py_XDECREF(proceed); /* a function of a module */
     }
@@ -245,7 +255,7 @@ count(Call *call, PyObject *inside, PyObject *tail)
     PyObject *proceed = look_up(result);
     if (proceed == NULL)
         goto fail;
-    if (proceed != Py_None || SLOT(call->recipe, Recipe, fold) != Py_None) {
+    if ((proceed != Py_None || SLOT(call->recipe, Recipe, fold) != Py_None) && !is_handed_on(proceed, result)) {
         /* What its call has only made goes on, under a recording that lasts as long. */
         if (fold(call) < 0)
             goto fail;
@@ -511,6 +521,25 @@ call_as_functions(PyTypeObject *type)
     type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
 }
 
+/* Leave out what wrapt's proxies can do and functions cannot, for the interpreter to say so in its own words. */
+static void
+refuse_as_functions(PyTypeObject *type)
+{
+    PySequenceMethods *sequence = type->tp_as_sequence;
+    PyMappingMethods *mapping = type->tp_as_mapping;
+    PyNumberMethods *number = type->tp_as_number;
+    if (sequence != NULL) {
+        sequence->sq_length = NULL;
+        sequence->sq_item = NULL;
+        sequence->sq_ass_item = NULL;
+        sequence->sq_contains = NULL;
+    }
+    if (mapping != NULL)
+        *mapping = (PyMappingMethods){NULL, NULL, NULL};
+    if (number != NULL)
+        number->nb_float = number->nb_index = number->nb_absolute = NULL;
+}
+
 /* Let the instances of a class, which are woven functions all, be read as above, and called so. */
 PyObject *
 hot_straighten(PyObject *module, PyObject *class)
@@ -526,6 +555,7 @@ hot_straighten(PyObject *module, PyObject *class)
         hot.read_hooked = type->tp_getattro; /* the same for all: a `__getattr__` after a `__getattribute__` */
         type->tp_getattro = function_getattro;
         call_as_functions(type);
+        refuse_as_functions(type);
         PyType_Modified(type);
     }
     Py_RETURN_NONE;

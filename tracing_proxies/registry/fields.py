@@ -32,7 +32,7 @@ class Missing:
 MISSING: Final = Missing()
 
 # The type's own slots, read past any metaclass that overrides `__getattribute__`.
-mro_of: Final = type.__dict__["__mro__"].__get__
+_read_mro: Final = type.__dict__["__mro__"].__get__
 is_subtype: Final = type.__subclasscheck__
 """``is_subtype(base, kind)`` is ``issubclass(kind, base)`` past what a metaclass may say; 50 ns."""
 namespace_of: Final = type.__dict__["__dict__"].__get__
@@ -50,6 +50,15 @@ _MOST_NAMES = 256
 # How a name is read, per type. By id, since hashing a class may run its metaclass's code; the weak reference tells a
 # class from a later one at the same address.
 _known: dict[int, tuple[weakref.ref[type], dict[str, Reader], dict[str, Reader]]] = {}
+
+
+def mro_of(kind: type) -> tuple[Any, ...]:
+    """Return a class and its bases in their order, past what its metaclass may say."""
+    found: tuple[Any, ...] | None = _read_mro(kind)
+    if found is None:  # a type of C's of which nobody has asked anything yet: that makes it ready
+        type.__getattribute__(kind, "__name__")
+        found = _read_mro(kind)
+    return (kind, object) if found is None else found
 
 
 def read_field(obj: Any, name: str, *, call_properties: bool = False) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from sys import getrefcount
 from typing import Any
 
 from opentelemetry.context import Context
@@ -123,7 +124,9 @@ def wrap(point: JoinPoint) -> Callable[[Any, Any, tuple[Any, ...], dict[str, Any
             raise
         detach(token)
         proceed = _continues(id(type(result)))
-        if proceed is None and recipe.fold is not None:
+        if proceed is not None and is_held(result):
+            proceed = None
+        elif proceed is None and recipe.fold is not None:
             proceed = proceed_with(type(result))
         if proceed is not None:
             return go_on(proceed, point, recipe, recording, result, instance, args, kwargs)
@@ -131,6 +134,26 @@ def wrap(point: JoinPoint) -> Callable[[Any, Any, tuple[Any, ...], dict[str, Any
         return result
 
     return advice
+
+
+def _count_references(result: Any) -> int:
+    return getrefcount(result)
+
+
+def _count_of_one() -> int:
+    result: Any = object()
+    return _count_references(result)
+
+
+_ONE = _count_of_one()
+
+
+def is_held(result: Any) -> bool:
+    """Tell whether a stream or coroutine that a call returned is held elsewhere, beside one name of the caller's.
+
+    Then somebody else has made it. It goes out as it is, for it may be compared, and is not the call's to end.
+    """
+    return getrefcount(result) > _ONE
 
 
 def go_on(

@@ -12,7 +12,7 @@ from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach,
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.tally import LOOK_AT
 from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, UNSAMPLED, Unrecorded
-from tracing_proxies.weaving.advice import JoinPoint, go_on
+from tracing_proxies.weaving.advice import JoinPoint, go_on, is_held
 from tracing_proxies.weaving.internal import cut_frame, internal
 from tracing_proxies.weaving.stream_objects import proceed_with
 from tracing_proxies.weaving.streams import CONTINUES
@@ -75,7 +75,8 @@ def make_advice(point_of: Callable[[Any], JoinPoint]) -> Callable[..., Any]:
                         reset(token)
                     except (ValueError, LookupError):
                         pass
-                if recipe.fold is None and _continues(id(type(result))) is None:
+                later = _continues(id(type(result))) is not None
+                if is_held(result) if later else recipe.fold is None:
                     if recipe.error_when is not None:
                         point.end_judged(recipe, args, kwargs, start, start + taken, result)
                         return result
@@ -117,7 +118,9 @@ def make_advice(point_of: Callable[[Any], JoinPoint]) -> Callable[..., Any]:
             except (ValueError, LookupError):
                 pass
         proceed = _continues(id(type(result)))
-        if proceed is None and recipe.fold is not None:
+        if proceed is not None and is_held(result):
+            proceed = None
+        elif proceed is None and recipe.fold is not None:
             proceed = proceed_with(type(result))
         if proceed is not None:
             instance, rest = (args[0], args[1:]) if point.bound and args else (None, args)

@@ -45,10 +45,12 @@ def bind(woven: type, getattribute: Any, wrapts: Any, wrapped: Any, not_function
         not_functions: the names that only the original knows how to read.
     """
     recording = (Recorder, Tally, Tail, Held, Context, Unrecorded, Adoption)
-    classes = (JoinPoint, *recording, TracedGenerator, TracedAsyncGenerator)
+    classes = (JoinPoint, *recording)
     hot.bind(
         {
             **{cls.__name__: cls for cls in classes},
+            "TracedGenerator": TracedGenerator,
+            "TracedAsyncGenerator": TracedAsyncGenerator,
             "WovenFunction": woven,
             "getattribute": getattribute,
             "wrapt_getattribute": wrapts,

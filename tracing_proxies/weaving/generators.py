@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from tracing_proxies import clocks
 from tracing_proxies.compiled import hot
 from tracing_proxies.recording.context import attach, current, detach, variable
 from tracing_proxies.weaving.internal import all_internal, cut_frame
-from tracing_proxies.weaving.standin import StandIn
+from tracing_proxies.weaving.standin import StandIn, stands_for
 
 _clock = clocks.perf_counter_ns
 
 
+@stands_for(GeneratorType)
 @all_internal
 class TracedGenerator(StandIn):
     """A generator whose steps run under its span."""
@@ -82,6 +84,7 @@ class TracedGenerator(StandIn):
         self._tp_state.drop()
 
 
+@stands_for(AsyncGeneratorType)
 @all_internal
 class TracedAsyncGenerator(StandIn):
     """An async generator whose steps run under its span.

@@ -7,6 +7,7 @@ well, and mean something else when a function returns them.
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -16,14 +17,15 @@ from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach
 from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import Span
+from tracing_proxies.registry.fields import type_name
 from tracing_proxies.weaving.internal import all_internal, cut_frame
-from tracing_proxies.weaving.standin import StandIn
+from tracing_proxies.weaving.standin import StandIn, stands_for
 
 
 class _Entered:
     """The recording of one context manager: current from enter to exit, ended once."""
 
-    __slots__ = ("entered", "opener", "outer", "recording", "token", "value")
+    __slots__ = ("entered", "held", "opener", "outer", "recording", "token")
 
     def __init__(self, recording: Recording, opener: Callable[[Any], Recording | None] | None) -> None:
         self.recording: Recording | None = recording
@@ -31,7 +33,7 @@ class _Entered:
         self.token: Any = None
         self.outer: Context | None = None
         self.entered = False
-        self.value: Any = None
+        self.held: Callable[[], Any] | None = None
 
     def begin(self, manager: Any) -> bool:
         """Make the span current; False if it has been entered before, which `contextlib` refuses in its own words."""
@@ -47,18 +49,35 @@ class _Entered:
                 self.recording.outer = self.outer
         return True
 
+    def hold(self, value: Any) -> None:
+        """Keep what was entered for the span's end, but not alive: whoever has entered it may let go of it before."""
+        if self.recording is None or value is None:
+            return
+        try:
+            known = weakref.ref(value)
+        except TypeError:
+            self.held = lambda: value
+            return
+        name = f"<{type_name(type(value))}>"
+
+        def find() -> Any:
+            found = known()
+            return name if found is None else found
+
+        self.held = find
+
     def end(self, exc: BaseException | None) -> None:
         """End the span, and restore what was current before, unless another one has been made current since.
 
         Managers that are left in another order than they were entered must not bring back a span that has ended.
         """
         recording, self.recording = self.recording, None
-        value, self.value = self.value, None
+        held, self.held = self.held, None
         if recording is None:
             return
         context = recording.context
         if exc is None:
-            recording.finish(value)
+            recording.finish(None if held is None else held())
         else:
             recording.fail(exc)
         if current() is context:
@@ -103,6 +122,7 @@ class _TracedManager(StandIn):
         self._tp_state.drop()
 
 
+@stands_for(contextlib._GeneratorContextManager)
 @all_internal
 class TracedContextManager(_TracedManager):
     """A context manager under its span."""
@@ -120,7 +140,7 @@ class TracedContextManager(_TracedManager):
                 entered.end(exc)
             cut_frame(exc)
             raise
-        entered.value = value
+        entered.hold(value)
         return value
 
     def __exit__(self, kind: Any, exc: Any, traceback: Any) -> Any:
@@ -136,6 +156,7 @@ class TracedContextManager(_TracedManager):
         return suppressed
 
 
+@stands_for(contextlib._AsyncGeneratorContextManager)
 @all_internal
 class TracedAsyncContextManager(_TracedManager):
     """An async context manager under its span."""
@@ -153,7 +174,7 @@ class TracedAsyncContextManager(_TracedManager):
                 entered.end(exc)
             cut_frame(exc)
             raise
-        entered.value = value
+        entered.hold(value)
         return value
 
     async def __aexit__(self, kind: Any, exc: Any, traceback: Any) -> Any:

@@ -246,6 +246,17 @@ for _kind in (WovenFunction, WovenBinding):
         setattr(_kind, _name, None)
 
 
+class _AsFunctions(type):
+    """Has the classes of woven functions found wherever code looks up what to do with functions by `type(f)`."""
+
+    def __eq__(cls, other: object) -> bool:
+        return cls is other or other is FunctionType or type(other) is _AsFunctions
+
+    def __hash__(cls) -> int:
+        return hash(FunctionType)
+
+
+_AsFunctions.__name__, _AsFunctions.__qualname__, _AsFunctions.__module__ = "type", "type", "builtins"
 _classes: dict[str, Any] = {}
 
 
@@ -256,7 +267,7 @@ def _function_class(module: str) -> Any:
         namespace: dict[str, Any] = {**_named_as(FunctionType), **_ANNOTATIONS, "__slots__": ()}
         if compiled.advised is None:
             namespace["__call__"] = as_of(_advise, module)
-        made = _classes[module] = type("function", (WovenFunction,), namespace)
+        made = _classes[module] = _AsFunctions("function", (WovenFunction,), namespace)
         if compiled.advised is not None:
             compiled.straighten(made)
     return made

@@ -5,8 +5,10 @@ Not wrapt's object proxy: that one has every special method there is, so `hasatt
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+_Class = TypeVar("_Class", bound=type)
 _OWN = frozenset(("_tp_state", "_tp_wrapped"))
 _set = object.__setattr__
 
@@ -45,3 +47,18 @@ class StandIn:
 
     def __repr__(self) -> str:
         return repr(self._tp_wrapped)
+
+
+def stands_for(kind: type) -> Callable[[_Class], _Class]:
+    """Give a class of stand-ins the name that the interpreter's messages have, and each of them the text it stands for.
+
+    Args:
+        kind: the class of what they stand for.
+    """
+
+    def name(cls: _Class) -> _Class:
+        cls.__name__, cls.__qualname__, cls.__module__ = kind.__name__, kind.__qualname__, kind.__module__
+        cls.__doc__ = property(lambda self: self._tp_wrapped.__doc__)  # type: ignore[assignment]
+        return cls
+
+    return name

@@ -6,6 +6,8 @@ The kind is decided by the object that the call returned, and the kind that goes
 from __future__ import annotations
 
 import inspect
+import opcode
+import sys
 import types
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from tracing_proxies.weaving.steps import Steps, run_in_steps
 from tracing_proxies.weaving.stream import ABANDONED, Opener, Stream
 from tracing_proxies.weaving.stream_objects import proceed_with
 
+_MAKES_GENERATOR = opcode.opmap.get("RETURN_GENERATOR")
 Fold = Callable[[], Any] | None
 Continue = Callable[[Any, Opener | None, Recording | None, Recipe, Fold], Any]
 
@@ -113,10 +116,21 @@ def _proceed_generator(result: Any, opener: Opener | None, begun: Recording | No
     return TracedGenerator(result, Stream(opener, begun, recipe, fold))
 
 
+def _is_under_way(generator: Any) -> bool:
+    frame = generator.ag_frame
+    if generator.ag_running or frame is None:
+        return True
+    if sys.version_info >= (3, 12):
+        return bool(generator.ag_suspended)
+    # With Python 3.11 one that has not begun stands where it was made.
+    last: int = frame.f_lasti
+    return last >= 0 and generator.ag_code.co_code[last] != _MAKES_GENERATOR
+
+
 def _proceed_async_generator(
     result: Any, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Fold
 ) -> Any:
-    if begun is not None and (result.ag_running or result.ag_frame is None or result.ag_frame.f_lasti >= 0):
+    if begun is not None and _is_under_way(result):
         begun.finish(result)
         return result
     return TracedAsyncGenerator(result, Stream(opener, begun, recipe, fold))
