@@ -63,9 +63,9 @@ def _plain(node: Node) -> Any:
     if isinstance(node, ScalarNode):
         return node.value
     if isinstance(node, ListNode):
-        return [_plain(item) for item in node.items]
+        return [_plain(item) for item in node.parts]
     assert not isinstance(node, BrokenNode)
-    return {key.text: _plain(value) for key, value in node.items}
+    return {key.text: _plain(value) for key, value in node.parts}
 
 
 def registries(*, preset: bool = False, odd: list[Any] = ODD) -> st.SearchStrategy[str]:

@@ -69,17 +69,17 @@ def read_pointcuts(reader: Reader, node: Node, key: Key) -> tuple[tuple[Pointcut
         except PointcutError as error:
             raise Refusal("TP204", error.message, found.at(error.offset), error.suggestion) from None
 
-    if is_null(node) or (isinstance(node, ListNode) and not node.items):
+    if is_null(node) or (isinstance(node, ListNode) and not node.parts):
         raise Refusal("TP202", f"{key.name!r} needs at least one pattern such as module:Class.name", node.place)
     return _each(reader, node, read)
 
 
 def read_command(reader: Reader, node: Node, key: Key) -> list[str]:
     """Read a program and its arguments: a list, which another file's takes the place of, and is not added to."""
-    if not isinstance(node, ListNode) or not node.items:
+    if not isinstance(node, ListNode) or not node.parts:
         message = f"expected a list of a program and its arguments, found {describe(node)}; no shell would split it"
         raise Refusal("TP202", message, node.place)
-    found = [scalar(child, "a text").text for child in node.items if not isinstance(child, BrokenNode)]
+    found = [scalar(child, "a text").text for child in node.parts if not isinstance(child, BrokenNode)]
     if not found or not found[0].strip() or any("\0" in text for text in found):
         raise Refusal("TP202", "expected the path or name of a program", node.place)
     return found
@@ -89,6 +89,6 @@ def _each(reader: Reader, node: Node, read: Callable[[Node], T]) -> tuple[T, ...
     """Read a list, or the one item that stands for a list of it; each item fails alone."""
     if is_null(node):
         return ()
-    children = node.items if isinstance(node, ListNode) else (node,)
+    children = node.parts if isinstance(node, ListNode) else (node,)
     found = (reader.attempt(child, read) for child in children)
     return tuple(item for item in found if item is not None)

@@ -28,7 +28,7 @@ def read_mapping(reader: Reader, node: Node, key: Key) -> dict[str, Value]:
     if not isinstance(node, MapNode):
         raise Refusal("TP202", f"{key.name!r} is a mapping of names to paths, found {describe(node)}", node.place)
     found = Stated()
-    for name, child in node.items:
+    for name, child in node.parts:
         value = reader.attempt(child, lambda child: read_value(reader, child, key))
         if value is not None:
             found.state(name.text, value, origin_of(name, child))
@@ -49,7 +49,7 @@ def read_headers(reader: Reader, node: Node, key: Key) -> dict[str, str]:
             "TP202", f"{key.name!r} is a mapping of names to texts, found a value of another kind", node.place
         )
     found: dict[str, str] = {}
-    for name, child in node.items:
+    for name, child in node.parts:
         if isinstance(child, BrokenNode):
             continue  # it has been told why
         # What it holds may be a secret: no message repeats it.
@@ -69,7 +69,7 @@ def read_patterns(reader: Reader, node: Node, key: Key) -> dict[str, str]:
     if not isinstance(node, MapNode):
         raise Refusal("TP202", f"{key.name!r} is a mapping of names to patterns, found {describe(node)}", node.place)
     found = Stated()
-    for name, child in node.items:
+    for name, child in node.parts:
         if not _DETECTOR.fullmatch(name.text):
             message = f"a detector's name has 1 to 40 small letters, digits, '-' and '_', not {name.text[:60]!r}"
             reader.findings.add("TP202", message, name.place)

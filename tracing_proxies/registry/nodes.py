@@ -55,7 +55,7 @@ class ScalarNode:
 class ListNode:
     """A sequence of nodes."""
 
-    items: tuple[Node, ...]
+    parts: tuple[Node, ...]
     place: Place
 
 
@@ -63,12 +63,12 @@ class ListNode:
 class MapNode:
     """A mapping, its keys unlike each other."""
 
-    items: tuple[tuple[ScalarNode, Node], ...]
+    parts: tuple[tuple[ScalarNode, Node], ...]
     place: Place
 
     def get(self, name: str) -> Node | None:
         """Return the node under a key, None if there is none."""
-        return next((node for key, node in self.items if key.text == name), None)
+        return next((node for key, node in self.parts if key.text == name), None)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -65,7 +65,7 @@ def _variables_in(node: Node) -> tuple[str, ...]:
     if isinstance(node, ScalarNode):
         return node.variables
     if isinstance(node, ListNode):
-        return tuple(name for item in node.items for name in _variables_in(item))
+        return tuple(name for item in node.parts for name in _variables_in(item))
     if isinstance(node, MapNode):
-        return tuple(name for _, item in node.items for name in _variables_in(item))
+        return tuple(name for _, item in node.parts for name in _variables_in(item))
     return ()

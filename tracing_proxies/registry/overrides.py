@@ -63,7 +63,7 @@ class Overrides:
             The tree; what a variable brought has the variable's name as the file of its place.
         """
         roles = root.get(_ROLES) if isinstance(root, MapNode) else None
-        here = {_folded(key.text) for key, _ in roles.items} if isinstance(roles, MapNode) else set()
+        here = {_folded(key.text) for key, _ in roles.parts} if isinstance(roles, MapNode) else set()
         self._roles |= here
         for variable in self._variables:
             path = variable.path
@@ -133,7 +133,7 @@ def _put_entry(node: Node, name: str, variable: _Override) -> Node:
 
 def _written(node: MapNode, name: str) -> str:
     """Return a name as the file writes it."""
-    return next((key.text for key, _ in node.items if _folded(key.text) == name), name)
+    return next((key.text for key, _ in node.parts if _folded(key.text) == name), name)
 
 
 def _folded(name: str) -> str:
@@ -148,7 +148,7 @@ def _leaf(variable: _Override) -> ScalarNode:
 
 
 def _with(node: MapNode, name: str, child: Node, variable: _Override) -> MapNode:
-    others = tuple((key, value) for key, value in node.items if key.text != name)
+    others = tuple((key, value) for key, value in node.parts if key.text != name)
     return MapNode((*others, (ScalarNode(name, variable.place), child)), node.place)
 
 

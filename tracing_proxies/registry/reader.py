@@ -108,7 +108,7 @@ class Reader:
         if section == "registry":
             refuse_newer(node)
         values = Stated()
-        for name, child in node.items:
+        for name, child in node.parts:
             key = self._known_key(section, name, child, label)
             if key is None:
                 continue
@@ -192,7 +192,7 @@ def _read_named(reader: Reader, node: Node, key: Key) -> dict[str, dict[str, Any
     if not isinstance(node, MapNode):
         raise Refusal("TP202", f"{key.name!r} is a mapping of names, found {describe(node)}", node.place)
     found = Stated()
-    for name, child in node.items:
+    for name, child in node.parts:
         before, problems = len(reader.reads), len(reader.findings)
         values = reader.attempt(child, lambda child: reader.section(child, section))
         # A broken role is known all the same: rules that name it are not to blame.
@@ -207,7 +207,7 @@ def _read_named(reader: Reader, node: Node, key: Key) -> dict[str, dict[str, Any
 def _read_use(reader: Reader, node: Node, key: Key) -> tuple[UseDraft, ...]:
     if is_null(node):
         return ()
-    children = node.items if isinstance(node, ListNode) else (node,)
+    children = node.parts if isinstance(node, ListNode) else (node,)
     found = (reader.attempt(child, lambda child: _read_one_use(reader, child)) for child in children)
     return tuple(draft for draft in found if draft is not None)
 
@@ -215,10 +215,10 @@ def _read_use(reader: Reader, node: Node, key: Key) -> tuple[UseDraft, ...]:
 def _read_one_use(reader: Reader, node: Node) -> UseDraft:
     if isinstance(node, ScalarNode) and not is_null(node):
         return UseDraft(node.text, node.place, None, {})
-    if not isinstance(node, MapNode) or len(node.items) != 1:
+    if not isinstance(node, MapNode) or len(node.parts) != 1:
         message = f"expected a preset's name, or one name with its settings, found {describe(node)}"
         raise Refusal("TP202", message, node.place)
-    name, child = node.items[0]
+    name, child = node.parts[0]
     values = {} if isinstance(child, BrokenNode) else reader.section(child, "use")
     return UseDraft(name.text, name.place, values.get("native"), values)
 
@@ -228,7 +228,7 @@ def _read_rules(reader: Reader, node: Node, key: Key) -> tuple[RuleDraft, ...]:
         return ()
     if not isinstance(node, ListNode):
         raise Refusal("TP202", f"{key.name!r} is a list of rules, found {describe(node)}", node.place)
-    found = (reader.attempt(child, lambda child: _read_rule(reader, child)) for child in node.items)
+    found = (reader.attempt(child, lambda child: _read_rule(reader, child)) for child in node.parts)
     return tuple(draft for draft in found if draft is not None)
 
 
@@ -236,7 +236,7 @@ def _read_rule(reader: Reader, node: Node) -> RuleDraft:
     problems, reads = len(reader.findings), len(reader.reads)
     values = reader.section(node, "rule")
     role = node.get("role") if isinstance(node, MapNode) else None
-    broken = isinstance(node, MapNode) and any(_is_broken(child) for _, child in node.items)
+    broken = isinstance(node, MapNode) and any(_is_broken(child) for _, child in node.parts)
     values[_READS] = tuple(reader.reads[reads:])
     del reader.reads[reads:]
     return RuleDraft(
@@ -253,8 +253,8 @@ def _read_rule(reader: Reader, node: Node) -> RuleDraft:
 
 def _is_broken(node: Node) -> bool:
     if isinstance(node, MapNode):
-        return any(_is_broken(child) for _, child in node.items)
-    return isinstance(node, BrokenNode) or (isinstance(node, ListNode) and any(map(_is_broken, node.items)))
+        return any(_is_broken(child) for _, child in node.parts)
+    return isinstance(node, BrokenNode) or (isinstance(node, ListNode) and any(map(_is_broken, node.parts)))
 
 
 _SECTION_READERS: Final[dict[str, Callable[[Reader, Node, Key], Any]]] = {

@@ -41,7 +41,7 @@ def is_unquoted_template(node: Node) -> bool:
     """Tell whether a mapping looks like a template in braces that was not quoted."""
     return isinstance(node, MapNode) and any(
         isinstance(value, ScalarNode) and value.value is None and value.lead is not None and not value.text
-        for _, value in node.items
+        for _, value in node.parts
     )
 
 

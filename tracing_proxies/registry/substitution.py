@@ -30,10 +30,10 @@ def substitute(node: Node, environ: Mapping[str, str], findings: Findings) -> No
     if isinstance(node, ScalarNode):
         return _fill(node, environ, findings) if "$" in node.text else node
     if isinstance(node, ListNode):
-        return attrs.evolve(node, items=tuple(substitute(item, environ, findings) for item in node.items))
+        return attrs.evolve(node, parts=tuple(substitute(item, environ, findings) for item in node.parts))
     if isinstance(node, MapNode):
-        items = tuple((key, substitute(value, environ, findings)) for key, value in node.items)
-        return attrs.evolve(node, items=items)
+        parts = tuple((key, substitute(value, environ, findings)) for key, value in node.parts)
+        return attrs.evolve(node, parts=parts)
     return node
 
 
