@@ -51,6 +51,8 @@ def _public(packages: list[str]) -> Iterator[tuple[Any, str, Any, str]]:
     for name, module in list(sys.modules.items()):
         if type(module) is not ModuleType or name.partition(".")[0] not in packages or ".tests" in name:
             continue
+        if module.__name__.partition(".")[0] not in packages:  # another library's, under a name of this one's
+            continue
         for key, raw in list(vars(module).items()):
             if not key.startswith("_") and _counts(raw) and candidates.home_of(unwoven(raw)) == module.__name__:
                 yield vars(module), key, raw, f"{name}:{key}"
