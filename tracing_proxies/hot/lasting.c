@@ -56,7 +56,10 @@ is_of_attrs(PyTypeObject *class)
 static int
 is_made_by_attrs(PyFunctionObject *function)
 {
-    return is_from_attrs(function->func_module) && strstr(PyUnicode_AsUTF8(function->func_qualname), "<locals>") != NULL;
+    const char *name = is_from_attrs(function->func_module) ? PyUnicode_AsUTF8(function->func_qualname) : "";
+    if (name == NULL)
+        PyErr_Clear();
+    return name != NULL && strstr(name, "<locals>") != NULL;
 }
 
 /* Whether something is of one of the import system's classes, which are written in Python. */
