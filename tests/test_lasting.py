@@ -50,6 +50,16 @@ class Extensible:
     """It has a dict of its own once something is put there."""
 
 
+@attrs.frozen(eq=False)
+class Many(list[Any]):
+    """It is frozen, and has items all the same."""
+
+
+class Holder:
+    def __init__(self) -> None:
+        self.place = errors.Place("registry.yaml", 1, 1)
+
+
 @attrs.define(eq=False)
 class Changing:
     value: Any = None
@@ -67,7 +77,7 @@ def constant(value: Any) -> Constant:
 
 @pytest.fixture(autouse=True)
 def passed_by(monkeypatch: pytest.MonkeyPatch) -> None:
-    for known in (Constant, Extensible, Changing):
+    for known in (Constant, Extensible, Many, Changing):
         monkeypatch.setattr(known, "__module__", errors.__name__)
         monkeypatch.setattr(errors, known.__name__, known, raising=False)
     tracing_proxies.activate(registry_from(TEXT))
@@ -262,6 +272,8 @@ def test_it_passes_by_what_can_be_in_no_circle(make: Callable[[], Any]) -> None:
         lambda: Constant(1),  # which has a value to come
         lambda: Changing(1),
         lambda: Extensible.__new__(Extensible),
+        lambda: Many(),
+        lambda: vars(Holder()),
         lambda: constant(Changing(1)),
         lambda: (Own(),),
         lambda: MappingProxyType({"a": 1}),

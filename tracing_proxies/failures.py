@@ -7,13 +7,12 @@ import os
 import sys
 from _thread import RLock  # past gevent's, which our own threads must not wait for
 from collections import Counter
-from types import FrameType
 
 from tracing_proxies import clocks
 
 _log = logging.getLogger("tracing_proxies")
 _LOG_INTERVAL = 60.0
-_NEEDED = 100  # frames: what recording takes at the most
+_NEEDED = 50  # nested calls: what recording takes at the most
 _lock = RLock()  # re-entrant: a signal handler may fail while it interrupts this very module
 _counts: Counter[str] = Counter()
 _logged: dict[str, float] = {}
@@ -67,13 +66,18 @@ def contain(reason: str, exc: BaseException) -> None:
         raise exc
 
 
+def _nest(calls: int) -> int:
+    # By way of C, of whose calls the interpreter counts the nesting as well.
+    return calls and next(map(_nest, (calls - 1,)))
+
+
 def _is_stack_full() -> bool:
-    """Tell whether the application has left no room for one more call, which is no failure of ours."""
-    frame: FrameType | None = sys._getframe()
-    left = sys.getrecursionlimit() - _NEEDED
-    while frame is not None and left > 0:
-        frame, left = frame.f_back, left - 1
-    return left <= 0
+    """Tell whether the application has left no room for more calls, which is no failure of ours."""
+    try:
+        _nest(min(_NEEDED, sys.getrecursionlimit() // 8))
+    except RecursionError:
+        return True
+    return False
 
 
 def counts() -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import gc
+import operator
 import pickle
 import types
 import weakref
@@ -238,3 +239,98 @@ def test_values_of_types_that_nobody_has_asked_anything_of_yet_are_recorded() ->
             traced.Box().keep(value)
         assert failures.counts() == {}
         assert len(spans) == len([span for span in spans if str(span.output).startswith("<")])
+
+
+RETRIES = """
+    import contextlib, sys
+
+    def items():
+        yield 1
+        yield 2
+
+    class Client:
+        def refuse(self):
+            raise ValueError("refused")
+
+        def retried(self):
+            last = None
+            for attempt in range(2):
+                try:
+                    if not attempt:
+                        self.refuse()
+                    made = items()
+                    return made
+                except ValueError as exc:
+                    last = exc
+
+        def fallen_back(self):
+            try:
+                self.refuse()
+            except ValueError as exc:
+                self.last = exc
+            made = items()
+            return made
+
+        def watched(self):
+            frame = sys._getframe()
+            self.frame = frame
+            made = items()
+            return made
+
+        def kept(self):
+            made = self.made = items()
+            try:
+                self.refuse()
+            except ValueError as exc:
+                self.last = exc
+            return made
+"""
+
+
+@pytest.mark.skipif(hot is None or not hot.recount(0), reason="it is not known here what frames hold")
+@pytest.mark.parametrize("name", ["retried", "fallen_back", "watched"])
+def test_a_stream_goes_on_though_the_frame_that_made_it_is_kept(name: str) -> None:
+    with twins(RETRIES, f"Client.{name}") as (_, traced, spans):
+        client = traced.Client()
+        assert list(getattr(client, name)()) == [1, 2]
+        assert [span.output for span in spans] == [[1, 2]]
+        del client
+        gc.collect()
+
+
+def test_what_is_held_and_in_a_frame_that_is_kept_goes_out_as_it_is() -> None:
+    with twins(RETRIES, "Client.kept") as (_, traced, spans):
+        client = traced.Client()
+        assert client.kept() is client.made
+        assert len(spans) == 1
+        del client
+        gc.collect()
+
+
+def test_what_a_manager_holds_until_it_is_left_is_its_output_in_full() -> None:
+    source = """
+        import contextlib, dataclasses
+
+        @dataclasses.dataclass
+        class Session:
+            id: int
+
+        @contextlib.contextmanager
+        def session():
+            made = Session(7)
+            yield made
+    """
+    with twins(source, "session") as (_, traced, spans):
+        with traced.session():
+            pass
+        assert [span.output for span in spans] == [{"id": 7}]
+
+
+def test_the_class_of_functions_leaves_other_comparisons_to_the_other_side() -> None:
+    class Anything:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+    with twins(SOURCE, "*") as (_, traced, _spans):
+        assert operator.eq(type(traced.items), Anything())
+        assert operator.ne(type(traced.items), int)

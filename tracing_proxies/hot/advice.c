@@ -94,7 +94,8 @@ look_up(PyObject *result)
 static inline int
 is_handed_on(PyObject *proceed, PyObject *result)
 {
-    return proceed != NULL && proceed != Py_None && Py_REFCNT(result) > 1;
+    return proceed != NULL && proceed != Py_None && Py_REFCNT(result) > 1 &&
+           Py_REFCNT(result) - hot_held_by_frames(result) > 1;
 }
 
 /* Let a coroutine or stream go on under its span; takes the result. */

@@ -48,7 +48,11 @@ is_frozen(PyTypeObject *kind, Visit *visit)
     PyObject *set = PyDict_GetItemWithError(kind->tp_dict, hot.setattr);
     if (set == NULL)
         PyErr_Clear();
-    return set != NULL && set == visit->frozen;
+    if (set == NULL || set != visit->frozen)
+        return 0;
+    while (kind->tp_flags & Py_TPFLAGS_HEAPTYPE)
+        kind = kind->tp_base;
+    return kind == &PyBaseObject_Type; /* and no list of its own kind, say */
 }
 
 static int
@@ -79,10 +83,13 @@ note(PyObject *found, Visit *visit)
     return is_known;
 }
 
+/* What is an instance's own dict keeps its values within the instance, where the collector does not look for them. */
 static int
-may_hold(PyTypeObject *kind)
+may_hold(PyObject *found)
 {
-    return kind == &PyDict_Type || kind == &PyList_Type || kind == &PyDictProxy_Type;
+    PyTypeObject *kind = Py_TYPE(found);
+    return (kind == &PyDict_Type && ((PyDictObject *)found)->ma_values == NULL) || kind == &PyList_Type ||
+           kind == &PyDictProxy_Type;
 }
 
 /* Settle an object and what it holds: whether it can be in no circle. */
@@ -97,7 +104,7 @@ settle(PyObject *found, Visit *visit)
     int constant = is_constant(found, visit);
     if (!PyObject_GC_IsTracked(found))
         return constant;
-    if (visit->failed || visit->deep >= DEEPEST || !(constant || has_parts(kind, visit) || may_hold(kind)))
+    if (visit->failed || visit->deep >= DEEPEST || !(constant || has_parts(kind, visit) || may_hold(found)))
         return 0;
     int known = note(found, visit);
     if (known) {

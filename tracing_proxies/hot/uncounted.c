@@ -9,9 +9,11 @@
    The interpreter and OpenTelemetry count what they make for a call of ours. As long as that is under way the collector
    counts so many less, and afterwards so many more, so that nothing adds up. */
 #include "collector.h"
+#include <frameobject.h>
 
 #if HAS_GENERATIONS
 #define COMPANIONS 3
+#define MOST_YOUNG 2000 /* objects: as many as there are under the usual thresholds, and more */
 
 static Generation *young;
 
@@ -80,6 +82,48 @@ release(void *object)
     hot_look_for_promoted();
 }
 
+typedef struct {
+    const PyObject *sought;
+    Py_ssize_t found;
+} Search;
+
+static int
+compare(PyObject *held, void *search)
+{
+    ((Search *)search)->found += held == ((Search *)search)->sought;
+    return 0;
+}
+
+/* Whether a frame is that of a call that has ended, and is kept by a traceback, say. */
+static inline int
+has_ended(PyFrameObject *frame)
+{
+#if PY_VERSION_HEX < 0x030B0000
+    return frame->f_state > FRAME_EXECUTING;
+#else
+    return 1; /* others show nothing of what they hold */
+#endif
+}
+
+/* How many references to an object are local names of calls that have just ended: as a call ends whose frame is kept, the
+   collector gets to know that, so it is among the last of the young ones. */
+Py_ssize_t
+hot_held_by_frames(const PyObject *object)
+{
+    Search search = {object, 0};
+    if (young == NULL)
+        return 0;
+    Py_ssize_t left = MOST_YOUNG;
+    for (uintptr_t at = young->previous & ~(uintptr_t)3; left > 0 && at != (uintptr_t)young; left--) {
+        const uintptr_t *head = (const uintptr_t *)at;
+        PyObject *one = (PyObject *)(head + 2);
+        if (PyFrame_Check(one) && has_ended((PyFrameObject *)one))
+            Py_TYPE(one)->tp_traverse(one, compare, &search);
+        at = head[1] & ~(uintptr_t)3;
+    }
+    return search.found;
+}
+
 /* For how many objects one of a class stands that are not counted while it is there. */
 Py_ssize_t
 hot_uncounted_by(PyTypeObject *type)
@@ -108,6 +152,12 @@ hot_recount(PyObject *module, PyObject *number)
     return PyBool_FromLong(young != NULL);
 }
 #else
+Py_ssize_t
+hot_held_by_frames(const PyObject *object)
+{
+    return 0;
+}
+
 void
 hot_uncount(PyTypeObject *type)
 {
@@ -125,3 +175,10 @@ hot_recount(PyObject *module, PyObject *number)
     Py_RETURN_FALSE;
 }
 #endif
+
+/* held_by_frames(object) */
+PyObject *
+hot_held_by_frames_of(PyObject *module, PyObject *object)
+{
+    return PyLong_FromSsize_t(hot_held_by_frames(object));
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from sys import getrefcount
@@ -9,6 +10,7 @@ from typing import Any
 
 from opentelemetry.context import Context
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.failures import contain
 from tracing_proxies.recording.context import attach, detach
 from tracing_proxies.recording.recipe import Recipe
@@ -145,7 +147,8 @@ def _count_of_one() -> int:
     return _count_references(result)
 
 
-_ONE = _count_of_one()
+# Under a debugger, which makes copies of what frames hold, more would be counted.
+_ONE = min(4 if sys.version_info < (3, 11) else 3, _count_of_one())
 
 
 def is_held(result: Any) -> bool:
@@ -153,7 +156,8 @@ def is_held(result: Any) -> bool:
 
     Then somebody else has made it. It goes out as it is, for it may be compared, and is not the call's to end.
     """
-    return getrefcount(result) > _ONE
+    held = getrefcount(result)
+    return held > _ONE and (hot is None or held - hot.held_by_frames(result) > _ONE)
 
 
 def go_on(

@@ -118,7 +118,7 @@ def make_advice(point_of: Callable[[Any], JoinPoint]) -> Callable[..., Any]:
             except (ValueError, LookupError):
                 pass
         proceed = _continues(id(type(result)))
-        if proceed is not None and is_held(result):
+        if proceed is not None and not point.lazy and is_held(result):
             proceed = None
         elif proceed is None and recipe.fold is not None:
             proceed = proceed_with(type(result))

@@ -66,6 +66,12 @@ class _Entered:
 
         self.held = find
 
+    def recall(self) -> None:
+        """Take what was entered, if it is there yet, before the manager lets go of it as it is left."""
+        if self.held is not None:
+            value = self.held()
+            self.held = lambda: value
+
     def end(self, exc: BaseException | None) -> None:
         """End the span, and restore what was current before, unless another one has been made current since.
 
@@ -146,6 +152,7 @@ class TracedContextManager(_TracedManager):
     def __exit__(self, kind: Any, exc: Any, traceback: Any) -> Any:
         __tracebackhide__ = True
         entered = self._tp_state
+        entered.recall()
         try:
             suppressed = self._tp_wrapped.__exit__(kind, exc, traceback)
         except BaseException as error:
@@ -180,6 +187,7 @@ class TracedAsyncContextManager(_TracedManager):
     async def __aexit__(self, kind: Any, exc: Any, traceback: Any) -> Any:
         __tracebackhide__ = True
         entered = self._tp_state
+        entered.recall()
         try:
             suppressed = await self._tp_wrapped.__aexit__(kind, exc, traceback)
         except BaseException as error:

@@ -250,7 +250,8 @@ class _AsFunctions(type):
     """Has the classes of woven functions found wherever code looks up what to do with functions by `type(f)`."""
 
     def __eq__(cls, other: object) -> bool:
-        return cls is other or other is FunctionType or type(other) is _AsFunctions
+        is_one = cls is other or other is FunctionType or type(other) is _AsFunctions
+        return True if is_one else NotImplemented
 
     def __hash__(cls) -> int:
         return hash(FunctionType)

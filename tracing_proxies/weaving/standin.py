@@ -49,6 +49,19 @@ class StandIn:
         return repr(self._tp_wrapped)
 
 
+class _Text:
+    """The text of what each stands for; of the class, that of the class they stand for."""
+
+    def __init__(self, kind: type) -> None:
+        self._text = kind.__doc__
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self._text if instance is None else instance._tp_wrapped.__doc__
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance._tp_wrapped.__doc__ = value
+
+
 def stands_for(kind: type) -> Callable[[_Class], _Class]:
     """Give a class of stand-ins the name that the interpreter's messages have, and each of them the text it stands for.
 
@@ -58,7 +71,7 @@ def stands_for(kind: type) -> Callable[[_Class], _Class]:
 
     def name(cls: _Class) -> _Class:
         cls.__name__, cls.__qualname__, cls.__module__ = kind.__name__, kind.__qualname__, kind.__module__
-        cls.__doc__ = property(lambda self: self._tp_wrapped.__doc__)  # type: ignore[assignment]
+        cls.__doc__ = _Text(kind)  # type: ignore[assignment]
         return cls
 
     return name
