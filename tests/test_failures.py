@@ -73,7 +73,7 @@ def test_a_stack_that_the_application_has_filled_is_no_failure_of_ours(
     frame = sys._getframe()
     while frame.f_back is not None:
         frame, depth = frame.f_back, depth + 1
-    _deep(sys.getrecursionlimit() - depth - 60, lambda: failures.contain("finish", RecursionError()))
+    _deep(sys.getrecursionlimit() - depth - 30, lambda: failures.contain("finish", RecursionError()))
     assert failures.counts() == {"stack": 1}
     assert caplog.records == []
     failures.contain("finish", RecursionError())
