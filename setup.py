@@ -10,7 +10,7 @@ PARTS = (
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
     *("again", "marks", "jsontext"),
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing", "lock"),
-    *("gate", "runs", "checks", "finds", "lasting", "settled", "uncounted", "promoted", "carried", "stays"),
+    *("gate", "runs", "checks", "finds", "lasting", "settled", "kept", "uncounted", "promoted", "carried", "stays"),
     *("glance", "stretch", "sketch", "gathering", "closer", "below", "watched"),
 )
 HEADERS = ("parts", "copying", "observation", "closer", "collector")

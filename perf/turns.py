@@ -92,15 +92,13 @@ class Rounds:
         """
         times = self.times(budget)
         chance = random.Random(_FIRST_SEED)
-        again = [self._resample(budget, chance) for _ in range(_RESAMPLED)]
+        shares = _compare(times, self.times(beside))
+        again = (self._resample(budget, chance) for _ in range(_RESAMPLED))
+        resampled = [_compare(self.times(budget, some), self.times(beside, some)) for some in again]
         slower: dict[str, Any] = {}
-        for name, measure in MEASURES.items():
-            ratios = [measure(self.times(budget, some)) / measure(self.times(beside, some)) - 1 for some in again]
-            slower[name] = {
-                "share": measure(times) / measure(self.times(beside)) - 1,
-                "from": percentile(ratios, 0.025),
-                "to": percentile(ratios, 0.975),
-            }
+        for name, share in shares.items():
+            found = [one[name] for one in resampled]
+            slower[name] = {"share": share, "from": percentile(found, 0.025), "to": percentile(found, 0.975)}
         return {
             "triggers": len(times),
             **{name: 1e3 * measure(times) for name, measure in MEASURES.items()},
@@ -124,6 +122,11 @@ MEASURES: dict[str, Callable[[Sequence[float]], float]] = {
     "median": statistics.median,
     "p95": lambda times: percentile(times, 0.95),
 }
+
+
+def _compare(times: Sequence[float], others: Sequence[float]) -> dict[str, float]:
+    """Return by which share some response times are longer than others, by each measure."""
+    return {name: measure(times) / measure(others) - 1 for name, measure in MEASURES.items()}
 
 
 def take_turns(budgets: Sequence[str], launches: int, rounds: int) -> Iterator[Rounds]:

@@ -13,7 +13,21 @@ typedef struct {
     int threshold, count;
 } Generation;
 
+/* What stands in such a list before its head, or before another one that stands in it. */
+static inline uintptr_t
+hot_before(uintptr_t at)
+{
+    return ((const uintptr_t *)at)[1] & ~(uintptr_t)3;
+}
+
+static inline PyObject *
+hot_object_at(uintptr_t at)
+{
+    return (PyObject *)(at + sizeof(uintptr_t[2]));
+}
+
 /* uncounted.c */
+extern Generation *hot_young; /* the list of those that were made last; NULL where it is not known */
 Py_ssize_t hot_uncounted_by(PyTypeObject *type);
 
 /* promoted.c */

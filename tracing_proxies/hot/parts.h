@@ -526,6 +526,8 @@ void hot_uncount(PyTypeObject *type);
 int hot_find_young(void);
 int hot_find_maps(void);
 PyObject *hot_recount(PyObject *module, PyObject *number);
+
+/* kept.c */
 Py_ssize_t hot_held_by_frames(const PyObject *object);
 PyObject *hot_held_by_frames_of(PyObject *module, PyObject *object);
 

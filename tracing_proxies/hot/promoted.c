@@ -72,13 +72,10 @@ hot_find_awaiting(PyObject *gc, Generation *young)
 static Py_ssize_t
 count_ours(Py_ssize_t last)
 {
-    const Generation *old = &collector->generations[OLD];
+    const uintptr_t old = (uintptr_t)&collector->generations[OLD];
     Py_ssize_t ours = 0;
-    for (uintptr_t at = old->previous & ~(uintptr_t)3; last > 0 && at != (uintptr_t)old; last--) {
-        const uintptr_t *head = (const uintptr_t *)at;
-        ours += hot_uncounted_by(Py_TYPE((PyObject *)(head + 2)));
-        at = head[1] & ~(uintptr_t)3;
-    }
+    for (uintptr_t at = hot_before(old); last > 0 && at != old; last--, at = hot_before(at))
+        ours += hot_uncounted_by(Py_TYPE(hot_object_at(at)));
     return ours;
 }
 

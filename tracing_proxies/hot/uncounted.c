@@ -9,13 +9,11 @@
    The interpreter and OpenTelemetry count what they make for a call of ours. As long as that is under way the collector
    counts so many less, and afterwards so many more, so that nothing adds up. */
 #include "collector.h"
-#include <frameobject.h>
 
 #if HAS_GENERATIONS
 #define COMPANIONS 3
-#define MOST_YOUNG 2000 /* objects: as many as there are under the usual thresholds, and more */
 
-static Generation *young;
+Generation *hot_young;
 
 /* Find that head: it follows what was added to the list last. Only what counts as it does is taken for it. */
 int
@@ -34,8 +32,8 @@ hot_find_young(void)
             is_it = more != NULL && found->count == before + 1 && found->previous == (uintptr_t)more - sizeof(uintptr_t[2]);
         }
         if (is_it) {
-            young = found;
-            hot_find_awaiting(gc, young);
+            hot_young = found;
+            hot_find_awaiting(gc, hot_young);
         }
     }
     if (was_on)
@@ -52,8 +50,8 @@ end:
 static inline void
 recount(Py_ssize_t objects)
 {
-    if (young != NULL)
-        young->count = objects < -young->count ? 0 : young->count + (int)objects;
+    if (hot_young != NULL)
+        hot_young->count = objects < -hot_young->count ? 0 : hot_young->count + (int)objects;
 }
 
 /* How many objects that others make stand beside one of ours while its call is under way: what is current below the call,
@@ -82,48 +80,6 @@ release(void *object)
     hot_look_for_promoted();
 }
 
-typedef struct {
-    const PyObject *sought;
-    Py_ssize_t found;
-} Search;
-
-static int
-compare(PyObject *held, void *search)
-{
-    ((Search *)search)->found += held == ((Search *)search)->sought;
-    return 0;
-}
-
-/* Whether a frame is that of a call that has ended, and is kept by a traceback, say. */
-static inline int
-has_ended(PyFrameObject *frame)
-{
-#if PY_VERSION_HEX < 0x030B0000
-    return frame->f_state > FRAME_EXECUTING;
-#else
-    return 1; /* others show nothing of what they hold */
-#endif
-}
-
-/* How many references to an object are local names of calls that have just ended: as a call ends whose frame is kept, the
-   collector gets to know that, so it is among the last of the young ones. */
-Py_ssize_t
-hot_held_by_frames(const PyObject *object)
-{
-    Search search = {object, 0};
-    if (young == NULL)
-        return 0;
-    Py_ssize_t left = MOST_YOUNG;
-    for (uintptr_t at = young->previous & ~(uintptr_t)3; left > 0 && at != (uintptr_t)young; left--) {
-        const uintptr_t *head = (const uintptr_t *)at;
-        PyObject *one = (PyObject *)(head + 2);
-        if (PyFrame_Check(one) && has_ended((PyFrameObject *)one))
-            Py_TYPE(one)->tp_traverse(one, compare, &search);
-        at = head[1] & ~(uintptr_t)3;
-    }
-    return search.found;
-}
-
 /* For how many objects one of a class stands that are not counted while it is there. */
 Py_ssize_t
 hot_uncounted_by(PyTypeObject *type)
@@ -135,7 +91,7 @@ hot_uncounted_by(PyTypeObject *type)
 void
 hot_uncount(PyTypeObject *type)
 {
-    if (young == NULL || !(type->tp_flags & Py_TPFLAGS_HAVE_GC))
+    if (hot_young == NULL || !(type->tp_flags & Py_TPFLAGS_HAVE_GC))
         return;
     type->tp_alloc = alloc;
     type->tp_free = release;
@@ -149,15 +105,9 @@ hot_recount(PyObject *module, PyObject *number)
     if (objects == -1 && PyErr_Occurred())
         return NULL;
     recount(Py_MAX(-INT_MAX, Py_MIN(INT_MAX / 2, objects)));
-    return PyBool_FromLong(young != NULL);
+    return PyBool_FromLong(hot_young != NULL);
 }
 #else
-Py_ssize_t
-hot_held_by_frames(const PyObject *object)
-{
-    return 0;
-}
-
 void
 hot_uncount(PyTypeObject *type)
 {
@@ -175,10 +125,3 @@ hot_recount(PyObject *module, PyObject *number)
     Py_RETURN_FALSE;
 }
 #endif
-
-/* held_by_frames(object) */
-PyObject *
-hot_held_by_frames_of(PyObject *module, PyObject *object)
-{
-    return PyLong_FromSsize_t(hot_held_by_frames(object));
-}

@@ -44,8 +44,7 @@ def bind(woven: type, getattribute: Any, wrapts: Any, wrapped: Any, not_function
         wrapped: the descriptor of what one of them wraps.
         not_functions: the names that only the original knows how to read.
     """
-    recording = (Recorder, Tally, Tail, Held, Context, Unrecorded, Adoption)
-    classes = (JoinPoint, *recording)
+    classes = (JoinPoint, Recorder, Tally, Tail, Held, Context, Unrecorded, Adoption)
     hot.bind(
         {
             **{cls.__name__: cls for cls in classes},

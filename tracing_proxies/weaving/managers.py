@@ -25,7 +25,7 @@ from tracing_proxies.weaving.standin import StandIn, stands_for
 class _Entered:
     """The recording of one context manager: current from enter to exit, ended once."""
 
-    __slots__ = ("entered", "held", "opener", "outer", "recording", "token")
+    __slots__ = ("entered", "known", "opener", "outer", "recording", "token", "value")
 
     def __init__(self, recording: Recording, opener: Callable[[Any], Recording | None] | None) -> None:
         self.recording: Recording | None = recording
@@ -33,7 +33,8 @@ class _Entered:
         self.token: Any = None
         self.outer: Context | None = None
         self.entered = False
-        self.held: Callable[[], Any] | None = None
+        self.known: weakref.ref[Any] | None = None
+        self.value: Any = None
 
     def begin(self, manager: Any) -> bool:
         """Make the span current; False if it has been entered before, which `contextlib` refuses in its own words."""
@@ -51,26 +52,19 @@ class _Entered:
 
     def hold(self, value: Any) -> None:
         """Keep what was entered for the span's end, but not alive: whoever has entered it may let go of it before."""
-        if self.recording is None or value is None:
+        if self.recording is None:
             return
         try:
-            known = weakref.ref(value)
+            self.known = weakref.ref(value)
+            self.value = f"<{type_name(type(value))}>"  # should it be gone by then
         except TypeError:
-            self.held = lambda: value
-            return
-        name = f"<{type_name(type(value))}>"
-
-        def find() -> Any:
-            found = known()
-            return name if found is None else found
-
-        self.held = find
+            self.value = value
 
     def recall(self) -> None:
         """Take what was entered, if it is there yet, before the manager lets go of it as it is left."""
-        if self.held is not None:
-            value = self.held()
-            self.held = lambda: value
+        found = None if self.known is None else self.known()
+        if found is not None:
+            self.value = found
 
     def end(self, exc: BaseException | None) -> None:
         """End the span, and restore what was current before, unless another one has been made current since.
@@ -78,12 +72,12 @@ class _Entered:
         Managers that are left in another order than they were entered must not bring back a span that has ended.
         """
         recording, self.recording = self.recording, None
-        held, self.held = self.held, None
+        value, self.value = self.value, None
         if recording is None:
             return
         context = recording.context
         if exc is None:
-            recording.finish(None if held is None else held())
+            recording.finish(value)
         else:
             recording.fail(exc)
         if current() is context:
