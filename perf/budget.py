@@ -21,7 +21,7 @@ from rich.live import Live
 from rich.progress import Progress
 from rich.table import Table
 
-from perf.turns import take_turns
+from perf.turns import share_of_work, take_turns
 
 HERE = Path(__file__).parent
 PROGRAMS = ("untraced", "everything", "within")
@@ -105,13 +105,15 @@ def stress(console: Console, budget: str, copies: int, seconds: float) -> dict[s
 
 def calm(console: Console, budget: str, launches: int, rounds: int) -> dict[str, Any]:
     """Run it calmly in turns, untraced, with all traced, and within the budget, and return its response times."""
-    share = float(budget.rstrip("%")) / len(PROGRAMS)
-    # Each works for a third of the time and rests while the others do, and a budget is a share of all time.
+    # A budget is a share of all time, and here a program rests for most of it: while others work, and between turns.
+    # What a program that always works may spend in each of its seconds is this much of all time.
+    share = float(budget.rstrip("%")) * share_of_work(len(PROGRAMS))
     given = {"untraced": "plain", "everything": "unlimited", "within": f"{share:.4f}%"}
     with Progress(console=console) as progress:
         task = progress.add_task("calmly, in turns", total=launches * rounds)
         *_, known = progress.track(take_turns(list(given.values()), launches, rounds), task_id=task)
-    return {"launches": launches, "rounds": rounds, **{name: known.describe(given[name], "plain") for name in PROGRAMS}}
+    found = {"launches": launches, "rounds": rounds, "share": share / 100}
+    return {**found, **{name: known.describe(given[name], "plain") for name in PROGRAMS}}
 
 
 def write(stressed: dict[str, Any], calmed: dict[str, Any]) -> str:
@@ -142,7 +144,8 @@ def write(stressed: dict[str, Any], calmed: dict[str, Any]) -> str:
         "## Response times, calmly, six triggers at a time",
         "",
         f"{calmed['launches']} times the programs are launched, for {calmed['rounds']} rounds, in which each runs once "
-        "while the others rest; in brackets the interval that holds the figure in 95 of 100 cases.",
+        "while the others rest; in brackets the interval that holds the figure in 95 of 100 cases. A budget is a share "
+        f"of all time: {budget} of the time in which a program works here is {calmed['share']:.2%} of it.",
         "",
         *tabulate_calm(calmed, budget),
     ]

@@ -146,6 +146,18 @@ def take_turns(budgets: Sequence[str], launches: int, rounds: int) -> Iterator[R
             yield found
 
 
+def share_of_work(programs: int, budget: str = "plain") -> float:
+    """Return for which part of all time each of so many programs works, as they take turns.
+
+    Args:
+        programs: how many take turns.
+        budget: of the one that is run alone for a few rounds, to see how long it works in each.
+    """
+    *_, known = take_turns([budget], 1, _WARM_UP)
+    works = statistics.fmean(told["seconds"] for rounds in known.told[budget] for told in rounds)
+    return works / (programs * (works + _REST))
+
+
 def _launch(budgets: Sequence[str], rounds: int, launch: int) -> Iterator[dict[str, dict[str, Any]]]:
     """Start the programs, and yield what each tells in each round that counts."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
