@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 from functools import partial
@@ -50,6 +51,26 @@ def test_methods_of_all_kinds_see_their_callers() -> None:
     assert named.where == "test_methods_of_all_kinds_see_their_callers"
     assert here == ("test_methods_of_all_kinds_see_their_callers",) * 4
     assert len(spans) == 5
+
+
+def test_a_coroutine_comes_from_where_it_was_asked_for() -> None:
+    source = """
+        async def fetch():
+            return 1
+
+        fetch.__qualname__ = "Client.fetch"
+    """
+    with twins(source, "fetch") as (untraced, traced, spans):
+        depth = sys.get_coroutine_origin_tracking_depth()
+        sys.set_coroutine_origin_tracking_depth(2)
+        try:
+            coroutines = [asking(module.fetch) for module in (untraced, traced)]
+        finally:
+            sys.set_coroutine_origin_tracking_depth(depth)
+        assert coroutines[1].cr_origin == coroutines[0].cr_origin
+        assert [coroutine.__qualname__ for coroutine in coroutines] == ["Client.fetch"] * 2
+        assert [asyncio.run(coroutine) for coroutine in coroutines] == [1, 1]
+    assert len(spans) == 1
 
 
 def test_an_error_has_no_entry_of_ours_in_its_traceback_and_is_the_same_object() -> None:

@@ -54,6 +54,21 @@ come_before(PyObject *body)
     }
 }
 
+static PyObject *
+make_pending(PyObject *body, PyObject *opener, PyObject *begun, PyObject *recipe, PyObject *fold)
+{
+    Pending *made = (Pending *)PendingType.tp_alloc(&PendingType, 0);
+    if (made == NULL)
+        return NULL;
+    made->body = Py_NewRef(body);
+    made->opener = Py_NewRef(opener);
+    made->begun = Py_NewRef(begun);
+    made->recipe = Py_NewRef(recipe);
+    made->fold = Py_NewRef(fold);
+    come_before(body);
+    return (PyObject *)made;
+}
+
 /* Pending(body, opener, begun, recipe, fold) */
 static PyObject *
 pending_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -65,16 +80,24 @@ pending_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_AssertionError, "steps are not known yet");
         return NULL;
     }
-    Pending *made = (Pending *)type->tp_alloc(type, 0);
-    if (made == NULL)
+    return make_pending(body, opener, begun, recipe, fold);
+}
+
+/* As `_proceed_coroutine` of weaving/streams.py, for a coroutine whose span begins with its first step. There is no frame
+   between its caller's and that of what drives it, whose origin is the caller's then, as the coroutine's own is. */
+PyObject *
+hot_proceed_coroutine(PyObject *body, PyObject *opening, PyObject *recipe, PyObject *folding)
+{
+    PyObject *pending = make_pending(body, opening, Py_None, recipe, folding), *driver;
+    if (pending == NULL)
         return NULL;
-    made->body = Py_NewRef(body);
-    made->opener = Py_NewRef(opener);
-    made->begun = Py_NewRef(begun);
-    made->recipe = Py_NewRef(recipe);
-    made->fold = Py_NewRef(fold);
-    come_before(body);
-    return (PyObject *)made;
+    driver = PyObject_CallOneArg(hot.drive, pending);
+    Py_DECREF(pending);
+    if (driver != NULL) {
+        Py_XSETREF(((PyCoroObject *)driver)->cr_name, Py_NewRef(((PyCoroObject *)body)->cr_name));
+        Py_XSETREF(((PyCoroObject *)driver)->cr_qualname, Py_NewRef(((PyCoroObject *)body)->cr_qualname));
+    }
+    return driver;
 }
 
 /* Tell what never had a first step that it is over, if there is anything to tell. */

@@ -96,7 +96,8 @@ typedef struct {
 #define LENT(L)                                                                                                        \
     L(Context) L(Unrecorded) L(root_of) L(end_unrecorded) L(UNSAMPLED) L(LEFT_OUT_CONTEXT) L(RELEASED) L(SPAN_KEY)     \
     L(OWN_KEY) L(ROOT_KEY) L(continues) L(proceed_with) L(proceed_generator) L(go_on) L(clock) L(wall_clock)                      \
-    L(NonRecordingSpan) L(demote) L(proceed_async_generator) L(getattribute) L(wrapt_getattribute)          \
+    L(NonRecordingSpan) L(demote) L(proceed_async_generator) L(proceed_coroutine) L(drive) L(getattribute)             \
+    L(wrapt_getattribute)                                                                                              \
     L(wrapt_wrapped) L(not_functions)
 
 #define LENT_TO_STEPS(L) L(variable) L(contain)
@@ -418,6 +419,7 @@ PyObject *hot_context_of(PyObject *recording);
 /* streams.c */
 PyObject *hot_go_on_later(Call *call, PyObject *proceed, PyObject *result);
 PyObject *hot_make_steps(PyObject *recording);
+PyObject *hot_proceed_coroutine(PyObject *body, PyObject *opening, PyObject *recipe, PyObject *folding);
 int hot_start(PyObject *stream);
 int hot_finish_stream(PyObject *stream);
 void hot_add_item(PyObject *stream, PyObject *item);

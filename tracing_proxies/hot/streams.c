@@ -163,6 +163,8 @@ hot_go_on_later(Call *call, PyObject *proceed, PyObject *result)
         stands = stand_for(hot.type.TracedGenerator, result, opening, recipe, folding);
     else if (proceed == hot.proceed_async_generator && PyAsyncGen_CheckExact(result))
         stands = stand_for(hot.type.TracedAsyncGenerator, result, opening, recipe, folding);
+    else if (proceed == hot.proceed_coroutine && PyCoro_CheckExact(result) && hot.type.Steps != NULL)
+        stands = hot_proceed_coroutine(result, opening, recipe, folding);
     else
         stands = PyObject_CallFunctionObjArgs(proceed, result, opening, Py_None, recipe, folding, NULL);
     Py_XDECREF(folding);

@@ -23,7 +23,7 @@ from tracing_proxies.recording.unrecorded import LEFT_OUT_CONTEXT, ROOT_KEY, UNS
 from tracing_proxies.weaving.advice import JoinPoint, go_on
 from tracing_proxies.weaving.generators import TracedAsyncGenerator, TracedGenerator
 from tracing_proxies.weaving.stream_objects import proceed_with
-from tracing_proxies.weaving.streams import CONTINUES
+from tracing_proxies.weaving.streams import CONTINUES, drive
 
 advised: Any = None if hot is None or variable is None else hot.Advised
 """The base whose ``__call__`` is the advice; None where nothing is compiled, or contexts are kept otherwise."""
@@ -67,6 +67,8 @@ def bind(woven: type, getattribute: Any, wrapts: Any, wrapped: Any, not_function
             "proceed_with": proceed_with,
             "proceed_generator": CONTINUES[id(types.GeneratorType)],
             "proceed_async_generator": CONTINUES[id(types.AsyncGeneratorType)],
+            "proceed_coroutine": CONTINUES[id(types.CoroutineType)],
+            "drive": drive,
             "go_on": go_on,
             "clock": time.perf_counter_ns,
             "wall_clock": time.time_ns,

@@ -64,7 +64,8 @@ if not TYPE_CHECKING and hot is not None and variable is not None:
 
 
 @internal
-async def _drive(pending: _Pending) -> Any:
+async def drive(pending: _Pending) -> Any:
+    """Run a coroutine under its span."""
     __tracebackhide__ = True
     body, recording = pending.start()
     try:
@@ -95,14 +96,14 @@ def _drive_generator(pending: _Pending) -> Generator[Any, Any, Any]:
     """Run a generator-based coroutine (`types.coroutine`), which stays one."""
     __tracebackhide__ = True
     try:
-        return (yield from _drive(pending).__await__())
+        return (yield from drive(pending).__await__())
     except BaseException as exc:
         cut_frame(exc)
         raise
 
 
 def _proceed_coroutine(result: Any, opener: Opener | None, begun: Recording | None, recipe: Recipe, fold: Fold) -> Any:
-    driver: Any = _drive(_Pending(result, opener, begun, recipe, fold))
+    driver: Any = drive(_Pending(result, opener, begun, recipe, fold))
     driver.__name__, driver.__qualname__ = result.__name__, result.__qualname__
     return driver
 
