@@ -105,6 +105,8 @@ Point = namedtuple("Point", "x y")
         (Point(1, 2), {"x": 1, "y": 2}),
         (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (b"\x00\x01", "<bytes of 2 bytes>"),
+        (bytes(1_000), "<bytes of 1,000 bytes>"),
+        (bytearray(12_345_067), "<bytearray of 12,345,067 bytes>"),
         ({1: "a", "1": "b"}, {"1": "a", "1'": "b"}),
         (2**64, "0x10000000000000000"),
     ],

@@ -440,11 +440,18 @@ is_deep(void)
 #endif
 }
 
-/* The same where the interpreter hands arguments over as they lie: most calls need no tuple of them, and no dict. */
+/* The same where the interpreter hands arguments over as they lie: most calls need no tuple of them, and no dict. Where it
+   has none it may say that they lie nowhere, as `iter(f, end)` does. */
 static PyObject *
 advised_vectorcall(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names)
 {
-    Call call = {.vector = args, .nargsf = nargsf, .names = names, .nargs = PyVectorcall_NARGS(nargsf)};
+    static PyObject *const none[] = {NULL};
+    Call call = {
+        .vector = args == NULL ? none : args,
+        .nargsf = nargsf,
+        .names = names,
+        .nargs = PyVectorcall_NARGS(nargsf),
+    };
     int deep = is_deep();
     if (deep && Py_EnterRecursiveCall(" while calling a Python object"))
         return NULL;
@@ -522,23 +529,37 @@ call_as_functions(PyTypeObject *type)
     type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
 }
 
+/* Compare a woven function: functions have no order, and whoever compares is to hear so of them as they stand. */
+static PyObject *
+function_compare(PyObject *self, PyObject *other, int how)
+{
+    if (how != Py_EQ && how != Py_NE)
+        Py_RETURN_NOTIMPLEMENTED;
+    return hot.compare_hooked(self, other, how);
+}
+
+/* Set an attribute of a woven function: the dict of one may be exchanged, which wrapt's proxies do not let through. */
+static int
+function_setattro(PyObject *self, PyObject *name, PyObject *value)
+{
+    if (PyUnicode_Compare(name, hot.own_dict) != 0)
+        return hot.set_hooked(self, name, value);
+    PyObject *raw = hot.raw->get(self, hot.raw->closure);
+    int done = raw == NULL ? -1 : PyObject_SetAttr(raw, name, value);
+    Py_XDECREF(raw);
+    return done;
+}
+
 /* Leave out what wrapt's proxies can do and functions cannot, for the interpreter to say so in its own words. */
 static void
 refuse_as_functions(PyTypeObject *type)
 {
-    PySequenceMethods *sequence = type->tp_as_sequence;
-    PyMappingMethods *mapping = type->tp_as_mapping;
-    PyNumberMethods *number = type->tp_as_number;
-    if (sequence != NULL) {
-        sequence->sq_length = NULL;
-        sequence->sq_item = NULL;
-        sequence->sq_ass_item = NULL;
-        sequence->sq_contains = NULL;
-    }
-    if (mapping != NULL)
-        *mapping = (PyMappingMethods){NULL, NULL, NULL};
-    if (number != NULL)
-        number->nb_float = number->nb_index = number->nb_absolute = NULL;
+    type->tp_as_sequence = NULL;
+    type->tp_as_mapping = NULL;
+    type->tp_as_number = NULL;
+    type->tp_iter = NULL;
+    type->tp_richcompare = function_compare;
+    type->tp_setattro = function_setattro;
 }
 
 /* Let the instances of a class, which are woven functions all, be read as above, and called so. */
@@ -554,6 +575,8 @@ hot_straighten(PyObject *module, PyObject *class)
     }
     if (type->tp_getattro != function_getattro) {
         hot.read_hooked = type->tp_getattro; /* the same for all: a `__getattr__` after a `__getattribute__` */
+        hot.compare_hooked = type->tp_richcompare;
+        hot.set_hooked = type->tp_setattro;
         type->tp_getattro = function_getattro;
         call_as_functions(type);
         refuse_as_functions(type);

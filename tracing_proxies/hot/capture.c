@@ -102,14 +102,19 @@ hot_cut_text(PyObject *text, Room *room)
     return Py_NewRef(text);
 }
 
-/* Say how many bytes there are. */
+/* Say how many bytes there are, with a comma before every three digits. */
 static int
 note_bytes(PyObject *value, Room *room)
 {
-    Py_ssize_t size = PyBytes_CheckExact(value) ? PyBytes_GET_SIZE(value) : PyByteArray_GET_SIZE(value);
-    if (size >= 1000)
-        return -1;
-    return put_new(room->draft, PyUnicode_FromFormat("<%s of %zd bytes>", Py_TYPE(value)->tp_name, size));
+    char number[32], *first = number + sizeof(number) - 1;
+    size_t rest = (size_t)(PyBytes_CheckExact(value) ? PyBytes_GET_SIZE(value) : PyByteArray_GET_SIZE(value));
+    *first = 0;
+    for (int digits = 0; rest > 0 || digits == 0; digits++, rest /= 10) {
+        if (digits > 0 && digits % 3 == 0)
+            *--first = ',';
+        *--first = (char)('0' + rest % 10);
+    }
+    return put_new(room->draft, PyUnicode_FromFormat("<%s of %s bytes>", Py_TYPE(value)->tp_name, first));
 }
 
 /* Copy any value but a text or a number of 64 bits. */

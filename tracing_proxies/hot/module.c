@@ -337,7 +337,7 @@ name_texts(void)
         {&hot.add, "add"}, {&hot.append, "append"}, {&hot.leave_out, "leave_out"}, {&hot.impatient, "impatient"},
         {&hot.value, "_value_"}, {&hot.close, "_close"}, {&hot.context, "context"},
         {&hot.wanted, "wanted"}, {&hot.start, "start"}, {&hot.move, "move"}, {&hot.throw, "throw"}, {&hot.abandon, "abandon"},
-        {&hot.ag_frame, "ag_frame"}, {&hot.own, "_self_"}, {&hot.class_name, "__class__"}, {&hot.next, "__next__"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
+        {&hot.ag_frame, "ag_frame"}, {&hot.own, "_self_"}, {&hot.class_name, "__class__"}, {&hot.own_dict, "__dict__"}, {&hot.next, "__next__"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
         {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
         {&hot.prepared, "prepared"}, {&hot.function, "function"}, {&hot.finish_originally, "finish_originally"},
         {&hot.plan, "plan"}, {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.module, "__module__"}, {&hot.setattr, "__setattr__"}, {&hot.abandoned, "abandoned"},

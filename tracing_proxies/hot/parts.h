@@ -137,7 +137,7 @@ typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
-    PyObject *own, *class_name, *next;
+    PyObject *own, *class_name, *own_dict, *next;
     PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *module, *setattr, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *arranged, *mask, *learn, *learn_text, *by_key;
@@ -162,7 +162,9 @@ typedef struct {
     LENT_TO_STRETCH(AS_LENT)
     LENT_TO_CLOSER(AS_LENT)
     getattrofunc read_attribute; /* of wrapt's proxies, NULL where that is not C */
-    getattrofunc read_hooked;    /* of woven functions, as the interpreter finds it */
+    getattrofunc read_hooked;    /* of woven functions, as the interpreter finds it, */
+    setattrofunc set_hooked;     /* and how they would be set */
+    richcmpfunc compare_hooked;  /* and compared */
     PyGetSetDef *raw;            /* how what a wrapt proxy wraps is read, NULL where that is not C */
     int bound;
 } Hot;

@@ -18,7 +18,7 @@ from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.fields import type_name
-from tracing_proxies.weaving.internal import all_internal, cut_frame
+from tracing_proxies.weaving.internal import all_internal, cut_frame, internal
 from tracing_proxies.weaving.standin import StandIn, stands_for
 
 
@@ -100,17 +100,20 @@ class _Entered:
             recording.recorder.discard(recording)
 
 
+@internal
+def _decorate(manager: Any, function: Any) -> Any:
+    """Use a manager as a decorator: each call of the function has a span of its own."""
+    if not manager._tp_state.entered:
+        manager._tp_state.drop()  # the function may live for ever; the span of this one would stay open as long
+    # The method of `contextlib`, with us as its self: it enters what `_recreate_cm` makes.
+    return type(manager._tp_wrapped).__call__(manager, function)
+
+
 @all_internal
 class _TracedManager(StandIn):
-    """What both kinds have in common: used as a decorator, each call of the function has a span of its own."""
+    """What both kinds have in common."""
 
     __slots__ = ()
-
-    def __call__(self, function: Any) -> Any:
-        if not self._tp_state.entered:
-            self._tp_state.drop()  # the function may live for ever; the span of this one would stay open as long
-        # The method of `contextlib`, with us as its self: it enters what `_recreate_cm` makes.
-        return type(self._tp_wrapped).__call__(self, function)
 
     def _recreate_cm(self) -> Any:
         anew = self._tp_wrapped._recreate_cm()
@@ -128,6 +131,9 @@ class TracedContextManager(_TracedManager):
     """A context manager under its span."""
 
     __slots__ = ()
+
+    def __call__(self, func: Any) -> Any:
+        return _decorate(self, func)
 
     def __enter__(self) -> Any:
         __tracebackhide__ = True
@@ -163,6 +169,9 @@ class TracedAsyncContextManager(_TracedManager):
     """An async context manager under its span."""
 
     __slots__ = ()
+
+    def __call__(self, func: Any) -> Any:
+        return _decorate(self, func)
 
     async def __aenter__(self) -> Any:
         __tracebackhide__ = True

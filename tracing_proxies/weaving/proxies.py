@@ -237,6 +237,8 @@ class WovenDescriptor(_AsRaw, wrapt.FunctionWrapper):  # type: ignore[misc,type-
         return known if raw_of(known) is raw_of(bound) and known._self_instance is instance else bound
 
 
+for _made in (_AsRaw, WovenFunction):
+    delattr(_made, "__slots__")  # which says nothing any more once a class is made, and functions have none
 for _kind in (WovenFunction, WovenBinding):
     # In the interpreter's messages, and for code that goes by the name of a type.
     _kind.__name__ = "function"
@@ -269,6 +271,7 @@ def _function_class(module: str) -> Any:
         if compiled.advised is None:
             namespace["__call__"] = as_of(_advise, module)
         made = _classes[module] = _AsFunctions("function", (WovenFunction,), namespace)
+        delattr(made, "__slots__")
         if compiled.advised is not None:
             compiled.straighten(made)
     return made

@@ -6,6 +6,7 @@ Not wrapt's object proxy: that one has every special method there is, so `hasatt
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, TypeVar
 
 _Class = TypeVar("_Class", bound=type)
@@ -17,6 +18,10 @@ class StandIn:
     """Passes for the object that it wraps in `isinstance`, attributes and `repr`; has only the methods it is given."""
 
     __slots__ = ("__weakref__", "_tp_state", "_tp_wrapped")
+
+    def __init_subclass__(cls) -> None:
+        if "__slots__" in vars(cls):
+            del cls.__slots__  # which says nothing any more once a class is made, and generators have none
 
     def __init__(self, wrapped: Any, state: Any) -> None:
         _set(self, "_tp_wrapped", wrapped)
@@ -49,6 +54,9 @@ class StandIn:
         return repr(self._tp_wrapped)
 
 
+delattr(StandIn, "__slots__")
+
+
 class _Text:
     """The text of what each stands for; of the class, that of the class they stand for."""
 
@@ -63,7 +71,7 @@ class _Text:
 
 
 def stands_for(kind: type) -> Callable[[_Class], _Class]:
-    """Give a class of stand-ins the name that the interpreter's messages have, and each of them the text it stands for.
+    """Give a class of stand-ins, and its methods, the names that the interpreter's messages have, and each its text.
 
     Args:
         kind: the class of what they stand for.
@@ -72,6 +80,11 @@ def stands_for(kind: type) -> Callable[[_Class], _Class]:
     def name(cls: _Class) -> _Class:
         cls.__name__, cls.__qualname__, cls.__module__ = kind.__name__, kind.__qualname__, kind.__module__
         cls.__doc__ = _Text(kind)  # type: ignore[assignment]
+        for name, method in vars(cls).items():
+            original = getattr(kind, name, None)
+            if type(method) is FunctionType and type(original) is FunctionType:
+                method.__qualname__, method.__doc__ = original.__qualname__, original.__doc__
+                method.__annotations__ = original.__annotations__
         return cls
 
     return name
