@@ -15,6 +15,11 @@ from tracing_proxies.compiled import hot
 
 SOURCE = """
     import contextlib
+    import functools
+
+    @functools.lru_cache
+    def known(number=1):
+        return number
 
     def sell(number=1, *, at=2):
         return number
@@ -82,7 +87,7 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.skipif(hot is None, reason="wrapt's proxies can do more than functions can, but for what is compiled")
-@pytest.mark.parametrize("name", ["sell", "fetch", "pieces", "Shop.sell", "opened"])
+@pytest.mark.parametrize("name", ["sell", "fetch", "pieces", "known", "Shop.sell", "opened"])
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_woven_function_can_do_what_a_function_can(name: str, operation: str) -> None:
     with twins(SOURCE, "*", "*.*") as modules:

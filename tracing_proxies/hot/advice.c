@@ -550,11 +550,15 @@ function_setattro(PyObject *self, PyObject *name, PyObject *value)
     return done;
 }
 
-/* Leave out what wrapt's proxies can do and functions cannot, for the interpreter to say so in its own words. */
+/* Leave out what wrapt's proxies can do and functions cannot, for the interpreter to say so in its own words. It has others
+   for a class that might have items, and has none. */
 static void
-refuse_as_functions(PyTypeObject *type)
+refuse_as(PyTypeObject *type, PyTypeObject *kind)
 {
-    type->tp_as_sequence = NULL;
+    if (type->tp_as_sequence != NULL && kind->tp_as_sequence != NULL)
+        *type->tp_as_sequence = (PySequenceMethods){NULL};
+    else
+        type->tp_as_sequence = NULL;
     type->tp_as_mapping = NULL;
     type->tp_as_number = NULL;
     type->tp_iter = NULL;
@@ -562,26 +566,31 @@ refuse_as_functions(PyTypeObject *type)
     type->tp_setattro = function_setattro;
 }
 
-/* Let the instances of a class, which are woven functions all, be read as above, and called so. */
+/* straighten(class, kind): let the instances of a class, which stand for callables of a kind that binds as functions do, and
+   can no more than these, be read as above, and called so. In the interpreter's messages they are named as their kind. */
 PyObject *
-hot_straighten(PyObject *module, PyObject *class)
+hot_straighten(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    PyTypeObject *type = (PyTypeObject *)class;
-    if (!hot.bound || hot.raw == NULL || hot.read_attribute == NULL)
+    if (nargs != 2 || !PyType_Check(args[0]) || !PyType_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "a class of woven functions is needed, and what they stand for");
+        return NULL;
+    }
+    PyTypeObject *type = (PyTypeObject *)args[0], *kind = (PyTypeObject *)args[1];
+    if (!hot.bound || hot.raw == NULL || hot.read_attribute == NULL || type->tp_getattro == function_getattro ||
+        (hot.read_hooked != NULL && hot.read_hooked != type->tp_getattro))
         Py_RETURN_NONE;
-    if (!PyType_Check(class) || !PyType_IsSubtype(type, hot.type.WovenFunction)) {
+    if (!PyType_IsSubtype(type, hot.type.WovenFunction)) {
         PyErr_SetString(PyExc_TypeError, "a class of woven functions is needed");
         return NULL;
     }
-    if (type->tp_getattro != function_getattro) {
-        hot.read_hooked = type->tp_getattro; /* the same for all: a `__getattr__` after a `__getattribute__` */
-        hot.compare_hooked = type->tp_richcompare;
-        hot.set_hooked = type->tp_setattro;
-        type->tp_getattro = function_getattro;
-        call_as_functions(type);
-        refuse_as_functions(type);
-        PyType_Modified(type);
-    }
+    hot.read_hooked = type->tp_getattro; /* the same for all: a `__getattr__` after a `__getattribute__` */
+    hot.compare_hooked = type->tp_richcompare;
+    hot.set_hooked = type->tp_setattro;
+    type->tp_getattro = function_getattro;
+    call_as_functions(type);
+    refuse_as(type, kind);
+    type->tp_name = ((PyTypeObject *)Py_NewRef(kind))->tp_name;
+    PyType_Modified(type);
     Py_RETURN_NONE;
 }
 

@@ -415,7 +415,7 @@ int hot_drop_unrecorded(PyObject *recording, PyObject *left);
 PyObject *hot_finish_unrecorded(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* advice.c */
-PyObject *hot_straighten(PyObject *module, PyObject *class);
+PyObject *hot_straighten(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_context_of(PyObject *recording);
 
 /* streams.c */

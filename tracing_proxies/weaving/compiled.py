@@ -29,9 +29,14 @@ advised: Any = None if hot is None or variable is None else hot.Advised
 """The base whose ``__call__`` is the advice; None where nothing is compiled, or contexts are kept otherwise."""
 
 
-def straighten(woven: type) -> None:
-    """Let the instances of a class of woven functions be asked for the function's attributes without a detour."""
-    hot.straighten(woven)
+def straighten(woven: type, kind: type) -> None:
+    """Let the instances of a class be asked for the attributes of what they stand for without a detour.
+
+    Args:
+        woven: a class of woven functions.
+        kind: the class of what they stand for: functions, or what binds as they do and can no more.
+    """
+    hot.straighten(woven, kind)
 
 
 def bind(woven: type, getattribute: Any, wrapts: Any, wrapped: Any, not_functions: frozenset[str]) -> None:

@@ -98,7 +98,10 @@ def weave_callable(raw: Any, point: JoinPoint) -> Any:
     namespace |= {name: getattr(wrapt.FunctionWrapper, name, None) for name in _ABSENT if _has(kind, name)}
     if _has(kind, "__iter__"):
         namespace["__iter__"] = _iterate
-    return type(_name_of(kind), (base,), {**_named_as(kind), **_ANNOTATIONS, **namespace})(raw, point)
+    made = type(_name_of(kind), (base,), {**_named_as(kind), **_ANNOTATIONS, **namespace})
+    if base is WovenFunction and compiled.advised is not None:
+        compiled.straighten(made, kind)
+    return made(raw, point)
 
 
 def _named_as(kind: type) -> dict[str, Any]:
@@ -273,7 +276,7 @@ def _function_class(module: str) -> Any:
         made = _classes[module] = _AsFunctions("function", (WovenFunction,), namespace)
         delattr(made, "__slots__")
         if compiled.advised is not None:
-            compiled.straighten(made)
+            compiled.straighten(made, FunctionType)
     return made
 
 
