@@ -92,6 +92,8 @@ hot_proceed_coroutine(PyObject *body, PyObject *opening, PyObject *recipe, PyObj
     if (pending == NULL)
         return NULL;
     driver = PyObject_CallOneArg(hot.drive, pending);
+    if (driver == NULL) /* the coroutine goes out as it is, and is not to be closed with what held it */
+        hot_set(&((Pending *)pending)->body, Py_None);
     Py_DECREF(pending);
     if (driver != NULL) {
         Py_XSETREF(((PyCoroObject *)driver)->cr_name, Py_NewRef(((PyCoroObject *)body)->cr_name));
