@@ -14,9 +14,11 @@ def _find() -> Any:
     if os.environ.get(SWITCH) == "0":
         return None
     try:
-        return importlib.import_module("tracing_proxies._hot")
+        found = importlib.import_module("tracing_proxies._hot")
     except ImportError:
         return None
+    # What it holds is one interpreter's; another one in this process, as mod_wsgi makes them, does without.
+    return found if found.is_at_home() else None
 
 
 hot: Any = _find()

@@ -255,6 +255,15 @@ random_bits(PyObject *module, PyObject *bits)
     return hot_random_bits((int)number);
 }
 
+/* The interpreter that what is here belongs to: all of a process have it, but only one can lend it what it needs. */
+static int64_t home;
+
+static PyObject *
+is_at_home(PyObject *module, PyObject *nothing)
+{
+    return PyBool_FromLong(PyInterpreterState_GetID(PyInterpreterState_Get()) == home);
+}
+
 static PyObject *
 seed(PyObject *module, PyObject *entropy)
 {
@@ -320,6 +329,7 @@ static PyMethodDef methods[] = {
     {"held_by_frames", hot_held_by_frames_of, METH_O, "Count what calls that have just ended hold of an object."},
     {"pass_by", hot_pass_by, METH_O, "Have the collector pass by what lasts of modules."},
     {"settle", (PyCFunction)(void (*)(void))hot_settle_constants, METH_FASTCALL, "Have it pass by what can be in no circle."},
+    {"is_at_home", is_at_home, METH_NOARGS, "Tell whether this interpreter is the one that imported this first."},
     {"seed", seed, METH_O, "Begin the random bits anew from 32 bytes."},
     {NULL},
 };
@@ -392,6 +402,7 @@ PyMODINIT_FUNC
 PyInit__hot(void)
 {
     PyObject *module = name_texts() < 0 ? NULL : PyModule_Create(&definition);
+    home = PyInterpreterState_GetID(PyInterpreterState_Get());
     hot_find_lock();
     if (module != NULL && (hot_find_young() < 0 || hot_find_maps() < 0 || add_types(module) < 0 || hot_add_methods(module) < 0))
         Py_CLEAR(module);
