@@ -174,6 +174,60 @@ def test_a_package_whose_name_is_lazy_is_woven_where_it_is_defined(make: Make) -
     assert len(spans) == 2
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ("ar_{}:work", "ar_{}:Agent.run"),
+        ("ar_{}.impl:work", "ar_{}.impl:Agent.run"),
+        ("ar_{}.impl:*", "ar_{}.impl:*.*"),
+        ("ar_{}.**:*", "ar_{}.**:*.*"),
+    ],
+)
+def test_what_passes_for_a_lazy_packages_own_is_woven_by_the_name_of_either(
+    make: Make, rules: tuple[str, ...], request: pytest.FixtureRequest
+) -> None:
+    name = f"lent{request.node.callspec.indices['rules']}"
+    lends = f"class Agent:\n    __module__ = 'ar_{name}'\n    def run(self):\n        return 1\n"
+    make(
+        **{
+            f"ar_{name}__in____init__": f"""
+                def __getattr__(name):
+                    if name in ("work", "Agent"):
+                        from ar_{name} import impl
+                        return globals().setdefault(name, getattr(impl, name))
+                    raise AttributeError(name)
+            """,
+            f"ar_{name}__in__impl": WORK + f"work.__module__ = 'ar_{name}'\n" + lends,
+            f"ar_{name}__in__other": f"from ar_{name}.impl import work\n",
+        }
+    )
+    with woven(*(rule.format(name) for rule in rules)) as spans:
+        package = get(f"ar_{name}")
+        assert package.work() == 2
+        assert package.Agent().run() == 1
+        assert get(f"ar_{name}.other").work() == 2
+    assert [span.name for span in spans] == ["work", "Agent.run", "work"]
+
+
+def test_what_a_package_has_loaded_before_it_exports_lazily_is_woven_as_it_ends(make: Make) -> None:
+    make(
+        ar_late__in____init__="""
+            from ar_late import impl
+
+            def __getattr__(name):
+                if name in ("work", "Agent"):
+                    return getattr(impl, name)
+                raise AttributeError(name)
+        """,
+        ar_late__in__impl=f"{WORK}work.__module__ = 'ar_late'\nclass Agent:\n    __module__ = 'ar_late'\n"
+        "    def run(self):\n        return work()\nREGISTERED = {'work': work}\n",
+    )
+    with woven("ar_late:*", "ar_late.**:*", "ar_late.**:*.*") as spans:
+        package = get("ar_late")
+        assert package.Agent().run() == package.impl.REGISTERED["work"]() == 2
+    assert [span.name for span in spans] == ["work", "Agent.run", "work"]
+
+
 def test_asking_a_package_for_names_does_not_run_its_getattr(make: Make) -> None:
     make(
         ar_asked__in____init__="""

@@ -15,7 +15,7 @@ import attrs
 from tracing_proxies.registry.fields import is_subtype, module_of, mro_of, namespace_of, qualname_of
 from tracing_proxies.registry.pointcut import ClassRef, Target
 from tracing_proxies.weaving.contents import items_of
-from tracing_proxies.weaving.modules import main_name, public_name
+from tracing_proxies.weaving.modules import exports_lazily, main_name, public_name
 
 
 def class_ref(cls: type) -> ClassRef:
@@ -54,7 +54,7 @@ def module_targets(entries: dict[str, Any]) -> Iterator[tuple[str, Any, Target]]
     """Yield the functions that a module defines itself, not those that it imports, from its namespace."""
     home = entries.get("__name__")
     for name, raw in items_of(entries):
-        if is_callable(raw) and home_of(raw) == home and type(name) is str:
+        if type(name) is str and is_callable(raw) and (home_of(raw) == home or is_lent(raw, name, home)):
             yield name, raw, Target(public_name(str(home)), None, name)
 
 
@@ -140,9 +140,28 @@ def home_of(raw: Any) -> str | None:
     return wrapped.__module__ if type(wrapped) is FunctionType else None
 
 
+def is_lent(function: Any, name: str, home: Any) -> bool:
+    """Tell whether a function of one module passes for one of a package above, which exports it lazily.
+
+    Args:
+        name: what it is called.
+        home: the name of the module whose code it is, if it is.
+    """
+    if type(function) is not FunctionType or function.__globals__.get("__name__") != home:
+        return False
+    return _is_above(function.__module__, home) and exports_lazily(function.__module__, name)
+
+
 def _is_defined_in(cls: type, home: Any) -> bool:
     named = module_of(cls)
-    return type(named) is str and named == home
+    if type(named) is not str:
+        return False
+    # Of classes too: by whichever module below one is found first, it is the same one.
+    return named == home or (_is_above(named, home) and exports_lazily(named, qualname_of(cls).partition(".")[0]))
+
+
+def _is_above(package: Any, module: Any) -> bool:
+    return type(package) is str and type(module) is str and module.startswith(f"{package}.")
 
 
 def _has(kind: type, name: str) -> bool:

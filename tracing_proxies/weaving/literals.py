@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from tracing_proxies.registry.fields import namespace_of
 from tracing_proxies.registry.pointcut import Pointcut, Target
 from tracing_proxies.weaving import candidates
 from tracing_proxies.weaving.ledger import ABSENT
-from tracing_proxies.weaving.modules import entries_of, is_module
+from tracing_proxies.weaving.modules import exports_lazily
 
 Found = tuple[type | dict[str, Any], str, Any, Target]
 """The class or namespace that holds an entry, its name there, the entry, and the target that it is."""
@@ -44,20 +43,15 @@ def resolve(entries: dict[str, Any], module: str, pointcut: Pointcut) -> Found |
 
 def resolve_exported(entries: dict[str, Any], module: str, pointcut: Pointcut) -> Found | None:
     """Find a name that a package exports lazily (PEP 562) in a module below it that defines it."""
-    package = sys.modules.get(pointcut.module)
-    if package is None or not is_module(package):
+    if not exports_lazily(pointcut.module, (pointcut.cls or str(pointcut.name)).partition(".")[0]):
         return None
-    exported = entries_of(package)
-    first = (pointcut.cls or str(pointcut.name)).partition(".")[0]
-    if first in exported or "__getattr__" not in exported:
-        return None
-    name = str(pointcut.name)
+    name, home = str(pointcut.name), entries.get("__name__")
     if pointcut.cls is None:
         raw = entries.get(name, ABSENT)
-        if raw is ABSENT or candidates.home_of(raw) != entries.get("__name__"):
+        if raw is ABSENT or (candidates.home_of(raw) != home and not candidates.is_lent(raw, name, home)):
             return None
         return entries, name, raw, Target(pointcut.module, None, name)
     cls = candidates.find_class(entries, pointcut.cls)
-    if cls is None or candidates.module_of_class(cls) != module or name not in namespace_of(cls):
+    if cls is None or candidates.module_of_class(cls) not in (module, pointcut.module) or name not in namespace_of(cls):
         return None
     return cls, name, namespace_of(cls)[name], Target(pointcut.module, pointcut.cls, name, candidates.ancestry_of(cls))

@@ -26,6 +26,15 @@ def entries_of(module: Any) -> dict[str, Any]:
     return entries
 
 
+def exports_lazily(package: str, name: str) -> bool:
+    """Tell whether a package may answer a name that it does not hold (PEP 562), without asking it."""
+    module = sys.modules.get(package)
+    if module is None or not is_module(module):
+        return False
+    entries = entries_of(module)
+    return name not in entries and "__getattr__" in entries
+
+
 def spec_of(module: Any) -> Any:
     """Return a module's spec, None if it has none."""
     return entries_of(module).get("__spec__")

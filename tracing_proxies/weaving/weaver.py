@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import attrs
+
 from tracing_proxies import debugging
 from tracing_proxies.errors import Problem
 from tracing_proxies.failures import contain
@@ -26,7 +28,7 @@ from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.hooks import Hooks
 from tracing_proxies.weaving.loom import Loom
 from tracing_proxies.weaving.misnamed import find_misnamed
-from tracing_proxies.weaving.modules import entries_of, is_loading, is_module, main_name, public_name
+from tracing_proxies.weaving.modules import entries_of, is_loading, is_module, loaded_modules, main_name, public_name
 from tracing_proxies.weaving.needless import find_needless
 from tracing_proxies.weaving.patterns import Patterns
 from tracing_proxies.weaving.proxies import is_woven, raw_of
@@ -203,6 +205,7 @@ class Weaver:
                     for listener in self._listeners.get(name, ()):
                         self._tell(listener, module)
                 self.consider_module(name, module)
+                self._consider_below(name, module)
             fresh = self.reach.fresh()
             for other, found in fresh:  # those that came without our hearing of it
                 if other != name and self.is_wanted(other):
@@ -229,6 +232,17 @@ class Weaver:
                     self._consider_class(cls)
             except Exception as exc:
                 contain("weave", exc)
+
+    def _consider_below(self, name: str, package: Any) -> None:
+        """Look once more at what a package has loaded below it before it said that it exports lazily."""
+        if not is_module(package) or "__getattr__" not in entries_of(package):
+            return
+        known = self.points.added
+        for other, module in loaded_modules():
+            if other.startswith(f"{name}.") and not is_loading(module):
+                self.consider_module(other, module)
+        if self.points.added != known:
+            self.reach.search_all()
 
     def consider_main(self, entries: dict[str, Any]) -> None:
         """Weave what the main module has defined so far."""
@@ -274,7 +288,7 @@ class Weaver:
             for key, _, target in candidates.module_targets(defined):
                 self._loom.consider(entries, key, entries.get(key), target)
             for cls in candidates.module_classes(entries):
-                self._consider_class(cls, searched_later=self._loom.in_round)
+                self._consider_class(cls, home=name, searched_later=self._loom.in_round)
                 if any(p.is_base(home, qualname_of(cls)) for p in bases for home in homes):
                     self._subclasses.watch(cls)
         for pointcut in patterns:
@@ -295,9 +309,12 @@ class Weaver:
         ours = self.points.entries
         return {key: raw_of(raw) if id(raw) in ours and is_woven(raw) else raw for key, raw in items_of(entries)}
 
-    def _consider_class(self, cls: type, *, searched_later: bool = False) -> None:
+    def _consider_class(self, cls: type, *, home: str | None = None, searched_later: bool = False) -> None:
         known = self.points.added
         for name, raw, target in candidates.class_targets(cls):
+            # One that passes for a class of the package that exports it goes by either name.
+            if home not in (None, target.module) and self._policy(target) is None:
+                target = attrs.evolve(target, module=home)
             self._loom.consider(cls, name, raw, target)
         if self.points.added != known and not searched_later:
             self.reach.search_class(cls)  # other names in its body for the same function
