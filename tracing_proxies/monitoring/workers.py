@@ -286,11 +286,12 @@ def read_plain(path: Path) -> Any:
 
 def write_plain(path: Path, plain: Any) -> None:
     """Replace a file as a whole, so that whoever reads it reads one state or the other."""
+    written = orjson.dumps(plain)  # first, so that no descriptor is open while this waits for the interpreter
     unborn = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         with os.fdopen(os.open(unborn, flags, 0o600), "wb") as file:
-            file.write(orjson.dumps(plain))
+            file.write(written)
         os.rename(unborn, path)
     except BaseException:
         unborn.unlink(missing_ok=True)

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Sequence
-
-from ahocorasick_rs import AhoCorasick, Implementation
+from typing import Any
 
 from tracing_proxies.masking.detectors.shape import without_halves
+
+_rust: Any
+try:
+    _rust = importlib.import_module("ahocorasick_rs")
+except ImportError:  # it serves one interpreter of a process, the first that imports it
+    _rust = None
+
+
+class OneByOne:
+    """Finds what the automaton finds, one literal after another (some 20 us for 80 characters).
+
+    Args:
+        literals: none of them empty.
+    """
+
+    def __init__(self, literals: Sequence[str]) -> None:
+        self._literals = literals
+
+    def find_matches_as_indexes(self, text: str, overlapping: bool = True) -> list[tuple[int, int, int]]:
+        """Return all matches in the order in which they end: the literal's index, where it begins and ends."""
+        found = []
+        for index, literal in enumerate(self._literals):
+            start = text.find(literal)
+            while start >= 0:
+                found.append((index, start, start + len(literal)))
+                start = text.find(literal, start + 1)
+        return sorted(found, key=lambda match: (match[2], match[1]))
 
 
 class Anchors:
@@ -24,8 +51,7 @@ class Anchors:
             for literal in literals:
                 owners.setdefault(literal, []).append(index)
         self._owners = [tuple(indices) for indices in owners.values()]
-        # A text without any literal is the rule, and this automaton is the fastest for it; it is built once a scanner.
-        self._automaton = AhoCorasick(list(owners), implementation=Implementation.DFA) if owners else None
+        self._automaton = _automaton(list(owners)) if owners else None
 
     def places(self, lower: str) -> dict[int, list[int]]:
         """Return for each part whose literals occur where they begin.
@@ -44,3 +70,10 @@ class Anchors:
                 else:
                     places[index] = [start]
         return places
+
+
+def _automaton(literals: list[str]) -> Any:
+    if _rust is None:
+        return OneByOne(literals)
+    # A text without any literal is the rule, and this automaton is the fastest for it; it is built once a scanner.
+    return _rust.AhoCorasick(literals, implementation=_rust.Implementation.DFA)
