@@ -146,15 +146,13 @@ def take_turns(budgets: Sequence[str], launches: int, rounds: int) -> Iterator[R
             yield found
 
 
-def share_of_work(programs: int, budget: str = "plain") -> float:
+def share_of_work(programs: int) -> float:
     """Return for which part of all time each of so many programs works, as they take turns.
 
-    Args:
-        programs: how many take turns.
-        budget: of the one that is run alone for a few rounds, to see how long it works in each.
+    The untraced one is run alone for a few rounds, to see how long it works in each.
     """
-    *_, known = take_turns([budget], 1, _WARM_UP)
-    works = statistics.fmean(told["seconds"] for rounds in known.told[budget] for told in rounds)
+    *_, known = take_turns(["plain"], 1, _WARM_UP)
+    works = statistics.fmean(told["seconds"] for rounds in known.told["plain"] for told in rounds)
     return works / (programs * (works + _REST))
 
 
