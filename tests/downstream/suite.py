@@ -94,15 +94,21 @@ class Suite:
         subprocess.run((self.python, "-m", "compileall", "-q", *(ROOT / name for name in OURS)), check=True)
         marker = self.folder / "ready"
         wanted = f"{self.library!r}\n{(ROOT / 'setup.cfg').read_text(encoding='utf-8')}"
-        if self.installed.exists() and marker.exists() and marker.read_text(encoding="utf-8") == wanted:
-            return
+        if not (self.installed.exists() and marker.exists() and marker.read_text(encoding="utf-8") == wanted):
+            self._install()
+            marker.write_text(wanted, encoding="utf-8")
+        self._hide()
+
+    def _install(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self._call(self.python, "-m", "venv", "env")
         extras = re.search(r"\[.*\]", self.library.sdist)
         requirement = self.library.sdist.replace(extras[0], "") if extras else self.library.sdist
         pip = ("env/bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check")
-        self._call(*pip, "download", "--no-deps", "--no-binary", ":all:", "-d", "sdist", requirement)
+        # Not `:all:`, which holds for what the library is built with as well.
+        name = re.split(r"[=<>~!;\s]", requirement)[0]
+        self._call(*pip, "download", "--no-deps", "--no-binary", name, "-d", "sdist", requirement)
         archive = next((self.folder / "sdist").glob("*.tar.gz"))
         with tarfile.open(archive) as tar:
             tar.extractall(self.folder / "source", filter="data")
@@ -113,7 +119,47 @@ class Suite:
         self.installed.mkdir(parents=True)
         for name in OURS:
             (self.installed / name).symlink_to(ROOT / name)
-        marker.write_text(wanted, encoding="utf-8")
+
+    def _hide(self) -> None:
+        """Move the library's packages out of the unpacked sources, so that its tests import those that are installed.
+
+        pytest puts the folder of the sources before ``site-packages``, so where a package lies in it the tests would
+        import that: not compiled, and taken for an application's own code. Tests within a package are put beside what
+        is installed of it, where they are left out.
+        """
+        tests = [argument for argument in (*self.library.pytest, *self.library.part) if not argument.startswith("-")]
+        for package in self.library.weave:
+            for path in (place / name for place in self._places for name in (package, f"{package}.py")):
+                here = path.relative_to(self.source)
+                if path.exists() and self._moved(here).exists():
+                    if any(Path(test).is_relative_to(here) for test in tests) and path.is_dir():
+                        shutil.copytree(path, self._moved(here), dirs_exist_ok=True, copy_function=_add)
+                    hidden = self.folder / "hidden" / here
+                    hidden.parent.mkdir(parents=True, exist_ok=True)
+                    path.rename(hidden)
+
+    @property
+    def _places(self) -> tuple[Path, Path]:
+        return self.source / "src", self.source
+
+    @property
+    def _site(self) -> Path:
+        return next((self.folder / "env" / "lib").glob("python3*")) / "site-packages"
+
+    def _moved(self, path: str | Path) -> Path:
+        """Where something in the sources is installed."""
+        place = next(place for place in self._places if (self.source / path).is_relative_to(place))
+        return self._site / (self.source / path).relative_to(place)
+
+    def _argument(self, argument: str) -> str:
+        """An argument for pytest, with the installed tests instead of those that are hidden."""
+        option, equals, path = argument.rpartition("=")
+        if (self.source / path).exists() or not (self.folder / "hidden" / path).exists():
+            return argument
+        if equals:
+            return f"{option}={self._moved(path)}"
+        # By its name: pytest would look for settings near the file.
+        return ".".join(self._moved(path).relative_to(self._site).with_suffix("").parts)
 
     def run(self, mode: str, *, part: bool = False) -> Run:
         """Run the suite once.
@@ -142,7 +188,10 @@ class Suite:
             "DOWNSTREAM_LEAVE": ",".join(self.library.leave),
             "DOWNSTREAM_REGISTRY": str(registry),
         }
-        arguments = list(self.library.part if part and self.library.part else self.library.pytest)
+        given = self.library.part if part and self.library.part else self.library.pytest
+        arguments = [self._argument(argument) for argument in given]
+        if any((self.folder / "hidden" / argument).exists() for argument in given):
+            arguments += ["--pyargs", "--rootdir=../.."]  # else tests are named by what was given, and names meet
         if "hypothesis" in self.library.needs:
             arguments.append("--hypothesis-seed=0")  # else no run does the same work as another
         command = [
@@ -190,7 +239,7 @@ class Suite:
 
     def _modules(self) -> list[str]:
         """Name the modules by their files: a pattern does not reach private ones, but their functions may be public."""
-        site = next((self.folder / "env" / "lib").glob("python3*")) / "site-packages"
+        site = self._site
         found = []
         for package in self.library.weave:
             base = site / package
@@ -206,6 +255,11 @@ class Suite:
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{self.library.name}: {' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+
+
+def _add(file: str, where: str) -> None:
+    if not Path(where).exists():
+        shutil.copy2(file, where)
 
 
 def _read(out: Path) -> Run:
