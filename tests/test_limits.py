@@ -58,7 +58,7 @@ def test_a_function_of_a_c_module_can_be_woven() -> None:
         "import functools\nHELD = functools.lru_cache(f)",
         "import types\nHELD = types.MappingProxyType({'f': f})['f']\nBOX = types.MappingProxyType({'f': f})\n"
         "del HELD\ndef HELD():\n    return BOX['f']()",
-        "class Router:\n    pass\nrouter = Router()\nrouter.f = f\ndef HELD():\n    return router.f()",
+        "class Router:\n    pass\nrouter = Router()\nrouter.of = {1: f}\ndef HELD():\n    return router.of[1]()",
         f"BOX = [f] * {MOST_ITEMS + 1}\ndef HELD():\n    return BOX[0]()",
         f"BOX = {'[' * (DEPTH + 1)}f{']' * (DEPTH + 1)}\ndef HELD():\n    return BOX{'[0]' * (DEPTH + 1)}()",
         "class Own(list):\n    pass\nBOX = Own([f])\ndef HELD():\n    return BOX[0]()",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import types
 from collections import OrderedDict, defaultdict, deque
@@ -50,6 +51,35 @@ class A:
         with pytest.raises(TypeError):
             traced.A().plain()
     assert [span.name for span in spans] == ["f", "f", "f"]
+
+
+def test_attributes_of_objects_hold_the_woven_function_and_can_be_pickled(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        SOURCE
+        + """
+class Scalar:
+    __slots__ = ("__dict__", "slot")
+    def __init__(self, function):
+        self.run = self.slot = function
+class Meta(type):
+    __flags__ = property(lambda cls: 1 / 0)
+class Own(Scalar, metaclass=Meta):
+    pass
+class Aloof(Scalar):
+    __dict__ = property(lambda self: 1 / 0)
+STRING, TABLE, ALOOF = Scalar(f), {"own": [Own(f)]}, Aloof(f)
+"""
+    )
+    with twins(source, "f") as (_, traced, spans):
+        held = traced.STRING, traced.TABLE["own"][0]
+        assert all(scalar.run is traced.f for scalar in held)
+        assert all(scalar.slot is raw_of(traced.f) for scalar in held)
+        assert traced.ALOOF.run is raw_of(traced.f)
+        monkeypatch.setitem(sys.modules, NAME, traced)
+        assert pickle.loads(pickle.dumps(traced.STRING.run)) is traced.f
+        assert traced.STRING.run(2) == 3
+    assert [span.name for span in spans] == ["f"]
+    assert all(type(scalar.run) is types.FunctionType for scalar in held)
 
 
 def test_aliases_in_a_class_stay_one_object_and_count_once() -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Set
-from types import FunctionType, MappingProxyType, MethodType
+from types import FunctionType, GetSetDescriptorType, MappingProxyType, MethodType
 from typing import Any
 
-from tracing_proxies.registry.fields import namespace_of, qualname_of
+from tracing_proxies.registry.fields import mro_of, namespace_of, qualname_of
 from tracing_proxies.weaving.candidates import is_class
 from tracing_proxies.weaving.contents import holds_any, items_of
 from tracing_proxies.weaving.holders import is_plain_key, swap
@@ -25,6 +25,8 @@ DEPTH = 3
 MOST_ITEMS = 1_000
 _MOST_NOTES = 1_000
 _NONE: Set[int] = frozenset()
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+_flags_of = type.__dict__["__flags__"].__get__  # past what a metaclass has under this name
 
 
 class Search:
@@ -138,7 +140,10 @@ class Search:
             if pair is not None:
                 return pair
         within = _WITHIN.get(id(type(value)))
-        if within is None or depth == 0:
+        if within is None:
+            self._fields(value)
+            return None
+        if depth == 0:
             return None
         made = self._made.get(id(value))
         if made is not None:
@@ -251,6 +256,16 @@ class Search:
         pair = self._known_pair(holder.__func__)
         return None if pair is None else (MethodType(pair[0], holder.__self__), pair[1])
 
+    def _fields(self, holder: Any) -> None:
+        """Search the attributes of an object, not what they hold in turn."""
+        fields = _fields_of(holder)
+        if fields is None or not holds_any(fields, self._known):  # so it is with nearly every object
+            return
+        for _, value in items_of(fields):
+            pair = self._known_pair(value)
+            if pair is not None:
+                self._swap(fields, value, pair)
+
     def _attributes(self, holder: Any, depth: int) -> None:
         self._values(vars(holder), depth + 1)
 
@@ -285,6 +300,19 @@ def holding_keys(entries: dict[str, Any]) -> list[str]:
         if any(id(type(raw)) in _CONTAINERS for raw in held):
             found.append(key)
     return found
+
+
+def _fields_of(value: Any) -> dict[str, Any] | None:
+    """Return the attributes of an object whose class is written in Python, where reading them runs no code of it."""
+    kind = type(value)
+    if not _flags_of(kind) & _HEAP_TYPE or is_class(value) or proxy_of(value) is not None:
+        return None
+    for base in mro_of(kind):
+        found = namespace_of(base).get("__dict__")
+        if found is not None:
+            fields = found.__get__(value) if type(found) is GetSetDescriptorType else None
+            return fields if type(fields) is dict else None
+    return None
 
 
 def _is_special(key: Any) -> bool:
