@@ -19,6 +19,7 @@ from opentelemetry import trace as otel
 import tracing_proxies
 from tests.weaving import odd
 from tests.weaving.support import make_registry, woven
+from tests.weaving.twins import twins
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.testing import capture_spans, registry_from
 from tracing_proxies.weaving.reach import Reach
@@ -217,3 +218,25 @@ def test_an_activation_that_fails_leaves_nothing_woven(monkeypatch: Any) -> None
         )
     assert odd.leaf is original
     assert tracing_proxies.status()["active"] is False
+
+
+def test_attributes_that_a_class_makes_itself_are_not_asked_for() -> None:
+    source = """
+class LocalProxy:
+    @property
+    def __dict__(self):
+        RAN.append(1)
+        raise ImportError("not loaded yet")
+    def __call__(self):
+        return 1
+
+RAN = []
+NOW = LocalProxy()
+
+def f(x=None):
+    return 1
+"""
+    with twins(source, "f") as (_, traced, spans):
+        assert traced.f(traced.NOW) == 1
+        assert traced.RAN == []
+    assert [span.name for span in spans] == ["f"]

@@ -8,7 +8,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from tracing_proxies.diagnosis.finding import NOTE, Finding
-from tracing_proxies.registry.fields import module_of, mro_of, type_name
+from tracing_proxies.registry.fields import attributes_of, module_of, mro_of, type_name
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.proxies import raw_of
 from tracing_proxies.weaving.weaver import Weaver
@@ -107,10 +107,7 @@ def _attributes(instance: Any) -> Any:
         return None
     if str(module_of(kind)).partition(".")[0] in ("tracing_proxies", "functools", "builtins"):
         return None
-    try:
-        return object.__getattribute__(instance, "__dict__")
-    except AttributeError:
-        return None
+    return attributes_of(instance)
 
 
 def _name(instance: Any, attributes: dict[str, Any], raws: dict[int, JoinPoint]) -> Iterator[str]:

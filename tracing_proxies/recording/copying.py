@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 
 from tracing_proxies.registry.fields import (
+    attributes_of,
     find_in_namespaces,
     is_subtype,
     model_fields,
@@ -234,12 +235,7 @@ def _field_values(value: Any, kind: type, fields: tuple[str, ...]) -> Iterable[t
     if is_subtype(tuple, kind):
         yield from zip(fields, tuple.__iter__(value), strict=False)
         return
-    try:
-        stored = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        stored = {}
-    if type(stored) is not dict:
-        stored = {}
+    stored = attributes_of(value) or {}
     for name in fields:
         if name in stored:
             yield name, stored[name]

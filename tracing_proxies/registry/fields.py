@@ -41,6 +41,7 @@ qualname_of: Final = type.__dict__["__qualname__"].__get__
 _exception_args: Final = BaseException.__dict__["args"].__get__
 _read_plainly: Final = object.__getattribute__
 _TupleGetter: Final = type(namespace_of(namedtuple("_Sample", "x"))["x"])
+_SLOTS_OF_C: Final = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _MOST_ARGUMENTS = 16
 _LONGEST_ARGUMENT = 4_000
 _LARGEST_INT_BITS = 4_096
@@ -59,6 +60,16 @@ def mro_of(kind: type) -> tuple[Any, ...]:
         type.__getattribute__(kind, "__name__")
         found = _read_mro(kind)
     return (kind, object) if found is None else found
+
+
+def attributes_of(obj: Any) -> dict[str, Any] | None:
+    """Return an object's own attributes, None where it has none, or where its class has a ``__dict__`` of its own."""
+    for base in mro_of(type(obj)):
+        found = namespace_of(base).get("__dict__")
+        if found is not None:
+            fields = found.__get__(obj) if type(found) in _SLOTS_OF_C else None
+            return fields if type(fields) is dict else None
+    return None
 
 
 def read_field(obj: Any, name: str, *, call_properties: bool = False) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from tracing_proxies.registry.fields import is_subtype, module_of, mro_of, namespace_of, qualname_of
+from tracing_proxies.registry.fields import attributes_of, is_subtype, module_of, mro_of, namespace_of, qualname_of
 from tracing_proxies.registry.pointcut import ClassRef, Target
 from tracing_proxies.weaving.contents import items_of
 from tracing_proxies.weaving.modules import exports_lazily, main_name, public_name
@@ -128,11 +128,8 @@ def home_of(raw: Any) -> str | None:
     """Return the module that a callable was defined in, as far as it can be told without running its code."""
     if type(raw) is FunctionType:
         return raw.__module__
-    try:
-        stored = object.__getattribute__(raw, "__dict__")
-    except AttributeError:
-        return None
-    if type(stored) is not dict:
+    stored = attributes_of(raw)
+    if stored is None:
         return None
     named, wrapped = stored.get("__module__"), stored.get("__wrapped__")
     if type(named) is str:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from tracing_proxies.recording.scope import starts_lazily
-from tracing_proxies.registry.fields import is_subtype
+from tracing_proxies.registry.fields import attributes_of, is_subtype
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.candidates import is_bound_by, is_callable, is_class, is_method
 from tracing_proxies.weaving.proxies import PROXY, is_woven, point_of, raw_of, weave_callable
@@ -172,11 +172,8 @@ def _copied(raw: Any, base: Any, *args: Any) -> Any:
 
 
 def _fields_of(raw: Any) -> dict[str, Any]:
-    try:
-        fields = object.__getattribute__(raw, "__dict__")
-    except AttributeError:
-        return {}
-    return fields if type(fields) is dict else {}
+    fields = attributes_of(raw)
+    return {} if fields is None else fields
 
 
 def _is_a(kind: type, base: type) -> bool:

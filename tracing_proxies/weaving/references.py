@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Set
-from types import FunctionType, GetSetDescriptorType, MappingProxyType, MethodType
+from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
-from tracing_proxies.registry.fields import mro_of, namespace_of, qualname_of
+from tracing_proxies.registry.fields import attributes_of, namespace_of, qualname_of
 from tracing_proxies.weaving.candidates import is_class
 from tracing_proxies.weaving.contents import holds_any, items_of
 from tracing_proxies.weaving.holders import is_plain_key, swap
@@ -307,12 +307,7 @@ def _fields_of(value: Any) -> dict[str, Any] | None:
     kind = type(value)
     if not _flags_of(kind) & _HEAP_TYPE or is_class(value) or proxy_of(value) is not None:
         return None
-    for base in mro_of(kind):
-        found = namespace_of(base).get("__dict__")
-        if found is not None:
-            fields = found.__get__(value) if type(found) is GetSetDescriptorType else None
-            return fields if type(fields) is dict else None
-    return None
+    return attributes_of(value)
 
 
 def _is_special(key: Any) -> bool:

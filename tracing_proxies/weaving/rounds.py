@@ -8,7 +8,7 @@ from itertools import islice
 from types import FunctionType, MethodType
 from typing import Any
 
-from tracing_proxies.registry.fields import is_subtype
+from tracing_proxies.registry.fields import attributes_of, is_subtype
 from tracing_proxies.weaving.advice import JoinPoint
 from tracing_proxies.weaving.kinds import proxy_of
 from tracing_proxies.weaving.ledger import Ledger, Mutation
@@ -123,11 +123,8 @@ def _parts(value: Any) -> Iterator[Any]:
         yield from (value.func, *value.args)
     elif is_subtype(PROXY, kind):
         yield raw_of(value)  # another library's proxy
-    try:
-        fields = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        fields = None
-    if type(fields) is dict:
+    fields = attributes_of(value)
+    if fields is not None:
         yield from islice(list(fields.values()), _MOST_FIELDS)
     if kind is FunctionType:
         for cell in value.__closure__ or ():
