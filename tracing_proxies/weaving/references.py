@@ -7,6 +7,7 @@ default arguments, and containers and partials a few levels deep. What cannot be
 from __future__ import annotations
 
 import functools
+import gc
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Set
 from types import FunctionType, MappingProxyType, MethodType
@@ -258,6 +259,9 @@ class Search:
 
     def _fields(self, holder: Any) -> None:
         """Search the attributes of an object, not what they hold in turn."""
+        held = gc.get_referents(holder) if _flags_of(type(holder)) & _HEAP_TYPE else ()
+        if self._known.isdisjoint(map(id, held)) and all(type(each) is not dict for each in held):
+            return  # before its attributes are asked for: since Python 3.11 that makes a dict of them, which stays
         fields = _fields_of(holder)
         if fields is None or not holds_any(fields, self._known):  # so it is with nearly every object
             return
@@ -304,10 +308,7 @@ def holding_keys(entries: dict[str, Any]) -> list[str]:
 
 def _fields_of(value: Any) -> dict[str, Any] | None:
     """Return the attributes of an object whose class is written in Python, where reading them runs no code of it."""
-    kind = type(value)
-    if not _flags_of(kind) & _HEAP_TYPE or is_class(value) or proxy_of(value) is not None:
-        return None
-    return attributes_of(value)
+    return None if is_class(value) or proxy_of(value) is not None else attributes_of(value)
 
 
 def _is_special(key: Any) -> bool:
