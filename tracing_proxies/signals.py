@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from _thread import get_ident
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -67,7 +68,7 @@ class SignalBell:
         does no more than to pass the signal on.
         """
         self.name = self._ring = None
-        if self._handler is None or threading.current_thread() is not threading.main_thread():
+        if self._handler is None or get_ident() != threading.main_thread().ident:
             return
         if signal.getsignal(self._number) is self._handler:
             signal.signal(self._number, self._before)
@@ -76,7 +77,7 @@ class SignalBell:
     def _reason(self, name: str) -> str | None:
         if not hasattr(signal, name):
             return f"this platform has no {name}"
-        if threading.current_thread() is not threading.main_thread():
+        if get_ident() != threading.main_thread().ident:
             return "a signal's handler can be set in the main thread only"
         before = signal.getsignal(getattr(signal, name))
         if before is signal.SIG_IGN:

@@ -8,8 +8,8 @@ import resource
 import socket
 import stat
 import sys
-import threading
 import time
+from _thread import get_ident
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tracing_proxies.control.folder import Address
 from tracing_proxies.control.messages import LARGEST_REQUEST
 from tracing_proxies.control.peer import is_welcome, uid_of_peer
 from tracing_proxies.control.server import ControlServer
+from tracing_proxies.delivery import native
 from tracing_proxies.errors import ActivationError, ControlError
 
 NOBODY = 65_534
@@ -41,7 +42,7 @@ def break_down() -> None:
     raise RuntimeError("a secret of the application's")
 
 
-COMMANDS = {"echo": lambda: {"thread": threading.current_thread().name}, "big": big, "refuse": refuse}
+COMMANDS = {"echo": lambda: {"thread": native.ours().get(get_ident())}, "big": big, "refuse": refuse}
 
 
 @pytest.fixture
@@ -86,13 +87,12 @@ def ask(server: ControlServer, command: str) -> Any:
     return _ask(Address(os.getpid(), server.path), os.geteuid(), command, 20)
 
 
-def test_a_command_is_answered_by_a_daemon_thread_on_a_socket_of_the_owners_alone(server: ControlServer) -> None:
+def test_a_command_is_answered_by_a_thread_on_a_socket_of_the_owners_alone(server: ControlServer) -> None:
     assert server.path is not None
     found = os.stat(server.path)
     assert stat.S_ISSOCK(found.st_mode)
     assert found.st_mode & 0o777 == 0o600
     assert ask(server, "echo") == {"thread": "tracing-proxies-control"}
-    assert next(t for t in threading.enumerate() if t.name == "tracing-proxies-control").daemon
 
 
 def test_closing_leaves_neither_socket_nor_thread_nor_descriptor() -> None:
@@ -108,7 +108,7 @@ def test_closing_leaves_neither_socket_nor_thread_nor_descriptor() -> None:
     made.close()
     assert not path.exists()
     assert made.path is None
-    wait_until(lambda: not any(t.name == "tracing-proxies-control" for t in threading.enumerate()))
+    wait_until(lambda: "tracing-proxies-control" not in native.ours().values())
     if before is not None:
         assert len(os.listdir("/proc/self/fd")) == before
     made.open()

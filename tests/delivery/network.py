@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from _thread import get_ident
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.contract.server import PUBLIC_KEY, SECRET_KEY
 from tests.delivery.support import observation, wait_until
+from tracing_proxies.delivery import native
 from tracing_proxies.delivery.ledger import Ledger, Snapshot
 from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.sinks.langfuse import LangfuseSink
@@ -121,7 +123,7 @@ class Names:
     def __call__(self, host: Any, *arguments: Any, **named: Any) -> Any:
         if host != self.name:
             return self._system(host, *arguments, **named)
-        self.asked_by.append(threading.current_thread().name)
+        self.asked_by.append(native.ours().get(get_ident(), "the application"))
         self.gate.wait(30)
         if self.answer is None:
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")

@@ -1,13 +1,15 @@
-"""Threads of the operating system that nobody waits for."""
+"""Threads of the operating system that nobody waits for, and that are in no list."""
 
 from __future__ import annotations
 
-import contextvars
+import logging
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
+from tracing_proxies.delivery import native
 from tracing_proxies.delivery.native import Thread, make_thread
 
 
@@ -17,78 +19,64 @@ def end(thread: Thread) -> None:
 
 
 def test_a_start_does_not_wait_for_the_new_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    system = threading.Event()
+    waiting: list[Callable[[], None]] = []
+    monkeypatch.setattr(native, "_start", waiting.append)
     started = threading.Event()
-    begin = threading.Thread.start
-
-    def begin_late(thread: threading.Thread) -> None:
-        system.wait(10)
-        begin(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", begin_late)
     thread = make_thread("late", started.set, awaited=False)
     thread.start()
     assert thread.is_alive()
-    assert not started.is_set()
     thread.join(0.01)
     assert thread.is_alive()
-    system.set()
-    assert started.wait(10)
+    waiting.pop()()
+    assert started.is_set()
     end(thread)
 
 
 @pytest.mark.parametrize("awaited", [True, False])
-def test_a_thread_is_a_daemon_that_debuggers_see_by_its_name(awaited: bool) -> None:
-    done, seen = threading.Event(), []
+def test_a_thread_is_in_no_list_of_threads_not_even_when_it_logs(awaited: bool) -> None:
+    done, logged = threading.Event(), threading.Event()
+    before = threading.enumerate()
 
     def look() -> None:
-        seen.append(threading.current_thread())
+        logging.getLogger("tests.native").warning("as any of them may")
+        native.forget_stand_in()
+        logged.set()
         done.wait(10)
+        logging.getLogger("tests.native").warning("at last")
 
     thread = make_thread("one of ours", look, awaited=awaited)
     thread.start()
-    while not seen:
-        time.sleep(0.001)
-    assert (seen[0].name, seen[0].daemon) == ("one of ours", True)
-    assert seen[0] in threading.enumerate()
+    assert logged.wait(10)
+    assert thread.is_alive()
+    assert list(native.ours().values()) == ["one of ours"]
+    assert threading.enumerate() == before
+    assert threading.active_count() == len(before)
     done.set()
     end(thread)
+    assert threading.enumerate() == before
+    assert native.ours() == {}
 
 
-@pytest.mark.parametrize("begun", [False, True], ids=["before it runs", "when it runs"])
-@pytest.mark.parametrize(
-    "refusal", [RuntimeError("can't start new thread"), ValueError("an application's own")], ids=str
-)
-def test_what_a_thread_is_for_is_done_once_where_its_start_fails(
-    monkeypatch: pytest.MonkeyPatch, refusal: Exception, begun: bool
-) -> None:
-    begin = threading.Thread.start
-
-    def refuse(thread: threading.Thread) -> None:
-        if begun:
-            begin(thread)
-        raise refusal
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    calls: list[int] = []
-    thread = make_thread("refused", lambda: calls.append(1), awaited=False)
+def test_whoever_waits_for_the_end_waits_no_longer_than_that_and_all_hear_of_it() -> None:
+    done = threading.Event()
+    thread = make_thread("awaited", lambda: bool(done.wait(10)) and None)
     thread.start()
-    end(thread)
-    assert calls == [1]
+    begun = time.monotonic()
+    thread.join(0.05)
+    assert 0.05 <= time.monotonic() - begun < 5
+    assert thread.is_alive()
+    done.set()
+    for _ in range(3):
+        end(thread)
 
 
-def test_the_start_is_called_in_the_context_of_who_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    silent: contextvars.ContextVar[bool] = contextvars.ContextVar("silent", default=False)
-    begin, seen = threading.Thread.start, []
+def test_a_thread_that_cannot_be_started_says_so_and_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(run: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
 
-    def traced(thread: threading.Thread) -> None:
-        seen.append(silent.get())
-        begin(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", traced)
-    token = silent.set(True)
-    thread = make_thread("silent", lambda: None, awaited=False)
-    thread.start()
-    silent.reset(token)
-    end(thread)
-    assert seen == [True]
+    monkeypatch.setattr(native, "_start", refuse)
+    thread = make_thread("refused", lambda: None)
+    with pytest.raises(RuntimeError, match="can't start"):
+        thread.start()
+    assert not thread.is_alive()
+    thread.join(1)

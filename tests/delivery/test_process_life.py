@@ -50,13 +50,15 @@ def test_children_of_a_process_that_has_loaded_all_deliver_their_own_and_the_par
         server.url,
         folder,
         """
+        from tracing_proxies.delivery import native
+
         sell(range(200))  # the first of all: threads are being started, modules imported, files made
         children = []
         for worker in range(1, 4):
             child = os.fork()
             if not child:
                 assert accounts()["produced"] == 0, "what the parent had is the parent's"
-                assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("tracing-w")]
+                assert not [name for name in native.ours().values() if name.startswith("tracing-w")]
                 sell(range(1000 * worker, 1000 * worker + 50))
                 assert tracing_proxies.flush(20)
                 assert accounts()["delivered"] == 50

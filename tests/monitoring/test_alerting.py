@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
+from _thread import get_ident
 from collections.abc import Iterator
 
 import attrs
@@ -13,6 +13,7 @@ import pytest
 from tests.monitoring.receivers import Receiver, http_receiver
 from tests.monitoring.virtual import Clock
 from tracing_proxies import failures
+from tracing_proxies.delivery import native
 from tracing_proxies.masking import mask_text
 from tracing_proxies.monitoring.alert_judging import Reading
 from tracing_proxies.monitoring.alerting import Alerting, Speaker
@@ -34,7 +35,7 @@ class Metrics:
         self.threads: set[str] = set()
 
     def read(self, rule: AlertRule, subject: str) -> Reading:
-        self.threads.add(threading.current_thread().name)
+        self.threads.add(native.ours().get(get_ident(), "the test"))
         if self.fails:
             raise ZeroDivisionError
         return Reading(self.value)
@@ -122,7 +123,7 @@ def test_the_secret_is_in_nothing_that_can_be_seen_of_it(receiver: Receiver) -> 
     assert "T0K3N" not in repr(status) + repr(world.settings) + repr(vars(world.alerting)["_outboxes"])
 
 
-def test_it_runs_on_a_daemon_thread_of_its_own_in_which_nothing_is_traced_and_ends_with_the_block() -> None:
+def test_it_runs_on_a_thread_of_its_own_in_which_nothing_is_traced_and_ends_with_the_block() -> None:
     seen: list[bool] = []
     metrics = Metrics()
 
@@ -136,11 +137,9 @@ def test_it_runs_on_a_daemon_thread_of_its_own_in_which_nothing_is_traced_and_en
         time.sleep(0.01)
     assert metrics.threads == {"tracing-alerts"}
     assert all(seen), "the thread has the context of those that are not traced"
-    [thread] = [one for one in threading.enumerate() if one.name == "tracing-alerts"]
-    assert thread.daemon
+    assert "tracing-alerts" in native.ours().values()
     alerting.follow(AlertSettings(), SPEAKER)
-    thread.join(10)
-    assert not thread.is_alive()
+    assert "tracing-alerts" not in native.ours().values()
 
 
 def test_there_is_one_thread_and_none_beside_a_fork_after_which_it_goes_on() -> None:
@@ -148,7 +147,7 @@ def test_there_is_one_thread_and_none_beside_a_fork_after_which_it_goes_on() -> 
     alerting.follow(AlertSettings(60.0, (attrs.evolve(LAG, tell=("log",)),)), SPEAKER)
 
     def threads() -> int:
-        return sum(one.name == "tracing-alerts" for one in threading.enumerate())
+        return list(native.ours().values()).count("tracing-alerts")
 
     assert threads() == 1
     alerting.follow(AlertSettings(30.0, (LAG,)), SPEAKER)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import urllib.request
 
 import tracing_proxies
@@ -13,6 +12,7 @@ from tests.monitoring.conftest import shop as registry
 from tests.monitoring.test_workers import until
 from tests.ports import free_port
 from tracing_proxies import monitoring
+from tracing_proxies.delivery import native
 from tracing_proxies.testing import capture_spans, registry_from
 
 CALLS = "tracing_proxies_calls_total"
@@ -20,7 +20,7 @@ _DISCARD = "export: { discard: {} }\nsampling: { budget: unlimited }\n"
 
 
 def _threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("tracing-")}
+    return set(native.ours().values())
 
 
 def _scrape(port: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 import tracing_proxies
 from tests.weaving.twins import make_module
+from tracing_proxies.delivery import native
 from tracing_proxies.weaving.proxies import is_woven, point_of
 
 APPLICATION = "reloaded_application"
@@ -70,11 +70,11 @@ def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edited]:
     monkeypatch.setitem(sys.modules, APPLICATION, module)
     found = Edited(tmp_path / "registry.yaml", module, dict(vars(module.Agent)))
     found.write("first")
-    threads = set(threading.enumerate())
+    threads = native.ours()
     yield found
     tracing_proxies.deactivate()
     assert found.is_raw()
-    eventually(lambda: set(threading.enumerate()) <= threads)
+    eventually(lambda: native.ours().keys() <= threads.keys())
 
 
 def eventually(holds: Callable[[], Any], seconds: float = 20.0) -> Any:

@@ -17,6 +17,7 @@ from tests.delivery.sinks import MemorySink
 from tests.delivery.support import observation, wait_until
 from tests.reload.conftest import Edited, eventually, text
 from tracing_proxies import runtime
+from tracing_proxies.delivery import native
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.sinks.protocol import Outcome
@@ -66,7 +67,7 @@ def test_what_is_queued_goes_to_the_old_sink_and_the_rest_to_the_new_one() -> No
     assert (found["produced"], found["delivered"], found["queued"], balance(found)) == (8, 8, 0, 0)
     assert succession.close(2.0)
     assert new.closed == 1
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("tracing-")]
+    assert not native.ours()
 
 
 def test_what_is_put_into_a_pipeline_that_is_closed_already_goes_to_its_heir() -> None:

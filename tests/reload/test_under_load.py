@@ -28,4 +28,4 @@ def test_no_call_is_lost_no_span_is_mixed_and_what_is_no_longer_listed_is_unwove
     assert (found["unwoven"], found["alias"]) == (True, True)
     assert (found["flushed"], found["balance"], found["dropped"]) == (True, 0, {})
     assert found["rows"] == found["delivered"]
-    assert found["threads"] == ["MainThread"]
+    assert found["threads"] == []

@@ -13,6 +13,7 @@ import pytest
 import tracing_proxies
 from tests.reload.conftest import Edited, eventually, text
 from tracing_proxies import runtime
+from tracing_proxies.delivery import native
 from tracing_proxies.errors import RegistryError
 from tracing_proxies.testing import capture_spans, registry_from
 
@@ -198,7 +199,7 @@ def test_a_registry_may_switch_the_watching_off_and_reload_reads_it_all_the_same
     tracing_proxies.activate(edited.file)
     edited.write("second", watch="off")
     eventually(lambda: edited.traced_as() == "second")
-    eventually(lambda: not any(thread.name == "tracing-watch" for thread in threading.enumerate()))
+    eventually(lambda: "tracing-watch" not in native.ours().values())
     assert tracing_proxies.status()["reload"] == {"watch": None, "signal": None, "refused": None}
     edited.write("third")
     time.sleep(0.5)
@@ -211,7 +212,7 @@ def test_a_registry_may_switch_the_watching_off_and_reload_reads_it_all_the_same
 
 def test_a_registry_without_a_file_is_not_watched() -> None:
     tracing_proxies.activate(registry_from("version: 1\nexport: { discard: {} }\n"))
-    assert not any(thread.name == "tracing-watch" for thread in threading.enumerate())
+    assert "tracing-watch" not in native.ours().values()
     assert tracing_proxies.status()["digest"] is None
     assert not tracing_proxies.reload()
     tracing_proxies.deactivate()

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tracing_proxies.delivery import native
+
 SOURCE = """
 import threading
 
@@ -175,7 +177,7 @@ def main(folder: Path, seconds: float) -> dict[str, Any]:
         "rows": len(rows),
         "delivered": delivery["delivered"],
         "reloads": reloads,
-        "threads": [thread.name for thread in threading.enumerate()],
+        "threads": list(native.ours().values()),
     }
 
 

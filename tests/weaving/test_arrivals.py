@@ -244,6 +244,29 @@ def test_asking_a_package_for_names_does_not_run_its_getattr(make: Make) -> None
     assert package.ASKED == []
 
 
+def test_a_class_whose_metaclass_puts_the_module_before_its_path_is_woven_by_its_path(make: Make) -> None:
+    make(
+        ar_qualified="""
+            class Named(type):
+                def __new__(cls, name, bases, entries):
+                    entries["__qualname__"] = entries["__module__"] + "." + name
+                    return super().__new__(cls, name, bases, entries)
+
+            class Step(metaclass=Named):
+                def run(self):
+                    return 1
+
+            class Last(Step):
+                def end(self):
+                    return 2
+        """
+    )
+    with woven("ar_qualified:Step.run", "ar_qualified:*.end") as spans:
+        last = get("ar_qualified").Last()
+        assert (last.run(), last.end()) == (1, 2)
+    assert [span.name for span in spans] == ["Step.run", "Last.end"]
+
+
 def test_a_reexported_class_is_woven_by_either_name(make: Make) -> None:
     make(
         ar_pack__in____init__="from ar_pack.impl import Agent\n",

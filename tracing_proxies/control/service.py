@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 import time
+from _thread import get_ident
 from collections.abc import Callable, Mapping
 from inspect import signature
 from pathlib import Path
@@ -17,7 +18,7 @@ from tracing_proxies.control.connection import NO_SIGNAL, Connection
 from tracing_proxies.control.folder import new_path, own_folder, sweep, unborn
 from tracing_proxies.control.messages import MessageError, read_request, write_error, write_result
 from tracing_proxies.control.peer import is_welcome, uid_of_peer
-from tracing_proxies.delivery.native import run_out
+from tracing_proxies.delivery.native import Thread, make_thread, replaced_by
 from tracing_proxies.errors import TracingProxiesError
 from tracing_proxies.failures import contain
 
@@ -25,6 +26,7 @@ TIME_TO_ASK: Final = 2.0
 TIME_TO_TAKE: Final = 5.0
 MOST_CLIENTS: Final = 16
 _BACKLOG: Final = 64
+_NAME: Final = "tracing-proxies-control"
 _PAUSE: Final = 0.2
 _TIME_TO_END: Final = 0.2
 _TIME_TO_REST: Final = 0.05
@@ -83,6 +85,7 @@ class Service:
         self._guard = threading.RLock()  # a signal's handler may fork in the midst of a fork
         self._resting = True
         self._runs = False
+        self._ident = 0
         self.thread = self._new_thread()
 
     def stop(self) -> None:
@@ -113,8 +116,10 @@ class Service:
         self.thread = self._new_thread()
         self.thread.start()
 
-    def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=run_out, args=(self._run,), name="tracing-proxies-control", daemon=True)
+    def _new_thread(self) -> Thread:
+        if replaced_by():  # what it does is done in the hub, whose locks and sockets it has
+            return threading.Thread(target=self._run, name=_NAME, daemon=True)
+        return make_thread(_NAME, self._run)
 
     def _wake(self, timeout: float) -> None:
         """Ring, and wait for the thread to end if it is idle."""
@@ -122,7 +127,7 @@ class Service:
             self._bell.send(b"\0", NO_SIGNAL)
         except OSError:  # the thread has ended already
             return
-        if self.thread is not threading.current_thread() and self.thread.is_alive() and not self._at_work:
+        if self._ident != get_ident() and self.thread.is_alive() and not self._at_work:
             self.thread.join(timeout)
 
     def forget(self) -> None:
@@ -148,6 +153,7 @@ class Service:
         return any(_identity(end) != identity for end, identity in self._identities.items())
 
     def _run(self) -> None:
+        self._ident = get_ident()
         self._suppress()
         try:
             while not (self._stopping or self._is_closed_by_others()):

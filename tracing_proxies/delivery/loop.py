@@ -6,12 +6,11 @@ import time
 from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
-from contextvars import copy_context
 
 from tracing_proxies import failures
 from tracing_proxies.delivery import neighbours
 from tracing_proxies.delivery.garbage import Aside
-from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, make_thread, take
+from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, forget_stand_in, make_thread, take
 
 _MAX_RESTARTS = 5
 _RESTART_WINDOW = 60.0
@@ -101,7 +100,7 @@ class Loop:
                 return False
             life = self._life = object()
             thread = make_thread(self._name, lambda: self._run(life), awaited=self._awaited)
-            copy_context().run(self._begin, thread)
+            thread.start()
             self._thread = thread
             self._starts.append(now)
             return True
@@ -131,11 +130,6 @@ class Loop:
             thread.join(min(_GLANCE, max(0.0, ends - time.monotonic())))
         return not self._runs()
 
-    def _begin(self, thread: Thread) -> None:
-        if self._suppress is not None:
-            self._suppress()  # in a context of its own: an application may trace the starts of threads
-        thread.start()
-
     def _runs(self) -> bool:
         thread = self._thread
         return thread is not None and thread.is_alive()
@@ -152,6 +146,7 @@ class Loop:
             while not self._stopping:
                 self.aside.take()
                 pause = self._step()
+                forget_stand_in()
                 self.aside.give_back()
                 self._cpu_now = time.thread_time() - start
                 self._sleep(pause)

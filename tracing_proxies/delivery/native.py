@@ -7,12 +7,13 @@ would be a pause for all others. And what waits in the hub for a lock or a queue
 from __future__ import annotations
 
 import _thread
+import os
 import queue
 import sys
 import threading
 import time
+from _thread import get_ident
 from collections.abc import Callable
-from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -21,7 +22,7 @@ try:
 except ImportError:  # another implementation of Python
     from queue import SimpleQueue
 
-__all__ = ["Empty", "RLock", "SimpleQueue", "Thread", "make_thread", "replaced_by", "run_out", "take"]
+__all__ = ["Empty", "RLock", "SimpleQueue", "Thread", "forget_stand_in", "make_thread", "ours", "replaced_by", "take"]
 
 Empty = queue.Empty
 _NAP = 0.005
@@ -89,75 +90,81 @@ class Thread(Protocol):
     def join(self, timeout: float) -> None: ...
 
 
-class _Native:
-    """A daemon thread that was started past what has replaced `threading`; it is in no list of threads."""
+class _Unlisted:
+    """A daemon thread of the operating system that is in no list of threads, and that no replacement has started.
 
-    def __init__(self, target: Callable[[], None]) -> None:
+    Applications, and their tests, compare the threads that there are with those that there were, and wait to be alone.
+
+    Args:
+        awaited: whether ``start`` waits until the thread runs, which the system may let it 8 to 23 ms later where every
+            core is busy.
+    """
+
+    def __init__(self, name: str, target: Callable[[], None], *, awaited: bool) -> None:
+        self.name = name
         self._target = target
-        self._runs = False
+        self._awaited = awaited
+        self._process = 0
+        self._begun: SimpleQueue[None] = SimpleQueue()
+        self._ended: SimpleQueue[None] = SimpleQueue()
 
     def start(self) -> None:
-        self._runs = True
+        threading.Thread(name=self.name, daemon=True)  # which raises where there can be no daemons
+        self._process = os.getpid()
         try:
-            _original_start()(self._run, ())
+            _start(self._run)
         except BaseException:
-            self._runs = False
+            self._process = 0
             raise
+        if self._awaited and not replaced_by():  # a hub must not wait
+            self._begun.get()
 
     def is_alive(self) -> bool:
-        return self._runs
+        return self._process == os.getpid()  # a forked child has none of its parent's
 
     def join(self, timeout: float) -> None:
+        if not replaced_by():
+            try:
+                if self.is_alive():
+                    self._ended.put(take(self._ended, max(0.0, timeout)))  # for others that wait
+            except Empty:
+                pass
+            return
         ends = time.monotonic() + timeout
-        while self._runs and time.monotonic() < ends:
+        while self.is_alive() and time.monotonic() < ends:
             time.sleep(_NAP)  # the others' turn, if we are in a hub
 
     def _run(self) -> None:
+        ident = get_ident()
+        _names[ident] = self.name
+        self._begun.put(None)
         try:
             self._target()
         finally:
-            self._runs = False
+            forget_stand_in()
+            _names.pop(ident, None)
+            self._process = 0
+            self._ended.put(None)
 
 
-class _Unawaited:
-    """A daemon thread of `threading` that is started by another one.
+_names: dict[int, str] = {}
+os.register_at_fork(after_in_child=_names.clear)
 
-    ``Thread.start`` returns when the system has run the new thread, which has 8 to 23 ms where every core is busy; the
-    call that happens to be the first of a process must not wait for that.
-    """
 
-    def __init__(self, name: str, target: Callable[[], None]) -> None:
-        self._thread = threading.Thread(target=run_out, args=(target,), name=name, daemon=True)
-        self._target = target
-        self._starter_runs = False
+def ours() -> dict[int, str]:
+    """Return the names of our threads in this process, by their idents."""
+    return dict(_names)
 
-    def start(self) -> None:
-        self._starter_runs = True
-        try:
-            # In the caller's context: applications may trace the starts of threads.
-            _thread.start_new_thread(copy_context().run, (self._start,))
-        except BaseException:
-            self._starter_runs = False
-            raise
 
-    def is_alive(self) -> bool:
-        return self._starter_runs or self._thread.is_alive()
+def forget_stand_in() -> None:
+    """Have `threading` forget what it has made up for the calling thread when that has logged something."""
+    if type(_listed.get(get_ident())) is _StandIn:
+        _listed.pop(get_ident(), None)
 
-    def join(self, timeout: float) -> None:
-        ends = time.monotonic() + timeout
-        while self._starter_runs and time.monotonic() < ends:
-            time.sleep(_NAP)
-        if not self._starter_runs and self._thread.ident is not None:
-            self._thread.join(max(0.0, ends - time.monotonic()))
 
-    def _start(self) -> None:
-        try:
-            self._thread.start()
-        except Exception:  # there may be no more threads than this one
-            if self._thread.ident is None:
-                self._target()
-        finally:
-            self._starter_runs = False
+# As old as `threading` itself, and in none of its documentation: without them a thread that has logged is listed.
+_listed: dict[int, Any] = getattr(threading, "_active", {})
+_StandIn: Any = getattr(threading, "_DummyThread", None)
 
 
 def make_thread(name: str, target: Callable[[], None], *, awaited: bool = True) -> Thread:
@@ -166,28 +173,15 @@ def make_thread(name: str, target: Callable[[], None], *, awaited: bool = True) 
     Args:
         awaited: whether ``start`` waits until the thread runs.
     """
-    if replaced_by():
-        return _Native(target)
-    if not awaited:
-        return _Unawaited(name, target)
-    return threading.Thread(target=run_out, args=(target,), name=name, daemon=True)
+    return _Unlisted(name, target, awaited=awaited)
 
 
-def run_out(target: Callable[[], None]) -> None:
-    """Call what a thread is for, and do not return from it if `threading` was patched meanwhile.
-
-    It would know the thread by a number that it has no more: its end would be a traceback on the error output.
-    """
+def _start(run: Callable[[], None]) -> None:
     replaced = replaced_by()
-    target()
-    if replaced_by() != replaced:
-        SimpleQueue().get()
-
-
-def _original_start() -> Callable[[Callable[[], None], tuple[()]], object]:
-    if replaced_by() == "gevent":
-        found: Any = sys.modules["gevent.monkey"].get_original("_thread", "start_new_thread")
+    if replaced == "gevent":
+        start: Any = sys.modules["gevent.monkey"].get_original("_thread", "start_new_thread")
+    elif replaced:
+        start = sys.modules["eventlet.patcher"].original("_thread").start_new_thread
     else:
-        found = sys.modules["eventlet.patcher"].original("_thread").start_new_thread
-    start: Callable[[Callable[[], None], tuple[()]], object] = found
-    return start
+        start = _thread.start_new_thread
+    start(run, ())

@@ -9,7 +9,6 @@ import socket
 import time
 from _thread import get_ident
 from collections.abc import Callable, Mapping
-from contextvars import copy_context
 from typing import Any, Final
 
 import attrs
@@ -146,11 +145,7 @@ class Server:
     def _start(self) -> None:
         life = self._life = object()
         self._thread = make_thread("tracing-http", lambda: self._run(life))
-        copy_context().run(self._begin, self._thread)
-
-    def _begin(self, thread: Thread) -> None:
-        self._suppress()  # in a context of its own: an application may trace the starts of threads
-        thread.start()
+        self._thread.start()
 
     def _end_thread(self) -> None:
         thread, self._thread = self._thread, None

@@ -21,16 +21,21 @@ from tracing_proxies.weaving.modules import exports_lazily, main_name, public_na
 def class_ref(cls: type) -> ClassRef:
     """Describe a class by name: its module, its path, and the public methods in its own namespace."""
     public = frozenset(name for name, raw in namespace_of(cls).items() if not name.startswith("_") and is_method(raw))
-    return ClassRef(module_of_class(cls), qualname_of(cls), public)
+    return ClassRef(module_of_class(cls), path_of(cls), public)
 
 
 def class_targets(cls: type) -> Iterator[tuple[str, Any, Target]]:
     """Yield the entries of a class with the targets that they are: name, raw entry, target."""
     ancestry = ancestry_of(cls)
-    module, path = module_of_class(cls), qualname_of(cls)
+    module, path = module_of_class(cls), path_of(cls)
     for name, raw in items_of(namespace_of(cls)):
         if is_method(raw):
             yield name, raw, Target(module, path, name, ancestry)
+
+
+def path_of(cls: type) -> str:
+    """Return the path of a class in its module; some metaclasses put the module's name before it."""
+    return str(qualname_of(cls)).removeprefix(f"{module_of(cls)}.")
 
 
 def module_of_class(cls: type) -> str:
@@ -72,7 +77,7 @@ def module_classes(entries: dict[str, Any]) -> Iterator[type]:
         waiting += [
             raw
             for raw in list(namespace_of(cls).values())
-            if is_class(raw) and _is_defined_in(raw, home) and qualname_of(raw).startswith(qualname_of(cls) + ".")
+            if is_class(raw) and _is_defined_in(raw, home) and path_of(raw).startswith(path_of(cls) + ".")
         ]
 
 
@@ -89,7 +94,7 @@ def is_home(owner: Any, target: Target) -> bool:
     """Tell whether a target is named after the class, or the module's namespace, that holds it."""
     if type(owner) is dict:
         return target.path is None and target.module == public_name(str(owner.get("__name__")))
-    return is_class(owner) and target.path == qualname_of(owner) and target.module == module_of_class(owner)
+    return is_class(owner) and target.path == path_of(owner) and target.module == module_of_class(owner)
 
 
 def entry_of(owner: Any, name: str) -> Any:
@@ -154,7 +159,7 @@ def _is_defined_in(cls: type, home: Any) -> bool:
     if type(named) is not str:
         return False
     # Of classes too: by whichever module below one is found first, it is the same one.
-    return named == home or (_is_above(named, home) and exports_lazily(named, qualname_of(cls).partition(".")[0]))
+    return named == home or (_is_above(named, home) and exports_lazily(named, path_of(cls).partition(".")[0]))
 
 
 def _is_above(package: Any, module: Any) -> bool:

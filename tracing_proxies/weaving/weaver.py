@@ -17,7 +17,6 @@ from tracing_proxies.failures import contain
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
-from tracing_proxies.registry.fields import qualname_of
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.registry.policy import Policy, resolve_policy
@@ -289,7 +288,7 @@ class Weaver:
                 self._loom.consider(entries, key, entries.get(key), target)
             for cls in candidates.module_classes(entries):
                 self._consider_class(cls, home=name, searched_later=self._loom.in_round)
-                if any(p.is_base(home, qualname_of(cls)) for p in bases for home in homes):
+                if any(p.is_base(home, candidates.path_of(cls)) for p in bases for home in homes):
                     self._subclasses.watch(cls)
         for pointcut in patterns:
             if pointcut.literal:
