@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tracing_proxies.compiled import hot
 from tracing_proxies.delivery import native
 from tracing_proxies.delivery.native import Thread, make_thread
 
@@ -55,6 +58,18 @@ def test_a_thread_is_in_no_list_of_threads_not_even_when_it_logs(awaited: bool) 
     end(thread)
     assert threading.enumerate() == before
     assert native.ours() == {}
+
+
+@pytest.mark.skipif(hot is None or sys.platform != "linux", reason="the system is told by what is compiled")
+def test_the_system_knows_a_thread_by_its_name() -> None:
+    known: list[str] = []
+    own = Path("/proc/thread-self/comm")
+    here = own.read_text()
+    thread = make_thread("tracing-one-of-ours", lambda: known.append(own.read_text().strip()))
+    thread.start()
+    end(thread)
+    assert known == ["tracing-one-of-"]
+    assert own.read_text() == here
 
 
 def test_whoever_waits_for_the_end_waits_no_longer_than_that_and_all_hear_of_it() -> None:

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
+from tracing_proxies.compiled import hot
+
 try:
     from _queue import SimpleQueue  # written in C, and left alone by those who exchange `queue.SimpleQueue`
 except ImportError:  # another implementation of Python
@@ -137,6 +139,8 @@ class _Unlisted:
     def _run(self) -> None:
         ident = get_ident()
         _names[ident] = self.name
+        if hot is not None:
+            hot.name_thread(self.name)  # cut off after 15 letters
         self._begun.put(None)
         try:
             self._target()

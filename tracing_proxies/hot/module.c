@@ -1,6 +1,10 @@
 /* The module, and what the Python side lends it. */
 #include "parts.h"
 
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
 Hot hot;
 
 /* Hand the current exception to `contain`; -1 if it is to pass on: none of ours, or in strict mode. */
@@ -255,6 +259,22 @@ random_bits(PyObject *module, PyObject *bits)
     return hot_random_bits((int)number);
 }
 
+/* Have the system name the calling thread, as far as it has room for a name: debuggers and `top` show it. */
+static PyObject *
+name_thread(PyObject *module, PyObject *name)
+{
+    const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL;
+    if (text == NULL) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "a text is needed");
+        return NULL;
+    }
+#ifdef __linux__
+    (void)prctl(PR_SET_NAME, text, 0, 0, 0);
+#endif
+    Py_RETURN_NONE;
+}
+
 /* The interpreter that what is here belongs to: all of a process have it, but only one can lend it what it needs. */
 static int64_t home;
 
@@ -329,6 +349,7 @@ static PyMethodDef methods[] = {
     {"held_by_frames", hot_held_by_frames_of, METH_O, "Count what calls that have just ended hold of an object."},
     {"pass_by", hot_pass_by, METH_O, "Have the collector pass by what lasts of modules."},
     {"settle", (PyCFunction)(void (*)(void))hot_settle_constants, METH_FASTCALL, "Have it pass by what can be in no circle."},
+    {"name_thread", name_thread, METH_O, "Have the system name the calling thread."},
     {"is_at_home", is_at_home, METH_NOARGS, "Tell whether this interpreter is the one that imported this first."},
     {"seed", seed, METH_O, "Begin the random bits anew from 32 bytes."},
     {NULL},
