@@ -39,7 +39,11 @@ def spied(function):
         return function(*args)
     return wrapper
 
-router = Router()
+class Application:
+    def __init__(self):
+        self.router = Router()
+
+application = Application()
 CACHED = functools.lru_cache(work)
 WRAPPED = spied(work)
 TOOLS = [work]
