@@ -68,7 +68,7 @@ class SignalBell:
         does no more than to pass the signal on.
         """
         self.name = self._ring = None
-        if self._handler is None or get_ident() != threading.main_thread().ident:
+        if self._handler is None or not _is_in_main_thread():
             return
         if signal.getsignal(self._number) is self._handler:
             signal.signal(self._number, self._before)
@@ -77,7 +77,7 @@ class SignalBell:
     def _reason(self, name: str) -> str | None:
         if not hasattr(signal, name):
             return f"this platform has no {name}"
-        if get_ident() != threading.main_thread().ident:
+        if not _is_in_main_thread():
             return "a signal's handler can be set in the main thread only"
         before = signal.getsignal(getattr(signal, name))
         if before is signal.SIG_IGN:
@@ -127,3 +127,8 @@ def _has_terminal() -> bool:
 
 
 _HANGUP = int(getattr(signal, "SIGHUP", 0)) if sys.platform != "win32" else 0
+
+
+def _is_in_main_thread() -> bool:
+    # Not `current_thread()`, which makes up a thread where it knows none. gevent exchanges the main thread's number.
+    return threading.main_thread().ident in (get_ident(), threading.get_ident())

@@ -18,7 +18,7 @@ from tracing_proxies.control.connection import NO_SIGNAL, Connection
 from tracing_proxies.control.folder import new_path, own_folder, sweep, unborn
 from tracing_proxies.control.messages import MessageError, read_request, write_error, write_result
 from tracing_proxies.control.peer import is_welcome, uid_of_peer
-from tracing_proxies.delivery.native import Thread, make_thread, replaced_by
+from tracing_proxies.delivery.native import Thread, forget_stand_in, make_thread, replaced_by
 from tracing_proxies.errors import TracingProxiesError
 from tracing_proxies.failures import contain
 
@@ -86,6 +86,8 @@ class Service:
         self._resting = True
         self._runs = False
         self._ident = 0
+        # What it does is done in the hub where there is one from the first, whose locks and sockets it has.
+        self._in_hub = bool(replaced_by())
         self.thread = self._new_thread()
 
     def stop(self) -> None:
@@ -117,7 +119,7 @@ class Service:
         self.thread.start()
 
     def _new_thread(self) -> Thread:
-        if replaced_by():  # what it does is done in the hub, whose locks and sockets it has
+        if self._in_hub:
             return threading.Thread(target=self._run, name=_NAME, daemon=True)
         return make_thread(_NAME, self._run)
 
@@ -127,7 +129,8 @@ class Service:
             self._bell.send(b"\0", NO_SIGNAL)
         except OSError:  # the thread has ended already
             return
-        if self._ident != get_ident() and self.thread.is_alive() and not self._at_work:
+        is_own = self.thread is threading.current_thread() if self._in_hub else self._ident == get_ident()
+        if not is_own and self.thread.is_alive() and not self._at_work:
             self.thread.join(timeout)
 
     def forget(self) -> None:
@@ -160,6 +163,8 @@ class Service:
                 if self._is_to_rest():
                     return
                 self._step()
+                if not self._in_hub:
+                    forget_stand_in()
         except Exception as exc:
             self._end()
             contain("control", exc)

@@ -143,7 +143,7 @@ class Loop:
                 self._suppress()
             self._get_ready()
             start = time.thread_time()
-            while not self._stopping:
+            while not self._stopping and self._life is life:
                 self.aside.take()
                 pause = self._step()
                 forget_stand_in()

@@ -14,6 +14,7 @@ import threading
 import time
 from _thread import get_ident
 from collections.abc import Callable
+from os import getpid  # once: a test may exchange it
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -112,7 +113,7 @@ class _Unlisted:
 
     def start(self) -> None:
         threading.Thread(name=self.name, daemon=True)  # which raises where there can be no daemons
-        self._process = os.getpid()
+        self._process = getpid()
         try:
             _start(self._run)
         except BaseException:
@@ -122,7 +123,7 @@ class _Unlisted:
             self._begun.get()
 
     def is_alive(self) -> bool:
-        return self._process == os.getpid()  # a forked child has none of its parent's
+        return self._process == getpid()  # a forked child has none of its parent's
 
     def join(self, timeout: float) -> None:
         if not replaced_by():
@@ -163,11 +164,12 @@ def ours() -> dict[int, str]:
 def forget_stand_in() -> None:
     """Have `threading` forget what it has made up for the calling thread when that has logged something."""
     if type(_listed.get(get_ident())) is _StandIn:
-        _listed.pop(get_ident(), None)
+        _dangling.discard(_listed.pop(get_ident(), None))
 
 
 # As old as `threading` itself, and in none of its documentation: without them a thread that has logged is listed.
 _listed: dict[int, Any] = getattr(threading, "_active", {})
+_dangling: Any = getattr(threading, "_dangling", set())
 _StandIn: Any = getattr(threading, "_DummyThread", None)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracing_proxies.delivery import process
-from tracing_proxies.delivery.native import Empty, RLock, SimpleQueue, Thread, make_thread, take
+from tracing_proxies.delivery.native import Empty, RLock, SimpleQueue, Thread, forget_stand_in, make_thread, take
 from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.sends import Sends
 
@@ -142,6 +142,7 @@ class Succession:
         while not self._is_over(pause):
             pause = min(pause * 2, _LAST_LOOK)
             status = pipeline.status()
+            forget_stand_in()
             if not status["queued"] and not status["spooled"]:
                 self._close(pipeline)
                 return

@@ -448,7 +448,7 @@ advised_vectorcall(PyObject *self, PyObject *const *args, size_t nargsf, PyObjec
     static PyObject *const none[] = {NULL};
     Call call = {
         .vector = args == NULL ? none : args,
-        .nargsf = nargsf,
+        .nargsf = args == NULL ? 0 : nargsf,
         .names = names,
         .nargs = PyVectorcall_NARGS(nargsf),
     };

@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies.control.connection import NO_SIGNAL
-from tracing_proxies.delivery.native import RLock, Thread, make_thread
+from tracing_proxies.delivery.native import RLock, Thread, forget_stand_in, make_thread
 from tracing_proxies.failures import contain
 
 LOOPBACK: Final = "127.0.0.1"
@@ -175,6 +175,7 @@ class Server:
         try:
             while self._life is life:
                 self._serve(listener, ear, clients)
+                forget_stand_in()
         except (OSError, ValueError) as exc:
             if self._life is life:  # the application has closed what it does not know
                 contain("monitoring.serve", exc)

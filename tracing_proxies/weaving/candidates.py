@@ -6,6 +6,7 @@ only types are asked here.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
@@ -15,7 +16,7 @@ import attrs
 from tracing_proxies.registry.fields import attributes_of, is_subtype, module_of, mro_of, namespace_of, qualname_of
 from tracing_proxies.registry.pointcut import ClassRef, Target
 from tracing_proxies.weaving.contents import items_of
-from tracing_proxies.weaving.modules import exports_lazily, main_name, public_name
+from tracing_proxies.weaving.modules import exports_lazily, loaded_entries, main_name, public_name
 
 
 def class_ref(cls: type) -> ClassRef:
@@ -35,7 +36,11 @@ def class_targets(cls: type) -> Iterator[tuple[str, Any, Target]]:
 
 def path_of(cls: type) -> str:
     """Return the path of a class in its module; some metaclasses put the module's name before it."""
-    return str(qualname_of(cls)).removeprefix(f"{module_of(cls)}.")
+    path, module = str(qualname_of(cls)), module_of(cls)
+    if type(module) is not str or not path.startswith(f"{module}."):
+        return path
+    # Unless a class is called as its module is.
+    return path if is_class(loaded_entries(module).get(path.partition(".")[0])) else path[len(module) + 1 :]
 
 
 def module_of_class(cls: type) -> str:
@@ -151,15 +156,33 @@ def is_lent(function: Any, name: str, home: Any) -> bool:
     """
     if type(function) is not FunctionType or function.__globals__.get("__name__") != home:
         return False
-    return _is_above(function.__module__, home) and exports_lazily(function.__module__, name)
+    return _is_above(function.__module__, home) and exports_lazily(function.__module__, name, home)
 
 
 def _is_defined_in(cls: type, home: Any) -> bool:
     named = module_of(cls)
     if type(named) is not str:
         return False
-    # Of classes too: by whichever module below one is found first, it is the same one.
-    return named == home or (_is_above(named, home) and exports_lazily(named, path_of(cls).partition(".")[0]))
+    if not _is_above(named, home):
+        return bool(named == home)
+    return exports_lazily(named, path_of(cls).partition(".")[0], home) and _is_code_of(cls, home)
+
+
+# Where the code of a class lies that passes for one of another module, by its id: once it is woven it does not tell.
+_lent: dict[int, tuple[weakref.ref[type], str]] = {}
+
+
+def _is_code_of(cls: type, home: str) -> bool:
+    """Tell whether the code of a class, by any function in its body, is a module's."""
+    known = _lent.get(id(cls))
+    if known is not None and known[0]() is cls:
+        return known[1] == home
+    functions = (raw for raw in list(namespace_of(cls).values()) if type(raw) is FunctionType)
+    if not any(function.__globals__.get("__name__") == home for function in functions):
+        return False
+    key = id(cls)
+    _lent[key] = (weakref.ref(cls, lambda _: _lent.pop(key, None)), home)
+    return True
 
 
 def _is_above(package: Any, module: Any) -> bool:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from types import FunctionType, WrapperDescriptorType
 from typing import Any
 
-from tracing_proxies.registry.fields import mro_of, namespace_of
+from tracing_proxies.registry.fields import attributes_of, mro_of, namespace_of
 from tracing_proxies.weaving.contents import items_of
 
 MAPPINGS = (dict, defaultdict, OrderedDict)
@@ -21,7 +21,8 @@ def swap(holder: Any, before: Any, after: Any) -> bool:
     """Put ``after`` wherever a holder has ``before``.
 
     Args:
-        holder: a dict (its values), list, set, deque, partial, or function (its tuple of defaults).
+        holder: a dict (its values), list, set, deque, partial, or function (its tuple of defaults); else an object
+            whose attributes are meant.
 
     Returns:
         Whether ``before`` was there.
@@ -42,6 +43,9 @@ def swap(holder: Any, before: Any, after: Any) -> bool:
         return True
     if kind is functools.partial:
         return _swap_parts(holder, before, after)
+    if kind is not list and kind is not deque:
+        fields = attributes_of(holder)
+        return fields is not None and _swap_values(fields, before, after)
     found = False
     for index, item in enumerate(list(holder)):
         if item is before:

@@ -43,9 +43,9 @@ def resolve(entries: dict[str, Any], module: str, pointcut: Pointcut) -> Found |
 
 def resolve_exported(entries: dict[str, Any], module: str, pointcut: Pointcut) -> Found | None:
     """Find a name that a package exports lazily (PEP 562) in a module below it that defines it."""
-    if not exports_lazily(pointcut.module, (pointcut.cls or str(pointcut.name)).partition(".")[0]):
-        return None
     name, home = str(pointcut.name), entries.get("__name__")
+    if not exports_lazily(pointcut.module, (pointcut.cls or name).partition(".")[0], str(home)):
+        return None
     if pointcut.cls is None:
         raw = entries.get(name, ABSENT)
         if raw is ABSENT or (candidates.home_of(raw) != home and not candidates.is_lent(raw, name, home)):

@@ -26,13 +26,20 @@ def entries_of(module: Any) -> dict[str, Any]:
     return entries
 
 
-def exports_lazily(package: str, name: str) -> bool:
-    """Tell whether a package may answer a name that it does not hold (PEP 562), without asking it."""
-    module = sys.modules.get(package)
-    if module is None or not is_module(module):
-        return False
-    entries = entries_of(module)
-    return name not in entries and "__getattr__" in entries
+def exports_lazily(package: str, name: str, home: str) -> bool:
+    """Tell whether a package may answer a name with what a module holds (PEP 562), without asking it.
+
+    Args:
+        home: the module; a package may have kept what it has answered once.
+    """
+    entries, own = loaded_entries(package), loaded_entries(home)
+    return "__getattr__" in entries and (name not in entries or entries[name] is own.get(name))
+
+
+def loaded_entries(name: str) -> dict[str, Any]:
+    """Return the namespace of a module by its name, an empty one where it is not loaded."""
+    module = sys.modules.get(name)
+    return entries_of(module) if module is not None and is_module(module) else {}
 
 
 def spec_of(module: Any) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Set
 from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
-from tracing_proxies.registry.fields import attributes_of, namespace_of, qualname_of
+from tracing_proxies.registry.fields import attributes_of, is_subtype, namespace_of, qualname_of
 from tracing_proxies.weaving.candidates import is_class
 from tracing_proxies.weaving.contents import holds_any, items_of
 from tracing_proxies.weaving.holders import is_plain_key, swap
@@ -27,6 +27,7 @@ MOST_ITEMS = 1_000
 _MOST_NOTES = 1_000
 _NONE: Set[int] = frozenset()
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+_EXTENDED = (dict, list, tuple, set, frozenset, deque)
 _flags_of = type.__dict__["__flags__"].__get__  # past what a metaclass has under this name
 
 
@@ -259,7 +260,10 @@ class Search:
 
     def _fields(self, holder: Any) -> None:
         """Search the attributes of an object, not what they hold in turn."""
-        held = gc.get_referents(holder) if _flags_of(type(holder)) & _HEAP_TYPE else ()
+        kind = type(holder)
+        if not _flags_of(kind) & _HEAP_TYPE or any(is_subtype(base, kind) for base in _EXTENDED):
+            return  # what a container's subclass holds is not looked at, and may be very much
+        held = gc.get_referents(holder)
         if self._known.isdisjoint(map(id, held)) and all(type(each) is not dict for each in held):
             return  # before its attributes are asked for: since Python 3.11 that makes a dict of them, which stays
         fields = _fields_of(holder)
@@ -268,7 +272,7 @@ class Search:
         for _, value in items_of(fields):
             pair = self._known_pair(value)
             if pair is not None:
-                self._swap(fields, value, pair)
+                self._swap(holder, value, pair)
 
     def _attributes(self, holder: Any, depth: int) -> None:
         self._values(vars(holder), depth + 1)
