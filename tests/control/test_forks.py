@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.control.conftest import READY, App, wait_until
 from tracing_proxies.control.client import ask
 from tracing_proxies.errors import ControlError
@@ -81,6 +83,33 @@ def test_a_process_that_forks_has_no_thread_of_ours_beside_and_answers_all_the_w
         _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors
     assert app.sockets() == []
+
+
+PATCHED_LATE = """
+import faulthandler
+faulthandler.dump_traceback_later(30, exit=True)
+import tracing_proxies
+tracing_proxies.activate()
+import shop
+from gevent import monkey, sleep
+monkey.patch_all()
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+sleep(0.1)
+print('ready', flush=True)
+for line in sys.stdin:
+    break
+"""
+
+
+def test_a_process_that_gevent_patches_after_tracing_has_begun_forks_and_goes_on(app: App) -> None:
+    pytest.importorskip("gevent")
+    with app.start(PATCHED_LATE, prelude="import os, sys\n") as process:
+        assert ask(process.pid, "status")["pid"] == process.pid
+        _, errors = process.communicate("\n", timeout=60)
+    assert "Traceback" not in errors
 
 
 def test_a_child_forked_while_tracing_is_off_can_be_switched_on(app: App) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -70,6 +71,18 @@ def test_the_system_knows_a_thread_by_its_name() -> None:
     end(thread)
     assert known == ["tracing-one-of-"]
     assert own.read_text() == here
+
+
+def test_a_test_that_exchanges_the_process_number_sees_no_call_and_changes_nothing() -> None:
+    done = threading.Event()
+    thread = make_thread("steady", lambda: bool(done.wait(10)) and None)
+    with mock.patch("os.getpid", return_value=1) as asked:
+        thread.start()
+        assert thread.is_alive()
+    assert thread.is_alive()
+    assert asked.call_count == 0
+    done.set()
+    end(thread)
 
 
 def test_whoever_waits_for_the_end_waits_no_longer_than_that_and_all_hear_of_it() -> None:

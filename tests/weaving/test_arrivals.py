@@ -209,6 +209,44 @@ def test_what_passes_for_a_lazy_packages_own_is_woven_by_the_name_of_either(
     assert [span.name for span in spans] == ["work", "Agent.run", "work"]
 
 
+def test_what_a_lazy_package_has_kept_stays_woven_at_a_reload_and_is_no_importers(make: Make) -> None:
+    make(
+        ar_kept__in____init__="""
+            def __getattr__(name):
+                if name in ("work", "Agent"):
+                    from ar_kept import impl
+                    return globals().setdefault(name, getattr(impl, name))
+                raise AttributeError(name)
+        """,
+        ar_kept__in__impl=WORK + "work.__module__ = 'ar_kept'\nclass Agent:\n    __module__ = 'ar_kept'\n"
+        "    def run(self):\n        return 1\n",
+        ar_kept__in__importer="from ar_kept.impl import Agent\ndef own():\n    return 1\n",
+    )
+    weaver = Weaver(Recorder(lambda span: None))
+    try:
+        weaver.weave(make_registry("ar_kept.impl:*", "ar_kept.impl:*.*"))
+        assert get("ar_kept").Agent().run() == 1
+        assert get("ar_kept").work() == 2
+        targets = weaver.targets()
+        assert len(targets) == 2
+        for _ in range(2):
+            weaver.weave(make_registry("ar_kept.impl:*", "ar_kept.impl:*.*"))
+            assert {target.name for target in weaver.targets()} == {"run", "work"}
+            assert weaver.unmatched() == []
+        get("ar_kept.importer")
+        weaver.weave(make_registry("ar_kept.importer:*", "ar_kept.importer:*.*"))
+        assert [str(target) for target in weaver.targets()] == ["ar_kept.importer:own"]
+    finally:
+        weaver.undo()
+
+
+def test_a_class_that_is_called_as_its_module_is_keeps_its_path(make: Make) -> None:
+    make(ar_named="class ar_named:\n    class Inner:\n        def run(self):\n            return 1\n")
+    with woven("ar_named:ar_named.Inner.run") as spans:
+        assert get("ar_named").ar_named.Inner().run() == 1
+    assert [span.name for span in spans] == ["ar_named.Inner.run"]
+
+
 def test_what_a_package_has_loaded_before_it_exports_lazily_is_woven_as_it_ends(make: Make) -> None:
     make(
         ar_late__in____init__="""

@@ -19,7 +19,7 @@ from opentelemetry import trace as otel
 import tracing_proxies
 from tests.weaving import odd
 from tests.weaving.support import make_registry, woven
-from tests.weaving.twins import twins
+from tests.weaving.twins import NAME, make_module, twins
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.testing import capture_spans, registry_from
 from tracing_proxies.weaving.reach import Reach
@@ -240,3 +240,36 @@ def f(x=None):
         assert traced.f(traced.NOW) == 1
         assert traced.RAN == []
     assert [span.name for span in spans] == ["f"]
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["wrapt.LazyObjectProxy(make)", "Proxy([1, 2])", "Proxy(Told())", "wrapt.CallableObjectProxy(len)"],
+)
+@pytest.mark.parametrize("place", ["KEPT = {}", "class Shop:\n    kept = {}", "KEPT = [{}]"])
+def test_what_stands_for_another_object_is_not_asked_for_its_attributes(
+    made: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = """
+import wrapt
+ASKED = []
+def make():
+    ASKED.append("made")
+    raise ConnectionError
+class Proxy(wrapt.ObjectProxy):
+    pass
+class Told:
+    @property
+    def __dict__(self):
+        ASKED.append("told")
+        return {}
+def work():
+    return 1
+"""
+    module: Any = make_module(source + place.format(made))
+    monkeypatch.setitem(sys.modules, NAME, module)
+    with woven(f"{NAME}:work", f"{NAME}:Shop.*") as spans:
+        assert module.work() == 1
+        assert module.ASKED == []
+    assert module.ASKED == []
+    assert [span.name for span in spans] == ["work"]

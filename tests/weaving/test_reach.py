@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import sys
 import types
+import weakref
 from collections import OrderedDict, defaultdict, deque
 from typing import Any
 
@@ -414,3 +416,28 @@ class _woven:
         self.weaver.undo()
         assert len(self.weaver.ledger) == 0
         _leave()
+
+
+def test_an_object_whose_attribute_was_exchanged_is_freed_as_without_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = """
+        class Holder:
+            def __init__(self, function):
+                self.function = function
+
+        def work():
+            return 1
+
+        HELD = Holder(work)
+    """
+    module: Any = make_module(source)
+    monkeypatch.setitem(sys.modules, NAME, module)
+    weaver = Weaver(Recorder(lambda span: None))
+    try:
+        weaver.weave(make_registry(f"{NAME}:work"))
+        assert module.HELD.function is module.work
+        gone = weakref.ref(module.HELD)
+        module.HELD = None
+        gc.collect()
+        assert gone() is None
+    finally:
+        weaver.undo()

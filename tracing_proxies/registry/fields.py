@@ -7,6 +7,7 @@ import types
 import weakref
 from collections import namedtuple
 from collections.abc import Callable
+from functools import _lru_cache_wrapper, partial
 from typing import Any, Final
 
 from tracing_proxies.compiled import hot
@@ -41,16 +42,11 @@ qualname_of: Final = type.__dict__["__qualname__"].__get__
 _exception_args: Final = BaseException.__dict__["args"].__get__
 _read_plainly: Final = object.__getattribute__
 _TupleGetter: Final = type(namespace_of(namedtuple("_Sample", "x"))["x"])
-_flags_of: Final = type.__dict__["__flags__"].__get__
-_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _KINDS_OF_C: Final = (
-    BaseException,
-    types.FunctionType,
-    types.ModuleType,
-    types.SimpleNamespace,
-    classmethod,
-    staticmethod,
+    *(BaseException, types.FunctionType, types.ModuleType, types.SimpleNamespace, classmethod, staticmethod),
+    *(partial, _lru_cache_wrapper),
 )
+_DOC_OF_PYTHONS: Final = namespace_of(type("_Plain", (), {}))["__dict__"].__doc__
 _SLOTS_OF_C: Final = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _MOST_ARGUMENTS = 16
 _LONGEST_ARGUMENT = 4_000
@@ -77,8 +73,9 @@ def attributes_of(obj: Any) -> dict[str, Any] | None:
     for base in mro_of(type(obj)):
         found = namespace_of(base).get("__dict__")
         if found is not None:
-            # Of the types of C only those whose slot is plain: that of wrapt's proxies asks what they stand for.
-            is_plain = type(found) in _SLOTS_OF_C and (_flags_of(base) & _HEAP_TYPE or base in _KINDS_OF_C)
+            # Of the types of C only those whose slot is known: that of wrapt's proxies asks what they stand for.
+            is_known = any(base is kind for kind in _KINDS_OF_C)
+            is_plain = type(found) in _SLOTS_OF_C and (found.__doc__ == _DOC_OF_PYTHONS or is_known)
             fields = found.__get__(obj) if is_plain else None
             return fields if type(fields) is dict else None
     return None
