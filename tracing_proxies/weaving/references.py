@@ -259,14 +259,16 @@ class Search:
         return None if pair is None else (MethodType(pair[0], holder.__self__), pair[1])
 
     def _fields(self, holder: Any) -> None:
-        """Search the attributes of an object, not what they hold in turn."""
+        """Search the attributes of an object whose class is written in Python, not what they hold in turn."""
         kind = type(holder)
-        if not _flags_of(kind) & _HEAP_TYPE or any(is_subtype(base, kind) for base in _EXTENDED):
+        if not _flags_of(kind) & _HEAP_TYPE or is_class(holder) or proxy_of(holder) is not None:
+            return
+        if any(is_subtype(base, kind) for base in _EXTENDED):
             return  # what a container's subclass holds is not looked at, and may be very much
         held = gc.get_referents(holder)
         if self._known.isdisjoint(map(id, held)) and all(type(each) is not dict for each in held):
             return  # before its attributes are asked for: since Python 3.11 that makes a dict of them, which stays
-        fields = _fields_of(holder)
+        fields = attributes_of(holder)
         if fields is None or not holds_any(fields, self._known):  # so it is with nearly every object
             return
         for _, value in items_of(fields):
@@ -308,11 +310,6 @@ def holding_keys(entries: dict[str, Any]) -> list[str]:
         if any(id(type(raw)) in _CONTAINERS for raw in held):
             found.append(key)
     return found
-
-
-def _fields_of(value: Any) -> dict[str, Any] | None:
-    """Return the attributes of an object whose class is written in Python, where reading them runs no code of it."""
-    return None if is_class(value) or proxy_of(value) is not None else attributes_of(value)
 
 
 def _is_special(key: Any) -> bool:
