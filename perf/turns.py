@@ -75,30 +75,17 @@ class Rounds:
 
     told: dict[str, list[list[dict[str, Any]]]]
 
-    def times(self, budget: str, some: Sequence[tuple[int, int]] | None = None) -> list[float]:
-        """Return the response times of some rounds, each named by its launch and its number in it, in seconds."""
-        told = self.told[budget]
-        if some is None:
-            some = [(launch, number) for launch, rounds in enumerate(told) for number in range(len(rounds))]
-        return [one for launch, number in some for one in told[launch][number]["times"]]
-
     def describe(self, budget: str, beside: str) -> dict[str, Any]:
         """Return the response times of a program in milliseconds, its CPU, and how much slower it is than another.
 
         Returns:
-            ``median`` and ``p95``, ``cpu`` a trigger; ``slower``: for both the share by which it is slower, and the
+            ``median`` and ``p95`` of all response times, ``cpu`` a trigger; ``slower``: for both measures the share by
+            which this program's is longer than the other's in the same round, the median over all rounds, and the
             interval that holds it in 95 of 100 cases, by resampling launches, and rounds within each (Efron's bootstrap
             of percentiles, for clusters: Davison and Hinkley, Bootstrap Methods and their Application, section 3.8).
         """
-        times = self.times(budget)
-        chance = random.Random(_FIRST_SEED)
-        shares = _compare(times, self.times(beside))
-        again = (self._resample(budget, chance) for _ in range(_RESAMPLED))
-        resampled = [_compare(self.times(budget, some), self.times(beside, some)) for some in again]
-        slower: dict[str, Any] = {}
-        for name, share in shares.items():
-            found = [one[name] for one in resampled]
-            slower[name] = {"share": share, "from": percentile(found, 0.025), "to": percentile(found, 0.975)}
+        times = [one for rounds in self.told[budget] for told in rounds for one in told["times"]]
+        slower = {name: self._compare(measure, budget, beside) for name, measure in MEASURES.items()}
         return {
             "triggers": len(times),
             **{name: 1e3 * measure(times) for name, measure in MEASURES.items()},
@@ -106,10 +93,20 @@ class Rounds:
             "slower": slower,
         }
 
-    def _resample(self, budget: str, chance: random.Random) -> list[tuple[int, int]]:
-        counts = [len(rounds) for rounds in self.told[budget]]
-        launches = [chance.randrange(len(counts)) for _ in counts]
-        return [(launch, chance.randrange(counts[launch])) for launch in launches for _ in range(counts[launch])]
+    def _compare(self, measure: Callable[[Sequence[float]], float], budget: str, beside: str) -> dict[str, float]:
+        # By rounds, since what a busy machine does to one round, and not to the next, is more than tracing does.
+        launches = [
+            [measure(told["times"]) / measure(other["times"]) - 1 for told, other in zip(rounds, others, strict=True)]
+            for rounds, others in zip(self.told[budget], self.told[beside], strict=True)
+        ]
+        chance = random.Random(_FIRST_SEED)
+        found = [statistics.median(_resample(launches, chance)) for _ in range(_RESAMPLED)]
+        share = statistics.median(itertools.chain.from_iterable(launches))
+        return {"share": share, "from": percentile(found, 0.025), "to": percentile(found, 0.975)}
+
+
+def _resample(launches: Sequence[Sequence[float]], chance: random.Random) -> list[float]:
+    return [chance.choice(rounds) for rounds in chance.choices(launches, k=len(launches)) for _ in rounds]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -122,11 +119,6 @@ MEASURES: dict[str, Callable[[Sequence[float]], float]] = {
     "median": statistics.median,
     "p95": lambda times: percentile(times, 0.95),
 }
-
-
-def _compare(times: Sequence[float], others: Sequence[float]) -> dict[str, float]:
-    """Return by which share some response times are longer than others, by each measure."""
-    return {name: measure(times) / measure(others) - 1 for name, measure in MEASURES.items()}
 
 
 def take_turns(budgets: Sequence[str], launches: int, rounds: int) -> Iterator[Rounds]:

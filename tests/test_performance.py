@@ -139,6 +139,15 @@ def test_how_much_slower_a_program_is_holds_for_launches_that_were_not_made() ->
         assert found["to"] >= 0.49
 
 
+def test_a_machine_that_is_busy_for_some_rounds_makes_no_program_slower_than_another() -> None:
+    def ran(share: float) -> list[list[dict[str, Any]]]:
+        speeds = [1.0, 3.0, 1.0, 1.2, 9.0, 1.0]
+        return [[{"times": [share * speed * (1 + n) for n in range(20)], "cpu": 1.0} for speed in speeds]] * 3
+
+    for found in Rounds({"plain": ran(0.1), "traced": ran(0.104)}).describe("traced", "plain")["slower"].values():
+        assert list(found.values()) == pytest.approx([0.04] * 3)
+
+
 def test_programs_that_are_alike_in_each_launch_differ_in_none() -> None:
     rounds = Rounds({"plain": launched(0.1, 0.2, 0.3), "traced": launched(0.11, 0.22, 0.33)})
     told = rounds.describe("traced", "plain")
