@@ -7,7 +7,7 @@ from setuptools import Extension, setup
 PARTS = (
     *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "inlet", "advice", "steps", "streams"),
     *("capture", "containers", "models", "copied"),
-    *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "coroutines"),
+    *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "messages", "coroutines"),
     *("again", "marks", "jsontext"),
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing", "lock"),
     *("gate", "runs", "checks", "finds", "lasting", "settled", "kept", "uncounted", "promoted", "carried", "stays"),

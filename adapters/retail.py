@@ -23,21 +23,22 @@ TRIGGER_TYPES: Final = {
     "collaboration": ("cross_category_learning", "influencer_campaign", "market_event_coordination"),
 }  # fmt: skip
 _CATEGORY: Final = {kind: category for category, kinds in TRIGGER_TYPES.items() for kind in kinds}
-_MOST_STEPS = 400
+_MOST_STEPS, _MOST_OPEN = 400, 10_000
 
 
 def install(hooks: Hooks, preset: Preset) -> None:
-    """Watch the spans that end."""
+    """Read the spans that have ended, where the application waits for nothing."""
     capture = SimulationEventCapture()
-    hooks.recorder.observers.append(capture.observe)
-    hooks.on_undo(lambda: hooks.recorder.observers.remove(capture.observe))
+    hooks.recorder.readers.append(capture.observe)
+    hooks.on_undo(lambda: hooks.recorder.readers.remove(capture.observe))
 
 
 class Propagation:
     """How far one trigger has reached: what has ended below its root, in the order in which it did.
 
-    Its lists are only ever appended to, which threads may do at the same time without a lock. Those that most triggers
-    leave empty are made when they are needed: what is alive as long as a trigger is what the collector goes through.
+    Its lists are only ever appended to, which threads may do at the same time without a lock: after a reload there are
+    two workers for a while. Those that most triggers leave empty are made when they are needed: what is alive as long
+    as a trigger is what the collector goes through.
     """
 
     __slots__ = ("names", "rare", "tools")
@@ -90,6 +91,7 @@ class SimulationEventCapture:
     """
 
     def __init__(self) -> None:
+        # Of the triggers that are under way; the oldest ones go where there are too many, as those whose root is lost.
         self._open: dict[int, Propagation] = {}
 
     @staticmethod
@@ -98,20 +100,21 @@ class SimulationEventCapture:
         return _CATEGORY.get(trigger_type, "unknown")
 
     def observe(self, span: Span) -> None:
-        """Take note of a span that has just ended; a root gets the summary of its trace."""
-        trace = span.trace
+        """Take note of a span that has ended; a root gets the summary of its trace."""
+        if span.noted("sampling.detail") in ("stub", "late"):  # its trace was not recorded, or has been summed up
+            return
+        trace_id = span.trace.trace_id
         if span.parent_id is None:
-            reached = self._open.pop(trace.trace_id, None)
+            reached = self._open.pop(trace_id, None)
             trigger_type = span.noted("trigger_type")
             if isinstance(trigger_type, str):
                 self._conclude(span, trigger_type, reached or Propagation())
             return
-        if trace.ended:
-            return
-        # One frame and as few steps as can be: the application waits for every span of every trigger.
-        reached = self._open.get(trace.trace_id)
+        reached = self._open.get(trace_id)
         if reached is None:
-            reached = self._open.setdefault(trace.trace_id, Propagation())
+            reached = self._open.setdefault(trace_id, Propagation())
+            while len(self._open) > _MOST_OPEN:
+                self._open.pop(next(iter(self._open)), None)
         if len(reached.names) >= _MOST_STEPS:
             reached.pass_by()
             return

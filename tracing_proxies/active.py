@@ -30,6 +30,7 @@ from tracing_proxies.plugins import install_adapters
 from tracing_proxies.recording.context import suppress
 from tracing_proxies.recording.observation import Observation
 from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.recording.routing import Reader
 from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.model import Registry
 from tracing_proxies.reloading import Reloading
@@ -71,7 +72,8 @@ class Runtime:
         if wants_debug(environ):
             _log.setLevel(logging.DEBUG)
         self._way = self._describe(registry)
-        self.prepare = finishing.make_preparer(registry, environ)
+        readers: list[Reader] = []
+        self.prepare = finishing.make_preparer(registry, environ, readers)
         sinks = destinations.open_sinks(registry, environ)
         score_sinks = destinations.open_score_sinks(registry, environ)
         self.scoring = Scoring(score_sinks, registry.scores, lambda: self.prepare, suppress)
@@ -80,6 +82,7 @@ class Runtime:
         exporter = _make_exporter(registry, environ)
         self._pipelines = Succession(self.pipeline, suppress)
         self.recorder = Recorder(self.pipeline.put)
+        self.recorder.readers = readers
         self.budgeting = Budgeting(self.recorder, lambda span: self.recorder.emit(span), self._work)
         self.budgeting.follow(registry)
         self.weaver = Weaver(self.recorder)
@@ -217,7 +220,7 @@ class Runtime:
         prepare, heir, way = self.prepare, None, self._describe(registry)
         exporter = _make_exporter(registry, self._environ)
         if way[0] != self._way[0]:
-            prepare = finishing.make_preparer(registry, self._environ)
+            prepare = finishing.make_preparer(registry, self._environ, self.recorder.readers)
         if way[1] != self._way[1]:
             sinks = destinations.open_sinks(registry, self._environ)
             self.scoring.exchange(destinations.open_score_sinks(registry, self._environ))

@@ -5,7 +5,7 @@ What few registries ask for, such as detectors of their own, is imported for tho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tracing_proxies.credentials import MASKING_KEY, fingerprint, read_secret
 from tracing_proxies.delivery.prepare import Preparer, ServiceNames
@@ -13,19 +13,23 @@ from tracing_proxies.errors import ActivationError
 from tracing_proxies.masking import Masker
 from tracing_proxies.masking.detectors import Detector
 from tracing_proxies.masking.keyed import MaskingKey, require_encryption
+from tracing_proxies.recording.routing import Reader
 from tracing_proxies.registry.masking import MaskingSettings, Tightening, environment_of
 from tracing_proxies.registry.model import Registry
 
 
-def make_preparer(registry: Registry, environ: Mapping[str, str]) -> Preparer:
+def make_preparer(registry: Registry, environ: Mapping[str, str], readers: Sequence[Reader] = ()) -> Preparer:
     """Make what finishes spans under a registry.
+
+    Args:
+        readers: are shown each span before.
 
     Raises:
         ValueError: the registry names a detector that does not exist.
     """
     masking = registry.masking
     withheld = frozenset(masking.withhold + masking.here.withhold)
-    return Preparer(make_masker(registry, environ), service_names(registry, environ), withheld)
+    return Preparer(make_masker(registry, environ), service_names(registry, environ), withheld, readers)
 
 
 def make_masker(registry: Registry, environ: Mapping[str, str]) -> Masker:

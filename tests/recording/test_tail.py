@@ -159,6 +159,17 @@ def test_an_error_keeps_at_least_the_first_span_and_the_errors(shop: Shop) -> No
     assert check.metadata["error.type"].endswith("Broken")
 
 
+def test_readers_are_shown_what_is_left_out_of_a_trace_of_which_the_errors_are_kept(shop: Shop) -> None:
+    seen: list[str] = []
+    shop.tail.recorder.readers.append(lambda span: seen.append(span.name))
+    shop.module.visit()
+    assert seen == []
+    shop.plan(whole=0.0)
+    shop.module.visit(fails=True)
+    assert seen == ["look", "look", "look"]
+    assert names(shop.take()) == ["check", "visit"]  # whoever masks these shows them
+
+
 def test_an_error_that_was_not_recorded_leaves_a_stub_below_that_of_its_root(shop: Shop) -> None:
     shop.plan(record=0.0, capture=0.0)
     shop.module.visit(fails=True)

@@ -82,16 +82,16 @@ def test_a_preset_that_did_not_change_is_left_alone(file: Path) -> None:
     assert [now is was for now, was in zip(entries(), held, strict=True)][:3] == [True, True, False]
 
 
-def test_the_observer_of_a_preset_is_there_once_however_often_it_is_reloaded(file: Path) -> None:
+def test_the_reader_of_a_preset_is_there_once_however_often_it_is_reloaded(file: Path) -> None:
     active = runtime._runtime
     assert active is not None
-    before = len(active.recorder.observers)
+    before = len(active.recorder.readers)
     for _ in range(3):
         go_over_to(use("retail", more="defaults: { nested: child }\n"), file)
         go_over_to(use("retail"), file)
-    assert len(active.recorder.observers) == before + 1
+    assert len(active.recorder.readers) == before + 1
     go_over_to(use(), file)
-    assert len(active.recorder.observers) == before
+    assert len(active.recorder.readers) == before
 
 
 @tool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 import attrs
@@ -13,6 +13,7 @@ from tracing_proxies.delivery.text import to_json
 from tracing_proxies.failures import contain
 from tracing_proxies.masking import Masker, markers
 from tracing_proxies.recording.observation import Observation
+from tracing_proxies.recording.routing import Reader, show
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.state import exported
 from tracing_proxies.registry.masking import NOTHING
@@ -50,11 +51,19 @@ class Preparer:
         masker: what hides personal data and secrets.
         service: what names the application.
         withheld: parts of a span that are not recorded, by whatever they came to be there.
+        readers: are shown each span before it is masked; they may write onto it.
     """
 
-    def __init__(self, masker: Masker, service: ServiceNames, withheld: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        masker: Masker,
+        service: ServiceNames,
+        withheld: frozenset[str] = frozenset(),
+        readers: Sequence[Reader] = (),
+    ) -> None:
         self._masker = masker
         self._withheld = withheld
+        self._readers = readers
         self._finish: Callable[..., Observation | None] = _leave_all if withheld else _compiled
         self._service_name = service.name
         self._service_fields = (service.environment, service.release, service.version)
@@ -75,6 +84,8 @@ class Preparer:
             The observation; None if sampling or ``min_duration`` leaves the span out.
         """
         if span.prepared is None and not span.dropped:
+            for reader in tuple(self._readers):
+                show(span, reader)
             found = self._finish(span, self._clean_names, self._clean_tags, self._known, self._closely, self._service)
             span.prepared = self._prepare(span) if found is None else found
         prepared: Observation | None = span.prepared

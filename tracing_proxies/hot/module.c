@@ -398,7 +398,7 @@ static struct {
     const char *name;
 } types[] = {
     {&SpanFields, "SpanFields"}, {&TraceFields, "TraceFields"}, {&UnrecordedFields, "UnrecordedFields"},
-    {&JudgementType, "Judgement"}, {&EntryType, "Entry"}, {&PendingType, "Pending"}, {&Advised, "Advised"},
+    {&JudgementType, "Judgement"}, {&EntryType, "Entry"}, {&MessageType, "Message"}, {&PendingType, "Pending"}, {&Advised, "Advised"},
     {&ReadingType, "Reading"}, {&DirectType, "Direct"}, {&CopiedType, "Copied"}, {&InletType, "Inlet"},
     {&GlanceType, "Glance"}, {&WatchedType, "Watched"}, {&GateType, "Gate"}, {&AgainType, "Again"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL}, {&MapsType, NULL},
 };
@@ -425,7 +425,7 @@ PyInit__hot(void)
     PyObject *module = name_texts() < 0 ? NULL : PyModule_Create(&definition);
     home = PyInterpreterState_GetID(PyInterpreterState_Get());
     hot_find_lock();
-    if (module != NULL && (hot_find_young() < 0 || hot_find_maps() < 0 || add_types(module) < 0 || hot_add_methods(module) < 0))
+    if (module != NULL && (hot_find_young() < 0 || hot_find_maps() < 0 || hot_find_message_words() < 0 || add_types(module) < 0 || hot_add_methods(module) < 0))
         Py_CLEAR(module);
     return module;
 }

@@ -172,7 +172,7 @@ typedef struct {
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
     JudgementType, MapsType, EntryType, PendingType, CopiedType, InletType, CarriedType, GlanceType,
-    WatchedType;
+    WatchedType, MessageType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -510,6 +510,7 @@ PyObject *hot_encode_span(PyObject *module, PyObject *observation);
 
 /* stretch.c */
 int hot_find_sizes(void);
+int hot_find_message_words(void);
 PyObject *hot_weigh(PyObject *module, PyObject *observation);
 PyObject *hot_finish_stretch(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 

@@ -14,6 +14,7 @@ from tracing_proxies.recording.capture import snapshot
 from tracing_proxies.recording.context import SPAN_KEY, current
 from tracing_proxies.recording.ids import new_span_id
 from tracing_proxies.recording.recipe import Recipe
+from tracing_proxies.recording.routing import Reader
 from tracing_proxies.recording.scope import CallScope
 from tracing_proxies.recording.span import RELEASED, Span
 from tracing_proxies.recording.tally import LOOK_AT
@@ -32,18 +33,21 @@ class Endings:
 
     Attributes:
         emit: takes each ended span, on the application's thread; it must be quick and never raise.
-        observers: are shown each span as it ends.
+        observers: are shown each span as it ends, on the application's thread.
+        readers: are shown each span of what is kept before it is masked, in the order of their ends, on the worker's
+            thread; those that are left out of a trace of which the errors are kept as its first call ends.
         open: the spans that have not ended, by id.
         traces: those that others may begin spans below, by id.
         patience: how long recording may hold a call up, in nanoseconds.
         impatient: takes the recipe of a call that was held up for longer, and for how long.
     """
 
-    __slots__ = ("emit", "impatient", "observers", "open", "patience", "traces")
+    __slots__ = ("emit", "impatient", "observers", "open", "patience", "readers", "traces")
 
     def __init__(self, emit: Callable[[Span], None]) -> None:
         self.emit = emit
         self.observers: list[Callable[[Span], None]] = []
+        self.readers: list[Reader] = []
         self.open: dict[int, Span] = {}
         self.traces: dict[int, Trace] = {}
         self.patience = 1 << 62

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tracing_proxies.failures import contain
 from tracing_proxies.sampling.rule import threshold
 
 if TYPE_CHECKING:
     from tracing_proxies.recording.held import Held
     from tracing_proxies.recording.span import Span
+
+
+Reader = Callable[["Span"], None]
+
+
+def show(span: Span, reader: Reader) -> None:
+    """Show an ended span to a reader, before it is masked or left out."""
+    try:
+        reader(span)
+    except Exception as exc:
+        contain("reader", exc)
 
 
 def route(held: Held, span: Span, late: bool) -> None:
@@ -42,4 +55,7 @@ def route(held: Held, span: Span, late: bool) -> None:
             span.metadata["sampling.partial"] = True
         tail.emit(span)
     else:
+        if verdict.stub:  # what readers write onto the first call is to be about all of its trace
+            for reader in tuple(tail.recorder.readers):
+                show(span, reader)
         tail.leave_out_span()
