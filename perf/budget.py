@@ -144,8 +144,8 @@ def write(stressed: dict[str, Any], calmed: dict[str, Any]) -> str:
         "## Response times, calmly, six triggers at a time",
         "",
         f"{calmed['launches']} times the programs are launched, for {calmed['rounds']} rounds, in which each runs once "
-        "while the others rest. How much slower one is, is the median over all rounds of what it is in each; in brackets "
-        "the interval that holds that in 95 of 100 cases. A budget is a share "
+        "while the others rest. How much slower one is, is the median over all rounds of what it is in each; in "
+        "brackets the interval that holds that in 95 of 100 cases. A budget is a share "
         f"of all time: {budget} of the time in which a program works here is {calmed['share']:.2%} of it.",
         "",
         *tabulate_calm(calmed, budget),
