@@ -510,9 +510,11 @@ PyObject *hot_encode_span(PyObject *module, PyObject *observation);
 
 /* stretch.c */
 int hot_find_sizes(void);
-int hot_find_message_words(void);
 PyObject *hot_weigh(PyObject *module, PyObject *observation);
 PyObject *hot_finish_stretch(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* messages.c */
+int hot_find_message_words(void);
 
 /* closer.c */
 PyObject *hot_bind_closer(PyObject *module, PyObject *parts);
@@ -531,6 +533,10 @@ void hot_uncount(PyTypeObject *type);
 int hot_find_young(void);
 int hot_find_maps(void);
 PyObject *hot_recount(PyObject *module, PyObject *number);
+
+/* untraced.c */
+void hot_leave_untraced(PyObject *made);
+void hot_leave_span_untraced(PyObject *span, PyObject *queue);
 
 /* kept.c */
 Py_ssize_t hot_held_by_frames(const PyObject *object);

@@ -193,6 +193,7 @@ hot_finish_stretch(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
                 return NULL;
         }
         else {
+            hot_leave_untraced(found);
             int failed = PyList_Append(args[1], found) < 0 || (weight = weight_of(found)) < 0;
             Py_DECREF(found);
             if (failed)

@@ -1,0 +1,130 @@
+"""What waits for the worker is no part of what `tracemalloc` tells of the application; all that is its own is."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.weaving.support import make_registry
+from tracing_proxies.compiled import hot
+from tracing_proxies.delivery.inlet import Inlet
+from tracing_proxies.delivery.prepare import Preparer, ServiceNames
+from tracing_proxies.delivery.stretch import finish
+from tracing_proxies.masking import Masker
+from tracing_proxies.recording.recorder import Recorder
+from tracing_proxies.weaving.weaver import Weaver
+
+pytestmark = pytest.mark.skipif(hot is None, reason="nothing is compiled here")
+
+CALLS = 3_000
+A_SPAN = 600  # bytes, the least that one takes
+
+
+class Shop:
+    def __init__(self) -> None:
+        self.open = True
+
+    def look(self) -> bool:
+        return self.open
+
+    def weigh(self, grams: int, of: str = "tea") -> dict[str, Any]:
+        return {"grams": [grams, 1.5, "x" * 300], "of": of}
+
+    def visit(self, grams: int) -> dict[str, Any]:
+        return self.weigh(grams)
+
+    def fall(self) -> None:
+        raise ValueError("no")
+
+
+def look(shop: Shop) -> None:
+    shop.look()
+
+
+def weigh(shop: Shop) -> None:
+    shop.weigh(7)
+
+
+def visit(shop: Shop) -> None:
+    shop.visit(7)
+
+
+def fall(shop: Shop) -> None:
+    with pytest.raises(ValueError, match="no"):
+        shop.fall()
+
+
+@contextmanager
+def woven() -> Iterator[Any]:
+    """Weave the shop, and yield the queue in which its spans wait."""
+    inlet = Inlet(1_000_000, lambda: None)
+    inlet.asleep = False
+    weaver = Weaver(Recorder(inlet))
+    weaver.weave(make_registry(f"{__name__}:Shop.*"))
+    try:
+        yield inlet.queue
+    finally:
+        weaver.undo()
+
+
+def told(action: Callable[[Shop], object], calls: int = CALLS) -> tuple[int, list[object]]:
+    """Return the bytes that so many calls leave behind, and what they have answered."""
+    shop, kept = Shop(), []
+    action(shop)
+    tracemalloc.start()
+    try:
+        for _ in range(calls):
+            kept.append(action(shop))
+        return tracemalloc.get_traced_memory()[0], kept
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("action", [look, weigh, visit, fall])
+def test_calls_that_wait_are_not_told(action: Callable[[Shop], object]) -> None:
+    untraced, _ = told(action)
+    with woven() as queue:
+        traced, _ = told(action)
+        assert len(queue) > CALLS
+    assert traced - untraced < CALLS * A_SPAN // 10
+
+
+def test_what_a_call_has_answered_is_told_as_long_as_the_application_has_it() -> None:
+    untraced, _ = told(lambda shop: shop.weigh(7))
+    with woven():
+        traced, _ = told(lambda shop: shop.weigh(7))
+    assert traced >= untraced > CALLS * 200
+
+
+def test_what_the_worker_makes_of_spans_is_not_told() -> None:
+    preparer = Preparer(Masker(), ServiceNames())
+    with woven() as queue:
+        for number in range(CALLS):
+            Shop().weigh(number)
+        spans, finished = list(queue), []
+        preparer(spans.pop())
+        tracemalloc.start()
+        try:
+            while spans:
+                finish(spans, finished, preparer, print, 1.0)
+            left = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+    assert len(finished) == CALLS - 1
+    assert left < CALLS * A_SPAN // 4
+
+
+def test_an_account_that_begins_and_ends_in_the_midst_does_no_harm() -> None:
+    with woven() as queue:
+        for _ in range(5):
+            tracemalloc.start()
+            for number in range(200):
+                Shop().visit(number)
+            tracemalloc.stop()
+            for _ in range(100):
+                queue.popleft()
+        queue.clear()
