@@ -37,6 +37,9 @@ class Shop:
     def visit(self, grams: int) -> dict[str, Any]:
         return self.weigh(grams)
 
+    def price(self, *given: object) -> int:
+        return len(given)
+
     def fall(self) -> None:
         raise ValueError("no")
 
@@ -51,6 +54,11 @@ def weigh(shop: Shop) -> None:
 
 def visit(shop: Shop) -> None:
     shop.visit(7)
+
+
+def name(shop: Shop) -> None:
+    shop.weigh(7, of=f"{id(shop)} by its name".upper() * 20)
+    shop.price(b"%d" % id(shop) * 20, [f"{id(shop)}" * 20])
 
 
 def fall(shop: Shop) -> None:
@@ -84,7 +92,7 @@ def told(action: Callable[[Shop], object], calls: int = CALLS) -> tuple[int, lis
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("action", [look, weigh, visit, fall])
+@pytest.mark.parametrize("action", [look, weigh, visit, name, fall])
 def test_calls_that_wait_are_not_told(action: Callable[[Shop], object]) -> None:
     untraced, _ = told(action)
     with woven() as queue:
@@ -98,6 +106,21 @@ def test_what_a_call_has_answered_is_told_as_long_as_the_application_has_it() ->
     with woven():
         traced, _ = told(lambda shop: shop.weigh(7))
     assert traced >= untraced > CALLS * 200
+
+
+def test_texts_that_an_application_still_has_are_told_as_its_own_and_recorded_as_they_were() -> None:
+    kept: list[str] = []
+
+    def pass_on(shop: Shop) -> None:
+        kept.append(f"{len(kept)}€" * 50)
+        shop.weigh(1, of=kept[-1])
+
+    untraced, _ = told(pass_on)
+    kept.clear()
+    with woven() as queue:
+        traced, _ = told(pass_on)
+        assert [span.input["of"] for span in queue] == kept
+    assert traced >= 0.98 * untraced
 
 
 def test_what_the_worker_makes_of_spans_is_not_told() -> None:
