@@ -90,6 +90,29 @@ def test_it_is_tried_again_after_a_minute_then_after_two(shop: Any, caplog: pyte
     assert brake.trips == 3
 
 
+def test_a_rule_that_only_copies_is_stepped_down_when_it_holds_calls_up_twice_within_a_minute() -> None:
+    module: Any = types.ModuleType("slow_shop")
+    exec(SOURCE, vars(module))
+    sys.modules["slow_shop"] = module
+    tracing_proxies.activate(
+        registry_from('version: 1\nexport: { discard: {} }\ntrace: [{ match: "slow_shop:Shop.*" }]\n')
+    )
+    try:
+        active = runtime._runtime
+        assert active is not None
+        now = [100.0]
+        brake = Brake(active.weaver.recipes, lambda: now[0])
+        [recipe, other] = active.weaver.recipes()
+        for later, trips in ((0.0, 0), (61.0, 0), (59.0, 1)):
+            now[0] += later
+            brake.trip(recipe, 10**9)
+            assert brake.trips == trips
+        assert not other.capture_input  # of the same rule
+    finally:
+        tracing_proxies.deactivate()
+        del sys.modules["slow_shop"]
+
+
 @pytest.mark.parametrize(
     ("environ", "told"),
     [

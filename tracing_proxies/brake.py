@@ -13,6 +13,7 @@ from tracing_proxies.registry.model import Rule
 
 _FIRST = 60.0
 _LONGEST = 1_800.0
+_TWICE_WITHIN = 60.0
 
 _log = logging.getLogger("tracing_proxies")
 
@@ -39,6 +40,7 @@ class Brake:
         self._recipes = recipes
         self._clock = clock
         self._stepped: dict[int, _Stepped] = {}
+        self._held_up_at: dict[int, float] = {}
         self.trips = 0
 
     @property
@@ -49,12 +51,18 @@ class Brake:
     def trip(self, recipe: Recipe, taken: int) -> None:
         """Step the rule of a recipe down: at first for a minute, each time twice as long, at most half an hour.
 
+        A rule that reads properties, and so may run code of the application's, is stepped down at once. One that only
+        copies is if that happens twice within a minute: a single call may have been held up by the machine, which had
+        another process run, or by a collection of garbage that came meanwhile.
+
         Args:
             taken: how long one call was held up, in nanoseconds.
         """
         rule = recipe.policy.rule
         before = self._stepped.get(id(rule))
         if before is not None and before.restores:
+            return
+        if recipe.is_plain and not self._is_second(rule):
             return
         pause = _FIRST if before is None else min(_LONGEST, 2 * before.pause)
         restores = [each.step_down() for each in self._recipes() if each.policy.rule is rule]
@@ -65,6 +73,11 @@ class Brake:
             "%s: recording %s held its call up for %.0f ms; this rule records no payload for %.0f s",
             rule.place, recipe.function, taken / 1e6, pause,
         )  # fmt: skip
+
+    def _is_second(self, rule: Rule) -> bool:
+        now, before = self._clock(), self._held_up_at.get(id(rule))
+        self._held_up_at[id(rule)] = now
+        return before is not None and now - before <= _TWICE_WITHIN
 
     def release(self) -> None:
         """Try those rules again whose time is up."""
