@@ -29,6 +29,7 @@ ORDER = {
     "brake": 4,
     "budgeting": 5,
     "exclusion": 0,
+    "fake_files": 5,
     "compiled": 0,
     "lasting": 0,
     "loops": 0,

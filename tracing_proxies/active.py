@@ -18,6 +18,7 @@ from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.prepare import Preparer
 from tracing_proxies.delivery.sinks.protocol import Sink
 from tracing_proxies.delivery.succession import Succession
+from tracing_proxies.fake_files import RealFiles
 from tracing_proxies.langfuse.adoption import ADOPT, Adoption, Wish
 from tracing_proxies.langfuse.scores_flow import Scoring
 from tracing_proxies.langfuse.variables import wants_debug
@@ -88,6 +89,7 @@ class Runtime:
         self.weaver = Weaver(self.recorder)
         self.budgeting.watch(self.weaver.recipes)
         self.adoption = Adoption(self.weaver, self.scoring.put)
+        self._real_files = RealFiles(self.weaver)
         self.reloading = Reloading(registry, self.reload, unless_busy)
         self.monitor = Monitor(
             registry,
@@ -253,6 +255,7 @@ class Runtime:
         self.watch.close()
         self.reloading.end()
         self.adoption.close()
+        self._real_files.close()
         self.monitor.look()
         self.weaver.undo()
         listeners.detach(self.recorder)
