@@ -115,6 +115,32 @@ def test_recursion_is_warned_of(folder: Path) -> None:
     assert "shop:countdown seems to call itself" in of(findings, "recursion")[0]
 
 
+KINDS = """
+import types
+from types import FunctionType
+
+def names_functions(found):
+    return [name for name, value in found.items() if type(value) is FunctionType]
+
+class Meta:
+    @staticmethod
+    def takes(value):
+        if type(value) is not types.FunctionType:
+            return "value"
+        return "call"
+
+def is_function(value):
+    return isinstance(value, FunctionType) or type(value) in {FunctionType} or type(value) is int
+"""
+
+
+def test_code_that_asks_for_the_very_class_of_functions_is_named(folder: Path) -> None:
+    (folder / "kinds.py").write_text(KINDS)
+    seen = of(doctor(folder, "trace:\n  - match: ['kinds:*', 'kinds:*.*']\n", status=0), "type")
+    assert [text.partition(" asks by ")[0] for text in seen] == ["kinds:names_functions", "kinds:Meta.takes"]
+    assert of(doctor(folder, "trace:\n  - match: shop:work\n", status=0), "type") == []
+
+
 def test_wrappers_beneath_ours_are_named() -> None:
     import functools
 

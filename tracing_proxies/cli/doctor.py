@@ -17,6 +17,7 @@ from tracing_proxies.cli.servers import find_host
 from tracing_proxies.diagnosis.application import import_modules, import_presets, is_installed
 from tracing_proxies.diagnosis.callables import look_at_callables
 from tracing_proxies.diagnosis.destination import look_at_destinations
+from tracing_proxies.diagnosis.exact_types import look_for_exact_types
 from tracing_proxies.diagnosis.finding import FINE, NOTE, WRONG, Finding
 from tracing_proxies.diagnosis.langfuse import look_at_langfuse
 from tracing_proxies.diagnosis.sdk import look_at_sdk
@@ -104,7 +105,9 @@ def _look_at_code(registry: Registry) -> Iterator[Finding]:
         yield Finding(FINE, "targets", f"{len(weaver.targets())} callables are traced.")
         yield from look_at_callables(weaver)
         yield from look_at_sdk(registry)
-        yield from look_around(registry, {target.module.partition(".")[0] for target in weaver.targets()})
+        packages = {target.module.partition(".")[0] for target in weaver.targets()}
+        yield from look_for_exact_types(packages)
+        yield from look_around(registry, packages)
     finally:
         weaver.undo()
 
