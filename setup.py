@@ -10,20 +10,8 @@ PARTS = (
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "messages", "coroutines"),
     *("again", "marks", "jsontext"),
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing", "lock"),
-    *(
-        "gate",
-        "runs",
-        "checks",
-        "finds",
-        "lasting",
-        "settled",
-        "kept",
-        "uncounted",
-        "untraced",
-        "promoted",
-        "carried",
-        "stays",
-    ),
+    *("gate", "runs", "checks", "finds"),
+    *("lasting", "settled", "kept", "uncounted", "untraced", "promoted", "carried", "stays"),
     *("glance", "stretch", "sketch", "gathering", "closer", "below", "watched"),
 )
 HEADERS = ("parts", "copying", "observation", "closer", "collector")

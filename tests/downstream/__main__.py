@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def main(
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as progress:
         for library in chosen:
-            verdict = _judge(Suite(library, work, _whole(python), budget), rounds, reference, part, progress)
+            verdict = _judge(Suite(library, work, python, budget), rounds, reference, part, progress)
             verdicts.append(verdict)
             (work / library.name / "verdict.json").write_text(json.dumps(attrs.asdict(verdict), indent=1), "utf-8")
             console.print(_sentence(verdict))
@@ -70,11 +69,6 @@ def main(
                 )
     console.print(_table(verdicts))
     sys.exit(any(verdict.newly_failing or not verdict.tests for verdict in verdicts))
-
-
-def _whole(python: str) -> str:
-    """Name an interpreter so that it is found from any folder."""
-    return os.path.abspath(python) if os.sep in python else python
 
 
 def _judge(suite: Suite, rounds: int, reference: bool, part: bool, progress: Progress) -> Verdict:

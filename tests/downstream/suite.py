@@ -72,7 +72,7 @@ class Suite:
         self.library = library
         self.budget = budget
         self.folder = work.absolute() / library.name
-        self.python = python
+        self.python = os.path.abspath(python) if os.sep in python else python  # it is started in other folders
 
     @property
     def source(self) -> Path:

@@ -84,8 +84,8 @@ class Preparer:
             The observation; None if sampling or ``min_duration`` leaves the span out.
         """
         if span.prepared is None and not span.dropped:
-            for reader in tuple(self._readers):
-                show(span, reader)
+            if self._readers:
+                show(span, self._readers)
             found = self._finish(span, self._clean_names, self._clean_tags, self._known, self._closely, self._service)
             span.prepared = self._prepare(span) if found is None else found
         prepared: Observation | None = span.prepared

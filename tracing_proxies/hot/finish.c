@@ -88,7 +88,7 @@ release(Span *span)
     return parent;
 }
 
-/* Show an ended span to whoever watches, as `_observe`. */
+/* Show an ended span to whoever watches, as `show` of recording/routing.py. */
 static int
 show(Span *span, PyObject *recorder)
 {

@@ -28,9 +28,9 @@ hot_let_in(PyObject *inlet, PyObject *span)
     PyObject *append = Py_NewRef(self->append);
     int done = hot_told(PyObject_CallOneArg(append, span));
     Py_DECREF(append);
-    hot_leave_span_untraced(span, self->queue);
     if (done < 0)
         return -1;
+    hot_leave_span_untraced(span, self->queue);
     if (!self->asleep) {
         Py_ssize_t waiting = PyObject_Size(self->queue);
         if (waiting <= self->most)

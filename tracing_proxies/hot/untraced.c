@@ -78,7 +78,7 @@ leave_out(PyObject *object, int depth)
         for (Py_ssize_t at = 0; at < Py_SIZE(object); at++)
             if (!IS_HEAD(((Copied *)object)->words[at]))
                 visit_in_place(&((Copied *)object)->words[at], depth);
-    return is_nested && depth > 0 && type->tp_traverse != NULL ? type->tp_traverse(object, visit, &depth) : 0;
+    return is_nested && depth > 0 ? type->tp_traverse(object, visit, &depth) : 0;
 }
 
 /* Leave something that was made of spans out of account. */

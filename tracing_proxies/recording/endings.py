@@ -14,7 +14,7 @@ from tracing_proxies.recording.capture import snapshot
 from tracing_proxies.recording.context import SPAN_KEY, current
 from tracing_proxies.recording.ids import new_span_id
 from tracing_proxies.recording.recipe import Recipe
-from tracing_proxies.recording.routing import Reader
+from tracing_proxies.recording.routing import Reader, show
 from tracing_proxies.recording.scope import CallScope
 from tracing_proxies.recording.span import RELEASED, Span
 from tracing_proxies.recording.tally import LOOK_AT
@@ -46,7 +46,7 @@ class Endings:
 
     def __init__(self, emit: Callable[[Span], None]) -> None:
         self.emit = emit
-        self.observers: list[Callable[[Span], None]] = []
+        self.observers: list[Reader] = []
         self.readers: list[Reader] = []
         self.open: dict[int, Span] = {}
         self.traces: dict[int, Trace] = {}
@@ -128,7 +128,7 @@ class Endings:
     def _close(self, span: Span) -> None:
         self.open.pop(span.span_id, None)
         if self.observers:
-            self._observe(span)
+            show(span, self.observers, "observer")
         parent, recipe, held = span.parent, span.recipe, span.trace.held
         taken = (span.stop or span.start) - span.start
         # The error of a call that has taken the span over has been counted where it belongs.
@@ -182,13 +182,6 @@ class Endings:
                     trace.held.add(span)
             except Exception as exc:
                 contain("emit", exc)
-
-    def _observe(self, span: Span) -> None:
-        for observer in tuple(self.observers):
-            try:
-                observer(span)
-            except Exception as exc:
-                contain("observer", exc)
 
     def end_counted(
         self,

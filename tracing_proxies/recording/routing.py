@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tracing_proxies.failures import contain
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 Reader = Callable[["Span"], None]
 
 
-def show(span: Span, reader: Reader) -> None:
-    """Show an ended span to a reader, before it is masked or left out."""
-    try:
-        reader(span)
-    except Exception as exc:
-        contain("reader", exc)
+def show(span: Span, readers: Sequence[Reader], reason: str = "reader") -> None:
+    """Show an ended span to all who want to see it; a failure of theirs is counted under ``reason``."""
+    for reader in tuple(readers):
+        try:
+            reader(span)
+        except Exception as exc:
+            contain(reason, exc)
 
 
 def route(held: Held, span: Span, late: bool) -> None:
@@ -56,6 +57,5 @@ def route(held: Held, span: Span, late: bool) -> None:
         tail.emit(span)
     else:
         if verdict.stub:  # what readers write onto the first call is to be about all of its trace
-            for reader in tuple(tail.recorder.readers):
-                show(span, reader)
+            show(span, tail.recorder.readers)
         tail.leave_out_span()
