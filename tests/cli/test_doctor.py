@@ -141,6 +141,15 @@ def test_code_that_asks_for_the_very_class_of_functions_is_named(folder: Path) -
     assert of(doctor(folder, "trace:\n  - match: shop:work\n", status=0), "type") == []
 
 
+def test_code_that_asks_for_it_is_named_where_traced_methods_inherit_from_its_package(folder: Path) -> None:
+    (folder / "kinds.py").write_text(KINDS)
+    (folder / "hello.py").write_text(
+        "from kinds import Meta\n\nclass Hello(Meta):\n    def render(self):\n        return 'hello'\n"
+    )
+    seen = of(doctor(folder, "trace:\n  - match: hello:Hello.render\n", status=0), "type")
+    assert [text.partition(" asks by ")[0] for text in seen] == ["kinds:names_functions", "kinds:Meta.takes"]
+
+
 def test_wrappers_beneath_ours_are_named() -> None:
     import functools
 

@@ -105,9 +105,8 @@ def _look_at_code(registry: Registry) -> Iterator[Finding]:
         yield Finding(FINE, "targets", f"{len(weaver.targets())} callables are traced.")
         yield from look_at_callables(weaver)
         yield from look_at_sdk(registry)
-        packages = {target.module.partition(".")[0] for target in weaver.targets()}
-        yield from look_for_exact_types(packages)
-        yield from look_around(registry, packages)
+        yield from look_for_exact_types(weaver.targets())
+        yield from look_around(registry, {target.module.partition(".")[0] for target in weaver.targets()})
     finally:
         weaver.undo()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 from tracing_proxies.diagnosis.finding import NOTE, Finding
 from tracing_proxies.registry.fields import namespace_of
+from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.weaving.candidates import home_of, module_classes
 from tracing_proxies.weaving.kinds import unwoven
 
@@ -17,18 +18,25 @@ _NAMES: Final = frozenset({"FunctionType", "LambdaType"})
 _TODO: Final = "If functions go astray there, leave out those that it is given: except: [module:name]."
 
 
-def look_for_exact_types(packages: set[str]) -> Iterator[Finding]:
-    """Yield the functions of some packages that ask what they are given for its very class.
+def look_for_exact_types(targets: Iterable[Target]) -> Iterator[Finding]:
+    """Yield the functions that ask what they are given for its very class, near what is traced.
 
     Args:
-        packages: the top-level packages that hold what is traced; of others all have somebody who asks.
+        targets: what is traced. Looked at are the packages that hold it, and those of its base classes, which may go
+            through the methods of their subclasses; of others all have somebody who asks.
     """
+    packages = _packages(targets)
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in packages and type(module) is ModuleType:
             for place, code in _codes(module):
                 if asks_for_exact_type(code):
                     seen = f"{place} asks by `type(…) is FunctionType` for functions, and traced ones are none by that."
                     yield Finding(NOTE, "type", seen, _TODO)
+
+
+def _packages(targets: Iterable[Target]) -> set[str]:
+    modules = {name for target in targets for name in (target.module, *(cls.module for cls in target.ancestry))}
+    return {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
 
 
 def asks_for_exact_type(code: CodeType) -> bool:
