@@ -11,7 +11,7 @@ PARTS = (
     *("again", "marks", "jsontext"),
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing", "lock"),
     *("gate", "runs", "checks", "finds"),
-    *("lasting", "settled", "kept", "uncounted", "untraced", "promoted", "carried", "stays"),
+    *("lasting", "settled", "kept", "uncounted", "untraced", "untold", "promoted", "carried", "stays"),
     *("glance", "stretch", "sketch", "gathering", "closer", "below", "watched"),
 )
 HEADERS = ("parts", "copying", "observation", "closer", "collector")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from tests.weaving.support import make_registry
 from tracing_proxies.compiled import hot
 from tracing_proxies.delivery.inlet import Inlet
+from tracing_proxies.delivery.native import make_thread
 from tracing_proxies.delivery.prepare import Preparer, ServiceNames
 from tracing_proxies.delivery.stretch import finish
 from tracing_proxies.masking import Masker
@@ -151,3 +155,57 @@ def test_an_account_that_begins_and_ends_in_the_midst_does_no_harm() -> None:
             for _ in range(100):
                 queue.popleft()
         queue.clear()
+
+
+def take_much_twice(begin: SimpleQueue[None], ended: SimpleQueue[None]) -> None:
+    for _ in range(2):
+        begin.get()
+        texts = [b"%d" % number * 100 for number in range(10_000)]
+        texts += [bytearray(2_000) for _ in range(1_000)]
+        ended.put(None)
+        del texts
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_what_a_thread_of_ours_takes_is_not_told(is_ours: bool) -> None:
+    begin, ended = SimpleQueue[None](), SimpleQueue[None]()
+    target = partial(take_much_twice, begin, ended)
+    thread = make_thread("tracing-test", target) if is_ours else Thread(target=target)
+    with woven():
+        thread.start()
+        for _ in range(2):  # with an account's end what stood above its allocators is gone
+            tracemalloc.start()
+            Shop().look()  # with the first span that ends it is noticed that an account is kept
+            begin.put(None)
+            ended.get()
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert most < 200_000 if is_ours else most > 2_000_000  # one block at a time is
+
+
+def test_a_block_is_told_according_to_who_has_taken_it_last() -> None:
+    begin, ended = SimpleQueue[None](), SimpleQueue[None]()
+    kept: list[bytearray] = []
+
+    def take() -> None:
+        begin.get()
+        kept[0].extend(bytes(1_000_000))
+        kept.append(bytearray(1_000_000))
+        ended.put(None)
+
+    make_thread("tracing-test", take).start()
+    with woven():
+        tracemalloc.start()
+        try:
+            Shop().look()
+            kept.append(bytearray(500_000))
+            assert tracemalloc.get_traced_memory()[0] > 500_000
+            begin.put(None)
+            ended.get()
+            assert tracemalloc.get_traced_memory()[0] < 50_000
+            kept[1].extend(bytes(1_000_000))
+            assert tracemalloc.get_traced_memory()[0] > 1_900_000
+            kept.clear()
+            assert tracemalloc.get_traced_memory()[0] < 50_000
+        finally:
+            tracemalloc.stop()

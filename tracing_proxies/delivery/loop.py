@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from tracing_proxies import failures
+from tracing_proxies.compiled import hot
 from tracing_proxies.delivery import neighbours
 from tracing_proxies.delivery.garbage import Aside
 from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, forget_stand_in, make_thread, take
@@ -145,6 +146,8 @@ class Loop:
             start = time.thread_time()
             while not self._stopping and self._life is life:
                 self.aside.take()
+                if hot is not None:
+                    hot.keep_untold()
                 pause = self._step()
                 forget_stand_in()
                 self.aside.give_back()

@@ -142,6 +142,7 @@ class _Unlisted:
         _names[ident] = self.name
         if hot is not None:
             hot.name_thread(self.name)  # cut off after 15 letters
+            hot.keep_untold()
         self._begun.put(None)
         try:
             self._target()

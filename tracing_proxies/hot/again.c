@@ -50,7 +50,7 @@ holds_literal(PyObject *literals, PyObject *text)
     const Py_UCS1 *data = PyUnicode_1BYTE_DATA(text);
     Py_ssize_t size = 0, length = PyUnicode_GET_LENGTH(text);
     int held = 0;
-    if (length > LONGEST_FOLDED && (folded = PyMem_Malloc(length)) == NULL) {
+    if (length > LONGEST_FOLDED && (folded = malloc(length)) == NULL) {
         PyErr_NoMemory();
         return -1;
     }
@@ -67,7 +67,7 @@ holds_literal(PyObject *literals, PyObject *text)
             held = memcmp(from++, sought, wanted) == 0;
     }
     if (folded != few)
-        PyMem_Free(folded);
+        free(folded);
     return held;
 }
 

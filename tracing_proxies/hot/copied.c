@@ -6,7 +6,7 @@ hot_widen(Draft *draft)
 {
     Py_ssize_t room = draft->room * 2;
     int is_first = draft->words == draft->first;
-    PyObject **words = PyMem_Realloc(is_first ? NULL : draft->words, room * sizeof(PyObject *));
+    PyObject **words = realloc(is_first ? NULL : draft->words, room * sizeof(PyObject *));
     if (words == NULL) {
         PyErr_NoMemory();
         return -1;

@@ -144,7 +144,7 @@ end_draft(Draft *draft)
 {
     hot_shorten(draft, 0);
     if (draft->words != draft->first)
-        PyMem_Free(draft->words);
+        free(draft->words);
 }
 
 static inline int

@@ -23,7 +23,7 @@ reserve(Message *message, Py_ssize_t more)
     if (message->size + more <= message->room)
         return 1;
     Py_ssize_t room = 2 * message->room + more;
-    char *data = PyMem_Realloc(message->data, room);
+    char *data = realloc(message->data, room);
     if (data == NULL) {
         PyErr_NoMemory();
         return 0;
@@ -339,7 +339,7 @@ hot_encode_span(PyObject *module, PyObject *observation)
     if (PyTuple_Check(observation) && PyTuple_GET_SIZE(observation) == FIELDS && reserve(&message, 1024) &&
         write_all(&message, ((PyTupleObject *)observation)->ob_item))
         encoded = PyBytes_FromStringAndSize(message.data, message.size);
-    PyMem_Free(message.data);
+    free(message.data);
     if (encoded != NULL || PyErr_Occurred())
         return encoded;
     return PyObject_CallOneArg(hot.write_span, observation);

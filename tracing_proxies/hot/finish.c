@@ -7,11 +7,11 @@
 int
 hot_count(PyObject *tally, long long taken, int failed)
 {
+    int was_ours = hot_take_for_ours();
     PyObject *counted = PyLong_FromLongLong(failed ? ~taken : taken), *relieved;
-    if (counted == NULL)
-        return -1;
-    int done = PyList_Append(SLOT(tally, Tally, _pending), counted);
-    Py_DECREF(counted);
+    int done = counted == NULL ? -1 : PyList_Append(SLOT(tally, Tally, _pending), counted);
+    hot_take_as_before(was_ours);
+    Py_XDECREF(counted);
     if (done < 0 || PyList_GET_SIZE(SLOT(tally, Tally, _pending)) < FULL)
         return done;
     relieved = PyObject_CallMethodNoArgs(tally, hot.relieve);

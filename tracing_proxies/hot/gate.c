@@ -466,14 +466,14 @@ static inline int
 note(Place **found, Py_ssize_t *many, Py_ssize_t *room, Place *few, Py_ssize_t end, unsigned state)
 {
     if (*many == *room) {
-        Place *more = PyMem_Malloc((size_t)*room * 4 * sizeof(Place));
+        Place *more = malloc((size_t)*room * 4 * sizeof(Place));
         if (more == NULL) {
             PyErr_NoMemory();
             return -1;
         }
         memcpy(more, *found, (size_t)*many * sizeof(Place));
         if (*found != few)
-            PyMem_Free(*found);
+            free(*found);
         *found = more;
         *room *= 4;
     }
@@ -592,7 +592,7 @@ look_at(Gate *gate, PyObject *text)
     }
 end:
     if (found != few)
-        PyMem_Free(found);
+        free(found);
     Py_XDECREF(lower);
     Py_XDECREF(shape);
     Py_XDECREF(places);
@@ -604,12 +604,12 @@ free_gate(Gate *gate)
 {
     for (Py_ssize_t each = 0; each < gate->many_guards; each++)
         Py_XDECREF(gate->guards[each].spellings);
-    PyMem_Free(gate->next);
-    PyMem_Free(gate->fail);
-    PyMem_Free(gate->endings);
-    PyMem_Free(gate->first_edge);
-    PyMem_Free(gate->edge);
-    PyMem_Free(gate->guards);
+    free(gate->next);
+    free(gate->fail);
+    free(gate->endings);
+    free(gate->first_edge);
+    free(gate->edge);
+    free(gate->guards);
     Py_XDECREF(gate->plain_names);
     Py_XDECREF(gate->lower_evenly);
     Py_TYPE(gate)->tp_free((PyObject *)gate);
@@ -651,7 +651,7 @@ link_failure(Gate *gate, int *queue, int *filled, int to, int fail)
 static int
 complete(Gate *gate)
 {
-    int *queue = PyMem_Malloc((size_t)gate->states * sizeof(int)), taken = 0, filled = 0;
+    int *queue = malloc((size_t)gate->states * sizeof(int)), taken = 0, filled = 0;
     if (queue == NULL) {
         PyErr_NoMemory();
         return -1;
@@ -676,7 +676,7 @@ complete(Gate *gate)
             link_failure(gate, queue, &filled, gate->edge[each].to, to);
         }
     }
-    PyMem_Free(queue);
+    free(queue);
     for (Py_ssize_t at = 0; at < (Py_ssize_t)gate->states * COLUMNS; at++)
         if (gate->endings[gate->next[at]].many || gate->endings[gate->next[at]].shorter)
             gate->next[at] |= ENDS_LITERAL;
@@ -737,12 +737,12 @@ fill(Gate *gate, PyObject *literals)
         PyErr_SetString(PyExc_ValueError, "too many literals");
         return -1;
     }
-    gate->next = PyMem_Calloc((size_t)characters * COLUMNS, sizeof(unsigned short));
-    gate->fail = PyMem_Calloc((size_t)characters, sizeof(unsigned short));
-    gate->endings = PyMem_Calloc((size_t)characters, sizeof(Ending));
-    gate->first_edge = PyMem_Malloc((size_t)characters * sizeof(int));
-    gate->edge = PyMem_Calloc((size_t)characters, sizeof(Edge));
-    gate->guards = PyMem_Calloc((size_t)guards + 1, sizeof(Guard));
+    gate->next = calloc((size_t)characters * COLUMNS, sizeof(unsigned short));
+    gate->fail = calloc((size_t)characters, sizeof(unsigned short));
+    gate->endings = calloc((size_t)characters, sizeof(Ending));
+    gate->first_edge = malloc((size_t)characters * sizeof(int));
+    gate->edge = calloc((size_t)characters, sizeof(Edge));
+    gate->guards = calloc((size_t)guards + 1, sizeof(Guard));
     if (!gate->next || !gate->fail || !gate->endings || !gate->first_edge || !gate->edge || !gate->guards) {
         PyErr_NoMemory();
         return -1;

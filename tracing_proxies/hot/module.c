@@ -346,6 +346,7 @@ static PyMethodDef methods[] = {
     {"count_durations", (PyCFunction)(void (*)(void))hot_count_durations, METH_FASTCALL, "As `Sketch.add`."},
     {"getrandbits", random_bits, METH_O, "Draw 64 or 128 random bits, never 0."},
     {"recount", hot_recount, METH_O, "Have the collector count so many objects more, or less."},
+    {"keep_untold", hot_keep_untold, METH_NOARGS, "Leave what the calling thread allocates out of tracemalloc's account."},
     {"held_by_frames", hot_held_by_frames_of, METH_O, "Count what calls that have just ended hold of an object."},
     {"pass_by", hot_pass_by, METH_O, "Have the collector pass by what lasts of modules."},
     {"settle", (PyCFunction)(void (*)(void))hot_settle_constants, METH_FASTCALL, "Have it pass by what can be in no circle."},

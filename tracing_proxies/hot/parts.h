@@ -538,6 +538,30 @@ PyObject *hot_recount(PyObject *module, PyObject *number);
 void hot_leave_untraced(PyObject *made);
 void hot_leave_span_untraced(PyObject *span, PyObject *queue);
 
+/* untold.c */
+extern int hot_account_is_kept;
+extern _Thread_local int hot_is_ours;
+void hot_leave_threads_untold(void);
+PyObject *hot_keep_untold(PyObject *module, PyObject *nothing);
+
+/* Take what the thread allocates from here on for ours. Returns what is to be given back afterwards. */
+static inline int
+hot_take_for_ours(void)
+{
+    if (!hot_account_is_kept)
+        return -1;
+    int was_ours = hot_is_ours;
+    hot_is_ours = 1;
+    return was_ours;
+}
+
+static inline void
+hot_take_as_before(int was_ours)
+{
+    if (was_ours >= 0)
+        hot_is_ours = was_ours;
+}
+
 /* kept.c */
 Py_ssize_t hot_held_by_frames(const PyObject *object);
 PyObject *hot_held_by_frames_of(PyObject *module, PyObject *object);

@@ -95,6 +95,7 @@ hot_leave_span_untraced(PyObject *span, PyObject *queue)
     int depth = DEEPEST;
     if (Py_TYPE(span) != hot.type.Span || leave_out(span, 0) < 0)
         return;
+    hot_leave_threads_untold(); /* who are about to work on it */
     Span *self = (Span *)span;
     Trace *trace = (Trace *)self->trace;
     /* A deque's first fields are its first and its last block. Should they be others, nobody knows of such memory. */

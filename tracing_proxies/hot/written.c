@@ -32,7 +32,7 @@ widen(Json *json, Py_ssize_t more)
 {
     int is_first = json->data == json->first;
     Py_ssize_t room = 2 * json->room + more;
-    char *data = PyMem_Realloc(is_first ? NULL : json->data, room);
+    char *data = realloc(is_first ? NULL : json->data, room);
     if (data == NULL) {
         PyErr_NoMemory();
         return -1;
@@ -335,7 +335,7 @@ hot_write(PyObject *const *words)
             memcpy(PyUnicode_1BYTE_DATA(text), json.data, json.size);
     }
     if (json.data != json.first)
-        PyMem_Free(json.data);
+        free(json.data);
     if (text == NULL)
         PyErr_Clear(); /* a text that UTF-8 does not know, or no memory */
     return text;
