@@ -1,7 +1,8 @@
 """The retail application under stress, held to a budget: what tracing costs, live, and what its callers notice.
 
 First it runs as fast as it can, untraced, with everything traced, and within the budget; then calmly, the three in
-turns, for its response times. Progress is drawn while it runs; the figures go to perf/load.md and perf/load.json.
+turns, for its response times: with a model that answers almost at once, and with one that takes its time. Progress is
+drawn while it runs; the figures go to perf/load.md and perf/load.json.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 from rich.console import Console
 from rich.live import Live
 from rich.progress import Progress
 from rich.table import Table
 
-from perf.turns import share_of_work, take_turns
+from perf.turns import Course, share_of_work, take_turns
 
 HERE = Path(__file__).parent
 PROGRAMS = ("untraced", "everything", "within")
+ANSWER = 0.2
+"""Seconds that a fast language model takes to answer, on average."""
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -103,21 +107,22 @@ def stress(console: Console, budget: str, copies: int, seconds: float) -> dict[s
     return found
 
 
-def calm(console: Console, budget: str, launches: int, rounds: int) -> dict[str, Any]:
+def calm(console: Console, budget: str, course: Course) -> dict[str, Any]:
     """Run it calmly in turns, untraced, with all traced, and within the budget, and return its response times."""
     # A budget is a share of all time, and here a program rests for most of it: while others work, and between turns.
     # What a program that always works may spend in each of its seconds is this much of all time.
-    share = float(budget.rstrip("%")) * share_of_work(len(PROGRAMS))
+    share = float(budget.rstrip("%")) * share_of_work(len(PROGRAMS), course)
     given = {"untraced": "plain", "everything": "unlimited", "within": f"{share:.4f}%"}
+    title = f"calmly, in turns, answers after {1e3 * course.latency:.0f} ms"
     with Progress(console=console) as progress:
-        task = progress.add_task("calmly, in turns", total=launches * rounds)
-        *_, known = progress.track(take_turns(list(given.values()), launches, rounds), task_id=task)
-    found = {"launches": launches, "rounds": rounds, "share": share / 100}
+        task = progress.add_task(title, total=course.launches * course.rounds)
+        *_, known = progress.track(take_turns(list(given.values()), course), task_id=task)
+    found = {**attrs.asdict(course), "share": share / 100}
     return {**found, **{name: known.describe(given[name], "plain") for name in PROGRAMS}}
 
 
-def write(stressed: dict[str, Any], calmed: dict[str, Any]) -> str:
-    """Write the report, and return its text."""
+def write(stressed: dict[str, Any], calmed: dict[str, Any], awaited: dict[str, Any]) -> str:
+    """Return the report on the runs under stress, calmly, and with a model that takes its time."""
     budget = stressed["budget"]
     lines = [
         "# The retail application, held to a budget",
@@ -143,14 +148,26 @@ def write(stressed: dict[str, Any], calmed: dict[str, Any]) -> str:
         "",
         "## Response times, calmly, six triggers at a time",
         "",
-        f"{calmed['launches']} times the programs are launched, for {calmed['rounds']} rounds, in which each runs once "
-        "while the others rest. How much slower one is, is the median over all rounds of what it is in each; in "
-        "brackets the interval that holds that in 95 of 100 cases. A budget is a share "
-        f"of all time: {budget} of the time in which a program works here is {calmed['share']:.2%} of it.",
+        "The programs are launched several times, for some rounds, in each of which every one runs once while the "
+        "others rest. How much slower one is, is the median over all rounds of what it is in each; in brackets the "
+        "interval that holds that in 95 of 100 cases. A budget is a share of all time, also of that in which a "
+        "program rests.",
         "",
-        *tabulate_calm(calmed, budget),
+        *_tell_calm("As the example comes, so that it computes for most of the time", calmed, budget),
+        "",
+        *_tell_calm("As with a fast language model, so that it waits for most of the time", awaited, budget),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _tell_calm(what: str, found: dict[str, Any], budget: str) -> Iterator[str]:
+    yield (
+        f"{what}, with answers that take {1e3 * found['latency']:.0f} ms on average. {found['launches']} "
+        f"launches of {found['rounds']} rounds; {budget} of the time in which a program works is {found['share']:.2%} "
+        "of all time."
+    )
+    yield ""
+    yield from tabulate_calm(found, budget)
 
 
 def tabulate_calm(calmed: dict[str, Any], budget: str) -> Iterator[str]:
@@ -175,14 +192,20 @@ def _show(found: dict[str, float]) -> str:
 @click.option("--seconds", default=60.0, show_default=True, help="How long each stress run lasts.")
 @click.option("--launches", default=4, show_default=True, help="How often the calm programs are started.")
 @click.option("--rounds", default=24, show_default=True, help="How often they take turns in each launch.")
-def main(budget: str, copies: int, seconds: float, launches: int, rounds: int) -> None:
+@click.option("--slow-launches", default=2, show_default=True, help="The same, with a model that takes its time.")
+@click.option("--slow-rounds", default=4, show_default=True, help="The same, with a model that takes its time.")
+def main(
+    budget: str, copies: int, seconds: float, launches: int, rounds: int, slow_launches: int, slow_rounds: int
+) -> None:
     """Hold the retail application to a budget, and write perf/load.md."""
     console = Console()
     stressed = stress(console, budget, copies, seconds)
-    calmed = calm(console, budget, launches, rounds)
-    text = write(stressed, calmed)
+    calmed = calm(console, budget, Course(launches, rounds))
+    awaited = calm(console, budget, Course(slow_launches, slow_rounds, warm_up=1, latency=ANSWER))
+    text = write(stressed, calmed, awaited)
     (HERE / "load.md").write_text(text)
-    (HERE / "load.json").write_text(json.dumps({"stress": stressed, "calm": calmed}, indent=2) + "\n")
+    told = {"stress": stressed, "calm": calmed, "awaited": awaited}
+    (HERE / "load.json").write_text(json.dumps(told, indent=2) + "\n")
     console.print(text)
 
 

@@ -26,10 +26,26 @@ from typing import Any
 
 import attrs
 
-_WARM_UP = 6
 _REST = 0.2
 _RESAMPLED = 2_000
 _FIRST_SEED = 7
+
+
+@attrs.frozen
+class Course:
+    """How the programs take turns.
+
+    Args:
+        launches: how often the programs are started.
+        rounds: how many are made in each launch.
+        warm_up: how many are made before, which count for nothing.
+        latency: seconds that the model takes to answer, on average.
+    """
+
+    launches: int
+    rounds: int
+    warm_up: int = 6
+    latency: float = 0.005
 
 
 class Program:
@@ -39,11 +55,13 @@ class Program:
         budget: ``plain``, ``unlimited`` or a share, as ``perf.market`` takes it.
         folder: where it keeps its traces.
         hash_seed: how strings hash in it.
+        latency: seconds that its model takes to answer, on average.
     """
 
-    def __init__(self, budget: str, folder: Path, hash_seed: int) -> None:
+    def __init__(self, budget: str, folder: Path, hash_seed: int, latency: float) -> None:
         command = [sys.executable, "-m", "perf.market", budget, "0", "turns", str(folder)]
-        pipe, environ = subprocess.PIPE, {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+        own = {"PYTHONHASHSEED": str(hash_seed), "RETAIL_MODEL_LATENCY": str(latency)}
+        pipe, environ = subprocess.PIPE, {**os.environ, **own}
         self._process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environ
         )
@@ -121,49 +139,44 @@ MEASURES: dict[str, Callable[[Sequence[float]], float]] = {
 }
 
 
-def take_turns(budgets: Sequence[str], launches: int, rounds: int) -> Iterator[Rounds]:
-    """Run the application within each budget, in turns, and yield all that is known after each round.
-
-    Args:
-        launches: how often the programs are started.
-        rounds: how many are made in each launch, after some that count for nothing.
-    """
+def take_turns(budgets: Sequence[str], course: Course) -> Iterator[Rounds]:
+    """Run the application within each budget, in turns, and yield all that is known after each round."""
     found = Rounds({budget: [] for budget in budgets})
-    for launch in range(launches):
+    for launch in range(course.launches):
         for launches_told in found.told.values():
             launches_told.append([])
-        for round_told in _launch(budgets, rounds, launch):
+        for round_told in _launch(budgets, course, launch):
             for budget, told in round_told.items():
                 found.told[budget][-1].append(told)
             yield found
 
 
-def share_of_work(programs: int) -> float:
+def share_of_work(programs: int, course: Course) -> float:
     """Return for which part of all time each of so many programs works, as they take turns.
 
     The untraced one is run alone for a few rounds, to see how long it works in each.
     """
-    *_, known = take_turns(["plain"], 1, _WARM_UP)
+    *_, known = take_turns(["plain"], attrs.evolve(course, launches=1, rounds=course.warm_up))
     works = statistics.fmean(told["seconds"] for rounds in known.told["plain"] for told in rounds)
     return works / (programs * (works + _REST))
 
 
-def _launch(budgets: Sequence[str], rounds: int, launch: int) -> Iterator[dict[str, dict[str, Any]]]:
+def _launch(budgets: Sequence[str], course: Course, launch: int) -> Iterator[dict[str, dict[str, Any]]]:
     """Start the programs, and yield what each tells in each round that counts."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         programs = {}
         for number, budget in enumerate(budgets):
             own = Path(folder, str(number))
             own.mkdir()
-            programs[budget] = Program(budget, own, hash_seed=1 + launch)
+            programs[budget] = Program(budget, own, 1 + launch, course.latency)
             stack.callback(programs[budget].stop)
         # In every order as often as in any other: each may leave something for the next one to wait for.
         orders = itertools.cycle(itertools.permutations(budgets))
-        first = _FIRST_SEED + launch * (_WARM_UP + rounds)
-        for number, order in zip(range(_WARM_UP + rounds), orders, strict=False):
+        made = course.warm_up + course.rounds
+        for number, order in zip(range(made), orders, strict=False):
             told = {}
             for budget in order:
                 time.sleep(_REST)
-                told[budget] = programs[budget].run(first + number)
-            if number >= _WARM_UP:
+                told[budget] = programs[budget].run(_FIRST_SEED + launch * made + number)
+            if number >= course.warm_up:
                 yield told

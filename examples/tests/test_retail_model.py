@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -93,3 +94,15 @@ def test_without_configuration_the_model_is_offline(monkeypatch: pytest.MonkeyPa
     for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK", "AWS_ROLE_ARN"):
         monkeypatch.delenv(name, raising=False)
     assert make_model().get_config()["model_id"] == "retail-offline-1"
+
+
+def test_the_offline_model_takes_the_time_that_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RETAIL_BEDROCK_MODEL_ID", raising=False)
+    monkeypatch.setenv("RETAIL_MODEL_LATENCY", "0.02")
+    model = make_model()
+    assert isinstance(model, OfflineModel)
+    begun = time.monotonic()
+    events = stream_first_turn(model)
+    told = events[-1]["metadata"]["metrics"]["latencyMs"]
+    assert 8 <= told <= 32
+    assert time.monotonic() - begun >= (told - 1) / 1000

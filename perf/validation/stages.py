@@ -62,7 +62,7 @@ STAGES: Final = (
         "load",
         "the retail example under stress, within its budget",
         "{python} -m perf.budget",
-        "{python} -m perf.budget --copies 4 --seconds 15 --launches 1 --rounds 4",
+        "{python} -m perf.budget --copies 4 --seconds 15 --launches 1 --rounds 4 --slow-launches 1 --slow-rounds 1",
         kept=("perf/load.json", "perf/load.md"),
     ),
     Stage(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from opentelemetry import trace as api
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -68,6 +69,13 @@ def test_a_span_that_starts_there_is_below_the_one_around_it(
     weaver.weave(make_registry(f"{NAME}:*", f"{NAME}:*.look"))
 
     def work() -> None:
+        span = api.get_current_span()
+        assert span.is_recording() is ambient
+        span.set_attribute("one", 1)
+        span.set_attributes({"two": 2})
+        span.add_event("happened")
+        span.record_exception(ValueError("no"))
+        span.set_status(api.StatusCode.ERROR, "not well")
         with tracer.start_as_current_span("within"):
             pass
 
@@ -83,3 +91,8 @@ def test_a_span_that_starts_there_is_below_the_one_around_it(
     parent = found["within"].parent
     assert recorded == []
     assert (parent and parent.span_id) == (found["around"].context.span_id if ambient else None)
+    if ambient:  # what its work tells the current span is told the one around, as untraced
+        around = found["around"]
+        assert around.attributes == {"one": 1, "two": 2}
+        assert [event.name for event in around.events] == ["happened", "exception"]
+        assert around.status.description == "not well"

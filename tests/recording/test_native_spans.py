@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from opentelemetry import trace as otel
@@ -16,9 +17,19 @@ from tests.weaving.support import woven
 from tracing_proxies.recording.native import installed_library
 
 SOURCE = """
-from opentelemetry import propagate
+from opentelemetry import propagate, trace
 
 tracer = None
+
+def note(error=None):
+    span = trace.get_current_span()
+    span.set_attribute("one", 1)
+    span.set_attributes({"two": 2})
+    span.add_event("happened", {"what": "it"})
+    span.update_name("renamed")
+    span.record_exception(ValueError("no"))
+    span.set_status(trace.StatusCode.ERROR, "not well")
+    return span.is_recording(), span.get_span_context().span_id
 
 def serve(work=None):
     with tracer.start_as_current_span("served"):
@@ -108,3 +119,41 @@ def test_what_the_application_does_within_a_library_nests_under_the_librarys_cal
     [span], [theirs] = spans, ended.spans
     assert theirs.parent is not None
     assert (theirs.parent.trace_id, theirs.parent.span_id) == (span.trace.trace_id, span.span_id)
+
+
+def test_what_a_library_tells_the_span_around_its_call_reaches_that(make: Any, ended: Ended) -> None:
+    library = make("native_library", "lib/site-packages")
+    told = []
+    for traced in ("handle", "note"):
+        with woven(f"native_library:{traced}") as spans:
+            assert library.note() == (False, 0)
+            with library.tracer.start_as_current_span("theirs") as theirs:
+                told.append(library.note())
+                assert told[-1] == (True, theirs.get_span_context().span_id)
+            assert [(span.name, span.metadata, list(span.events)) for span in spans] == (
+                [] if traced == "handle" else [("note", {}, [])] * 2
+            )
+    for span in ended.spans:
+        assert span.attributes == {"one": 1, "two": 2}
+        assert [event.name for event in span.events] == ["happened", "exception"]
+        assert (span.name, span.status.description) == ("renamed", "not well")
+
+
+def test_what_the_application_tells_within_a_call_reaches_ours(make: Any, ended: Ended) -> None:
+    application = make("native_application", "src")
+    with woven("native_application:note") as spans, application.tracer.start_as_current_span("theirs"):
+        assert application.note()[0] is True
+    metadata = spans[0].metadata
+    assert (metadata["one"], metadata["two"], spans[0].name) == (1, 2, "renamed")
+    assert ended.spans[-1].attributes == {}
+
+
+def test_a_mock_that_is_current_is_no_parent_and_is_told_what_a_library_tells(make: Any) -> None:
+    library = make("native_library", "lib/site-packages")
+    mocked = mock.MagicMock()
+    with woven("native_library:note") as spans, otel.use_span(mocked):
+        recording, _ = library.note()
+    assert recording is mocked.is_recording.return_value
+    mocked.set_attribute.assert_called_once_with("one", 1)
+    assert type(spans[0].trace.trace_id) is int
+    assert spans[0].parent_id is None

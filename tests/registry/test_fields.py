@@ -11,7 +11,7 @@ import attrs
 import pytest
 from pydantic import BaseModel
 
-from tracing_proxies.registry.fields import MISSING, read_field
+from tracing_proxies.registry.fields import MISSING, module_of, read_field, type_name
 
 
 @dataclasses.dataclass
@@ -69,3 +69,13 @@ def test_enums_and_exceptions_show_their_parts() -> None:
     assert read_field(Level.HIGH, "value") == "high"
     assert read_field(ValueError("broken", 3), "message") == "broken, 3"
     assert read_field(ValueError("broken"), "type") == "ValueError"
+
+
+def test_a_class_that_was_made_without_a_module_has_none() -> None:
+    namespace: dict[str, Any] = {}
+    exec("A = type('A', (), {'x': 1})", namespace)
+    if "__module__" in vars(namespace["A"]):
+        pytest.skip("this Python names one")
+    assert module_of(namespace["A"]) == ""
+    assert type_name(namespace["A"]).rpartition(".")[2] == "A"
+    assert read_field(namespace["A"](), "x") == 1

@@ -14,8 +14,9 @@ from tracing_proxies.compiled import hot
 from tracing_proxies.recording.capture import snapshot
 
 if TYPE_CHECKING:
+    from opentelemetry import trace as api
     from opentelemetry.context import Context
-    from opentelemetry.trace import SpanContext, TraceState
+    from opentelemetry.trace import TraceState
 
     from tracing_proxies.recording.held import Held
     from tracing_proxies.recording.recipe import Recipe
@@ -65,7 +66,7 @@ class SpanFields:
     prepared: Any = None
     events: Sequence[dict[str, Any]] = ()
     outer: Context | None = None
-    foreign: SpanContext | None = None
+    foreign: api.Span | None = None
     library = ""
 
     @property
@@ -165,7 +166,7 @@ class UnrecordedFields:
     waiting_for: Any = None
     start = 0
     stop: int | None = None
-    foreign: SpanContext | None = None
+    foreign: api.Span | None = None
 
 
 new_span: Callable[[type[Span]], Span] = object.__new__

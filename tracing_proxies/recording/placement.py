@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from opentelemetry import trace as api
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext, TraceFlags
 
@@ -54,7 +55,7 @@ class Placement:
         parent: Span | None = None
         trace: Trace | None = None
         parent_id: int | None = None
-        foreign: SpanContext | None = None
+        foreign: api.Span | None = None
         if above is not None:
             if type(above) is Span:
                 parent = above
@@ -256,28 +257,28 @@ class Placement:
             return None
         return 1.0 if self.recorder.forced else 1.0 / probability
 
-    def _foreign(self, above: Any, own: Any) -> tuple[Span | None, Trace | None, int | None, SpanContext | None]:
+    def _foreign(self, above: Any, own: Any) -> tuple[Span | None, Trace | None, int | None, api.Span | None]:
         """Place a span that another library made current: a copy of ours, one below ours, or one from elsewhere.
 
         Args:
             own: our span that was current when it was made, if there was one.
         """
         context = above.get_span_context()
-        if not context.is_valid:
-            return None, None, None, None
+        if not issubclass(type(context), SpanContext) or not context.is_valid:  # a mock says yes to everything
+            return None, None, None, above
         ours = self.recorder.open.get(context.span_id)
         if ours is not None:
             return ours, ours.trace, context.span_id, None
         trace = self.recorder.traces.get(context.trace_id)
         if trace is None and own is not None and own.library and own.stop is None and not context.is_remote:
-            return own, own.trace, own.span_id, context  # a root only because it could not see ours
+            return own, own.trace, own.span_id, above  # a root only because it could not see ours
         if trace is None and self.recorder.tail is not None:
             trace = self.recorder.tail.follow(context.trace_id)
         if trace is None:
             trace = Trace(context.trace_id)
             trace.state = context.trace_state
             trace.sampled = bool(context.trace_flags & TraceFlags.SAMPLED) if context.is_remote else None
-        return None, trace, context.span_id, context
+        return None, trace, context.span_id, above
 
     def _adopt(
         self, span: Span, recipe: Recipe, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]

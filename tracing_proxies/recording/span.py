@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as api
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, Status, StatusCode, TraceFlags
+from opentelemetry.trace import INVALID_SPAN, SpanContext, Status, StatusCode, TraceFlags
 
 from tracing_proxies import clocks
 from tracing_proxies.recording.capture import snapshot
@@ -28,7 +28,8 @@ class Span(SpanFields, api.Span):
     """One call on its way to becoming an observation.
 
     It is what `opentelemetry.trace.get_current_span()` returns inside of a traced call, so `set_attribute`,
-    `update_name`, `set_status` and `record_exception` reach it.
+    `update_name`, `set_status` and `record_exception` reach it. To an installed library that is traced without a preset
+    it is what the library would find untraced: the next span above that is not ours.
 
     Attributes:
         start, stop: nanoseconds of the monotonic clock; ``stop`` is None while it is open.
@@ -72,10 +73,15 @@ class Span(SpanFields, api.Span):
             self.stop = _clock()
             self.recorder.abandon(self, reason)
 
-    def get_span_context(self) -> SpanContext:
+    def _instead(self) -> api.Span | None:
+        """Return what takes our place for a library that asks itself; None for everybody else."""
         if self.library and asks_for_itself(self.library):
-            return self.foreign or INVALID_SPAN_CONTEXT
-        return self.own_context()
+            return INVALID_SPAN if self.foreign is None else self.foreign
+        return None
+
+    def get_span_context(self) -> SpanContext:
+        other = self._instead()
+        return self.own_context() if other is None else other.get_span_context()
 
     def own_context(self) -> SpanContext:
         """Return its ids whoever asks; ``get_span_context`` may hide them from the library that it is a call of."""
@@ -85,12 +91,31 @@ class Span(SpanFields, api.Span):
         return SpanContext(self.trace.trace_id, self.span_id, False, flags, self.trace.state)
 
     def is_recording(self) -> bool:
-        return self.stop is None
+        other = self._instead()
+        return self.stop is None if other is None else other.is_recording()
 
     def end(self, end_time: int | None = None) -> None:
         """Do nothing: the span ends with the call that it stands for."""
+        other = self._instead()
+        if other is not None:
+            other.end(end_time)
 
     def set_attribute(self, key: str, value: Any) -> None:
+        other = self._instead()
+        if other is None:
+            self._note(key, value)
+        else:
+            other.set_attribute(key, value)
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        other = self._instead()
+        if other is not None:
+            other.set_attributes(attributes)
+            return
+        for key, value in attributes.items():
+            self._note(key, value)
+
+    def _note(self, key: str, value: Any) -> None:
         if self.stop is None and type(key) is str and len(self.metadata) < _MAX_ATTRIBUTES:
             if key == "session.id":
                 self.trace.session = snapshot(value)
@@ -99,19 +124,25 @@ class Span(SpanFields, api.Span):
             else:
                 self.metadata[key.removeprefix("langfuse.observation.metadata.")] = snapshot(value)
 
-    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        for key, value in attributes.items():
-            self.set_attribute(key, value)
-
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
-        if self.stop is None and len(self.events) < _MAX_EVENTS:
+        other = self._instead()
+        if other is not None:
+            other.add_event(name, attributes, timestamp)
+        elif self.stop is None and len(self.events) < _MAX_EVENTS:
             self.events = [*self.events, {"name": name, "attributes": snapshot(attributes)}]
 
     def update_name(self, name: str) -> None:
-        if self.stop is None:
+        other = self._instead()
+        if other is not None:
+            other.update_name(name)
+        elif self.stop is None:
             self.name = name
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        other = self._instead()
+        if other is not None:
+            other.set_status(status, description)
+            return
         if self.stop is not None:
             return
         code, message = (
@@ -125,5 +156,8 @@ class Span(SpanFields, api.Span):
     def record_exception(
         self, exception: BaseException, attributes: Any = None, timestamp: int | None = None, escaped: bool = False
     ) -> None:
-        if self.stop is None:
+        other = self._instead()
+        if other is not None:
+            other.record_exception(exception, attributes, timestamp, escaped)
+        elif self.stop is None:
             self.recorder.describe_error(self, exception)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace as api
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, TraceFlags
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, Status, StatusCode, TraceFlags
 
 from tracing_proxies import clocks
 from tracing_proxies.compiled import hot
@@ -29,7 +29,8 @@ _RELEASED = Context()
 class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
     """Stands as the current span within a trace that is not recorded, and as the recording of one of its calls.
 
-    To others it is no span at all: those that they start below it are roots, or below what is around it, as untraced.
+    To others it is no span at all: those that they start below it are roots, or below what is around it, as untraced,
+    and what they tell it reaches that.
 
     Attributes:
         root: the first call of its trace.
@@ -47,7 +48,36 @@ class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
     _context = INVALID_SPAN_CONTEXT
 
     def get_span_context(self) -> SpanContext:
-        return self.foreign or INVALID_SPAN_CONTEXT
+        return INVALID_SPAN_CONTEXT if self.foreign is None else self.foreign.get_span_context()
+
+    def is_recording(self) -> bool:
+        return self.foreign is not None and self.foreign.is_recording()
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        if self.foreign is not None:
+            self.foreign.set_attribute(key, value)
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        if self.foreign is not None:
+            self.foreign.set_attributes(attributes)
+
+    def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
+        if self.foreign is not None:
+            self.foreign.add_event(name, attributes, timestamp)
+
+    def update_name(self, name: str) -> None:
+        if self.foreign is not None:
+            self.foreign.update_name(name)
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        if self.foreign is not None:
+            self.foreign.set_status(status, description)
+
+    def record_exception(
+        self, exception: BaseException, attributes: Any = None, timestamp: int | None = None, escaped: bool = False
+    ) -> None:
+        if self.foreign is not None:
+            self.foreign.record_exception(exception, attributes, timestamp, escaped)
 
     @classmethod
     def stand_in(cls, trace_id: int, random: int) -> Unrecorded:

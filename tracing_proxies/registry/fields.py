@@ -6,7 +6,7 @@ import enum
 import types
 import weakref
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import _lru_cache_wrapper, partial
 from typing import Any, Final
 
@@ -36,17 +36,18 @@ MISSING: Final = Missing()
 _read_mro: Final = type.__dict__["__mro__"].__get__
 is_subtype: Final = type.__subclasscheck__
 """``is_subtype(base, kind)`` is ``issubclass(kind, base)`` past what a metaclass may say; 50 ns."""
-namespace_of: Final = type.__dict__["__dict__"].__get__
-module_of: Final = type.__dict__["__module__"].__get__
+_read_namespace: Final = type.__dict__["__dict__"].__get__
+_read_module: Final = type.__dict__["__module__"].__get__
+_NO_NAMESPACE: Final[Mapping[str, Any]] = types.MappingProxyType({})
 qualname_of: Final = type.__dict__["__qualname__"].__get__
 _exception_args: Final = BaseException.__dict__["args"].__get__
 _read_plainly: Final = object.__getattribute__
-_TupleGetter: Final = type(namespace_of(namedtuple("_Sample", "x"))["x"])
+_TupleGetter: Final = type(_read_namespace(namedtuple("_Sample", "x"))["x"])
 _KINDS_OF_C: Final = (
     *(BaseException, types.FunctionType, types.ModuleType, types.SimpleNamespace, classmethod, staticmethod),
     *(partial, _lru_cache_wrapper),
 )
-_DOC_OF_PYTHONS: Final = namespace_of(type("_Plain", (), {}))["__dict__"].__doc__
+_DOC_OF_PYTHONS: Final = _read_namespace(type("_Plain", (), {}))["__dict__"].__doc__
 _SLOTS_OF_C: Final = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _MOST_ARGUMENTS = 16
 _LONGEST_ARGUMENT = 4_000
@@ -66,6 +67,20 @@ def mro_of(kind: type) -> tuple[Any, ...]:
         type.__getattribute__(kind, "__name__")
         found = _read_mro(kind)
     return (kind, object) if found is None else found
+
+
+def namespace_of(kind: type) -> Mapping[str, Any]:
+    """Return a class's own attributes, past what its metaclass may say; none of a type of C's that is not ready yet."""
+    found: Mapping[str, Any] | None = _read_namespace(kind)
+    return _NO_NAMESPACE if found is None else found
+
+
+def module_of(kind: type) -> Any:
+    """Return a class's module, past what its metaclass may say; "" where it was made in code without a ``__name__``."""
+    try:
+        return _read_module(kind)
+    except AttributeError:
+        return ""
 
 
 def attributes_of(obj: Any) -> dict[str, Any] | None:

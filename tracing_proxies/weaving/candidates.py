@@ -89,7 +89,7 @@ def module_classes(entries: dict[str, Any]) -> Iterator[type]:
 def find_class(entries: dict[str, Any], path: str) -> type | None:
     """Find a class in a module's namespace by its path, without running a module's ``__getattr__``."""
     first, *others = path.split(".")
-    found = entries.get(first)
+    found: Any = entries.get(first)
     for segment in others:
         found = namespace_of(found).get(segment) if is_class(found) else None
     return found if is_class(found) else None
