@@ -27,8 +27,8 @@ from perf.turns import Course, share_of_work, take_turns
 
 HERE = Path(__file__).parent
 PROGRAMS = ("untraced", "everything", "within")
-ANSWER = 0.2
-"""Seconds that a fast language model takes to answer, on average."""
+ANSWER = 0.1
+"""Seconds that a language model takes to answer, on average, if it is a fast one."""
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -146,23 +146,31 @@ def write(stressed: dict[str, Any], calmed: dict[str, Any], awaited: dict[str, A
         "threads' CPU as the system tells it, and what it takes on the application's threads as measured on one trace "
         f"in sixteen. Steps that were seen: {', '.join(row['steps'])}.",
         "",
-        "## Response times, calmly, six triggers at a time",
+        "## Response times, calmly",
         "",
         "The programs are launched several times, for some rounds, in each of which every one runs once while the "
         "others rest. How much slower one is, is the median over all rounds of what it is in each; in brackets the "
         "interval that holds that in 95 of 100 cases. A budget is a share of all time, also of that in which a "
         "program rests.",
         "",
-        *_tell_calm("As the example comes, so that it computes for most of the time", calmed, budget),
+        *_tell_calm(
+            "Six triggers at a time, as the example comes: it computes for most of the time",
+            calmed,
+            budget,
+        ),
         "",
-        *_tell_calm("As with a fast language model, so that it waits for most of the time", awaited, budget),
+        *_tell_calm(
+            "One trigger at a time, as with a fast language model",
+            awaited,
+            budget,
+        ),
     ]
     return "\n".join(lines) + "\n"
 
 
 def _tell_calm(what: str, found: dict[str, Any], budget: str) -> Iterator[str]:
     yield (
-        f"{what}, with answers that take {1e3 * found['latency']:.0f} ms on average. {found['launches']} "
+        f"{what}. Answers take {1e3 * found['latency']:.0f} ms on average. {found['launches']} "
         f"launches of {found['rounds']} rounds; {budget} of the time in which a program works is {found['share']:.2%} "
         "of all time."
     )
@@ -193,7 +201,7 @@ def _show(found: dict[str, float]) -> str:
 @click.option("--launches", default=4, show_default=True, help="How often the calm programs are started.")
 @click.option("--rounds", default=24, show_default=True, help="How often they take turns in each launch.")
 @click.option("--slow-launches", default=2, show_default=True, help="The same, with a model that takes its time.")
-@click.option("--slow-rounds", default=4, show_default=True, help="The same, with a model that takes its time.")
+@click.option("--slow-rounds", default=3, show_default=True, help="The same, with a model that takes its time.")
 def main(
     budget: str, copies: int, seconds: float, launches: int, rounds: int, slow_launches: int, slow_rounds: int
 ) -> None:
@@ -201,7 +209,7 @@ def main(
     console = Console()
     stressed = stress(console, budget, copies, seconds)
     calmed = calm(console, budget, Course(launches, rounds))
-    awaited = calm(console, budget, Course(slow_launches, slow_rounds, warm_up=1, latency=ANSWER))
+    awaited = calm(console, budget, Course(slow_launches, slow_rounds, warm_up=1, latency=ANSWER, at_once=1))
     text = write(stressed, calmed, awaited)
     (HERE / "load.md").write_text(text)
     told = {"stress": stressed, "calm": calmed, "awaited": awaited}

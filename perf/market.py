@@ -5,7 +5,8 @@
 The budget is ``plain`` (untraced), ``unlimited``, or a share such as ``1%``; with no copies at all it runs calmly, six
 triggers at a time, else that many stress runs at a time. Each line of its output is a JSON object: seconds, seconds of
 CPU, triggers handled, and what tracing says of itself; the last one has the response times of all triggers as well.
-With ``turns`` for the seconds it runs once, calmly, for every seed that it reads, and tells how long that took.
+With ``turns`` for the seconds it runs once, calmly, for every seed that it reads, so many triggers at a time, and tells
+how long that took.
 
 Untraced it does not even import what traces: what is imported lies in the application's memory, which costs its garbage
 collector time.
@@ -98,7 +99,7 @@ async def run_for(seconds: float, copies: int) -> None:
     await asyncio.gather(*(again(7 + copy) for copy in range(max(1, copies))))
 
 
-async def take_turns(clocked: Clocked, traced: bool) -> None:
+async def take_turns(clocked: Clocked, at_once: int, traced: bool) -> None:
     """Run once, calmly, for every seed on the standard input, and tell response times, how long it took, and CPU."""
     from retail.run import name_scenarios, run
 
@@ -106,7 +107,7 @@ async def take_turns(clocked: Clocked, traced: bool) -> None:
     for line in sys.stdin:
         clocked.times.clear()
         begun, cpu = time.monotonic(), time.process_time()
-        await run(names, int(line), 6)
+        await run(names, int(line), at_once)
         seconds = time.monotonic() - begun
         if traced:
             _flush()  # it must not be at work when others are
@@ -124,7 +125,7 @@ async def main(budget: str, copies: int, span: str, folder: Path) -> None:
     clocked = Clocked()
     clocked.put_around(TriggerConsumer)
     if span == "turns":
-        await take_turns(clocked, traced)
+        await take_turns(clocked, copies, traced)
         return
     seconds = float(span)
     begun, cpu = time.monotonic(), time.process_time()

@@ -40,12 +40,14 @@ class Course:
         rounds: how many are made in each launch.
         warm_up: how many are made before, which count for nothing.
         latency: seconds that the model takes to answer, on average.
+        at_once: how many triggers are handled at a time.
     """
 
     launches: int
     rounds: int
     warm_up: int = 6
     latency: float = 0.005
+    at_once: int = 6
 
 
 class Program:
@@ -55,12 +57,12 @@ class Program:
         budget: ``plain``, ``unlimited`` or a share, as ``perf.market`` takes it.
         folder: where it keeps its traces.
         hash_seed: how strings hash in it.
-        latency: seconds that its model takes to answer, on average.
+        course: how the programs take turns.
     """
 
-    def __init__(self, budget: str, folder: Path, hash_seed: int, latency: float) -> None:
-        command = [sys.executable, "-m", "perf.market", budget, "0", "turns", str(folder)]
-        own = {"PYTHONHASHSEED": str(hash_seed), "RETAIL_MODEL_LATENCY": str(latency)}
+    def __init__(self, budget: str, folder: Path, hash_seed: int, course: Course) -> None:
+        command = [sys.executable, "-m", "perf.market", budget, str(course.at_once), "turns", str(folder)]
+        own = {"PYTHONHASHSEED": str(hash_seed), "RETAIL_MODEL_LATENCY": str(course.latency)}
         pipe, environ = subprocess.PIPE, {**os.environ, **own}
         self._process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environ
@@ -168,7 +170,7 @@ def _launch(budgets: Sequence[str], course: Course, launch: int) -> Iterator[dic
         for number, budget in enumerate(budgets):
             own = Path(folder, str(number))
             own.mkdir()
-            programs[budget] = Program(budget, own, 1 + launch, course.latency)
+            programs[budget] = Program(budget, own, 1 + launch, course)
             stack.callback(programs[budget].stop)
         # In every order as often as in any other: each may leave something for the next one to wait for.
         orders = itertools.cycle(itertools.permutations(budgets))

@@ -27,7 +27,7 @@ class OfflineModel(Model):
 
     Args:
         model_id: what it calls itself.
-        latency: seconds that it takes to answer, on average; some prompts take it 0.4 times as long, others 1.6 times.
+        latency: seconds that it takes to answer on average; 0.4 to 1.6 times as long, by how far a task has got.
     """
 
     def __init__(self, model_id: str = "retail-offline-1", latency: float = LATENCY) -> None:
@@ -61,7 +61,8 @@ class OfflineModel(Model):
         """Stream one turn: parallel tool calls while the plan has any, the decision as JSON text after that."""
         heard = json.dumps(messages, ensure_ascii=False, sort_keys=True)
         mark = zlib.crc32(heard.encode())
-        latency = self._latency * (2 + mark % 7) / 5
+        turn = len(messages) - find_prompt(messages)
+        latency = self._latency * (2 + 5 * turn % 7) / 5
         await asyncio.sleep(latency)
         calls, answer = think(messages, tool_specs or [])
         if tool_choice and "tool" in tool_choice:  # the agent insists on an answer in the shape of this tool's input
