@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace as api
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, Status, StatusCode, TraceFlags
+from opentelemetry.trace import INVALID_SPAN, INVALID_SPAN_CONTEXT, SpanContext, Status, StatusCode, TraceFlags
 
 from tracing_proxies import clocks
 from tracing_proxies.compiled import hot
@@ -47,37 +47,35 @@ class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
 
     _context = INVALID_SPAN_CONTEXT
 
+    @property
+    def _around(self) -> api.Span:
+        return INVALID_SPAN if self.foreign is None else self.foreign
+
     def get_span_context(self) -> SpanContext:
-        return INVALID_SPAN_CONTEXT if self.foreign is None else self.foreign.get_span_context()
+        return self._around.get_span_context()
 
     def is_recording(self) -> bool:
-        return self.foreign is not None and self.foreign.is_recording()
+        return self._around.is_recording()
 
     def set_attribute(self, key: str, value: Any) -> None:
-        if self.foreign is not None:
-            self.foreign.set_attribute(key, value)
+        self._around.set_attribute(key, value)
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        if self.foreign is not None:
-            self.foreign.set_attributes(attributes)
+        self._around.set_attributes(attributes)
 
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
-        if self.foreign is not None:
-            self.foreign.add_event(name, attributes, timestamp)
+        self._around.add_event(name, attributes, timestamp)
 
     def update_name(self, name: str) -> None:
-        if self.foreign is not None:
-            self.foreign.update_name(name)
+        self._around.update_name(name)
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
-        if self.foreign is not None:
-            self.foreign.set_status(status, description)
+        self._around.set_status(status, description)
 
     def record_exception(
         self, exception: BaseException, attributes: Any = None, timestamp: int | None = None, escaped: bool = False
     ) -> None:
-        if self.foreign is not None:
-            self.foreign.record_exception(exception, attributes, timestamp, escaped)
+        self._around.record_exception(exception, attributes, timestamp, escaped)
 
     @classmethod
     def stand_in(cls, trace_id: int, random: int) -> Unrecorded:
