@@ -153,17 +153,9 @@ def write(stressed: dict[str, Any], calmed: dict[str, Any], awaited: dict[str, A
         "interval that holds that in 95 of 100 cases. A budget is a share of all time, also of that in which a "
         "program rests.",
         "",
-        *_tell_calm(
-            "Six triggers at a time, as the example comes: it computes for most of the time",
-            calmed,
-            budget,
-        ),
+        *_tell_calm("Six triggers at a time, as the example comes: it computes for most of the time", calmed, budget),
         "",
-        *_tell_calm(
-            "One trigger at a time, as with a fast language model",
-            awaited,
-            budget,
-        ),
+        *_tell_calm("One trigger at a time, as with a fast language model", awaited, budget),
     ]
     return "\n".join(lines) + "\n"
 

@@ -74,6 +74,7 @@ def test_a_span_that_starts_there_is_below_the_one_around_it(
         span.set_attribute("one", 1)
         span.set_attributes({"two": 2})
         span.add_event("happened")
+        span.add_link(api.SpanContext(5, 7, True))
         span.record_exception(ValueError("no"))
         span.set_status(api.StatusCode.ERROR, "not well")
         with tracer.start_as_current_span("within"):
@@ -95,4 +96,5 @@ def test_a_span_that_starts_there_is_below_the_one_around_it(
         around = found["around"]
         assert around.attributes == {"one": 1, "two": 2}
         assert [event.name for event in around.events] == ["happened", "exception"]
+        assert [link.context.span_id for link in around.links] == [7]
         assert around.status.description == "not well"

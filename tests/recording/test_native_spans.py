@@ -21,11 +21,12 @@ from opentelemetry import propagate, trace
 
 tracer = None
 
-def note(error=None):
+def note():
     span = trace.get_current_span()
     span.set_attribute("one", 1)
     span.set_attributes({"two": 2})
     span.add_event("happened", {"what": "it"})
+    span.add_link(trace.SpanContext(5, 7, True))
     span.update_name("renamed")
     span.record_exception(ValueError("no"))
     span.set_status(trace.StatusCode.ERROR, "not well")
@@ -123,19 +124,18 @@ def test_what_the_application_does_within_a_library_nests_under_the_librarys_cal
 
 def test_what_a_library_tells_the_span_around_its_call_reaches_that(make: Any, ended: Ended) -> None:
     library = make("native_library", "lib/site-packages")
-    told = []
     for traced in ("handle", "note"):
         with woven(f"native_library:{traced}") as spans:
             assert library.note() == (False, 0)
             with library.tracer.start_as_current_span("theirs") as theirs:
-                told.append(library.note())
-                assert told[-1] == (True, theirs.get_span_context().span_id)
+                assert library.note() == (True, theirs.get_span_context().span_id)
             assert [(span.name, span.metadata, list(span.events)) for span in spans] == (
                 [] if traced == "handle" else [("note", {}, [])] * 2
             )
     for span in ended.spans:
         assert span.attributes == {"one": 1, "two": 2}
         assert [event.name for event in span.events] == ["happened", "exception"]
+        assert [link.context.span_id for link in span.links] == [7]
         assert (span.name, span.status.description) == ("renamed", "not well")
 
 

@@ -102,11 +102,12 @@ def _look_at_code(registry: Registry) -> Iterator[Finding]:
         for problem in weaver.unmatched(pending=True):
             yield Finding(WRONG, "rule", str(problem), "Correct the rule, or take it out.")
         yield from _hooks(registry, weaver)
-        yield Finding(FINE, "targets", f"{len(weaver.targets())} callables are traced.")
+        targets = weaver.targets()
+        yield Finding(FINE, "targets", f"{len(targets)} callables are traced.")
         yield from look_at_callables(weaver)
         yield from look_at_sdk(registry)
-        yield from look_for_exact_types(weaver.targets())
-        yield from look_around(registry, {target.module.partition(".")[0] for target in weaver.targets()})
+        yield from look_for_exact_types(targets)
+        yield from look_around(registry, {target.module.partition(".")[0] for target in targets})
     finally:
         weaver.undo()
 

@@ -15,7 +15,7 @@ from tracing_proxies.weaving.candidates import home_of, module_classes
 from tracing_proxies.weaving.kinds import unwoven
 
 _NAMES: Final = frozenset({"FunctionType", "LambdaType"})
-_TODO: Final = "If functions go astray there, leave out those that it is given: except: [module:name]."
+_REMEDY: Final = "If functions go astray there, leave out those that it is given: except: [module:name]."
 
 
 def look_for_exact_types(targets: Iterable[Target]) -> Iterator[Finding]:
@@ -31,7 +31,7 @@ def look_for_exact_types(targets: Iterable[Target]) -> Iterator[Finding]:
             for place, code in _codes(module):
                 if asks_for_exact_type(code):
                     seen = f"{place} asks by `type(…) is FunctionType` for functions, and traced ones are none by that."
-                    yield Finding(NOTE, "type", seen, _TODO)
+                    yield Finding(NOTE, "type", seen, _REMEDY)
 
 
 def _packages(targets: Iterable[Target]) -> set[str]:

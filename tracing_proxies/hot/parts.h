@@ -538,6 +538,13 @@ PyObject *hot_recount(PyObject *module, PyObject *number);
 void hot_leave_untraced(PyObject *made);
 void hot_leave_span_untraced(PyObject *span, PyObject *queue);
 
+/* Take a block off the account that `tracemalloc` keeps of the interpreter's own allocators; -1 where nobody keeps one. */
+static inline int
+hot_take_off(const void *block)
+{
+    return PyTraceMalloc_Untrack(0, (uintptr_t)block) == -2 ? -1 : 0;
+}
+
 /* untold.c */
 extern int hot_account_is_kept;
 extern _Thread_local int hot_is_ours;

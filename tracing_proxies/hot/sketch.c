@@ -9,7 +9,7 @@
 
 /* Add what has been counted to the counts of before. */
 static int
-add_each(PyObject *bins, const unsigned *counts, Py_ssize_t lowest, Py_ssize_t highest)
+add_up(PyObject *bins, const unsigned *counts, Py_ssize_t lowest, Py_ssize_t highest)
 {
     for (Py_ssize_t at = lowest; at <= highest; at++) {
         if (!counts[at])
@@ -26,16 +26,6 @@ add_each(PyObject *bins, const unsigned *counts, Py_ssize_t lowest, Py_ssize_t h
             return -1;
     }
     return 0;
-}
-
-/* Do so, untold: they are kept for as long as the process lives. */
-static int
-add_up(PyObject *bins, const unsigned *counts, Py_ssize_t lowest, Py_ssize_t highest)
-{
-    int was_ours = hot_take_for_ours();
-    int done = add_each(bins, counts, lowest, highest);
-    hot_take_as_before(was_ours);
-    return done;
 }
 
 /* count_durations(bins, durations, per_log): how many have failed, and the sum; None where that is not for here. */
@@ -73,5 +63,8 @@ hot_count_durations(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         if (bin > highest)
             highest = bin;
     }
-    return add_up(args[0], counts, lowest, highest) < 0 ? NULL : Py_BuildValue("LL", failed, total);
+    int was_ours = hot_take_for_ours(); /* whatever thread that is: the counts are kept as long as the process lives */
+    int done = add_up(args[0], counts, lowest, highest);
+    hot_take_as_before(was_ours);
+    return done < 0 ? NULL : Py_BuildValue("LL", failed, total);
 }

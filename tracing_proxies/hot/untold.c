@@ -6,16 +6,14 @@
    memory of its own do so. With the account's end the interpreter puts back the allocators that there were before it. */
 #include "parts.h"
 
-#define DOMAIN 0 /* of the interpreter's own allocators */
-
 int hot_account_is_kept;
 _Thread_local int hot_is_ours;
 
 static void *
-take_off(void *block)
+leave_out(void *block)
 {
     if (block != NULL && hot_is_ours)
-        (void)PyTraceMalloc_Untrack(DOMAIN, (uintptr_t)block);
+        (void)hot_take_off(block);
     return block;
 }
 
@@ -23,21 +21,21 @@ static void *
 allocate(void *below, size_t size)
 {
     PyMemAllocatorEx *allocator = below;
-    return take_off(allocator->malloc(allocator->ctx, size));
+    return leave_out(allocator->malloc(allocator->ctx, size));
 }
 
 static void *
 allocate_cleared(void *below, size_t count, size_t size)
 {
     PyMemAllocatorEx *allocator = below;
-    return take_off(allocator->calloc(allocator->ctx, count, size));
+    return leave_out(allocator->calloc(allocator->ctx, count, size));
 }
 
 static void *
 allocate_again(void *below, void *block, size_t size)
 {
     PyMemAllocatorEx *allocator = below;
-    return take_off(allocator->realloc(allocator->ctx, block, size));
+    return leave_out(allocator->realloc(allocator->ctx, block, size));
 }
 
 static void
@@ -64,7 +62,7 @@ stand_above(PyMemAllocatorDomain domain)
 void
 hot_leave_threads_untold(void)
 {
-    hot_account_is_kept = PyTraceMalloc_Untrack(DOMAIN, 0) != -2;
+    hot_account_is_kept = hot_take_off(NULL) == 0;
     if (!hot_account_is_kept)
         return;
     stand_above(PYMEM_DOMAIN_OBJ);

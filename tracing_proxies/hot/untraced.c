@@ -4,7 +4,6 @@
    would find ten megabytes of ours. The interpreter lets whoever has memory of its own take it off the account. */
 #include "copying.h"
 
-#define DOMAIN 0 /* of the interpreter's own allocators */
 #define DEEPEST 12
 
 static int leave_out(PyObject *object, int depth);
@@ -32,14 +31,7 @@ visit_in_place(PyObject **at, int depth)
     (void)visit(*at, &depth);
 }
 
-/* Take a block off; -1 where nobody keeps account. */
-static int
-take_off(const void *block)
-{
-    return PyTraceMalloc_Untrack(DOMAIN, (uintptr_t)block) == -2 ? -1 : 0;
-}
-
-/* Do so with the values of a dict. */
+/* Take off the values of a dict. */
 static void
 visit_values(PyObject *held, int depth)
 {
@@ -63,12 +55,12 @@ leave_out(PyObject *object, int depth)
     PyTypeObject *type = Py_TYPE(object);
     int is_row = PyTuple_CheckExact(object);
     int is_nested = PyDict_CheckExact(object) || PyList_CheckExact(object) || (PyTuple_Check(object) && !is_row);
-    if (take_off((char *)object - (PyType_IS_GC(type) ? sizeof(uintptr_t[2]) : 0)) < 0)
+    if (hot_take_off((char *)object - (PyType_IS_GC(type) ? sizeof(uintptr_t[2]) : 0)) < 0)
         return -1;
     if (PyList_CheckExact(object))
-        (void)take_off(((PyListObject *)object)->ob_item);
+        (void)hot_take_off(((PyListObject *)object)->ob_item);
     else if (PyDict_CheckExact(object)) {
-        (void)take_off(((PyDictObject *)object)->ma_keys);
+        (void)hot_take_off(((PyDictObject *)object)->ma_keys);
         visit_values(object, depth);
     }
     else if (is_row && depth > 0)
@@ -99,7 +91,7 @@ hot_leave_span_untraced(PyObject *span, PyObject *queue)
     Span *self = (Span *)span;
     Trace *trace = (Trace *)self->trace;
     /* A deque's first fields are its first and its last block. Should they be others, nobody knows of such memory. */
-    (void)take_off(((void **)((PyVarObject *)queue + 1))[1]);
+    (void)hot_take_off(((void **)((PyVarObject *)queue + 1))[1]);
     if (self->span_id != NULL) /* which the spans below it have as well */
         (void)leave_out(self->span_id, 0);
 #define OF_SPAN(name, value)                                                                                           \

@@ -22,6 +22,7 @@ from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.tail import Tail
 from tracing_proxies.recording.trace import Trace
 from tracing_proxies.recording.unrecorded import UNSAMPLED, Unrecorded, make_unrecorded
+from tracing_proxies.registry.fields import is_subtype
 from tracing_proxies.sampling.rule import MASK, keeps, read_state
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ class Placement:
             own: our span that was current when it was made, if there was one.
         """
         context = above.get_span_context()
-        if not issubclass(type(context), SpanContext) or not context.is_valid:  # a mock says yes to everything
+        if not is_subtype(SpanContext, type(context)) or not context.is_valid:  # a mock says yes to everything
             return None, None, None, above
         ours = self.recorder.open.get(context.span_id)
         if ours is not None:

@@ -131,6 +131,12 @@ class Span(SpanFields, api.Span):
         elif self.stop is None and len(self.events) < _MAX_EVENTS:
             self.events = [*self.events, {"name": name, "attributes": snapshot(attributes)}]
 
+    def add_link(self, context: SpanContext, attributes: Any = None) -> None:
+        """Do nothing but for a library that asks: an observation has no links."""
+        other = self._instead()
+        if other is not None:
+            other.add_link(context, attributes)
+
     def update_name(self, name: str) -> None:
         other = self._instead()
         if other is not None:

@@ -66,6 +66,9 @@ class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
         self._around.add_event(name, attributes, timestamp)
 
+    def add_link(self, context: SpanContext, attributes: Any = None) -> None:
+        self._around.add_link(context, attributes)
+
     def update_name(self, name: str) -> None:
         self._around.update_name(name)
 

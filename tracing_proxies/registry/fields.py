@@ -128,7 +128,7 @@ def read_field(obj: Any, name: str, *, call_properties: bool = False) -> Any:
 def type_name(kind: type) -> str:
     """Return a class's qualified name, without `builtins.`, and without asking its metaclass."""
     module, qualname = module_of(kind), qualname_of(kind)
-    if type(module) is not str or module == "builtins":
+    if type(module) is not str or module in ("", "builtins"):
         return str(qualname)
     return f"{module}.{qualname}"
 
