@@ -301,6 +301,7 @@ static PyMethodDef methods[] = {
     {"attach", hot_attach_by_name, METH_O, "As the variable's `set`, while the collector waits."},
     {"reset", hot_reset_by_name, METH_O, "As the variable's `reset`, while the collector waits."},
     {"carried", (PyCFunction)(void (*)(void))hot_carried, METH_FASTCALL, "As `carried` of adapters/threads.py."},
+    {"run_body", (PyCFunction)(void (*)(void))hot_run_body, METH_FASTCALL, "Run a module's body, and tell of it."},
     {"in_steps", (PyCFunction)(void (*)(void))hot_in_steps, METH_FASTCALL, "As `run_in_steps`."},
     {"generator_step", (PyCFunction)(void (*)(void))hot_generator_step, METH_FASTCALL, "As `_Step`."},
     {"leading", (PyCFunction)(void (*)(void))hot_leading, METH_FASTCALL, "As `Known.leading`."},

@@ -576,6 +576,9 @@ PyObject *hot_held_by_frames_of(PyObject *module, PyObject *object);
 /* carried.c */
 PyObject *hot_carried(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
+/* bodies.c */
+PyObject *hot_run_body(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
 /* lasting.c */
 PyObject *hot_pass_by(PyObject *module, PyObject *roots);
 

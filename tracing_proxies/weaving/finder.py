@@ -2,7 +2,8 @@
 
 The import system sets ``_initializing`` on a module's spec before the body runs, and clears it afterwards. For that
 time the spec has a class that listens to this one attribute. Its loader stays the loader, and no frame of ours stands
-between the import and the body. Only a reload sets no such mark; there a stand-in for the loader gives way at once.
+between the import and the body. Only a reload sets no such mark; there a stand-in for the loader gives way at once. And
+of what is loaded past the import system, or found by a finder before ours, the loader's method tells (see ``bodies``).
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import wrapt
 
 from tracing_proxies.failures import contain
 from tracing_proxies.registry.fields import namespace_of
+from tracing_proxies.weaving import bodies
 from tracing_proxies.weaving.internal import all_internal, cut_frame, internal
-from tracing_proxies.weaving.modules import entries_of
+from tracing_proxies.weaving.modules import entries_of, is_initializing
 
 Told = Callable[[str], None]
 
@@ -39,6 +41,7 @@ class Finder:
         self._wanted = wanted
         self.begun = begun
         self.ended = ended
+        self.stood_in: list[str] = []
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -71,9 +74,11 @@ class Finder:
         """Begin to listen."""
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
+        bodies.listen(self)
 
     def remove(self) -> None:
         """Stop listening."""
+        bodies.listen_no_more(self)
         if self in sys.meta_path:
             sys.meta_path.remove(self)
 
@@ -99,6 +104,22 @@ class Finder:
         """Listen for the end of a body that is run by the loader alone: on reload, or when a lazy module is used."""
         if spec.loader is not None and hasattr(spec.loader, "exec_module") and type(spec.loader) is not _Loader:
             spec.loader = _Loader(spec.loader, spec, self)
+
+    def body_begun(self, name: str, spec: Any) -> bool:
+        """Learn that a loader runs the body of a module; answers whether its end is to be told."""
+        if not self._wanted(name) or name in self.stood_in:
+            return False
+        if not is_initializing(spec):
+            self.begun(name)
+            return True
+        if not _listens(spec) and self.watch(spec):  # another finder has found it
+            self.begun(name)
+        return False
+
+    def body_ended(self, name: str, spec: Any) -> None:
+        """Learn that it has run."""
+        release(spec)
+        self.ended(name)
 
     def _listen(self, spec: Any, target: Any) -> None:
         if target is not None:
@@ -166,12 +187,15 @@ class _Loader(wrapt.ObjectProxy):  # type: ignore[misc,type-arg,unused-ignore]
         if entries.get("__loader__") is self:
             entries["__loader__"] = loader
         _tell(finder.begun, name)
+        finder.stood_in.append(name)
         try:
             loader.exec_module(module)
         except BaseException as exc:
+            finder.stood_in.remove(name)
             _tell(finder.ended, name)
             cut_frame(exc)
             raise
+        finder.stood_in.remove(name)
         _tell(finder.ended, name)
 
 
