@@ -14,8 +14,10 @@ import pytest
 
 from tests.weaving.support import make_registry
 from tests.weaving.twins import NAME, make_module, twins
+from tracing_proxies import failures
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.weaving.proxies import raw_of
+from tracing_proxies.weaving.references import Search
 from tracing_proxies.weaving.weaver import Weaver
 
 SOURCE = """
@@ -441,3 +443,31 @@ def test_an_object_whose_attribute_was_exchanged_is_freed_as_without_us(monkeypa
         assert gone() is None
     finally:
         weaver.undo()
+
+
+def test_what_fails_in_one_namespace_is_no_reason_to_leave_out_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, other, third = make_module(SOURCE), types.ModuleType("re_other"), types.ModuleType("re_third")
+    depths, failed = Search.depths, []
+
+    def depths_but(self: Search, name: str, *rest: Any) -> None:
+        if name == "re_other":
+            failed.append(name)
+            raise LookupError("ours")
+        depths(self, name, *rest)
+
+    monkeypatch.setattr(Search, "depths", depths_but)
+    _enter(module)
+    weaver = Weaver(Recorder(lambda span: None))
+    before = failures.counts().get("weave", 0)
+    try:
+        for held in (other, third):
+            vars(held).update(f=module.f, HELD=[module.f])
+            monkeypatch.setitem(sys.modules, held.__name__, held)
+        weaver.weave(make_registry(f"{NAME}:f"))
+        assert third.HELD == [module.f] == [third.f] == [other.f]
+        assert third.HELD[0] is module.f
+        assert other.HELD[0] is not module.f
+    finally:
+        weaver.undo()
+        _leave()
+    assert failures.counts()["weave"] == before + len(failed)

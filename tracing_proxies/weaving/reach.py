@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Set
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
+from tracing_proxies.failures import contain
 from tracing_proxies.lasting import settle
 from tracing_proxies.registry.fields import module_of
 from tracing_proxies.weaving.advice import JoinPoint
@@ -94,8 +95,7 @@ class Reach:
             if found is not None and is_module(found):
                 todo[suspect] = entries_of(found)
         for key, entries in todo.items():
-            if search.names(key, entries) or _top(key) in self._tops:
-                search.depths(key, entries)
+            _look(search, key, entries, _top(key) in self._tops)
             if self._suspects:
                 self._suspect(key, entries)
         if name in todo:
@@ -152,9 +152,7 @@ class Reach:
         tops = {_top(name) for name in targets}
         for name, module in loaded_modules():
             if _top(name) != _OURS:
-                entries = entries_of(module)
-                if search.names(name, entries) or _top(name) in tops or name == "__main__":
-                    search.depths(name, entries)
+                _look(search, name, entries_of(module), _top(name) in tops or name == "__main__")
 
     def _suspect(self, name: str, entries: dict[str, Any]) -> None:
         """Note a module that has imported from one whose body still runs: it may hold functions of its own of that."""
@@ -197,6 +195,15 @@ class Reach:
             known = self._holding[name] = (len(entries), holding_keys(entries))
             self.looked += len(entries)
         return known[1]
+
+
+def _look(search: Search, name: str, entries: dict[str, Any], deep: bool) -> None:
+    """Search one of several namespaces: what fails in it is no reason to leave out the others."""
+    try:
+        if search.names(name, entries) or deep:
+            search.depths(name, entries)
+    except Exception as exc:
+        contain("weave", exc)
 
 
 def _top(name: str) -> str:
