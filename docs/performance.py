@@ -82,6 +82,7 @@ class Page:
             "levels": self._level_table,
             "options": self._option_table,
             "response_times": lambda: tabulate_calm(self._load["calm"], self._load["stress"]["budget"]),
+            "alone_times": lambda: tabulate_calm(self._load["alone"], self._load["stress"]["budget"]),
             "awaited_times": lambda: tabulate_calm(self._load["awaited"], self._load["stress"]["budget"]),
             "peers_measured": lambda: iter((describe(self._peers["measured"]),)),
             "peers": self._peer_table,

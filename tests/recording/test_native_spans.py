@@ -139,13 +139,57 @@ def test_what_a_library_tells_the_span_around_its_call_reaches_that(make: Any, e
         assert (span.name, span.status.description) == ("renamed", "not well")
 
 
-def test_what_the_application_tells_within_a_call_reaches_ours(make: Any, ended: Ended) -> None:
+def test_what_the_application_tells_within_a_call_reaches_ours_and_what_it_reaches_untraced(
+    make: Any, ended: Ended
+) -> None:
     application = make("native_application", "src")
     with woven("native_application:note") as spans, application.tracer.start_as_current_span("theirs"):
         assert application.note()[0] is True
-    metadata = spans[0].metadata
+        held = otel.get_current_span()
+    metadata, [theirs] = spans[0].metadata, ended.spans
     assert (metadata["one"], metadata["two"], spans[0].name) == (1, 2, "renamed")
-    assert ended.spans[-1].attributes == {}
+    assert (spans[0].level, spans[0].status_message) == ("ERROR", "not well")
+    assert theirs.attributes == {"one": 1, "two": 2}
+    assert [event.name for event in theirs.events] == ["happened", "exception"]
+    assert [link.context.span_id for link in theirs.links] == [7]
+    assert (theirs.name, theirs.status.description) == ("renamed", "not well")
+    assert not held.is_recording()
+
+
+def test_whoever_ends_the_current_span_ends_the_one_that_it_is_untraced(make: Any, ended: Ended) -> None:
+    application = make("native_application", "src")
+
+    def end() -> None:
+        otel.get_current_span().end()
+        assert len(ended.spans) == 1
+
+    with woven("native_application:handle") as spans:
+        theirs = application.tracer.start_span("theirs")
+        with otel.use_span(theirs):
+            application.handle(end)
+    assert spans[0].stop is not None
+    assert not theirs.is_recording()
+
+
+def test_below_a_librarys_own_span_the_application_finds_that_one(make: Any, ended: Ended) -> None:
+    library = make("native_library", "lib/site-packages")
+    application = make("native_application", "src")
+
+    def work() -> int:
+        otel.get_current_span().set_attribute("seen", True)
+        with application.tracer.start_as_current_span("work"):
+            return application.note()[1]
+
+    with woven("native_library:*") as spans:
+        _, found = library.serve(work)
+    own, served = ended.spans
+    assert own.parent is not None
+    assert own.parent.span_id == served.context.span_id
+    assert found == own.context.span_id
+    assert served.attributes == {"seen": True}
+    handle, serve = spans
+    assert (handle.metadata, serve.metadata) == ({}, {})
+    assert (handle.parent_id, handle.trace) == (serve.span_id, serve.trace)
 
 
 def test_a_mock_that_is_current_is_no_parent_and_is_told_what_a_library_tells(make: Any) -> None:

@@ -2,8 +2,9 @@
 
 A library from the package index that is woven by rules of its own, without a preset, may make spans and send
 ``traceparent`` headers. It must not find ours above: its spans would lose their place as roots, and its messages would
-carry headers that nobody has asked for. What the application does itself nests under ours, and of the spans of a
-framework that has a preset the preset decides.
+carry headers that nobody has asked for. What the application does itself nests under ours, but where a library has made
+a span of its own, which the application finds below it untraced. Of the spans of a framework that has a preset the
+preset decides.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from __future__ import annotations
 import sys
 from functools import lru_cache
 from typing import Any
+
+from opentelemetry.trace import Span
+
+from tracing_proxies.registry.fields import is_subtype
 
 _PASSED_OVER = sys.stdlib_module_names - {"__main__"} | {"tracing_proxies"}
 _PLACES = ("/site-packages/", "/dist-packages/")
@@ -25,6 +30,14 @@ def installed_library(module: str) -> str:
     found: Any = sys.modules.get(top)
     places = [getattr(found, "__file__", None) or "", *getattr(found, "__path__", ())]
     return top if any(part in str(place).replace("\\", "/") for place in places for part in _PLACES) else ""
+
+
+def is_of_library(span: Any) -> bool:
+    """Tell whether an installed library has made a span, and not the application, by the name of its tracer."""
+    if not is_subtype(Span, type(span)):
+        return False
+    name = getattr(getattr(span, "instrumentation_scope", None), "name", None)
+    return type(name) is str and installed_library(name) != ""
 
 
 def asks_for_itself(library: str) -> bool:

@@ -12,7 +12,7 @@ from opentelemetry.trace import INVALID_SPAN, SpanContext, Status, StatusCode, T
 from tracing_proxies import clocks
 from tracing_proxies.recording.capture import snapshot
 from tracing_proxies.recording.fields import SpanFields
-from tracing_proxies.recording.native import asks_for_itself
+from tracing_proxies.recording.native import asks_for_itself, is_of_library
 from tracing_proxies.recording.trace import Trace
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class Span(SpanFields, api.Span):
     """One call on its way to becoming an observation.
 
     It is what `opentelemetry.trace.get_current_span()` returns inside of a traced call, so `set_attribute`,
-    `update_name`, `set_status` and `record_exception` reach it. To an installed library that is traced without a preset
-    it is what the library would find untraced: the next span above that is not ours.
+    `update_name`, `set_status` and `record_exception` reach it, and also the span that they would reach untraced: the
+    next one above that is not ours. To an installed library that is traced without a preset it is that other span.
 
     Attributes:
         start, stop: nanoseconds of the monotonic clock; ``stop`` is None while it is open.
@@ -73,11 +73,19 @@ class Span(SpanFields, api.Span):
             self.stop = _clock()
             self.recorder.abandon(self, reason)
 
+    def _is_out_of_sight(self) -> bool:
+        """Tell whether the span above that is not ours is found instead: by a library, and below one that it made."""
+        return bool(self.library) and (is_of_library(self.foreign) or asks_for_itself(self.library))
+
     def _instead(self) -> api.Span | None:
-        """Return what takes our place for a library that asks itself; None for everybody else."""
-        if self.library and asks_for_itself(self.library):
-            return INVALID_SPAN if self.foreign is None else self.foreign
-        return None
+        """Return what takes our place for whoever asks, None where nothing does."""
+        if not self._is_out_of_sight():
+            return None
+        return INVALID_SPAN if self.foreign is None else self.foreign
+
+    def _hears(self) -> bool:
+        """Tell whether what is told is told of us; it reaches the span above that is not ours as well."""
+        return self.stop is None and not self._is_out_of_sight()
 
     def get_span_context(self) -> SpanContext:
         other = self._instead()
@@ -95,28 +103,25 @@ class Span(SpanFields, api.Span):
         return self.stop is None if other is None else other.is_recording()
 
     def end(self, end_time: int | None = None) -> None:
-        """Do nothing: the span ends with the call that it stands for."""
-        other = self._instead()
-        if other is not None:
-            other.end(end_time)
+        """End only the span above that is not ours: this one ends with the call that it stands for."""
+        if self.foreign is not None:
+            self.foreign.end(end_time)
 
     def set_attribute(self, key: str, value: Any) -> None:
-        other = self._instead()
-        if other is None:
+        if self._hears():
             self._note(key, value)
-        else:
-            other.set_attribute(key, value)
+        if self.foreign is not None:
+            self.foreign.set_attribute(key, value)
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        other = self._instead()
-        if other is not None:
-            other.set_attributes(attributes)
-            return
-        for key, value in attributes.items():
-            self._note(key, value)
+        if self._hears():
+            for key, value in attributes.items():
+                self._note(key, value)
+        if self.foreign is not None:
+            self.foreign.set_attributes(attributes)
 
     def _note(self, key: str, value: Any) -> None:
-        if self.stop is None and type(key) is str and len(self.metadata) < _MAX_ATTRIBUTES:
+        if type(key) is str and len(self.metadata) < _MAX_ATTRIBUTES:
             if key == "session.id":
                 self.trace.session = snapshot(value)
             elif key == "user.id":
@@ -125,32 +130,29 @@ class Span(SpanFields, api.Span):
                 self.metadata[key.removeprefix("langfuse.observation.metadata.")] = snapshot(value)
 
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
-        other = self._instead()
-        if other is not None:
-            other.add_event(name, attributes, timestamp)
-        elif self.stop is None and len(self.events) < _MAX_EVENTS:
+        if self._hears() and len(self.events) < _MAX_EVENTS:
             self.events = [*self.events, {"name": name, "attributes": snapshot(attributes)}]
+        if self.foreign is not None:
+            self.foreign.add_event(name, attributes, timestamp)
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
-        """Do nothing but for a library that asks: an observation has no links."""
-        other = self._instead()
-        if other is not None:
-            other.add_link(context, attributes)
+        """Link only the span above that is not ours: an observation has no links."""
+        if self.foreign is not None:
+            self.foreign.add_link(context, attributes)
 
     def update_name(self, name: str) -> None:
-        other = self._instead()
-        if other is not None:
-            other.update_name(name)
-        elif self.stop is None:
+        if self._hears():
             self.name = name
+        if self.foreign is not None:
+            self.foreign.update_name(name)
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
-        other = self._instead()
-        if other is not None:
-            other.set_status(status, description)
-            return
-        if self.stop is not None:
-            return
+        if self._hears():
+            self._take_status(status, description)
+        if self.foreign is not None:
+            self.foreign.set_status(status, description)
+
+    def _take_status(self, status: Status | StatusCode, description: str | None) -> None:
         code, message = (
             (status.status_code, status.description) if isinstance(status, Status) else (status, description)
         )
@@ -162,8 +164,7 @@ class Span(SpanFields, api.Span):
     def record_exception(
         self, exception: BaseException, attributes: Any = None, timestamp: int | None = None, escaped: bool = False
     ) -> None:
-        other = self._instead()
-        if other is not None:
-            other.record_exception(exception, attributes, timestamp, escaped)
-        elif self.stop is None:
+        if self._hears():
             self.recorder.describe_error(self, exception)
+        if self.foreign is not None:
+            self.foreign.record_exception(exception, attributes, timestamp, escaped)
