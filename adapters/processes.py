@@ -206,7 +206,7 @@ def _described(span: Any, context: Context) -> Any:
         held = trace.held
         if held is not None and not held.tail.settle(held):
             return "counted", trace.trace_id, held.random, held.recorded
-        shared = {name: getattr(trace, name) for name in ("name", "session", "user", "tags", "state")}
+        shared = {name: getattr(trace, name) for name in ("name", "session", "user", "tags", "state", "flags")}
         shared["weight"] = trace.weight if held is None or held.verdict is not None else 1.0 / held.recorded
         return "ours", trace.trace_id, span.span_id, span.type, shared
     context = span.get_span_context()

@@ -13,6 +13,7 @@ from opentelemetry import trace as otel
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from tests.recording import left_out
 from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSED, suppress, with_span
 from tracing_proxies.recording.propagation import read_headers, read_state, write_headers
 from tracing_proxies.recording.recorder import Recorder
@@ -81,11 +82,11 @@ def test_white_space_around_a_parent_is_no_part_of_it() -> None:
     assert read_headers([f" \t{PARENT} "]) is not None
 
 
-@pytest.mark.parametrize(("flags", "sampled"), [("00", 0), ("01", 1), ("02", 0), ("ff", 1)])
-def test_only_the_flag_that_is_known_is_read(flags: str, sampled: int) -> None:
+@pytest.mark.parametrize(("flags", "read"), [("00", 0), ("01", 1), ("02", 2), ("03", 3), ("ff", 3)])
+def test_only_the_flags_that_are_known_are_read(flags: str, read: int) -> None:
     told = read_headers([f"00-{TRACE}-{SPAN}-{flags}"])
     assert told is not None
-    assert told.trace_flags == sampled
+    assert told.trace_flags == read
 
 
 @given(st.text(alphabet=st.sampled_from(string.hexdigits + "-. \n" + "é"), max_size=70))
@@ -203,3 +204,17 @@ def test_nothing_is_written_where_instrumentation_is_suppressed() -> None:
     finally:
         otel_context.detach(token)
     assert write_headers(suppressed) == {}
+
+
+@pytest.mark.parametrize(("flags", "passed_on"), [("00", "00"), ("01", "01"), ("02", "02"), ("03", "03"), ("ff", "03")])
+def test_that_an_id_is_random_is_passed_on_as_it_came(flags: str, passed_on: str) -> None:
+    case = left_out.Case(0, f"  - match: {left_out.M}:visit\n    capture: none\n")
+    written: list[str] = []
+    told = read_headers([f"00-{TRACE}-{SPAN}-{flags}"])
+    assert told is not None
+    try:
+        with otel.use_span(otel.NonRecordingSpan(told)):
+            case.module.visit(lambda: written.append(write_headers(otel_context.get_current())["traceparent"]))
+    finally:
+        case.undo()
+    assert [text.split("-")[1::2] for text in written] == [[TRACE, passed_on]]

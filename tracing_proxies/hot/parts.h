@@ -22,12 +22,12 @@
 #define TRACE_FIELDS(F)                                                                                                \
     F(trace_id, NULL) F(offset, NULL) F(weight, hot.one) F(name, hot.empty) F(ended, Py_False) F(session, Py_None)     \
     F(user, Py_None) F(tags, hot.nothing) F(state, Py_None) F(room, Py_None) F(crowd, Py_None) F(payload, Py_True)     \
-    F(held, Py_None) F(sampled, Py_None) F(timed, Py_False) F(spent, hot.zero)
+    F(held, Py_None) F(flags, hot.zero) F(sampled, Py_None) F(timed, Py_False) F(spent, hot.zero)
 
 #define UNRECORDED_FIELDS(F)                                                                                           \
     F(context, NULL) F(recipe, NULL) F(root, NULL) F(parent, Py_None) F(tail, Py_None) F(trace, Py_None)               \
     F(trace_id, hot.zero) F(random, hot.zero) F(state, Py_None) F(refused, Py_False) F(shared, Py_False)               \
-    F(stubs, hot.zero) F(function, Py_None) F(instance, Py_None) F(instance_id, hot.zero) F(args, hot.nothing)         \
+    F(flags, hot.zero) F(stubs, hot.zero) F(function, Py_None) F(instance, Py_None) F(instance_id, hot.zero) F(args, hot.nothing)         \
     F(kwargs, hot.no_keywords) F(waiting_for, Py_None) F(start, hot.zero) F(stop, Py_None) F(foreign, Py_None)
 
 #define AS_MEMBER(name, value) PyObject *name;

@@ -21,7 +21,7 @@ from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.room import Crowd
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.tally import Tally
-from tracing_proxies.recording.trace import Trace
+from tracing_proxies.recording.trace import RANDOM_TRACE_ID, Trace
 from tracing_proxies.recording.unrecorded import Unrecorded
 from tracing_proxies.registry.policy import Policy
 from tracing_proxies.sampling.rule import read_state
@@ -166,7 +166,7 @@ class Nesting:
                 found = tail.begin(self._recipe, ids.trace_id, random=random, sampled=sampled, told=least)
                 if found is None:
                     return None
-            found.name, found.state = native.name, state
+            found.name, found.state, found.flags = native.name, state, ids.trace_flags & RANDOM_TRACE_ID
             found.room = None if self.room is None else max(0, self.room - 1)
             if found.held is not None:
                 found.held.root_id = ids.span_id

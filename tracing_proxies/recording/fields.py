@@ -138,6 +138,7 @@ class TraceFields:
     crowd: Crowd | None = None
     payload = True
     held: Held | None = None
+    flags = 0
     sampled: bool | None = None
     timed = False
     spent = 0
@@ -157,6 +158,7 @@ class UnrecordedFields:
     state: TraceState | None = None
     refused = False
     shared = False
+    flags = 0
     stubs = 0
     function: Any = None
     instance: Any = None

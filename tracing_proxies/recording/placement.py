@@ -20,7 +20,7 @@ from tracing_proxies.recording.room import Crowd, Crowded
 from tracing_proxies.recording.scope import CallScope
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.tail import Tail
-from tracing_proxies.recording.trace import Trace
+from tracing_proxies.recording.trace import RANDOM_TRACE_ID, Trace
 from tracing_proxies.recording.unrecorded import UNSAMPLED, Unrecorded, make_unrecorded
 from tracing_proxies.registry.fields import is_subtype
 from tracing_proxies.sampling.rule import MASK, keeps, read_state
@@ -183,7 +183,7 @@ class Placement:
             trace = Trace(trace_id, 1.0 if self.recorder.forced else 1.0 / probability)
         trace.room = recipe.room
         if told is not None:
-            trace.state = told.state
+            trace.state, trace.flags = told.state, told.flags
         elif linked is not None and linked.trace.session is not None:
             trace.session = linked.trace.session
         return trace
@@ -225,7 +225,7 @@ class Placement:
         made = make_unrecorded(recipe, context, None, function, instance, args, kwargs)
         made.tail, made.trace_id, made.random = tail, trace_id, trace_id & MASK
         if told is not None:
-            made.state = told.state
+            made.state, made.flags = told.state, told.flags
             random, _ = read_state(told.state.get("ot") if told.state else None)
             made.random = made.random if random is None else random
         return made
@@ -277,7 +277,7 @@ class Placement:
             trace = self.recorder.tail.follow(context.trace_id)
         if trace is None:
             trace = Trace(context.trace_id)
-            trace.state = context.trace_state
+            trace.state, trace.flags = context.trace_state, context.trace_flags & RANDOM_TRACE_ID
             trace.sampled = bool(context.trace_flags & TraceFlags.SAMPLED) if context.is_remote else None
         return None, trace, context.span_id, above
 

@@ -13,6 +13,7 @@ from tracing_proxies.recording.context import SPAN_KEY, SUPPRESSION_KEYS
 from tracing_proxies.recording.ids import span_hex, trace_hex
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.state import shortened, told_state
+from tracing_proxies.recording.trace import RANDOM_TRACE_ID
 from tracing_proxies.recording.unrecorded import Unrecorded, root_of
 from tracing_proxies.sampling.rule import threshold
 
@@ -22,6 +23,7 @@ TRACESTATE = "tracestate"
 _PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _LONGEST_PARENT = 512
 _FORBIDDEN_VERSION = "ff"
+_KNOWN_FLAGS = TraceFlags.SAMPLED | RANDOM_TRACE_ID
 _NAME = r"[a-z][_0-9a-z\-*/]{0,255}|[a-z0-9][_0-9a-z\-*/]{0,240}@[a-z][_0-9a-z\-*/]{0,13}"
 _MEMBER = re.compile(rf"({_NAME})=([\x20-\x2b\x2d-\x3c\x3e-\x7e]{{0,255}}[\x21-\x2b\x2d-\x3c\x3e-\x7e])")
 _MOST_MEMBERS = 32
@@ -51,7 +53,7 @@ def read_headers(parents: Sequence[str], states: Sequence[str] = ()) -> SpanCont
         int(trace_id, 16),
         int(span_id, 16),
         is_remote=True,
-        trace_flags=TraceFlags(int(flags, 16) & TraceFlags.SAMPLED),
+        trace_flags=TraceFlags(int(flags, 16) & _KNOWN_FLAGS),
         trace_state=read_state(states),
     )
     return told if told.is_valid else None
@@ -127,5 +129,5 @@ def told_to_others(span: Any, context: Context) -> SpanContext:
         least = threshold(held.recorded) if kept else None
     else:
         return told
-    flags = TraceFlags(TraceFlags.SAMPLED if kept else TraceFlags.DEFAULT)
+    flags = TraceFlags((TraceFlags.SAMPLED if kept else TraceFlags.DEFAULT) | told.trace_flags & RANDOM_TRACE_ID)
     return SpanContext(told.trace_id, told.span_id, False, flags, told_state(told.trace_state, random, least))

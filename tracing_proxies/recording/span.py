@@ -95,7 +95,7 @@ class Span(SpanFields, api.Span):
         """Return its ids whoever asks; ``get_span_context`` may hide them from the library that it is a call of."""
         if self.stop is None and not self.trace.ended:
             self.recorder.traces[self.trace.trace_id] = self.trace  # somebody else's spans may come below
-        flags = TraceFlags(TraceFlags.SAMPLED)
+        flags = TraceFlags(TraceFlags.SAMPLED | self.trace.flags)
         return SpanContext(self.trace.trace_id, self.span_id, False, flags, self.trace.state)
 
     def is_recording(self) -> bool:

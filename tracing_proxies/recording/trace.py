@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tracing_proxies import clocks
 from tracing_proxies.recording.fields import TraceFields
+
+RANDOM_TRACE_ID: Final = 0x02
+"""The flag of a trace whose id is random (W3C Trace Context Level 2, section 3.2.2.5.2), passed on as it came."""
 
 
 class Trace(TraceFields):
@@ -18,6 +23,7 @@ class Trace(TraceFields):
         ended: whether its first span in this process has ended.
         room: how many more spans it may have, None for any number.
         crowd: counts the calls that it had no room for.
+        flags: what its flags say besides whether it is sampled, passed on unchanged.
         state: what other tracing systems have said about it (W3C ``tracestate``), passed on unchanged.
         payload: whether arguments and results are recorded.
         held: its spans until it is decided whether they are kept; None where everything is.

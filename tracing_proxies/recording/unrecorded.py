@@ -39,6 +39,7 @@ class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
         trace_id: 128 bits; 0 where the rule says that nothing is ever recorded.
         random: the R of the sampling rule.
         refused: whether its errors have been denied a stub.
+        flags: what the trace's say besides whether it is sampled.
         shared: whether it stands for all first calls that have no object of their own (0.1 us a call, where that takes
             0.6); its trace id stands beside it then.
         stop: when it ended, where that is not now.
@@ -100,7 +101,7 @@ class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
         """Return the ids that other services are told: the trace's, not sampled."""
         if not self.root.trace_id:
             return INVALID_SPAN_CONTEXT
-        return SpanContext(self.root.trace_id, self.root.stub_id, False, TraceFlags(0), self.root.state)
+        return SpanContext(self.root.trace_id, self.root.stub_id, False, TraceFlags(self.root.flags), self.root.state)
 
     @property
     def stub_id(self) -> int:

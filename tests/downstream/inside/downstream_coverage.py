@@ -49,9 +49,9 @@ def measure(packages: list[str], tests: tuple[str, ...]) -> dict[str, Any]:
 
 def _public(packages: list[str]) -> Iterator[tuple[Any, str, Any, str]]:
     for name, module in list(sys.modules.items()):
-        if type(module) is not ModuleType or name.partition(".")[0] not in packages or ".tests" in name:
+        if type(module) is not ModuleType or not _is_within(name, packages) or ".tests" in name:
             continue
-        if module.__name__.partition(".")[0] not in packages:  # another library's, under a name of this one's
+        if not _is_within(module.__name__, packages):  # another library's, under a name of this one's
             continue
         for key, raw in list(vars(module).items()):
             if not key.startswith("_") and _counts(raw) and candidates.home_of(unwoven(raw)) == module.__name__:
@@ -62,6 +62,10 @@ def _public(packages: list[str]) -> Iterator[tuple[Any, str, Any, str]]:
             for key, raw in list(vars(cls).items()):
                 if not key.startswith("_") and _counts(raw):
                     yield cls, key, raw, f"{name}:{cls.__qualname__}.{key}"
+
+
+def _is_within(name: str, packages: list[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
 def _counts(raw: Any) -> bool:
