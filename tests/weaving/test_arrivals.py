@@ -11,14 +11,13 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-import textwrap
 import threading
 import traceback
 import types
 import warnings
 import weakref
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,27 +29,6 @@ from tracing_proxies.weaving.weaver import Weaver
 
 Make = Callable[..., Path]
 WORK = "def work(n=1):\n    return n * 2\n"
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Write modules into a folder on the path; what was imported from there is forgotten afterwards."""
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    before = set(sys.modules)
-
-    def write(**sources: str) -> Path:
-        for name, source in sources.items():
-            file = tmp_path / (name.replace("__in__", "/") + ".py")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(textwrap.dedent(source))
-        importlib.invalidate_caches()
-        return tmp_path
-
-    yield write
-    for name in set(sys.modules) - before:
-        if getattr(sys.modules[name], "__file__", None) is None or str(tmp_path) in str(sys.modules[name].__file__):
-            del sys.modules[name]
 
 
 def make_signal(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) -> None:

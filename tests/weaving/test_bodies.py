@@ -21,27 +21,8 @@ from tracing_proxies.weaving import bodies
 
 pytestmark = pytest.mark.skipif(hot is None, reason="a frame of ours would stand above each body")
 
-Make = Callable[[str, str], Path]
+Make = Callable[..., Path]
 WORK = "def work(n=1):\n    return n * 2\n"
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Write modules into a folder on the path; what was loaded from there is forgotten afterwards."""
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    before = set(sys.modules)
-
-    def write(name: str, source: str) -> Path:
-        file = tmp_path / f"{name}.py"
-        file.write_text(source)
-        importlib.invalidate_caches()
-        return file
-
-    yield write
-    for name in set(sys.modules) - before:
-        if name.startswith("bo_"):
-            del sys.modules[name]
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +48,7 @@ def at(file: Path) -> Any:
 
 
 def test_a_plugin_that_a_scanner_loads_is_woven_as_its_body_ends(make: Make) -> None:
-    file = make("bo_plugin", WORK + "TOOLS = {'work': work}\n")
+    file = make(bo_plugin=WORK + "TOOLS = {'work': work}\n") / "bo_plugin.py"
     with woven("bo_plugin:work") as spans:
         spec = at(file)
         module = scan(spec)
@@ -80,7 +61,7 @@ def test_a_plugin_that_a_scanner_loads_is_woven_as_its_body_ends(make: Make) -> 
 
 
 def test_what_the_import_system_has_found_and_a_scanner_loads_is_woven_too(make: Make) -> None:
-    make("bo_found", WORK)
+    make(bo_found=WORK)
     with woven("bo_found:work") as spans:
         spec = importlib.util.find_spec("bo_found")
         assert scan(spec).work() == 2
@@ -89,7 +70,7 @@ def test_what_the_import_system_has_found_and_a_scanner_loads_is_woven_too(make:
 
 
 def test_what_a_loader_loads_by_itself_is_woven_too(make: Make) -> None:
-    file = make("bo_old", WORK)
+    file = make(bo_old=WORK) / "bo_old.py"
     with woven("bo_old:work") as spans, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module: Any = importlib.machinery.SourceFileLoader("bo_old", str(file)).load_module()
@@ -99,7 +80,7 @@ def test_what_a_loader_loads_by_itself_is_woven_too(make: Make) -> None:
 
 
 def test_what_a_finder_before_ours_finds_is_woven_as_its_body_ends(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    make("bo_first", WORK + "def early():\n    return work()\nSEEN = early()\n")
+    make(bo_first=WORK + "def early():\n    return work()\nSEEN = early()\n")
 
     class First:
         @staticmethod
@@ -118,24 +99,23 @@ def test_what_a_finder_before_ours_finds_is_woven_as_its_body_ends(make: Make, m
 
 
 def test_a_module_that_nobody_can_find_by_its_name_is_left_alone(make: Make) -> None:
-    file = make("bo_nameless", WORK)
+    file = make(bo_nameless=WORK) / "bo_nameless.py"
     with woven("bo_nameless:work") as spans:
         assert scan(at(file), known=False).work() == 2
     assert not spans
 
 
 def test_a_body_and_its_exception_see_no_frame_of_ours(make: Make) -> None:
-    file = make(
-        "bo_seen",
-        "import sys\nframe, SEEN = sys._getframe(), []\n"
+    folder = make(
+        bo_seen="import sys\nframe, SEEN = sys._getframe(), []\n"
         "while frame:\n    SEEN.append(frame.f_code.co_name)\n    frame = frame.f_back\n",
+        bo_broken="def fail():\n    raise ValueError('broken')\nfail()\n",
     )
-    broken = make("bo_broken", "def fail():\n    raise ValueError('broken')\nfail()\n")
 
     def look() -> tuple[list[str], list[str]]:
-        found = scan(at(file)).SEEN
+        found = scan(at(folder / "bo_seen.py")).SEEN
         with pytest.raises(ValueError, match="broken") as caught:
-            scan(at(broken))
+            scan(at(folder / "bo_broken.py"))
         return found, traceback.format_exception(caught.value)
 
     plain = look()
@@ -144,7 +124,7 @@ def test_a_body_and_its_exception_see_no_frame_of_ours(make: Make) -> None:
 
 
 def test_the_loaders_method_is_as_it_was_when_nobody_listens_any_more(make: Make) -> None:
-    file, loader = make("bo_undone", WORK), importlib.machinery.SourceFileLoader
+    file, loader = make(bo_undone=WORK) / "bo_undone.py", importlib.machinery.SourceFileLoader
     raw = loader.exec_module
     with woven("bo_undone:work"):
         with woven("bo_elsewhere:*"):
@@ -155,7 +135,7 @@ def test_the_loaders_method_is_as_it_was_when_nobody_listens_any_more(make: Make
 
 @pytest.mark.parametrize("owner", [importlib.machinery.SourceFileLoader, bodies._LOADER])
 def test_whoever_wraps_the_loaders_method_keeps_it(make: Make, monkeypatch: pytest.MonkeyPatch, owner: Any) -> None:
-    file, raw = make("bo_wrapped", WORK), owner.exec_module
+    file, raw = make(bo_wrapped=WORK) / "bo_wrapped.py", owner.exec_module
     with woven("bo_wrapped:work"):
         over = owner.exec_module
         monkeypatch.setattr(owner, "exec_module", lambda self, module: over(self, module))

@@ -17,14 +17,8 @@ hot_run_body(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     PyObject *result = PyObject_Call(args[2], args[4], args[5]);
     if (told != Py_None) {
         PyErr_Fetch(&type, &value, &traceback);
-        if (hot_told(PyObject_CallOneArg(args[1], told)) < 0) {
-            Py_CLEAR(result);
-            Py_XDECREF(type);
-            Py_XDECREF(value);
-            Py_XDECREF(traceback);
-        }
-        else
-            PyErr_Restore(type, value, traceback);
+        int failed = hot_told(PyObject_CallOneArg(args[1], told)) < 0;
+        result = hot_come_to(result, failed, type, value, traceback);
     }
     Py_DECREF(told);
     return result;

@@ -20,15 +20,8 @@ carried_call(PyObject *carried, PyObject *const *args, size_t nargsf, PyObject *
     if (has_begun < 0)
         return NULL;
     PyErr_Fetch(&type, &value, &traceback);
-    if (hot_end_stay(&stay) < 0) {
-        Py_CLEAR(result);
-        Py_XDECREF(type);
-        Py_XDECREF(value);
-        Py_XDECREF(traceback);
-    }
-    else
-        PyErr_Restore(type, value, traceback);
-    return result;
+    int failed = hot_end_stay(&stay) < 0;
+    return hot_come_to(result, failed, type, value, traceback);
 }
 
 static int

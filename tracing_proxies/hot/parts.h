@@ -267,6 +267,21 @@ hot_told(PyObject *answer)
     return answer == NULL ? -1 : 0;
 }
 
+/* What a call has come to, its exception raised again after something else was done: unless that has failed itself. */
+static inline PyObject *
+hot_come_to(PyObject *result, int failed, PyObject *type, PyObject *value, PyObject *traceback)
+{
+    if (!failed) {
+        PyErr_Restore(type, value, traceback);
+        return result;
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return NULL;
+}
+
 /* One call of a woven function. */
 typedef struct {
     PyObject *point, *recipe, *recorder, *args, *kwargs;

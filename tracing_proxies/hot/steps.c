@@ -280,15 +280,7 @@ step_close(Step *self, PyObject *nothing)
     else if (frame == Py_None)
         hot_tell(self->stream, hot.abandon, NULL);
     Py_XDECREF(frame);
-    if (PyErr_Occurred()) {
-        Py_XDECREF(type);
-        Py_XDECREF(value);
-        Py_XDECREF(traceback);
-        Py_CLEAR(closed);
-    }
-    else
-        PyErr_Restore(type, value, traceback);
-    return closed;
+    return hot_come_to(closed, PyErr_Occurred() != NULL, type, value, traceback);
 }
 
 static PyObject *

@@ -81,6 +81,10 @@ class Span(SpanFields, api.Span):
         """Return what takes our place for whoever asks, None where nothing does."""
         if not self._is_out_of_sight():
             return None
+        return self._around
+
+    @property
+    def _around(self) -> api.Span:
         return INVALID_SPAN if self.foreign is None else self.foreign
 
     def _hears(self) -> bool:
@@ -104,21 +108,18 @@ class Span(SpanFields, api.Span):
 
     def end(self, end_time: int | None = None) -> None:
         """End only the span above that is not ours: this one ends with the call that it stands for."""
-        if self.foreign is not None:
-            self.foreign.end(end_time)
+        self._around.end(end_time)
 
     def set_attribute(self, key: str, value: Any) -> None:
         if self._hears():
             self._note(key, value)
-        if self.foreign is not None:
-            self.foreign.set_attribute(key, value)
+        self._around.set_attribute(key, value)
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         if self._hears():
             for key, value in attributes.items():
                 self._note(key, value)
-        if self.foreign is not None:
-            self.foreign.set_attributes(attributes)
+        self._around.set_attributes(attributes)
 
     def _note(self, key: str, value: Any) -> None:
         if type(key) is str and len(self.metadata) < _MAX_ATTRIBUTES:
@@ -132,25 +133,21 @@ class Span(SpanFields, api.Span):
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
         if self._hears() and len(self.events) < _MAX_EVENTS:
             self.events = [*self.events, {"name": name, "attributes": snapshot(attributes)}]
-        if self.foreign is not None:
-            self.foreign.add_event(name, attributes, timestamp)
+        self._around.add_event(name, attributes, timestamp)
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
         """Link only the span above that is not ours: an observation has no links."""
-        if self.foreign is not None:
-            self.foreign.add_link(context, attributes)
+        self._around.add_link(context, attributes)
 
     def update_name(self, name: str) -> None:
         if self._hears():
             self.name = name
-        if self.foreign is not None:
-            self.foreign.update_name(name)
+        self._around.update_name(name)
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         if self._hears():
             self._take_status(status, description)
-        if self.foreign is not None:
-            self.foreign.set_status(status, description)
+        self._around.set_status(status, description)
 
     def _take_status(self, status: Status | StatusCode, description: str | None) -> None:
         code, message = (
@@ -166,5 +163,4 @@ class Span(SpanFields, api.Span):
     ) -> None:
         if self._hears():
             self.recorder.describe_error(self, exception)
-        if self.foreign is not None:
-            self.foreign.record_exception(exception, attributes, timestamp, escaped)
+        self._around.record_exception(exception, attributes, timestamp, escaped)

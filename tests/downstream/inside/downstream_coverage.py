@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -38,7 +38,7 @@ def measure(packages: list[str], tests: tuple[str, ...]) -> dict[str, Any]:
     total, missed = 0, []
     for owner, name, raw, where in _public(packages):
         module = where.partition(":")[0]
-        if any(module == name or module.startswith(f"{name}.") for name in tests):
+        if _is_within(module, tests):
             continue
         total += 1
         if points.at(id(owner), name) is None and id(_function(unwoven(raw))) not in woven_functions:
@@ -64,7 +64,7 @@ def _public(packages: list[str]) -> Iterator[tuple[Any, str, Any, str]]:
                     yield cls, key, raw, f"{name}:{cls.__qualname__}.{key}"
 
 
-def _is_within(name: str, packages: list[str]) -> bool:
+def _is_within(name: str, packages: Iterable[str]) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
