@@ -346,12 +346,15 @@ def test_the_oldest_go_where_the_disk_is_nearly_full(medium: Disk, clock: Clock)
     made.close()
 
 
-def test_nothing_is_written_where_the_disk_is_nearly_full_and_nothing_can_go(medium: Disk, clock: Clock) -> None:
-    medium.free_bytes, medium.whole_bytes = 49 * 10**9, 10**12
+@pytest.mark.parametrize(("whole", "kept"), [(10**10, 5 * 10**8), (10**12, 1 << 30)])
+def test_nothing_is_written_where_the_disk_is_nearly_full_and_nothing_can_go(
+    medium: Disk, clock: Clock, whole: int, kept: int
+) -> None:
+    medium.free_bytes, medium.whole_bytes = kept, whole
     made = Spool(medium, clock=clock)
     assert not made.append(Record(b"x", 1, 1))
-    assert "a twentieth of the disk" in made.trouble
-    medium.free_bytes = 50 * 10**9 + 29  # a twentieth after the request is written
+    assert "of the disk is free" in made.trouble
+    medium.free_bytes = kept + 29  # as much is free after the request is written
     clock.now += PROBE_PAUSE
     assert not made.dropped
     made = Spool(medium, clock=clock)

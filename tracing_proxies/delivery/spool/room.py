@@ -8,6 +8,8 @@ from tracing_proxies.delivery.spool.reading import Reader
 from tracing_proxies.delivery.spool.segment import Segment
 
 _FREE_SHARE = 0.05
+_FREE_MOST = 1 << 30
+"""A twentieth of a large disk would be more than any spool may take: nothing would be kept though there is room."""
 _FREE_CHECK = 64
 
 
@@ -42,9 +44,9 @@ class Room:
         self._asked += 1
         if self._asked % _FREE_CHECK == 1:
             free, whole = self._files.disk.free()
-            while free - size < whole * _FREE_SHARE:
+            while free - size < min(whole * _FREE_SHARE, _FREE_MOST):
                 if not self._evict("disk_full"):
-                    self._files.fail(OSError("less than a twentieth of the disk is free"))
+                    self._files.fail(OSError("less than 1 GiB of the disk is free, and less than a twentieth"))
                     return False
                 free, whole = self._files.disk.free()
         return True
