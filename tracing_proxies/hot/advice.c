@@ -44,9 +44,12 @@ raise_again(Raised *raised, PyObject *told)
 static inline PyObject *
 call_target(Call *call)
 {
-    PyObject *target = SLOT(call->point, JoinPoint, call);
-    return call->vector != NULL ? PyObject_Vectorcall(target, call->vector, call->nargsf, call->names)
-                                : PyObject_Call(target, call->args, call->kwargs);
+    PyObject *target = SLOT(call->point, JoinPoint, call), *result;
+    hot_show(call->thread);
+    result = call->vector != NULL ? PyObject_Vectorcall(target, call->vector, call->nargsf, call->names)
+                                  : PyObject_Call(target, call->args, call->kwargs);
+    hot_hide(call->thread);
+    return result;
 }
 
 /* Put what was passed into a tuple and a dict, unless it came so. */
@@ -387,9 +390,11 @@ static PyObject *
 around(PyObject *self, Call *call)
 {
     PyObject *result = NULL;
+    call->thread = hot_hide_thread();
     call->point = hot.bound ? SLOT(self, WovenFunction, _self_tp) : NULL;
     if (call->point == NULL || Py_TYPE(call->point) != hot.type.JoinPoint) {
         PyErr_SetString(PyExc_AssertionError, "a proxy without a join point");
+        hot_show(call->thread);
         return NULL;
     }
     Py_INCREF(call->point);
@@ -414,6 +419,7 @@ end:
     Py_XDECREF(call->context);
     Py_DECREF(call->recipe);
     Py_DECREF(call->point);
+    hot_show(call->thread);
     return result;
 }
 

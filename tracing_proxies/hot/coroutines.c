@@ -30,12 +30,14 @@ pending_start(Pending *self, PyObject *nothing)
 {
     PyObject *body = hot_take(&self->body), *begun = hot_take(&self->begun), *opener = hot_take(&self->opener), *awaited = NULL;
     PyObject *answer = NULL;
+    PyThreadState *thread = hot_hide_thread();
     if (opener != Py_None)
         Py_SETREF(begun, PyObject_CallNoArgs(opener));
     if (begun != NULL)
         awaited = begun == Py_None ? Py_NewRef(body) : in_steps(body, begun);
     if (awaited != NULL)
         answer = PyTuple_Pack(2, awaited, begun);
+    hot_show(thread);
     Py_XDECREF(awaited);
     Py_DECREF(opener);
     Py_XDECREF(begun);
@@ -124,7 +126,9 @@ pending_finalize(PyObject *object)
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     tell(self, &self->body, hot.close_body, NULL);
+    PyThreadState *thread = hot_hide_thread();
     tell(self, &self->begun, hot.abandon, hot.abandoned);
+    hot_show(thread);
     PyErr_Restore(type, value, traceback);
 }
 

@@ -301,6 +301,7 @@ static PyMethodDef methods[] = {
     {"attach", hot_attach_by_name, METH_O, "As the variable's `set`, while the collector waits."},
     {"reset", hot_reset_by_name, METH_O, "As the variable's `reset`, while the collector waits."},
     {"carried", (PyCFunction)(void (*)(void))hot_carried, METH_FASTCALL, "As `carried` of adapters/threads.py."},
+    {"aside", hot_aside, METH_O, "Have a function called out of the sight of tracers."},
     {"run_body", (PyCFunction)(void (*)(void))hot_run_body, METH_FASTCALL, "Run a module's body, and tell of it."},
     {"in_steps", (PyCFunction)(void (*)(void))hot_in_steps, METH_FASTCALL, "As `run_in_steps`."},
     {"generator_step", (PyCFunction)(void (*)(void))hot_generator_step, METH_FASTCALL, "As `_Step`."},
@@ -403,6 +404,7 @@ static struct {
     {&JudgementType, "Judgement"}, {&EntryType, "Entry"}, {&MessageType, "Message"}, {&PendingType, "Pending"}, {&Advised, "Advised"},
     {&ReadingType, "Reading"}, {&DirectType, "Direct"}, {&CopiedType, "Copied"}, {&InletType, "Inlet"},
     {&GlanceType, "Glance"}, {&WatchedType, "Watched"}, {&GateType, "Gate"}, {&AgainType, "Again"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL}, {&MapsType, NULL},
+    {&AsideType, NULL},
 };
 
 static int

@@ -172,7 +172,7 @@ typedef struct {
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
     JudgementType, MapsType, EntryType, PendingType, CopiedType, InletType, CarriedType, GlanceType,
-    WatchedType, MessageType;
+    WatchedType, MessageType, AsideType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -282,8 +282,41 @@ hot_come_to(PyObject *result, int failed, PyObject *type, PyObject *value, PyObj
     return NULL;
 }
 
+/* Have what the thread runs from here on seen by no tracer, profiler or debugger of the application's: what we do beside a
+   call is nothing that it does. As `PyThreadState_EnterTracing`, which is a call before 3.12 and is none after it. */
+static inline void
+hot_hide(PyThreadState *thread)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyThreadState_EnterTracing(thread);
+#else
+    thread->tracing++;
+    thread->cframe->use_tracing = 0;
+#endif
+}
+
+static inline void
+hot_show(PyThreadState *thread)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyThreadState_LeaveTracing(thread);
+#else
+    if (--thread->tracing == 0 && (thread->c_tracefunc != NULL || thread->c_profilefunc != NULL))
+        thread->cframe->use_tracing = 255; /* 3.11 takes its bits */
+#endif
+}
+
+static inline PyThreadState *
+hot_hide_thread(void)
+{
+    PyThreadState *thread = PyThreadState_Get();
+    hot_hide(thread);
+    return thread;
+}
+
 /* One call of a woven function. */
 typedef struct {
+    PyThreadState *thread; /* which hides what is not the target's own, while the advice runs */
     PyObject *point, *recipe, *recorder, *args, *kwargs;
     PyObject *context, *above; /* what is current, and the span in it: borrowed from the context */
     PyObject *const *vector;   /* the arguments as they came where `args` is NULL, and what else tells of them */
@@ -593,6 +626,9 @@ PyObject *hot_carried(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 
 /* bodies.c */
 PyObject *hot_run_body(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* aside.c */
+PyObject *hot_aside(PyObject *module, PyObject *function);
 
 /* lasting.c */
 PyObject *hot_pass_by(PyObject *module, PyObject *roots);

@@ -152,9 +152,17 @@ tell_failure(Step *self)
         PyErr_Restore(type, value, traceback);
 }
 
-/* Run one step, of a coroutine or up to where a generator's step waits or ends. */
 static PySendResult
-step(Step *self, PyObject *value, PyObject *thrown, PyObject **result)
+go_on(Step *self, PyObject *value, PyObject *thrown, PyObject **result, PyThreadState *thread)
+{
+    hot_show(thread);
+    PySendResult how = go(self->body, value, thrown, result);
+    hot_hide(thread);
+    return how;
+}
+
+static PySendResult
+run(Step *self, PyObject *value, PyObject *thrown, PyObject **result, PyThreadState *thread)
 {
     PyObject *steps = self->steps, *left;
     PySendResult how;
@@ -171,7 +179,7 @@ step(Step *self, PyObject *value, PyObject *thrown, PyObject **result)
                 if (PyErr_Occurred())
                     goto fail;
             }
-            return go(self->body, value, thrown, result);
+            return go_on(self, value, thrown, result, thread);
         }
     }
     Py_INCREF(steps);
@@ -180,7 +188,7 @@ step(Step *self, PyObject *value, PyObject *thrown, PyObject **result)
         Py_DECREF(steps);
         goto fail;
     }
-    how = go(self->body, value, thrown, result);
+    how = go_on(self, value, thrown, result, thread);
     if (has_entered)
         hot_leave(steps, &stay);
     Py_DECREF(steps);
@@ -209,6 +217,16 @@ step(Step *self, PyObject *value, PyObject *thrown, PyObject **result)
 fail:
     *result = NULL;
     return PYGEN_ERROR;
+}
+
+/* Run one step, of a coroutine or up to where a generator's step waits or ends. */
+static PySendResult
+step(Step *self, PyObject *value, PyObject *thrown, PyObject **result)
+{
+    PyThreadState *thread = hot_hide_thread();
+    PySendResult how = run(self, value, thrown, result, thread);
+    hot_show(thread);
+    return how;
 }
 
 /* What a method answers that can only raise `StopIteration` to tell the end. */
@@ -257,15 +275,24 @@ step_throw(Step *self, PyObject *args)
 }
 
 static PyObject *
-step_close(Step *self, PyObject *nothing)
+close_shown(Step *self, PyThreadState *thread)
+{
+    hot_show(thread);
+    PyObject *closed = PyObject_CallMethodNoArgs(self->body, hot.close_body);
+    hot_hide(thread);
+    return closed;
+}
+
+static PyObject *
+close_hidden(Step *self, PyThreadState *thread)
 {
     PyObject *steps = self->steps, *closed, *frame;
     Stay stay;
     if (self->stream != NULL && (steps = SLOT(self->stream, Stream, steps)) == Py_None)
-        return PyObject_CallMethodNoArgs(self->body, hot.close_body);
+        return close_shown(self, thread);
     Py_INCREF(steps);
     int has_entered = hot_enter(steps, &stay);
-    closed = has_entered < 0 ? NULL : PyObject_CallMethodNoArgs(self->body, hot.close_body);
+    closed = has_entered < 0 ? NULL : close_shown(self, thread);
     if (has_entered > 0)
         hot_leave(steps, &stay);
     Py_DECREF(steps);
@@ -281,6 +308,15 @@ step_close(Step *self, PyObject *nothing)
         hot_tell(self->stream, hot.abandon, NULL);
     Py_XDECREF(frame);
     return hot_come_to(closed, PyErr_Occurred() != NULL, type, value, traceback);
+}
+
+static PyObject *
+step_close(Step *self, PyObject *nothing)
+{
+    PyThreadState *thread = hot_hide_thread();
+    PyObject *closed = close_hidden(self, thread);
+    hot_show(thread);
+    return closed;
 }
 
 static PyObject *

@@ -428,27 +428,20 @@ is_stand_in(PyObject *self)
     return 0;
 }
 
-/* The next item of a traced generator, as the interpreter asks for it: at its end NULL, perhaps without an exception. */
+/* One step of a generator under its span. */
 static PyObject *
-next_item(PyObject *self)
+step(PyObject *stream, PyObject *generator, PyThreadState *thread)
 {
-    if (!is_stand_in(self))
-        return NULL;
-    PyObject *stream = SLOT(self, StandIn, _tp_state), *generator = SLOT(self, StandIn, _tp_wrapped);
     PyObject *steps, *item = NULL;
     int has_entered = 0;
     Stay stay;
-    if (stream == NULL || generator == NULL || Py_TYPE(stream) != hot.type.Stream) {
-        PyErr_SetString(PyExc_AttributeError, "a generator that was never made");
-        return NULL;
-    }
-    Py_INCREF(stream);
-    Py_INCREF(generator);
     int failed = SLOT(stream, Stream, started) != Py_True && hot_start(stream) < 0;
     steps = Py_NewRef(SLOT(stream, Stream, steps));
     if (failed || (steps != Py_None && (has_entered = hot_enter(steps, &stay)) < 0))
         goto end;
+    hot_show(thread);
     item = Py_TYPE(generator)->tp_iternext(generator);
+    hot_hide(thread);
     if (steps == Py_None)
         goto end;
     if (has_entered)
@@ -468,6 +461,25 @@ next_item(PyObject *self)
     }
 end:
     Py_DECREF(steps);
+    return item;
+}
+
+/* The next item of a traced generator, as the interpreter asks for it: at its end NULL, perhaps without an exception. */
+static PyObject *
+next_item(PyObject *self)
+{
+    if (!is_stand_in(self))
+        return NULL;
+    PyObject *stream = SLOT(self, StandIn, _tp_state), *generator = SLOT(self, StandIn, _tp_wrapped);
+    if (stream == NULL || generator == NULL || Py_TYPE(stream) != hot.type.Stream) {
+        PyErr_SetString(PyExc_AttributeError, "a generator that was never made");
+        return NULL;
+    }
+    Py_INCREF(stream);
+    Py_INCREF(generator);
+    PyThreadState *thread = hot_hide_thread();
+    PyObject *item = step(stream, generator, thread);
+    hot_show(thread);
     Py_DECREF(stream);
     Py_DECREF(generator);
     return item;
@@ -523,6 +535,7 @@ hot_drop(PyObject *module, PyObject *self)
         Py_RETURN_NONE;
     Py_INCREF(stream);
     PyObject *recording = Py_NewRef(SLOT(stream, Stream, recording));
+    PyThreadState *thread = hot_hide_thread();
     int done = recording == Py_None ? 1 : hot_drop_unrecorded(recording, SLOT(stream, Stream, left));
     if (done > 0) { /* it has ended, or never began */
         forget(stream);
@@ -530,6 +543,7 @@ hot_drop(PyObject *module, PyObject *self)
     }
     else
         dropped = done < 0 ? NULL : PyObject_CallMethodNoArgs(stream, hot.drop);
+    hot_show(thread);
     Py_DECREF(recording);
     Py_DECREF(stream);
     return dropped;

@@ -37,10 +37,10 @@ class Frameless:
 
     def refusal(self, function: Any) -> str | None:
         """Say why a function cannot be woven this way; None if it can."""
-        if monitoring is None:
-            return "it looks at its caller's frame, and can be woven from Python 3.12 on"
         if function.__code__.co_flags & _STREAMS:
             return "it is a generator that looks at its caller's frame"
+        if monitoring is None:
+            return "it looks at its caller's frame, and can be woven from Python 3.12 on"
         if self._tool is None and self._free_tool() is None:
             return "it looks at its caller's frame, and other tools have taken all ids of sys.monitoring"
         return None

@@ -8,7 +8,7 @@ from typing import Any
 from tracing_proxies import clocks
 from tracing_proxies.compiled import hot
 from tracing_proxies.recording.context import attach, current, detach, variable
-from tracing_proxies.weaving.internal import all_internal, cut_frame
+from tracing_proxies.weaving.internal import all_internal, aside, cut_frame
 from tracing_proxies.weaving.standin import StandIn, stands_for
 
 _clock = clocks.perf_counter_ns
@@ -102,14 +102,17 @@ class TracedAsyncGenerator(StandIn):
         generator = self._tp_wrapped
         return _step(generator.__anext__(), self._tp_state, generator, False)
 
+    @aside
     def asend(self, *args: Any, **kwargs: Any) -> Any:
         generator = self._tp_wrapped
         return _step(generator.asend(*args, **kwargs), self._tp_state, generator, False)
 
+    @aside
     def athrow(self, *args: Any, **kwargs: Any) -> Any:
         generator = self._tp_wrapped
         return _step(generator.athrow(*args, **kwargs), self._tp_state, generator, False)
 
+    @aside
     def aclose(self) -> Any:
         generator = self._tp_wrapped
         return _step(generator.aclose(), self._tp_state, generator, True)

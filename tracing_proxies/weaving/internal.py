@@ -1,4 +1,4 @@
-"""Keeps our own frames out of the application's sight: out of warnings, log records and tracebacks.
+"""Keeps our own frames out of the application's sight: out of warnings, log records, tracebacks and tracers.
 
 ``warnings.warn(stacklevel=…)``, and since Python 3.11 ``logging`` with ``stacklevel``, count frames but pass over those
 whose file name says that they belong to the import system; for them a wrapper's frame has to be such a one too. From a
@@ -14,6 +14,8 @@ from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any, TypeVar
 
+from tracing_proxies.compiled import hot
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # What `warnings._is_internal_frame` looks for: "importlib" and "_bootstrap". Not the name of the real one, whose frames
@@ -24,11 +26,25 @@ _traceback_of: Any = BaseException.__dict__["__traceback__"].__get__
 _set_traceback: Any = BaseException.__dict__["__traceback__"].__set__
 
 
+def _renamed(code: CodeType) -> CodeType:
+    constants = tuple(_renamed(constant) if type(constant) is CodeType else constant for constant in code.co_consts)
+    return code.replace(co_filename=FILE, co_consts=constants)
+
+
 def internal(function: Function) -> Function:
     """Make a function, and those that are defined in it, ones that counters of frames pass over; returns it."""
     assert type(function) is FunctionType
     function.__code__ = _renamed(function.__code__)
     return function
+
+
+def aside(function: Function) -> Function:
+    """Have the application's tracers, profilers and debuggers not see what a function of ours does.
+
+    Only where calls are compiled: else they see all that is ours. Returns what stands for the function.
+    """
+    hidden: Function = internal(function) if hot is None else hot.aside(internal(function))
+    return hidden
 
 
 def as_of(function: Any, module: str) -> FunctionType:
@@ -54,6 +70,7 @@ def all_internal(cls: type) -> type:
     return cls
 
 
+@aside
 def cut_frame(exc: BaseException) -> None:
     """Take the entries of our frames off the head of an exception's traceback; a bare ``raise`` must follow.
 
@@ -64,8 +81,3 @@ def cut_frame(exc: BaseException) -> None:
     while traceback is not None and traceback.tb_frame.f_code.co_filename.endswith(FILE):
         traceback = traceback.tb_next
     _set_traceback(exc, traceback)
-
-
-def _renamed(code: CodeType) -> CodeType:
-    constants = tuple(_renamed(constant) if type(constant) is CodeType else constant for constant in code.co_consts)
-    return code.replace(co_filename=FILE, co_consts=constants)

@@ -18,7 +18,7 @@ from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import Span
 from tracing_proxies.registry.fields import type_name
-from tracing_proxies.weaving.internal import all_internal, cut_frame, internal
+from tracing_proxies.weaving.internal import all_internal, aside, cut_frame, internal
 from tracing_proxies.weaving.standin import StandIn, stands_for
 
 
@@ -36,6 +36,7 @@ class _Entered:
         self.known: weakref.ref[Any] | None = None
         self.value: Any = None
 
+    @aside
     def begin(self, manager: Any) -> bool:
         """Make the span current; False if it has been entered before, which `contextlib` refuses in its own words."""
         if self.entered:
@@ -50,6 +51,7 @@ class _Entered:
                 self.recording.outer = self.outer
         return True
 
+    @aside
     def hold(self, value: Any) -> None:
         """Keep what was entered for the span's end, but not alive: whoever has entered it may let go of it before."""
         if self.recording is None:
@@ -60,12 +62,14 @@ class _Entered:
         except TypeError:
             self.value = value
 
+    @aside
     def recall(self) -> None:
         """Take what was entered, if it is there yet, before the manager lets go of it as it is left."""
         found = None if self.known is None else self.known()
         if found is not None:
             self.value = found
 
+    @aside
     def end(self, exc: BaseException | None) -> None:
         """End the span, and restore what was current before, unless another one has been made current since.
 
@@ -89,6 +93,7 @@ class _Entered:
                 attach(alive)
         self.token = self.outer = None
 
+    @aside
     def drop(self) -> None:
         """Forget a span whose manager was never entered; abandon one that was never left."""
         recording, self.recording = self.recording, None
@@ -121,6 +126,7 @@ class _TracedManager(StandIn):
         begun = opener(anew) if opener is not None else None
         return anew if begun is None else type(self)(anew, _Entered(begun, opener))
 
+    @aside
     def __del__(self) -> None:
         self._tp_state.drop()
 

@@ -18,7 +18,7 @@ from tracing_proxies.recording.context import attach, current, detach, variable,
 from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.unrecorded import Unrecorded
-from tracing_proxies.weaving.internal import internal
+from tracing_proxies.weaving.internal import aside, internal
 
 
 class Steps:
@@ -38,6 +38,7 @@ class Steps:
         self.inner: Context = recording.context
         self.outer: Context = current()
 
+    @aside
     def enter(self) -> Any:
         """Make the body's context current; returns the token for ``leave``, None where the consumer's is the body's."""
         outer = current()
@@ -53,6 +54,7 @@ class Steps:
             self.outer = outer
             self.inner = with_own_span(outer, self.span) if type(self.span) is Span else with_span(outer, self.span)
 
+    @aside
     def leave(self, token: Any) -> None:
         """Keep what the body has made current, and restore the consumer's context."""
         if token is not None:

@@ -14,7 +14,7 @@ from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.unrecorded import Unrecorded
-from tracing_proxies.weaving.internal import all_internal
+from tracing_proxies.weaving.internal import all_internal, aside
 from tracing_proxies.weaving.standin import StandIn
 from tracing_proxies.weaving.steps import Steps
 
@@ -73,6 +73,7 @@ class Stream:
         self.steps: Steps | None = None
         self.left = _clock() if begun is not None else 0
 
+    @aside
     def start(self) -> None:
         """Open the span, in the context of the first step."""
         self.started = True
@@ -94,6 +95,7 @@ class Stream:
             contain("fold", exc)
             self.fold = ItemFold(self.recipe)
 
+    @aside
     def add(self, item: Any) -> None:
         """Take an item; the fold may say that it was the last one that counts."""
         try:
@@ -103,6 +105,7 @@ class Stream:
         except Exception as exc:
             contain("fold", exc)
 
+    @aside
     def finish(self) -> None:
         """End the span with what the fold has made of the items."""
         recording, self.recording, self.steps = self.recording, None, None
@@ -116,6 +119,7 @@ class Stream:
         self.fold = None
         recording.finish(value)
 
+    @aside
     def fail(self, exc: BaseException) -> None:
         """End the span with what the body raised."""
         recording, self.recording, self.steps, self.fold = self.recording, None, None, None
@@ -126,12 +130,14 @@ class Stream:
         else:
             recording.fail(exc)
 
+    @aside
     def abandon(self) -> None:
         """End the span of a stream that was closed before its end."""
         recording = self._forget()
         if recording is not None:
             recording.abandon(ABANDONED)
 
+    @aside
     def drop(self) -> None:
         """End the span of a stream that nobody holds any more, as of its last step."""
         recording = self._forget()
@@ -166,6 +172,7 @@ class Stream:
         self.add(item)
         return item
 
+    @aside
     def end_step(self, generator: Any, exc: BaseException) -> None:
         """Take note of a step that ended in an exception, which is nearly always the end of the stream."""
         self.left = _clock()
@@ -246,6 +253,7 @@ class Stream:
         """Note that a step has ended now."""
         self.left = _clock()
 
+    @aside
     def _leave(self, steps: Steps, token: Any) -> None:
         steps.leave(token)
         self.left = _clock()

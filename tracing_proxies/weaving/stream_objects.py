@@ -15,7 +15,7 @@ from typing import Any
 from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.registry.fields import mro_of, namespace_of
-from tracing_proxies.weaving.internal import all_internal, cut_frame, internal
+from tracing_proxies.weaving.internal import all_internal, aside, cut_frame, internal
 from tracing_proxies.weaving.standin import StandIn
 from tracing_proxies.weaving.steps import run_in_steps
 from tracing_proxies.weaving.stream import Opener, Stream
@@ -48,6 +48,7 @@ class _StreamObject(StandIn):
 
     __slots__ = ()
 
+    @aside
     def __del__(self) -> None:
         self._tp_state.drop()
 
@@ -179,6 +180,7 @@ async def _aexit(self: Any, kind: Any, exc: Any, traceback: Any) -> Any:
     return suppressed
 
 
+@aside
 def _left(stream: Stream, exc: BaseException | None, suppressed: Any) -> None:
     if exc is None or suppressed:
         stream.abandon()

@@ -17,7 +17,7 @@ from tracing_proxies.recording.context import variable
 from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.weaving.generators import TracedAsyncGenerator, TracedGenerator
-from tracing_proxies.weaving.internal import cut_frame, internal
+from tracing_proxies.weaving.internal import aside, cut_frame, internal
 from tracing_proxies.weaving.managers import proceed_async_manager, proceed_manager
 from tracing_proxies.weaving.steps import Steps, run_in_steps
 from tracing_proxies.weaving.stream import ABANDONED, Opener, Stream
@@ -72,12 +72,12 @@ async def drive(pending: _Pending) -> Any:
         result = await body
     except GeneratorExit as exc:
         if recording is not None:
-            recording.abandon(ABANDONED)
+            _abandon(recording)
         cut_frame(exc)
         raise
     except BaseException as exc:
         if recording is not None:
-            recording.fail(exc)
+            _fail(recording, exc)
         cut_frame(exc)
         raise
     if recording is None:
@@ -86,8 +86,23 @@ async def drive(pending: _Pending) -> Any:
         proceed = _READS.get(id(type(result))) or proceed_with(type(result))
         if proceed is not None:
             return proceed(result, None, recording, pending.recipe, pending.fold)
-    recording.finish(result)
+    _finish(recording, result)
     return result
+
+
+@aside
+def _abandon(recording: Recording) -> None:
+    recording.abandon(ABANDONED)
+
+
+@aside
+def _fail(recording: Recording, exc: BaseException) -> None:
+    recording.fail(exc)
+
+
+@aside
+def _finish(recording: Recording, result: Any) -> None:
+    recording.finish(result)
 
 
 @types.coroutine
