@@ -79,6 +79,8 @@ def test_a_span_that_starts_there_is_below_the_one_around_it(
         span.set_status(api.StatusCode.ERROR, "not well")
         with tracer.start_as_current_span("within"):
             pass
+        span.end()
+        assert [one.name for one in exporter.get_finished_spans()] == ["within", "around"][: 1 + ambient]
 
     try:
         if ambient:

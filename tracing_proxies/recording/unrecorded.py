@@ -58,6 +58,9 @@ class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
     def is_recording(self) -> bool:
         return self._around.is_recording()
 
+    def end(self, end_time: int | None = None) -> None:
+        self._around.end(end_time)
+
     def set_attribute(self, key: str, value: Any) -> None:
         self._around.set_attribute(key, value)
 
