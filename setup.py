@@ -5,9 +5,10 @@ from __future__ import annotations
 from setuptools import Extension, setup
 
 PARTS = (
-    *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "inlet", "advice", "steps", "streams"),
+    *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "inlet", "advice"),
+    *("steps", "streams", "generators", "coroutines"),
     *("capture", "containers", "models", "copied"),
-    *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "messages", "coroutines"),
+    *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "messages"),
     *("again", "marks", "jsontext"),
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing", "lock"),
     *("gate", "runs", "checks", "finds"),

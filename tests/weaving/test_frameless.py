@@ -29,7 +29,7 @@ TOOLS = range(6)
 @pytest.fixture(autouse=True)
 def tools(monkeypatch: Any) -> Iterator[None]:
     """Have functions woven as where nothing is compiled; expect every tool id to be free again."""
-    monkeypatch.setattr(loom, "stands_between", lambda raw: True)
+    monkeypatch.setattr(loom, "stands_between", lambda raw, lazy: True)
     before = [sys.monitoring.get_tool(tool) for tool in TOOLS]
     yield
     assert [sys.monitoring.get_tool(tool) for tool in TOOLS] == before

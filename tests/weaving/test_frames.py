@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from tests.weaving import callers
 from tests.weaving.support import woven
 from tests.weaving.twins import twins
+from tracing_proxies.compiled import hot
 from tracing_proxies.weaving import frameless, loom
 from tracing_proxies.weaving.frames import FrameSearch
 
@@ -64,13 +67,113 @@ def test_a_function_that_looks_through_the_whole_stack_taints_whoever_calls_it()
 
 def test_where_it_cannot_be_woven_it_is_refused_aloud_and_works(monkeypatch: Any, caplog: Any) -> None:
     monkeypatch.setattr(frameless, "monitoring", None)
-    monkeypatch.setattr(loom, "stands_between", lambda raw: True)
+    monkeypatch.setattr(loom, "stands_between", lambda raw, lazy: True)
     with caplog.at_level(logging.WARNING), woven(f"{NAME}:caller", f"{NAME}:own_frame") as spans:
         assert callers.caller() == "test_where_it_cannot_be_woven_it_is_refused_aloud_and_works"
         callers.own_frame()
     assert [span.name for span in spans] == ["own_frame"]
     [record] = caplog.records
     assert "caller is not traced: it looks at its caller's frame" in record.getMessage()
+
+
+LOOKING_STREAMS = """
+    import inspect, types
+
+    def names():
+        return [frame.function for frame in inspect.stack()[1:6]]
+    def stream():
+        found = [names()]
+        try:
+            found.append((yield found))
+            found.append(names())
+            yield found
+        except ValueError:
+            found.append(names())
+            yield found
+        finally:
+            found.append(names())
+    async def later():
+        found = [names()]
+        try:
+            found.append((yield found))
+            found.append(names())
+            yield found
+        finally:
+            found.append(names())
+    @types.coroutine
+    def waited():
+        yield names()
+"""
+
+
+def _sent(module: Any) -> Any:
+    stream = module.stream()
+    next(stream)
+    return stream.send(1)
+
+
+def _thrown(module: Any) -> Any:
+    stream = module.stream()
+    next(stream)
+    return stream.throw(ValueError("x"))
+
+
+def _closed(module: Any) -> Any:
+    stream = module.stream()
+    found = next(stream)
+    stream.close()
+    return found
+
+
+def _dropped(module: Any) -> Any:
+    stream = module.stream()
+    found = next(stream)
+    del stream
+    return found
+
+
+async def _asked(module: Any) -> Any:
+    stream = module.later()
+    await stream.asend(None)
+    found = await stream.asend(1)
+    await stream.aclose()
+    return found
+
+
+async def _thrown_later(module: Any) -> Any:
+    stream = module.later()
+    found = await stream.__anext__()
+    with contextlib.suppress(ValueError):
+        await stream.athrow(ValueError("x"))
+    return found
+
+
+ASKED: dict[str, Callable[[Any], Any]] = {
+    "read": lambda module: list(module.stream()),
+    "sent": _sent,
+    "thrown": _thrown,
+    "closed": _closed,
+    "dropped": _dropped,
+    "async": lambda module: asyncio.run(_asked(module)),
+    "async and thrown": lambda module: asyncio.run(_thrown_later(module)),
+}
+
+
+@pytest.mark.skipif(hot is None, reason="a frame of ours stands above each generator's")
+@pytest.mark.parametrize("way", ASKED)
+def test_generators_that_look_at_the_stack_are_woven_where_that_is_compiled(way: str) -> None:
+    with twins(LOOKING_STREAMS, "stream", "later") as (untraced, traced, spans):
+        expected = ASKED[way](untraced)
+        assert ASKED[way](traced) == expected
+        assert expected[0]
+    assert len(spans) == 1
+
+
+def test_a_generator_that_is_a_coroutine_as_well_is_refused_if_it_looks_at_the_stack(caplog: Any) -> None:
+    with twins(LOOKING_STREAMS, "waited") as (_, traced, spans):
+        assert next(iter(traced.waited()))
+        assert "waited is not traced: it is a generator that looks at its caller's frame" in caplog.text
+    assert spans == []
 
 
 def test_warnings_name_the_line_that_they_named_untraced() -> None:

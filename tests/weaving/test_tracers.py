@@ -136,6 +136,8 @@ UNSEEN: dict[str, Callable[[Any], Any]] = {
     "a generator that fails": lambda module: list(module.broken(3)),
     "a generator that is dropped": _drop,
     "an async generator": _run(_all),
+    "a generator that is thrown into": _throw,
+    "a generator that is closed": _close,
     "a cached function": lambda module: module.cached(1),
     "methods": lambda module: module.Order.make().price(),
 }
@@ -144,8 +146,6 @@ FRAMED: dict[str, Callable[[Any], Any]] = {
     "a coroutine that fails": _run(lambda module: module.failing(1)),
     "a coroutine that is cancelled": _run(_cancel),
     "an async generator that is closed": _run(_step),
-    "a generator that is thrown into": _throw,
-    "a generator that is closed": _close,
     "a context manager that fails": _enter,
     "an async context manager": _run(_enter_later),
 }

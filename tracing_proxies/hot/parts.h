@@ -136,7 +136,7 @@ typedef struct {
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
-    PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
+    PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *gi_frame, *send, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
     PyObject *own, *class_name, *own_dict, *next;
     PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *module, *setattr, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
@@ -450,6 +450,7 @@ PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 int hot_enter(PyObject *steps, Stay *stay);
 void hot_leave(PyObject *steps, Stay *stay);
+void hot_tell_failure(PyObject *stream, PyObject *generator, PyObject *name);
 void hot_tell(PyObject *stream, PyObject *method, PyObject *what);
 
 int hot_add_methods(PyObject *module);
@@ -473,7 +474,10 @@ PyObject *hot_proceed_coroutine(PyObject *body, PyObject *opening, PyObject *rec
 int hot_start(PyObject *stream);
 int hot_finish_stream(PyObject *stream);
 void hot_add_item(PyObject *stream, PyObject *item);
+
+/* generators.c */
 PyObject *hot_next_item(PyObject *module, PyObject *self);
+PyObject *hot_generator_methods(PyObject *module, PyObject *nothing);
 void hot_ask_directly(PyTypeObject *type);
 PyObject *hot_itself(PyObject *module, PyObject *self);
 PyObject *hot_drop(PyObject *module, PyObject *self);

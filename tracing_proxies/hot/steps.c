@@ -124,24 +124,20 @@ finish_beside(PyObject *stream)
     Py_XDECREF(traceback);
 }
 
-/* Tell the stream what one of its steps has failed with. */
-static void
-tell_failure(Step *self)
+/* Tell a stream what its generator has failed with, whose frame has that name: the exception stays. */
+void
+hot_tell_failure(PyObject *stream, PyObject *generator, PyObject *name)
 {
     PyObject *type, *value, *traceback;
-    if (PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
-        finish_beside(self->stream);
-        return;
-    }
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
     if (traceback != NULL)
         PyException_SetTraceback(value, traceback);
-    PyObject *frame = PyObject_GetAttr(self->generator, hot.ag_frame);
+    PyObject *frame = PyObject_GetAttr(generator, name);
     if (frame == NULL)
         PyErr_Clear();
     else if (frame == Py_None) /* else it refused the step (it runs already, say), and goes on */
-        hot_tell(self->stream, hot.fail, value);
+        hot_tell(stream, hot.fail, value);
     Py_XDECREF(frame);
     if (PyErr_Occurred()) {
         Py_XDECREF(type);
@@ -195,7 +191,10 @@ run(Step *self, PyObject *value, PyObject *thrown, PyObject **result, PyThreadSt
     if (self->stream == NULL)
         return how;
     if (how == PYGEN_ERROR) {
-        tell_failure(self);
+        if (PyErr_ExceptionMatches(PyExc_StopAsyncIteration))
+            finish_beside(self->stream);
+        else
+            hot_tell_failure(self->stream, self->generator, hot.ag_frame);
         return how;
     }
     left = PyLong_FromLongLong(hot_now());

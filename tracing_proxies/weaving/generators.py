@@ -186,3 +186,5 @@ if hot is not None and variable is not None:
     TracedGenerator.__next__ = hot.next_item  # type: ignore[method-assign]
     TracedGenerator.__iter__ = hot.itself  # type: ignore[method-assign]
     TracedGenerator.__del__ = hot.drop  # type: ignore[method-assign]
+    for _name, _method in hot.generator_methods().items():
+        setattr(TracedGenerator, _name, _method)

@@ -249,7 +249,7 @@ class Loom:
         called = shape.function if shape.call is None else shape.call
         if (
             shape.install is None
-            and (shape.lazy or stands_between(called))
+            and stands_between(called, shape.lazy)
             and self.frames.frames_above(shape.function, owner if isinstance(owner, type) else None)
         ):
             reason = self._frameless.refusal(shape.function)

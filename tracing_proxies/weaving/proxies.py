@@ -41,6 +41,7 @@ _begin_as: Any = mro_of(wrapt.FunctionWrapper)[1].__init__
 _compiled = "__wrapped__" in namespace_of(PROXY)
 _read_raw: Any = namespace_of(PROXY)["__wrapped__"].__get__ if _compiled else attrgetter("__wrapped__")
 # To be in every class: reading `__annotations__` of a class that has none of its own puts an empty one there.
+_GENERATORS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _ANNOTATIONS = {"__annotations__": namespace_of(PROXY)["__annotations__"]} if _compiled else {}
 _ABSENT = (
     *("__iter__", "__reversed__", "__contains__", "__len__", "__getitem__", "__setitem__", "__delitem__"),
@@ -75,9 +76,17 @@ def is_woven(raw: Any) -> bool:
     return is_subtype(_AsRaw, type(raw))
 
 
-def stands_between(raw: Any) -> bool:
-    """Tell whether a frame of ours stands between a callable and its caller when its proxy is called."""
-    return compiled.advised is None or type(raw) is not FunctionType
+def stands_between(raw: Any, lazy: bool) -> bool:
+    """Tell whether a frame of ours stands between a callable's body and whoever runs it.
+
+    Args:
+        raw: what the proxy is made for.
+        lazy: whether a call only makes a coroutine or generator.
+    """
+    if compiled.advised is None or type(raw) is not FunctionType:
+        return True
+    flags = raw.__code__.co_flags
+    return lazy and (not flags & _GENERATORS or bool(flags & inspect.CO_ITERABLE_COROUTINE))
 
 
 def weave_callable(raw: Any, point: JoinPoint) -> Any:
