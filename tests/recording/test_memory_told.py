@@ -109,7 +109,8 @@ def test_what_a_call_has_answered_is_told_as_long_as_the_application_has_it() ->
     untraced, _ = told(lambda shop: shop.weigh(7))
     with woven():
         traced, _ = told(lambda shop: shop.weigh(7))
-    assert traced >= untraced > CALLS * 200
+    # What the first run has left in free lists is not told in the second.
+    assert traced >= 0.98 * untraced > CALLS * 200
 
 
 def test_texts_that_an_application_still_has_are_told_as_its_own_and_recorded_as_they_were() -> None:
