@@ -6,7 +6,7 @@ from setuptools import Extension, setup
 
 PARTS = (
     *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "inlet", "advice"),
-    *("steps", "streams", "generators", "coroutines"),
+    *("steps", "streams", "generators", "managers", "coroutines"),
     *("capture", "containers", "models", "copied"),
     *("unrecorded", "adoption", "reading", "logic", "outcome", "entries", "messages"),
     *("again", "marks", "jsontext"),

@@ -77,7 +77,7 @@ def test_where_it_cannot_be_woven_it_is_refused_aloud_and_works(monkeypatch: Any
 
 
 LOOKING_STREAMS = """
-    import inspect, types
+    import contextlib, inspect, types
 
     def names():
         return [frame.function for frame in inspect.stack()[1:6]]
@@ -103,6 +103,18 @@ LOOKING_STREAMS = """
     @types.coroutine
     def waited():
         yield names()
+    @contextlib.contextmanager
+    def manager():
+        found = [names()]
+        try:
+            yield found
+        finally:
+            found.append(names())
+    @contextlib.asynccontextmanager
+    async def later_manager():
+        found = [names()]
+        yield found
+        found.append(names())
 """
 
 
@@ -132,6 +144,18 @@ def _dropped(module: Any) -> Any:
     return found
 
 
+def _entered(module: Any) -> Any:
+    with module.manager() as found:
+        pass
+    return found
+
+
+def _failed(module: Any) -> Any:
+    with contextlib.suppress(ValueError), module.manager() as found:
+        raise ValueError
+    return found
+
+
 async def _asked(module: Any) -> Any:
     stream = module.later()
     await stream.asend(None)
@@ -154,15 +178,17 @@ ASKED: dict[str, Callable[[Any], Any]] = {
     "thrown": _thrown,
     "closed": _closed,
     "dropped": _dropped,
+    "entered": _entered,
+    "entered and failed": _failed,
     "async": lambda module: asyncio.run(_asked(module)),
     "async and thrown": lambda module: asyncio.run(_thrown_later(module)),
 }
 
 
-@pytest.mark.skipif(hot is None, reason="a frame of ours stands above each generator's")
+@pytest.mark.skipif(hot is None, reason="a frame of ours stands above each body")
 @pytest.mark.parametrize("way", ASKED)
-def test_generators_that_look_at_the_stack_are_woven_where_that_is_compiled(way: str) -> None:
-    with twins(LOOKING_STREAMS, "stream", "later") as (untraced, traced, spans):
+def test_generators_and_managers_that_look_at_the_stack_are_woven_where_that_is_compiled(way: str) -> None:
+    with twins(LOOKING_STREAMS, "stream", "later", "manager") as (untraced, traced, spans):
         expected = ASKED[way](untraced)
         assert ASKED[way](traced) == expected
         assert expected[0]
@@ -174,6 +200,15 @@ def test_a_generator_that_is_a_coroutine_as_well_is_refused_if_it_looks_at_the_s
         assert next(iter(traced.waited()))
         assert "waited is not traced: it is a generator that looks at its caller's frame" in caplog.text
     assert spans == []
+
+
+def test_an_async_manager_that_looks_at_the_stack_sees_what_it_saw_untraced() -> None:
+    async def enter(module: Any) -> Any:
+        async with module.later_manager() as found:
+            return found
+
+    with twins(LOOKING_STREAMS, "later_manager") as (untraced, traced, _):
+        assert asyncio.run(enter(traced)) == asyncio.run(enter(untraced))
 
 
 def test_warnings_name_the_line_that_they_named_untraced() -> None:

@@ -138,6 +138,7 @@ UNSEEN: dict[str, Callable[[Any], Any]] = {
     "an async generator": _run(_all),
     "a generator that is thrown into": _throw,
     "a generator that is closed": _close,
+    "a context manager that fails": _enter,
     "a cached function": lambda module: module.cached(1),
     "methods": lambda module: module.Order.make().price(),
 }
@@ -146,7 +147,6 @@ FRAMED: dict[str, Callable[[Any], Any]] = {
     "a coroutine that fails": _run(lambda module: module.failing(1)),
     "a coroutine that is cancelled": _run(_cancel),
     "an async generator that is closed": _run(_step),
-    "a context manager that fails": _enter,
     "an async context manager": _run(_enter_later),
 }
 USES = UNSEEN | FRAMED

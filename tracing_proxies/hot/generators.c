@@ -277,17 +277,24 @@ static PyMethodDef methods[] = {
     {"close", (PyCFunction)(void (*)(void))generator_close, METH_FASTCALL | METH_KEYWORDS, NULL},
 };
 
-/* generator_methods(): by name, the methods of traced generators that take arguments. They are the interpreter's own
-   kind of methods, as a generator's are. */
+/* Make methods for classes that are written in Python, of the interpreter's own kind, as those of its own classes are: a
+   dict of them by name. */
 PyObject *
-hot_generator_methods(PyObject *module, PyObject *nothing)
+hot_make_methods(PyMethodDef *defined, size_t many)
 {
     PyObject *made = PyDict_New();
-    for (size_t each = 0; made != NULL && each < Py_ARRAY_LENGTH(methods); each++) {
-        PyObject *method = PyDescr_NewMethod(&PyBaseObject_Type, &methods[each]);
-        if (method == NULL || PyDict_SetItemString(made, methods[each].ml_name, method) < 0)
+    for (size_t each = 0; made != NULL && each < many; each++) {
+        PyObject *method = PyDescr_NewMethod(&PyBaseObject_Type, &defined[each]);
+        if (method == NULL || PyDict_SetItemString(made, defined[each].ml_name, method) < 0)
             Py_CLEAR(made);
         Py_XDECREF(method);
     }
     return made;
+}
+
+/* generator_methods(): the methods of traced generators that take arguments, by name. */
+PyObject *
+hot_generator_methods(PyObject *module, PyObject *nothing)
+{
+    return hot_make_methods(methods, Py_ARRAY_LENGTH(methods));
 }

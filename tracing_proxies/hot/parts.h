@@ -136,7 +136,7 @@ typedef struct {
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
-    PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *gi_frame, *send, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
+    PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *gi_frame, *send, *begin, *hold, *recall, *end, *enter, *exit, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
     PyObject *own, *class_name, *own_dict, *next;
     PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *module, *setattr, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
@@ -477,6 +477,7 @@ void hot_add_item(PyObject *stream, PyObject *item);
 
 /* generators.c */
 PyObject *hot_next_item(PyObject *module, PyObject *self);
+PyObject *hot_make_methods(PyMethodDef *defined, size_t many);
 PyObject *hot_generator_methods(PyObject *module, PyObject *nothing);
 void hot_ask_directly(PyTypeObject *type);
 PyObject *hot_itself(PyObject *module, PyObject *self);
@@ -630,6 +631,9 @@ PyObject *hot_carried(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 
 /* bodies.c */
 PyObject *hot_run_body(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* managers.c */
+PyObject *hot_manager_methods(PyObject *module, PyObject *nothing);
 
 /* aside.c */
 PyObject *hot_aside(PyObject *module, PyObject *function);

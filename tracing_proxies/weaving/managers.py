@@ -13,7 +13,8 @@ from typing import Any
 
 from opentelemetry.context import Context
 
-from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach
+from tracing_proxies.compiled import hot
+from tracing_proxies.recording.context import SPAN_KEY, attach, current, detach, variable
 from tracing_proxies.recording.handles import Recording
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.span import Span
@@ -205,6 +206,11 @@ class TracedAsyncContextManager(_TracedManager):
             raise
         entered.end(None if suppressed else exc)
         return suppressed
+
+
+if hot is not None and variable is not None:
+    for _name, _method in hot.manager_methods().items():
+        setattr(TracedContextManager, _name, _method)
 
 
 def _opener_for(begun: Recording, recipe: Recipe) -> Callable[[Any], Recording | None] | None:

@@ -11,6 +11,7 @@ library's, so any process can read it.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import inspect
@@ -40,8 +41,10 @@ _begin_as: Any = mro_of(wrapt.FunctionWrapper)[1].__init__
 # Without its C extension wrapt keeps the raw object in the proxy's own dict, and reads it there by this name.
 _compiled = "__wrapped__" in namespace_of(PROXY)
 _read_raw: Any = namespace_of(PROXY)["__wrapped__"].__get__ if _compiled else attrgetter("__wrapped__")
-# To be in every class: reading `__annotations__` of a class that has none of its own puts an empty one there.
+_ASYNC_MANAGER: Any = contextlib.asynccontextmanager(contextlib.aclosing)  # type: ignore[arg-type]
+_MAKES_ASYNC_MANAGER = _ASYNC_MANAGER.__code__
 _GENERATORS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+# To be in every class: reading `__annotations__` of a class that has none of its own puts an empty one there.
 _ANNOTATIONS = {"__annotations__": namespace_of(PROXY)["__annotations__"]} if _compiled else {}
 _ABSENT = (
     *("__iter__", "__reversed__", "__contains__", "__len__", "__getitem__", "__setitem__", "__delitem__"),
@@ -84,6 +87,8 @@ def stands_between(raw: Any, lazy: bool) -> bool:
         lazy: whether a call only makes a coroutine or generator.
     """
     if compiled.advised is None or type(raw) is not FunctionType:
+        return True
+    if raw.__code__ is _MAKES_ASYNC_MANAGER:
         return True
     flags = raw.__code__.co_flags
     return lazy and (not flags & _GENERATORS or bool(flags & inspect.CO_ITERABLE_COROUTINE))
