@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 SWITCH = "TRACING_PROXIES_COMPILED"
 """Set to 0 it leaves the compiled part alone; read once, when recording is first imported."""
@@ -23,3 +26,12 @@ def _find() -> Any:
 
 hot: Any = _find()
 """The compiled module, None where there is none."""
+
+
+def hidden(function: Function) -> Function:
+    """Have the application's tracers, profilers and debuggers not see what a function of ours does.
+
+    Only where calls are compiled: else they see all that is ours. Returns what stands for the function.
+    """
+    made: Function = function if hot is None else hot.aside(function)
+    return made

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import bdb
 import contextlib
+import importlib
+import queue
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.weaving.support import woven
 from tests.weaving.twins import twins
 from tracing_proxies.compiled import hot
+from tracing_proxies.delivery.native import make_thread
 from tracing_proxies.weaving.internal import FILE
 
 pytestmark = pytest.mark.skipif(hot is None, reason="a tracer sees all that is ours")
@@ -255,3 +261,42 @@ def test_a_tracer_that_a_traced_call_sets_goes_on_after_it_and_one_that_it_remov
             told.append(seen)
         assert told[0].events == told[1].events != []
         assert told[1].ours == set()
+
+
+@pytest.mark.parametrize("setter", [sys.settrace, sys.setprofile])
+def test_a_tracer_sees_the_body_of_a_module_that_is_woven_and_of_ours_that_a_finder_is_asked(
+    setter: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "seen_module.py").write_text("def work():\n    return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    seen = Seen()
+    with woven("seen_module:work") as spans:
+        with _set(setter, seen):
+            module = importlib.import_module("seen_module")
+        module.work()
+        del sys.modules["seen_module"]
+    assert len(spans) == 1
+    assert {file for file, _ in seen.ours} == {FILE}
+    assert {name for _, name in seen.ours} == {"find_spec"}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tracers are set for all threads at once since Python 3.12")
+@pytest.mark.parametrize("setting", ["settrace_all_threads", "setprofile_all_threads"])
+def test_our_threads_are_not_traced_with_all_others(setting: str) -> None:
+    seen, begun, ended = Seen(), queue.SimpleQueue[None](), queue.SimpleQueue[None]()
+
+    def work() -> None:
+        begun.get()
+        ended.put(None)
+
+    thread = make_thread("seen", work, awaited=True)
+    thread.start()
+    getattr(threading, setting)(seen)
+    try:
+        begun.put(None)
+        ended.get()
+    finally:
+        getattr(threading, setting)(None)
+    thread.join(5.0)
+    assert "work" not in {name for _, name, _ in seen.events}
+    assert seen.ours == set()

@@ -18,7 +18,7 @@ from os import getpid  # once: a test may exchange it
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from tracing_proxies.compiled import hot
+from tracing_proxies.compiled import hidden, hot
 
 try:
     from _queue import SimpleQueue  # written in C, and left alone by those who exchange `queue.SimpleQueue`
@@ -191,4 +191,4 @@ def _start(run: Callable[[], None]) -> None:
         start = sys.modules["eventlet.patcher"].original("_thread").start_new_thread
     else:
         start = _thread.start_new_thread
-    start(run, ())
+    start(hidden(run), ())  # also from what watches the threads of a process all at once

@@ -17,6 +17,7 @@ import wrapt
 
 from tracing_proxies.compiled import hot
 from tracing_proxies.failures import contain
+from tracing_proxies.weaving.internal import aside
 from tracing_proxies.weaving.modules import is_module, spec_of
 
 _METHOD = "exec_module"
@@ -58,6 +59,7 @@ def listen_no_more(listener: Listener) -> None:
         _put = None
 
 
+@aside
 def _begun(module: Any = None, *_: Any, **__: Any) -> tuple[Any, ...] | None:
     if not _listeners:
         return None
@@ -73,6 +75,7 @@ def _begun(module: Any = None, *_: Any, **__: Any) -> tuple[Any, ...] | None:
         return None
 
 
+@aside
 def _ended(told: tuple[list[Listener], Any, str, Any]) -> None:
     listeners, module, name, spec = told
     try:

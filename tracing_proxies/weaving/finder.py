@@ -19,7 +19,7 @@ import wrapt
 from tracing_proxies.failures import contain
 from tracing_proxies.registry.fields import namespace_of
 from tracing_proxies.weaving import bodies
-from tracing_proxies.weaving.internal import all_internal, cut_frame, internal
+from tracing_proxies.weaving.internal import all_internal, aside, cut_frame
 from tracing_proxies.weaving.modules import entries_of, is_initializing
 
 Told = Callable[[str], None]
@@ -47,11 +47,7 @@ class Finder:
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Find a module as the other finders do."""
-        try:
-            if not self._wanted(fullname):
-                return None
-        except Exception as exc:
-            contain("finder", exc)
+        if not self._is_wanted(fullname):
             return None
         for finder in list(sys.meta_path):
             if finder is self or isinstance(finder, Finder):
@@ -63,10 +59,7 @@ class Finder:
                 continue
             spec: ModuleSpec | None = find(fullname, path, target)
             if spec is not None:
-                try:
-                    self._listen(spec, target)
-                except Exception as exc:
-                    contain("finder", exc)
+                self._listen(spec, target)
                 return spec
         return None
 
@@ -121,11 +114,23 @@ class Finder:
         release(spec)
         self.ended(name)
 
+    @aside
     def _listen(self, spec: Any, target: Any) -> None:
-        if target is not None:
-            self.watch_loader(spec)
-        else:
-            self.watch(spec)
+        try:
+            if target is not None:
+                self.watch_loader(spec)
+            else:
+                self.watch(spec)
+        except Exception as exc:
+            contain("finder", exc)
+
+    @aside
+    def _is_wanted(self, name: str) -> bool:
+        try:
+            return self._wanted(name)
+        except Exception as exc:
+            contain("finder", exc)
+            return False
 
 
 _FINDER = "_tracing_proxies_finder"
@@ -144,12 +149,12 @@ def _listens(spec: Any) -> bool:
     return namespace_of(type(spec)).get("_initializing") is _mark
 
 
-@internal
+@aside
 def _is_marked(spec: Any) -> bool:
     return bool(vars(spec).get("_initializing", False))
 
 
-@internal
+@aside
 def _set_mark(spec: Any, value: bool) -> None:
     finder: Finder | None = vars(spec).get(_FINDER)
     name: str = vars(spec).get("name", "")
@@ -199,6 +204,7 @@ class _Loader(wrapt.ObjectProxy):  # type: ignore[misc,type-arg,unused-ignore]
         _tell(finder.ended, name)
 
 
+@aside
 def _tell(told: Told, name: str) -> None:
     try:
         told(name)

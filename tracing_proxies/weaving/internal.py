@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from types import CodeType, FunctionType
-from typing import Any, TypeVar
+from typing import Any
 
-from tracing_proxies.compiled import hot
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from tracing_proxies.compiled import Function, hidden
 
 # What `warnings._is_internal_frame` looks for: "importlib" and "_bootstrap". Not the name of the real one, whose frames
 # the interpreter cuts out of the tracebacks of failed imports together with their neighbours.
@@ -39,12 +36,8 @@ def internal(function: Function) -> Function:
 
 
 def aside(function: Function) -> Function:
-    """Have the application's tracers, profilers and debuggers not see what a function of ours does.
-
-    Only where calls are compiled: else they see all that is ours. Returns what stands for the function.
-    """
-    hidden: Function = internal(function) if hot is None else hot.aside(internal(function))
-    return hidden
+    """Make a function internal, and have tracers not see what it does; returns what stands for it."""
+    return hidden(internal(function))
 
 
 def as_of(function: Any, module: str) -> FunctionType:
