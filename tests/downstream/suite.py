@@ -242,8 +242,8 @@ class Suite:
         site = self._site
         found = []
         for package in self.library.weave:
-            base = site / package
-            files = sorted(base.rglob("*.py")) if base.is_dir() else [site / f"{package}.py"]
+            base = site.joinpath(*package.split("."))
+            files = sorted(base.rglob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
             for file in files:
                 parts = file.relative_to(site).with_suffix("").parts
                 name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
