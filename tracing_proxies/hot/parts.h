@@ -283,7 +283,7 @@ hot_come_to(PyObject *result, int failed, PyObject *type, PyObject *value, PyObj
 }
 
 /* Have what the thread runs from here on seen by no tracer, profiler or debugger of the application's: what we do beside a
-   call is nothing that it does. As `PyThreadState_EnterTracing`, which is a call before 3.12 and is none after it. */
+   call is nothing that it does. As `PyThreadState_EnterTracing`, which 3.10 lacks. */
 static inline void
 hot_hide(PyThreadState *thread)
 {
