@@ -13,10 +13,7 @@ typedef struct {
 static void
 catch(Raised *raised)
 {
-    PyErr_Fetch(&raised->type, &raised->value, &raised->traceback);
-    PyErr_NormalizeException(&raised->type, &raised->value, &raised->traceback);
-    if (raised->traceback != NULL)
-        PyException_SetTraceback(raised->value, raised->traceback);
+    hot_catch(&raised->type, &raised->value, &raised->traceback);
 }
 
 static void
@@ -469,8 +466,9 @@ advised_vectorcall(PyObject *self, PyObject *const *args, size_t nargsf, PyObjec
     return result;
 }
 
-static PyObject *
-advised_get(PyObject *self, PyObject *instance, PyObject *owner)
+/* Bind a callable to an instance, as a function of a class is. */
+PyObject *
+hot_get_method(PyObject *self, PyObject *instance, PyObject *owner)
 {
     return instance == NULL || instance == Py_None ? Py_NewRef(self) : PyMethod_New(self, instance);
 }
@@ -526,7 +524,7 @@ function_alloc(PyTypeObject *type, Py_ssize_t count)
 static void
 call_as_functions(PyTypeObject *type)
 {
-    if (type->tp_itemsize || type->tp_vectorcall_offset || type->tp_call != advised_call || type->tp_descr_get != advised_get)
+    if (type->tp_itemsize || type->tp_vectorcall_offset || type->tp_call != advised_call || type->tp_descr_get != hot_get_method)
         return;
     type->tp_vectorcall_offset = (type->tp_basicsize + (Py_ssize_t)sizeof(vectorcallfunc) - 1) &
         ~((Py_ssize_t)sizeof(vectorcallfunc) - 1);
@@ -606,5 +604,5 @@ PyTypeObject Advised = {
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_call = advised_call,
     .tp_getattro = advised_getattro,
-    .tp_descr_get = advised_get,
+    .tp_descr_get = hot_get_method,
 };

@@ -17,12 +17,6 @@ aside_vectorcall(PyObject *self, PyObject *const *args, size_t nargsf, PyObject 
     return result;
 }
 
-static PyObject *
-aside_get(PyObject *self, PyObject *instance, PyObject *owner)
-{
-    return instance == NULL || instance == Py_None ? Py_NewRef(self) : PyMethod_New(self, instance);
-}
-
 static int
 aside_traverse(Aside *self, visitproc visit, void *arg)
 {
@@ -56,7 +50,7 @@ PyTypeObject AsideType = {
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
     .tp_vectorcall_offset = offsetof(Aside, vectorcall),
     .tp_call = PyVectorcall_Call,
-    .tp_descr_get = aside_get,
+    .tp_descr_get = hot_get_method,
     .tp_dealloc = (destructor)aside_dealloc,
     .tp_traverse = (traverseproc)aside_traverse,
     .tp_clear = (inquiry)aside_clear,

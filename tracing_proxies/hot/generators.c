@@ -32,16 +32,14 @@ static void
 end_step(PyObject *stream, PyObject *generator)
 {
     PyObject *type, *value, *traceback, *told;
-    int ended = PyErr_ExceptionMatches(PyExc_StopIteration), done = 0;
-    PyErr_Fetch(&type, &value, &traceback);
-    if (ended) {
+    int done = 0;
+    if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        PyErr_Fetch(&type, &value, &traceback);
         touch(stream);
         done = hot_finish_stream(stream);
     }
     else {
-        PyErr_NormalizeException(&type, &value, &traceback);
-        if (traceback != NULL)
-            PyException_SetTraceback(value, traceback);
+        hot_catch(&type, &value, &traceback);
         PyObject *recording = Py_NewRef(SLOT(stream, Stream, recording));
         told = PyObject_CallMethodObjArgs(stream, hot.end_step, generator, value, NULL);
         if (told == NULL && PyErr_ExceptionMatches(PyExc_RecursionError)) {
@@ -53,13 +51,7 @@ end_step(PyObject *stream, PyObject *generator)
         done = told == NULL ? hot_contain("stream") : 0;
         Py_XDECREF(told);
     }
-    if (done == 0) {
-        PyErr_Restore(type, value, traceback);
-        return;
-    }
-    Py_XDECREF(type); /* in strict mode */
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
+    (void)hot_come_to(NULL, done != 0, type, value, traceback); /* another one is that of the strict mode */
 }
 
 static int

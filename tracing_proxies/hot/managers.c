@@ -23,10 +23,7 @@ static void
 end_beside(PyObject *state)
 {
     PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL)
-        PyException_SetTraceback(value, traceback);
+    hot_catch(&type, &value, &traceback);
     int failed = hot_told(PyObject_CallMethodOneArg(state, hot.end, value)) < 0;
     (void)hot_come_to(NULL, failed, type, value, traceback);
 }

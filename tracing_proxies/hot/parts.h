@@ -267,6 +267,16 @@ hot_told(PyObject *answer)
     return answer == NULL ? -1 : 0;
 }
 
+/* Take the exception that is raised, as whoever catches it finds it. */
+static inline void
+hot_catch(PyObject **type, PyObject **value, PyObject **traceback)
+{
+    PyErr_Fetch(type, value, traceback);
+    PyErr_NormalizeException(type, value, traceback);
+    if (*traceback != NULL)
+        PyException_SetTraceback(*value, *traceback);
+}
+
 /* What a call has come to, its exception raised again after something else was done: unless that has failed itself. */
 static inline PyObject *
 hot_come_to(PyObject *result, int failed, PyObject *type, PyObject *value, PyObject *traceback)
@@ -464,6 +474,7 @@ int hot_drop_unrecorded(PyObject *recording, PyObject *left);
 PyObject *hot_finish_unrecorded(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 /* advice.c */
+PyObject *hot_get_method(PyObject *self, PyObject *instance, PyObject *owner);
 PyObject *hot_straighten(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *hot_context_of(PyObject *recording);
 

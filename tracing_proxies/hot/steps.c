@@ -99,14 +99,7 @@ hot_tell(PyObject *stream, PyObject *method, PyObject *what)
     told = what == NULL ? PyObject_CallMethodNoArgs(stream, method) : PyObject_CallMethodOneArg(stream, method, what);
     if (told == NULL && hot_contain("stream") == 0)
         told = Py_NewRef(Py_None);
-    if (told == NULL) { /* in strict mode */
-        Py_XDECREF(type);
-        Py_XDECREF(value);
-        Py_XDECREF(traceback);
-        return;
-    }
-    Py_DECREF(told);
-    PyErr_Restore(type, value, traceback);
+    (void)hot_come_to(NULL, hot_told(told) < 0, type, value, traceback); /* another one is that of the strict mode */
 }
 
 /* End a stream that has come to its end, beside the exception that says so. */
@@ -115,13 +108,8 @@ finish_beside(PyObject *stream)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    if (hot_finish_stream(stream) == 0) {
-        PyErr_Restore(type, value, traceback);
-        return;
-    }
-    Py_XDECREF(type); /* in strict mode */
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
+    int failed = hot_finish_stream(stream) != 0;
+    (void)hot_come_to(NULL, failed, type, value, traceback); /* another one is that of the strict mode */
 }
 
 /* Tell a stream what its generator has failed with, whose frame has that name: the exception stays. */
@@ -129,23 +117,14 @@ void
 hot_tell_failure(PyObject *stream, PyObject *generator, PyObject *name)
 {
     PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL)
-        PyException_SetTraceback(value, traceback);
+    hot_catch(&type, &value, &traceback);
     PyObject *frame = PyObject_GetAttr(generator, name);
     if (frame == NULL)
         PyErr_Clear();
     else if (frame == Py_None) /* else it refused the step (it runs already, say), and goes on */
         hot_tell(stream, hot.fail, value);
     Py_XDECREF(frame);
-    if (PyErr_Occurred()) {
-        Py_XDECREF(type);
-        Py_XDECREF(value);
-        Py_XDECREF(traceback);
-    }
-    else
-        PyErr_Restore(type, value, traceback);
+    (void)hot_come_to(NULL, PyErr_Occurred() != NULL, type, value, traceback);
 }
 
 static PySendResult
