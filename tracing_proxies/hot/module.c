@@ -86,6 +86,7 @@ bind(PyObject *module, PyObject *parts)
     if (PyType_Check(hot.Unrecorded))
         hot_uncount((PyTypeObject *)hot.Unrecorded);
     hot_ask_directly(hot.type.TracedGenerator);
+    hot_await_directly(hot.type.TracedAsyncGenerator);
     if (Py_TYPE(hot.wrapt_getattribute) == &PyWrapperDescr_Type)
         hot.read_attribute = (getattrofunc)((PyWrapperDescrObject *)hot.wrapt_getattribute)->d_wrapped;
     if (Py_TYPE(hot.wrapt_wrapped) == &PyGetSetDescr_Type)
@@ -302,6 +303,7 @@ static PyMethodDef methods[] = {
     {"reset", hot_reset_by_name, METH_O, "As the variable's `reset`, while the collector waits."},
     {"carried", (PyCFunction)(void (*)(void))hot_carried, METH_FASTCALL, "As `carried` of adapters/threads.py."},
     {"aside", hot_aside, METH_O, "Have a function called out of the sight of tracers."},
+    {"forward", hot_forward, METH_VARARGS, "Make a method of `Unrecorded` that is told something."},
     {"run_body", (PyCFunction)(void (*)(void))hot_run_body, METH_FASTCALL, "Run a module's body, and tell of it."},
     {"generator_methods", hot_generator_methods, METH_NOARGS, "Make `send`, `throw` and `close` of `TracedGenerator`."},
     {"manager_methods", hot_manager_methods, METH_NOARGS, "Make `__enter__` and `__exit__` of `TracedContextManager`."},
@@ -407,7 +409,7 @@ static struct {
     {&JudgementType, "Judgement"}, {&EntryType, "Entry"}, {&MessageType, "Message"}, {&PendingType, "Pending"}, {&Advised, "Advised"},
     {&ReadingType, "Reading"}, {&DirectType, "Direct"}, {&CopiedType, "Copied"}, {&InletType, "Inlet"},
     {&GlanceType, "Glance"}, {&WatchedType, "Watched"}, {&GateType, "Gate"}, {&AgainType, "Again"}, {&StepType, NULL}, {&OpeningType, NULL}, {&CarriedType, NULL}, {&MapsType, NULL},
-    {&AsideType, NULL},
+    {&AsideType, NULL}, {&ForwardType, NULL},
 };
 
 static int

@@ -172,7 +172,7 @@ typedef struct {
 extern Hot hot;
 extern PyTypeObject SpanFields, TraceFields, UnrecordedFields, Advised, StepType, OpeningType, ReadingType, DirectType,
     JudgementType, MapsType, EntryType, PendingType, CopiedType, InletType, CarriedType, GlanceType,
-    WatchedType, MessageType, AsideType;
+    WatchedType, MessageType, AsideType, ForwardType;
 
 #define SLOT(object, class, name) (*(PyObject **)((char *)(object) + hot.at.class##_##name))
 
@@ -460,6 +460,7 @@ PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 int hot_enter(PyObject *steps, Stay *stay);
 void hot_leave(PyObject *steps, Stay *stay);
+void hot_await_directly(PyTypeObject *type);
 void hot_tell_failure(PyObject *stream, PyObject *generator, PyObject *name);
 void hot_tell(PyObject *stream, PyObject *method, PyObject *what);
 
@@ -648,6 +649,9 @@ PyObject *hot_manager_methods(PyObject *module, PyObject *nothing);
 
 /* aside.c */
 PyObject *hot_aside(PyObject *module, PyObject *function);
+
+/* forwards.c */
+PyObject *hot_forward(PyObject *module, PyObject *args);
 
 /* lasting.c */
 PyObject *hot_pass_by(PyObject *module, PyObject *roots);

@@ -437,9 +437,8 @@ hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     return make(args[0], NULL, args[1], args[2], args[3] == Py_True);
 }
 
-/* What stands for `__anext__` of a traced async generator. */
 static PyObject *
-next_step(PyObject *module, PyObject *self)
+next_step(PyObject *self)
 {
     if (hot.type.StandIn == NULL || !PyObject_TypeCheck(self, hot.type.StandIn)) {
         PyErr_SetString(PyExc_TypeError, "a traced async generator is needed");
@@ -459,8 +458,25 @@ next_step(PyObject *module, PyObject *self)
     return made;
 }
 
+/* What stands for `__anext__` of a traced async generator. */
+static PyObject *
+step_of(PyObject *module, PyObject *self)
+{
+    return next_step(self);
+}
+
+/* As `hot_ask_directly`, of traced async generators. */
+void
+hot_await_directly(PyTypeObject *type)
+{
+    PyObject *own = _PyType_Lookup(type, hot.anext);
+    if (own != NULL && PyInstanceMethod_Check(own) && PyCFunction_Check(PyInstanceMethod_GET_FUNCTION(own)) &&
+        PyCFunction_GET_FUNCTION(PyInstanceMethod_GET_FUNCTION(own)) == step_of)
+        type->tp_as_async->am_anext = next_step;
+}
+
 static PyMethodDef bound_methods[] = {
-    {"__anext__", next_step, METH_O, NULL},
+    {"__anext__", step_of, METH_O, NULL},
     {"__next__", hot_next_item, METH_O, NULL},
     {"__iter__", hot_itself, METH_O, NULL},
     {"__del__", hot_drop, METH_O, NULL},

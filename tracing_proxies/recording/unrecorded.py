@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 _clock = clocks.perf_counter_ns
 _RELEASED = Context()
+TOLD: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("end", "set_attribute", "set_attributes", "add_event", "add_link", "update_name", "set_status")),
+    "record_exception": None,
+    "is_recording": False,
+    "get_span_context": INVALID_SPAN_CONTEXT,
+}
+"""What a span is told and asked, and what one answers that is none."""
 
 
 class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
@@ -173,6 +180,12 @@ class Unrecorded(UnrecordedFields, api.NonRecordingSpan):
 
 if not TYPE_CHECKING and hot is not None:
     Unrecorded.finish = hot.finish_unrecorded
+    for _name, _answer in TOLD.items():
+        _untraced = getattr(type(INVALID_SPAN), _name)
+        _takes = _untraced.__code__.co_varnames[: _untraced.__code__.co_argcount]
+        _least = len(_takes) - len(_untraced.__defaults__ or ())
+        _method = hot.forward(getattr(Unrecorded, _name), _untraced, INVALID_SPAN, _answer, _takes, _least)
+        setattr(Unrecorded, _name, _method)
 
 
 def make_unrecorded(
