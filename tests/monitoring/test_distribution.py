@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import chain
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,25 @@ def test_what_was_added_since_is_what_was_added(before: list[int], since: list[i
     assert (change.bins, change.count, change.total) == (right.bins, right.count, right.total)
 
 
+@given(st.lists(st.lists(sizes, max_size=20), min_size=1, max_size=6), st.data())
+def test_what_was_added_since_any_moment_is_what_was_added(parts: list[list[int]], data: st.DataObject) -> None:
+    moments = [Distribution.of_sizes(parts[0])]
+    for part in parts[1:]:
+        moments.append(moments[-1].plus(Distribution.of_sizes(part)))
+    since = data.draw(st.integers(0, len(parts) - 1))
+    change, right = moments[-1].minus(moments[since]), Distribution.of_sizes(list(chain(*parts[since + 1 :])))
+    assert (change.bins, change.count, change.total) == (right.bins, right.count, right.total)
+
+
+def test_what_was_added_is_told_of_what_is_changed_afterwards_too() -> None:
+    before = Distribution.of_sizes([5, 5])
+    after = before.plus(Distribution.of_sizes([7]))
+    after.add(9)
+    assert after.minus(before).count == 2
+    before.add_all([5])
+    assert after.minus(before).count == 1
+
+
 @given(st.lists(sizes, max_size=60))
 def test_what_is_packed_or_sent_comes_back_as_it_was(values: list[int]) -> None:
     found = Distribution.of_sizes(values)
@@ -91,7 +111,7 @@ def test_a_tallys_own_sketch_has_the_same_bins(durations: list[int]) -> None:
     tally = Tally("m:f")
     for duration in durations:
         tally.count(duration)
-    calls, _, sketch = tally.read()
+    calls, _, sketch = tally.take()
     assert calls == len(durations)
     assert Distribution.of(sketch).bins == Distribution.of_sizes(durations).bins
 

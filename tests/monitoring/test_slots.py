@@ -146,6 +146,7 @@ def test_closed_slots_take_less_than_half_of_the_memory() -> None:
         slots = [OpenSlot(0.0, 1.0) for _ in changes]
         for slot, change in zip(slots, changes, strict=True):
             slot.add(1.0, change)
+            slot.rest()
         return slots
 
     def close() -> list[ClosedSlot]:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.weaving.twins import twins
 from tracing_proxies.recording.tally import Tally
+from tracing_proxies.sampling.sketch import Sketch
 from tracing_proxies.weaving.proxies import point_of
 
 
@@ -28,6 +29,7 @@ def test_counts_errors_and_durations_are_exact_in_many_threads() -> None:
     tally, each, threads = Tally(), 8_000, 8
     done = threading.Event()
     read: list[tuple[int, int]] = []
+    sketches: list[Sketch] = []
 
     def call(seed: int) -> None:
         chance = random.Random(seed)
@@ -39,9 +41,10 @@ def test_counts_errors_and_durations_are_exact_in_many_threads() -> None:
 
     def watch() -> None:
         while not done.is_set():
-            calls, errors, sketch = tally.read()
+            calls, errors, sketch = tally.take()
             read.append((calls, errors))
-            assert sketch.count == calls
+            sketches.append(sketch)
+            assert sum(taken.count for taken in sketches) == calls
 
     callers = [threading.Thread(target=call, args=(seed,)) for seed in range(threads)]
     watcher = threading.Thread(target=watch)
@@ -52,10 +55,11 @@ def test_counts_errors_and_durations_are_exact_in_many_threads() -> None:
     done.set()
     watcher.join()
 
-    calls, errors, sketch = tally.read()
+    calls, errors, sketch = tally.take()
+    sketches.append(sketch)
     assert (calls, errors) == (each * threads, each * threads // 10)
     assert tally.calls == calls
-    assert sketch.total == sum(
+    assert sum(taken.total for taken in sketches) == sum(
         max(1, chance.randrange(10**6)) for chance in map(random.Random, range(threads)) for _ in range(each)
     )
     assert read == sorted(read)
@@ -66,7 +70,7 @@ def test_an_error_of_no_duration_is_one() -> None:
     tally = Tally()
     tally.count(~0)
     tally.count(0)
-    assert tally.read()[:2] == (2, 1)
+    assert tally.count_all() == (2, 1)
 
 
 def test_a_forked_child_counts_anew_into_the_list_that_its_callers_hold() -> None:
@@ -75,7 +79,16 @@ def test_a_forked_child_counts_anew_into_the_list_that_its_callers_hold() -> Non
     count(5)
     tally.forget()
     count(7)
-    assert tally.read()[0] == 1
+    assert tally.count_all() == (1, 0)
+
+
+def test_durations_are_taken_once() -> None:
+    tally = Tally()
+    tally.count(5)
+    tally.count(~7)
+    first, second = tally.take(), tally.take()
+    assert first[:2] == second[:2] == (2, 1)
+    assert (first[2].count, first[2].total, second[2].count) == (2, 12, 0)
 
 
 def test_calls_that_are_alike_do_not_pile_up() -> None:

@@ -51,14 +51,6 @@ def test_a_quantile_is_right_where_distributions_are_adversarial(shape: str) -> 
     assert len(sketch.bins) <= 1_700
 
 
-@given(DURATIONS, DURATIONS)
-def test_merging_is_as_good_as_having_counted_together(one: list[int], other: list[int]) -> None:
-    merged = sketch_of(one)
-    merged.merge(sketch_of(other))
-    together = sketch_of([*one, *other])
-    assert (merged.count, merged.total, merged.bins) == (together.count, together.total, together.bins)
-
-
 @given(DURATIONS)
 def test_count_and_sum_are_exact(durations: list[int]) -> None:
     sketch = sketch_of(durations)

@@ -12,12 +12,12 @@ from tracing_proxies.monitoring.numbers import Labels, Numbers
 from tracing_proxies.recording.recipe import Recipe
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.tally import Tally
-from tracing_proxies.sampling.sketch import Sketch
 
 CALLS = "tracing_proxies_calls_total"
 DURATION = "tracing_proxies_call_duration_seconds"
 IN_FLIGHT = "tracing_proxies_calls_in_flight"
 EVENTS = "tracing_proxies_events_total"
+_NONE = (0, 0)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -32,15 +32,6 @@ class _Known:
     labels: Labels
     is_root: bool
     is_exact: bool
-
-
-@attrs.frozen(eq=False, repr=False)
-class _Seen:
-    """What a tally said at the last look."""
-
-    calls: int = 0
-    errors: int = 0
-    sketch: Sketch = attrs.field(factory=Sketch)
 
 
 class CallCounts:
@@ -59,7 +50,7 @@ class CallCounts:
         self._recipes = recipes
         self._known: dict[str, _Known] = {}
         self._stale = True
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
 
     def forget_names(self) -> None:
         """Ask for the names of the targets anew: the registry has changed."""
@@ -75,24 +66,23 @@ class CallCounts:
         if self._stale or any(tally.target not in self._known for tally in tallies):
             self._learn_names()
         for tally in tallies:
-            calls, _ = tally.count_all()
-            if calls != self._seen.get(tally.target, _Seen()).calls:
+            if tally.calls != self._seen.get(tally.target, _NONE)[0]:
                 self._add(tally, numbers)
         self._add_open(numbers)
 
     def _add(self, tally: Tally, numbers: Numbers) -> None:
-        known, before = self._of(tally.target), self._seen.get(tally.target, _Seen())
-        seen = self._seen[tally.target] = _Seen(*tally.read())
-        if seen.calls < before.calls:
-            before = _Seen()  # it began anew
-        calls, errors = seen.calls - before.calls, seen.errors - before.errors
+        known, (calls_before, errors_before) = self._of(tally.target), self._seen.get(tally.target, _NONE)
+        all_calls, all_errors, sketch = tally.take()
+        self._seen[tally.target] = all_calls, all_errors
+        if all_calls < calls_before:
+            calls_before, errors_before = _NONE  # it began anew
+        calls, errors = all_calls - calls_before, all_errors - errors_before
         for outcome, many in (("ok", calls - errors), ("error", errors)):
             # Also where there are none: a rate of errors needs a counter that stood at 0 before the first.
             numbers.count((CALLS, (*known.labels, outcome)), many)
             if known.is_root:
                 numbers.count((EVENTS, (*known.labels[:2], outcome)), many)
-        more = Distribution.of(seen.sketch).minus(Distribution.of(before.sketch))
-        numbers.distribute((DURATION, known.labels), more)
+        numbers.distribute((DURATION, known.labels), Distribution.of(sketch))
 
     def _add_open(self, numbers: Numbers) -> None:
         if self._recorder.tail is not None:

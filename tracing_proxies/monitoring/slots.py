@@ -24,7 +24,7 @@ class OpenSlot:
     start: float
     stop: float
     counters: dict[Series, float] = attrs.field(factory=dict)
-    distributions: dict[Series, Packed] = attrs.field(factory=dict)
+    distributions: dict[Series, Distribution | Packed] = attrs.field(factory=dict)
 
     def add(self, stop: float, change: Numbers) -> None:
         """Add what was counted up to another moment."""
@@ -34,7 +34,14 @@ class OpenSlot:
             counters[series] = counters.get(series, 0) + many
         for series, found in change.distributions.items():
             known = kept.get(series)
-            kept[series] = Packed(found if known is None else known.unpack().plus(found))
+            kept[series] = found if known is None else _unpacked(known).plus(found)
+
+    def rest(self) -> None:
+        """Take less memory, until more is added."""
+        kept = self.distributions
+        self.distributions = {
+            series: found if isinstance(found, Packed) else Packed(found) for series, found in kept.items()
+        }
 
     def counted(self, series: Series) -> float:
         """Return by how much a counter has grown."""
@@ -42,15 +49,15 @@ class OpenSlot:
 
     def distribution(self, series: Series) -> Distribution | None:
         """Return what was added to a distribution; None without any."""
-        packed = self.distributions.get(series)
-        return None if packed is None else packed.unpack()
+        kept = self.distributions.get(series)
+        return None if kept is None else _unpacked(kept)
 
     def add_to(self, numbers: Numbers) -> None:
         """Add all that was counted."""
         for series, many in self.counters.items():
             numbers.count(series, many)
-        for series, packed in self.distributions.items():
-            numbers.distribute(series, packed.unpack())
+        for series, kept in self.distributions.items():
+            numbers.distribute(series, _unpacked(kept))
 
 
 class Names:
@@ -97,6 +104,7 @@ class ClosedSlot:
         self._counted: tuple[tuple[Sequence[int], Sequence[float]], ...] = tuple(
             (_pack(keys), _pack([counted[key] for key in keys])) for keys in (whole, others) if keys
         )
+        slot.rest()
         packed = {names.number(series): found for series, found in slot.distributions.items()}
         self._keys: Sequence[int] = _pack(sorted(packed))
         records = [marshal.dumps(packed[key].to_plain()) for key in self._keys]
@@ -129,6 +137,10 @@ class ClosedSlot:
 
     def _read(self, at: int) -> Distribution:
         return unpack(*marshal.loads(self._data[self._bounds[at] : self._bounds[at + 1]]))
+
+
+def _unpacked(kept: Distribution | Packed) -> Distribution:
+    return kept.unpack() if isinstance(kept, Packed) else kept
 
 
 def _pack(values: Sequence[Any]) -> Sequence[Any]:

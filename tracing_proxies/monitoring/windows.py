@@ -40,6 +40,8 @@ class _Ring:
 
     def add(self, start: float, stop: float, change: Numbers, names: Names) -> None:
         if not self.slots or stop - self.slots[-1].start > self.step:
+            if self.slots:
+                self.slots[-1].rest()
             self.slots.append(OpenSlot(start, stop))
             if len(self.slots) > self.open:
                 self.closed.append(ClosedSlot(self.slots.popleft(), names))

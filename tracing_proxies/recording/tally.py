@@ -35,6 +35,7 @@ class Tally:
 
     __slots__ = (
         "_errors",
+        "_folded",
         "_folding",
         "_lock",
         "_pending",
@@ -60,13 +61,13 @@ class Tally:
         self._lock = threading.RLock()
         self._folding = False
         self._pending.clear()  # the same list: those who append to it hold it
-        self._errors = 0
+        self._folded = self._errors = 0
         self._sketch = Sketch()
 
     @property
     def calls(self) -> int:
         """How many calls have ended."""
-        return self._sketch.count + len(self._pending)
+        return self._folded + len(self._pending)
 
     def relieve(self) -> None:
         """Fold the list into the counts if it is long; for the caller's own thread, which does not wait."""
@@ -80,15 +81,16 @@ class Tally:
         """Return the number of calls and of those that failed."""
         with self._lock:
             self._fold()
-            return self._sketch.count, self._errors
+            return self._folded, self._errors
 
-    def read(self) -> tuple[int, int, Sketch]:
-        """Return the number of calls and of those that failed, and a copy of the sketch of all their durations."""
+    def take(self) -> tuple[int, int, Sketch]:
+        """Return the number of calls and of those that failed, and the durations of what came since the last time."""
         with self._lock:
             self._fold()
-            copied = Sketch()
-            copied.merge(self._sketch)
-            return self._sketch.count, self._errors, copied
+            taken = Sketch()
+            if not self._folding:
+                taken, self._sketch = self._sketch, taken
+            return self._folded, self._errors, taken
 
     def _fold(self) -> None:
         if self._folding:  # a signal's handler, or a finaliser, within what it has interrupted
@@ -104,8 +106,9 @@ class Tally:
         taken = pending[:]
         del pending[: len(taken)]  # what is appended meanwhile stands behind
         self._errors += self._sketch.add(taken)
+        self._folded += len(taken)
 
 
 def count_calls(tallies: Sequence[Tally]) -> int:
     """Return how many calls of all targets have ended."""
-    return sum([tally._sketch.count + len(tally._pending) for tally in tallies])
+    return sum([tally._folded + len(tally._pending) for tally in tallies])
