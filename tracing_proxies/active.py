@@ -13,6 +13,7 @@ from tracing_proxies import debugging, destinations, failures, finishing, listen
 from tracing_proxies.budgeting import Budgeting
 from tracing_proxies.control.server import ControlServer
 from tracing_proxies.control.service import Commands
+from tracing_proxies.delivery import besides
 from tracing_proxies.delivery.ledger import Ledger
 from tracing_proxies.delivery.pipeline import Pipeline
 from tracing_proxies.delivery.prepare import Preparer
@@ -172,7 +173,7 @@ class Runtime:
 
     def _work(self) -> Work:
         cpu, finished, waiting = self._pipelines.work()
-        return Work(cpu + self.scoring.cpu(), finished, waiting)
+        return Work(cpu + self.scoring.cpu(), finished, waiting, besides.taken())
 
     def switch(self, on: bool) -> None:
         """Let every call pass through unrecorded, or trace them again under the registry that holds by then."""

@@ -34,7 +34,7 @@ T = TypeVar("T")
 _ATTENTIVE_FOR, _IDLE_TICK = 2.0, 1.0
 _AWAKE_FOR = 30.0
 _CALIBRATION_CALLS = 200
-_MANY = 200
+_MANY = 32
 _MOST_HELD_UP = 4_096
 
 
@@ -44,7 +44,7 @@ class Budgeting:
     Args:
         recorder: whose traces are sampled.
         emit: takes each span that is kept.
-        worker: tells what the delivery's threads have done so far.
+        worker: tells what our own threads have done so far.
     """
 
     def __init__(self, recorder: Recorder, emit: Callable[[Any], None], worker: Callable[[], Work]) -> None:
@@ -83,7 +83,7 @@ class Budgeting:
             self._controller = Controller(
                 settings.budget,
                 floor=settings.floor,
-                worker=self._work,
+                worker=self._worker,
                 calls=self._calls,
                 host=HostLoad(host_load()),
             )
@@ -100,6 +100,11 @@ class Budgeting:
         self._loop.stop(0.2)
         if self._tail is not None:
             self._tail.close()
+
+    @property
+    def share(self) -> float | None:
+        """The budget, as a share of one core; None where there is none."""
+        return None if self._controller is None or self._recorder.tail is None else self._controller.budget
 
     def status(self) -> dict[str, Any]:
         """Describe the budget and what it has led to, in plain values."""
@@ -161,10 +166,6 @@ class Budgeting:
                 self._tail.sweep()
         except Exception as exc:
             failures.contain("sampling", exc)
-
-    def _work(self) -> Work:
-        work = self._worker()
-        return work._replace(cpu=work.cpu + self._loop.cpu)
 
     def _calls(self) -> int:
         tallies = self._recorder.tallies

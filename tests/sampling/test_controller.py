@@ -52,9 +52,9 @@ def test_sums_over_what_is_kept_are_true_on_average(scenario: Scenario) -> None:
             found[name].append(total.z)
     for name, scores in found.items():
         assert abs(statistics.mean(scores)) < 0.3, name
-        # Where nearly every error is kept, the sum over them is exact in most runs; and now and then a trace is kept
-        # that stands for a thousand, which is far off in one run, and right on average.
-        assert (0.0 if name == "errors" else 0.4) < statistics.stdev(scores) < 1.8, name
+        # Where every error is kept, the sum over them is exact; and now and then a trace is kept that stands for a
+        # thousand, which is far off in one run, and right on average.
+        assert (0.0 if name == "errors" else 0.4) <= statistics.stdev(scores) < 1.8, name
 
 
 @each_scenario

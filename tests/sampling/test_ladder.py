@@ -103,8 +103,8 @@ def test_the_log_says_where_the_host_is_the_reason(load: float, said: bool, capl
     now, cpu = [0.0], [0.0]
     controller = Controller(0.01, clock=lambda: now[0], worker=lambda: Work(cpu[0], 0, 0), host=HostLoad(lambda: load))
     with caplog.at_level(logging.WARNING, "tracing_proxies"):
-        for tick in range(30):
-            if tick > 12:  # the host is looked at once a second
+        for tick in range(40):
+            if tick > 22:  # the host is looked at every two seconds
                 controller.roots += 1_000
                 controller.recorded(20_000, captured=True)
                 cpu[0] += 0.01

@@ -18,6 +18,7 @@ from tracing_proxies.control.connection import NO_SIGNAL, Connection
 from tracing_proxies.control.folder import new_path, own_folder, sweep, unborn
 from tracing_proxies.control.messages import MessageError, read_request, write_error, write_result
 from tracing_proxies.control.peer import is_welcome, uid_of_peer
+from tracing_proxies.delivery import besides
 from tracing_proxies.delivery.native import Thread, forget_stand_in, make_thread, replaced_by
 from tracing_proxies.errors import TracingProxiesError
 from tracing_proxies.failures import contain
@@ -158,6 +159,7 @@ class Service:
     def _run(self) -> None:
         self._ident = get_ident()
         self._suppress()
+        meter = besides.Meter()
         try:
             while not (self._stopping or self._is_closed_by_others()):
                 if self._is_to_rest():
@@ -165,6 +167,7 @@ class Service:
                 self._step()
                 if not self._in_hub:
                     forget_stand_in()
+                    meter.read()
         except Exception as exc:
             self._end()
             contain("control", exc)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tracing_proxies import failures
 from tracing_proxies.compiled import hot
-from tracing_proxies.delivery import neighbours
+from tracing_proxies.delivery import besides, neighbours
 from tracing_proxies.delivery.garbage import Aside
 from tracing_proxies.delivery.native import Empty, SimpleQueue, Thread, forget_stand_in, make_thread, take
 
@@ -33,6 +33,7 @@ class Loop:
         awaited: whether ``start`` returns only when the thread runs. One that runs by then is rarely in the midst of
             something when a server forks that was written in C, and whose child would never have the interpreter back.
             Not for a loop that a call of the application may start.
+        delivers: whether what it does is the delivery of spans, whose cost is learned from `cpu`.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Loop:
         ended: Callable[[], None] = lambda: None,
         get_ready: Callable[[], None] = lambda: None,
         awaited: bool = True,
+        delivers: bool = False,
     ) -> None:
         self._name = name
         self._step = step
@@ -51,6 +53,7 @@ class Loop:
         self._ended = ended
         self._get_ready = get_ready
         self._awaited = awaited
+        self._delivers = delivers
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -144,6 +147,7 @@ class Loop:
                 self._suppress()
             self._get_ready()
             start = time.thread_time()
+            meter = None if self._delivers else besides.Meter()
             while not self._stopping and self._life is life:
                 self.aside.take()
                 if hot is not None:
@@ -152,6 +156,8 @@ class Loop:
                 forget_stand_in()
                 self.aside.give_back()
                 self._cpu_now = time.thread_time() - start
+                if meter is not None:
+                    meter.read()
                 self._sleep(pause)
         except BaseException as exc:
             failures.contain(f"delivery.thread.{self._name}", exc)

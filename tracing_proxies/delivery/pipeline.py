@@ -76,7 +76,9 @@ class Pipeline:
         self._lanes = [
             _kind_of_lane(sink)(sink, ledger, max_bytes=share, contain=self._contain, clock=clock) for sink in sinks
         ]
-        self._lane_loops = [Loop(f"tracing-{lane.name}", lane.step, suppress=suppress) for lane in self._lanes]
+        self._lane_loops = [
+            Loop(f"tracing-{lane.name}", lane.step, suppress=suppress, delivers=True) for lane in self._lanes
+        ]
         self._loop = Loop(
             "tracing-worker",
             self._work,
@@ -84,6 +86,7 @@ class Pipeline:
             ended=self._queue.fall_asleep,
             get_ready=get_ready,
             awaited=False,
+            delivers=True,
         )
         self._reset()
         process.move_in(self)

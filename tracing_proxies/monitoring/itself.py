@@ -39,6 +39,9 @@ class Deliveries(Protocol):
 class Budget(Protocol):
     """The budget, as far as it is read here."""
 
+    @property
+    def share(self) -> float | None: ...
+
     def status(self) -> dict[str, Any]: ...
 
     def take_costs(self) -> Iterable[float]: ...

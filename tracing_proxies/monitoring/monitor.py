@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _AT_MOST: Final = 0.005
 """The share of its time that a look may take: where there are very many targets there are fewer looks."""
+_OF_BUDGET: Final = 0.1
+"""The same, as a share of the budget."""
 _PATIENCE: Final = 0.2
 _LEAST_PATIENCE: Final = 0.1
 
@@ -68,6 +70,7 @@ class Monitor:
     ) -> None:
         self.contents = contents
         self._deliveries = deliveries
+        self._budget = budget
         self._registry = registry
         self._calls = CallCounts(recorder, recipes)
         self._itself = SelfCounts(recorder, deliveries, budget, describe)
@@ -241,7 +244,8 @@ class Monitor:
             self.server.listen()
         except Exception as exc:
             contain("monitoring", exc)
-        return max(self._interval, (time.thread_time() - begun) / _AT_MOST)
+        at_most = min(_AT_MOST, _OF_BUDGET * (self._budget.share or math.inf))
+        return max(self._interval, (time.thread_time() - begun) / at_most)
 
     def join(self) -> Member | None:
         """Become one of the application's processes, where there is a folder for that; also called by other threads."""

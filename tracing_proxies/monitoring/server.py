@@ -14,6 +14,7 @@ from typing import Any, Final
 import attrs
 
 from tracing_proxies.control.connection import NO_SIGNAL
+from tracing_proxies.delivery import besides
 from tracing_proxies.delivery.native import RLock, Thread, forget_stand_in, make_thread
 from tracing_proxies.failures import contain
 
@@ -168,6 +169,7 @@ class Server:
     def _run(self, life: object) -> None:
         self._ident = get_ident()
         self._suppress()
+        meter = besides.Meter()
         listener, ear = self._listener, self._ear
         if listener is None or ear is None:
             return
@@ -176,6 +178,7 @@ class Server:
             while self._life is life:
                 self._serve(listener, ear, clients)
                 forget_stand_in()
+                meter.read()
         except (OSError, ValueError) as exc:
             if self._life is life:  # the application has closed what it does not know
                 contain("monitoring.serve", exc)

@@ -202,7 +202,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("port", ("monitoring",), "port", "The port, at the loopback address, where `/metrics` is answered.",
         "no port: nothing listens"),
     Key("interval", ("monitoring",), "interval",
-        "How often the counts are looked at and published; off: only when they are asked for.", "5s"),
+        "How often the counts are looked at and published, as far as a tenth of a budget pays for it; off: only when "
+        "they are asked for.", "5s"),
     Key("otlp", ("monitoring",), "interval", "How often metrics are sent to where `export.otlp` leads.", "off"),
     Key("match", _RULE, "pointcuts", "The targets of the rule.", required=True),
     Key("except", _RULE, "pointcuts", "Targets that the rule does not touch."),

@@ -13,6 +13,7 @@ _ENOUGH_SPANS = 20  # few at a time say little: what a request costs is shared b
 _FEW_SPANS = 5  # but where few come, few have to do
 _UNSURE = 16
 _LONGEST_LESSON = 5.0
+_LONGEST_LOOK = 10.0
 _NEVER_BELOW = 1e-7
 _GUESSED_IDLE = 0.001
 
@@ -21,14 +22,16 @@ class Work(NamedTuple):
     """What our own threads have done so far.
 
     Args:
-        cpu: seconds of CPU that they have taken.
+        cpu: seconds of CPU that those have taken that finish spans.
         finished: spans that they have finished.
         waiting: spans that they have not finished.
+        besides: seconds of CPU that all others have taken.
     """
 
     cpu: float
     finished: int
     waiting: int
+    besides: float = 0.0
 
 
 class Learning:
@@ -42,13 +45,15 @@ class Learning:
         self.costs = Costs()
         self._known = dict.fromkeys(("skeleton", "payload", "stub"), 0)
         self._idle = _GUESSED_IDLE
-        self._begun = 0.0
+        self._besides = 0.0
+        self._begun = self._looked = 0.0
         self._before = Work(0.0, 0, 0)
-        self._work = self._before
+        self._work = self._seen = self._before
 
     def begin_anew(self, now: float, work: Work) -> None:
         """Begin to measure from this moment."""
-        self._begun, self._before, self._work = now, work, work
+        self._begun = self._looked = now
+        self._before = self._work = self._seen = work
 
     @property
     def unsure(self) -> bool:
@@ -58,7 +63,7 @@ class Learning:
     @property
     def idle(self) -> float:
         """What our threads take for themselves, in seconds of CPU per second."""
-        return self._idle
+        return self._idle + self._besides
 
     def take(self, name: str, measured: float) -> None:
         """Take one more measurement of a cost: the first say as much as the guess, later ones little each.
@@ -86,6 +91,11 @@ class Learning:
             The seconds of CPU that they have taken since then.
         """
         spent = max(0.0, work.cpu - self._work.cpu)
+        besides = max(0.0, work.besides - self._work.besides)
+        if not 0 <= (looked := now - self._looked) < _LONGEST_LOOK:
+            if looked > 0:  # some look around every few seconds: a shorter time would find much, or nothing
+                self._besides = max(0.0, work.besides - self._seen.besides) / looked
+            self._looked, self._seen = now, work
         if work.finished == self._work.finished:
             # What our threads take for themselves is no cost of a span. Where spans are under way as well it looks
             # like more than it is: hence down fast and up slowly.
@@ -101,4 +111,4 @@ class Learning:
                 # that were never seen, and what is let in at the price of the former may be the latter.
                 self._move("export", each, _ALARM if each > self.costs.export else _LEARN)
             self._before, self._begun = work, now
-        return spent
+        return spent + besides

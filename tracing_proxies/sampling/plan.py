@@ -111,11 +111,11 @@ def calmed(wanted: Plan, before: Plan, most: float) -> Plan:
     def rise(new: float, old: float) -> float:
         return min(new, max(old, 1e-4) * most)
 
-    return attrs.evolve(
-        wanted,
-        record=rise(wanted.record, before.record),
-        capture=rise(wanted.capture, before.capture),
-        error=rise(wanted.error, before.error),
-        whole=rise(wanted.whole, before.whole),
-        rare=rise(wanted.rare, before.rare),
+    return Plan(
+        rise(wanted.record, before.record),
+        rise(wanted.capture, before.capture),
+        rise(wanted.error, before.error),
+        rise(wanted.whole, before.whole),
+        rise(wanted.rare, before.rare),
+        wanted.room,
     )
