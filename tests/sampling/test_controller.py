@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from perf.sampling_sim import SCENARIOS, Call, Ours, Outcome, Scenario, between
-from tracing_proxies.sampling.controller import Controller
+from tracing_proxies.sampling.controller import CALM_TICK, TICK, Controller
 from tracing_proxies.sampling.plan import Plan
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
@@ -131,6 +131,23 @@ def test_detail_is_lost_and_found_again_by_few_steps() -> None:
     assert max(steps[20:26]) >= 3
     assert steps[-1] <= 2
     assert world.controller.ladder.descents <= 5
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_calm_process_takes_fewer_steps_and_a_burst_is_noticed_all_the_same(seed: int) -> None:
+    ticks: list[float] = []
+
+    class Watched(Ours):
+        def beat(self) -> None:
+            super().beat()
+            ticks.append(self.controller.tick)
+
+    outcome = Watched(attrs.evolve(BY_NAME["steady"], rate=between(30, 45, 1.0, 0.004)), seed).run()
+    assert ticks[90] == ticks[350] == TICK
+    assert ticks[200:299].count(CALM_TICK) > 90
+    assert outcome.share("kept", "traces", 12, 30) == 1.0
+    assert outcome.most(10.0) <= outcome.budget
+    assert outcome.most(1.0, since=24.0) <= 3.0 * outcome.budget
 
 
 def test_an_idle_process_is_traced_whole() -> None:

@@ -22,6 +22,9 @@ from tracing_proxies.sampling.spending import WINDOW, Spending
 TICK = 0.2
 """Seconds from one step of the loop to the next, where nothing sudden happens. A step takes some 0.2 ms of CPU, twice
 as much where the application has had the caches meanwhile."""
+CALM_TICK = 1.0
+"""The same where all is recorded, and a good part of the budget is left."""
+_CALM = 0.3
 _DECAY = 0.1
 _SECOND = 1.0
 _LOOK_AT_HOST = 2.0  # Linux takes 0.2 ms to tell
@@ -62,6 +65,7 @@ class Controller:
         keys: what is known of names.
         sudden: after how many traces the next step is due before its time.
         commitment: how many recorded traces may be under way.
+        tick: seconds to the next step, where nothing sudden happens.
         roots: how many traces have begun.
         errors: how many traces had an error.
         notable: how many were recorded that are an error, slow, or asked for.
@@ -81,6 +85,7 @@ class Controller:
         host: HostLoad | None = None,
     ) -> None:
         self.budget = budget
+        self.tick = TICK
         self.floor = floor
         self._learning = Learning()
         self.costs = self._learning.costs
@@ -189,7 +194,7 @@ class Controller:
     @property
     def due(self) -> bool:
         """Whether it is time for a step."""
-        return self.roots >= self._alarm or not 0 <= self.clock() - self._last < TICK
+        return self.roots >= self._alarm or not 0 <= self.clock() - self._last < self.tick
 
     def step(self) -> None:
         """Take one step of the loop: learn what was spent, and make the next plan."""
@@ -217,11 +222,18 @@ class Controller:
         elif self.plan.room < _FALL * self._room_then:
             self._room_then = self.plan.room
             self.keys.fill(self.plan.room, self.costs.export, self.floor)
+        self.tick = CALM_TICK if self._is_calm(now, budget) else TICK
         self._let_in = 0.0
-        self._press_from = max(_AT_ONCE * self.plan.room, _AT_LEAST_AT_ONCE * budget)
+        self._press_from = self.tick / TICK * max(_AT_ONCE * self.plan.room, _AT_LEAST_AT_ONCE * budget)
         self.sudden = _FEW_ROOTS + 3 * self._demand.roots * TICK
         self._alarm = self.roots + self.sudden
         self.ladder.follow(self.plan, now)
+
+    def _is_calm(self, now: float, budget: float) -> bool:
+        """Tell whether there is nothing to regulate: what comes of a sudden is noticed as it comes."""
+        plan = self.plan
+        is_whole = plan.record == plan.capture == plan.error == plan.whole == 1.0
+        return is_whole and self._spending.is_full(now) and self._spending.within(now, WINDOW) < _CALM * WINDOW * budget
 
     def _spent(self, now: float, elapsed: float) -> tuple[float, float]:
         """Return what was spent since the last step, and how much of it by counting."""

@@ -72,6 +72,10 @@ class Spending:
         """Return the seconds of CPU that were spent in the last so many seconds."""
         return self._since(now - seconds)[_SPENT]
 
+    def is_full(self, now: float) -> bool:
+        """Tell whether ten seconds are known."""
+        return self._lived(now) >= WINDOW
+
     def overran(self, now: float) -> bool:
         """Tell whether half as much again was spent as the budget allows, counting left aside.
 
