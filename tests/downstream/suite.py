@@ -93,7 +93,8 @@ class Suite:
         # Installed packages are loaded from bytecode, so this one is to be: its sources are used where they lie.
         subprocess.run((self.python, "-m", "compileall", "-q", *(ROOT / name for name in OURS)), check=True)
         marker = self.folder / "ready"
-        wanted = f"{self.library!r}\n{(ROOT / 'setup.cfg').read_text(encoding='utf-8')}"
+        # What was made ready from another checkout would run that one's code.
+        wanted = f"{ROOT}\n{self.library!r}\n{(ROOT / 'setup.cfg').read_text(encoding='utf-8')}"
         if not (self.installed.exists() and marker.exists() and marker.read_text(encoding="utf-8") == wanted):
             self._install()
             marker.write_text(wanted, encoding="utf-8")
