@@ -1,8 +1,13 @@
 """Our own failures are counted, logged once a minute each, and raised only in strict mode."""
 
+import functools
 import logging
+import os
+import signal
 import sys
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -32,6 +37,55 @@ def test_a_reason_is_logged_once_and_without_the_text_of_the_exception(
     assert len(caplog.records) == 1
     assert "ValueError" in caplog.text
     assert "dana" not in caplog.text
+
+
+class Ringing:
+    """A handler that is an object."""
+
+    def __call__(self, number: int, frame: object) -> None:
+        raise TimeoutError("the time is up")
+
+    def ring(self, strength: int, number: int, frame: object) -> None:
+        raise TimeoutError("the time is up")
+
+
+@pytest.mark.parametrize("handler", [Ringing(), functools.partial(Ringing().ring, 3), Ringing().__call__])
+def test_what_a_signals_handler_raises_within_us_is_the_applications(
+    handler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TRACING_PROXIES_STRICT", raising=False)
+
+    def ours() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGUSR2)
+            time.sleep(5.0)
+        except Exception as exc:
+            failures.contain("begin", exc)
+
+    before = signal.signal(signal.SIGUSR2, handler)
+    try:
+        with pytest.raises(TimeoutError, match="the time is up"):
+            ours()
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert failures.counts() == {}
+
+
+def test_a_handler_that_cannot_be_asked_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRACING_PROXIES_STRICT", raising=False)
+
+    class Hostile:
+        def __call__(self, number: int, frame: object) -> None: ...
+
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError(name)
+
+    before = signal.signal(signal.SIGUSR2, Hostile())
+    try:
+        failures.contain("begin", ValueError("x"))
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert failures.counts() == {"begin": 1}
 
 
 def test_strict_mode_raises_what_was_contained(monkeypatch: pytest.MonkeyPatch) -> None:

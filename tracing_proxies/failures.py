@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import signal
 import sys
-from _thread import RLock  # past gevent's, which our own threads must not wait for
+import threading
+from _thread import RLock, get_ident  # past gevent's, which our own threads must not wait for
 from collections import Counter
+from collections.abc import Iterator
+from types import CodeType
+from typing import Any
 
 from tracing_proxies import clocks
 
@@ -40,8 +46,11 @@ def contain(reason: str, exc: BaseException) -> None:
         exc: what was raised; only its type is logged, since its text may hold the application's data.
 
     Raises:
-        BaseException: ``exc`` itself in strict mode.
+        BaseException: ``exc`` itself in strict mode, and where a handler of a signal has raised it, which happened to
+            interrupt us: a time that is up must reach the application.
     """
+    if _is_of_a_signal(exc):
+        raise exc
     if isinstance(exc, RecursionError) and _is_stack_full():
         with _lock:
             _counts["stack"] += 1
@@ -64,6 +73,33 @@ def contain(reason: str, exc: BaseException) -> None:
                 _counts["log"] += 1
     if strict():
         raise exc
+
+
+def _is_of_a_signal(exc: BaseException) -> bool:
+    if get_ident() != threading.main_thread().ident:  # no other runs handlers
+        return False
+    try:
+        codes = set(_codes_of_handlers())
+        at = exc.__traceback__
+        while at is not None and codes:
+            if at.tb_frame.f_code in codes:
+                return True
+            at = at.tb_next
+    except Exception:  # a handler that is an object of the application's own may answer anything
+        return False
+    return False
+
+
+def _codes_of_handlers() -> Iterator[CodeType]:
+    for number in signal.valid_signals():
+        handler: Any = signal.getsignal(number)
+        if not callable(handler):  # none, the default, or one that is ignored: a number
+            continue
+        while isinstance(handler, functools.partial):
+            handler = handler.func
+        code = getattr(handler, "__code__", None) or getattr(type(handler).__call__, "__code__", None)
+        if type(code) is CodeType:
+            yield code
 
 
 def _nest(calls: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.weaving.twins import twins
+from tracing_proxies.recording import tally as recording_tally
 from tracing_proxies.recording.tally import Tally
 from tracing_proxies.sampling.sketch import Sketch
 from tracing_proxies.weaving.proxies import point_of
@@ -80,6 +81,19 @@ def test_a_forked_child_counts_anew_into_the_list_that_its_callers_hold() -> Non
     tally.forget()
     count(7)
     assert tally.count_all() == (1, 0)
+
+
+def test_a_lock_that_is_left_taken_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by an exception of a signal's handler, at the very moment at which a caller has taken it."""
+    monkeypatch.setattr(recording_tally, "_PATIENCE", 0.01)
+    tally = Tally()
+    tally.count(5)
+    thread = threading.Thread(target=tally._lock.acquire)
+    thread.start()
+    thread.join()
+    assert tally.count_all() == (0, 0)
+    assert tally.take()[2].count == 0
+    assert tally.calls == 1
 
 
 def test_durations_are_taken_once() -> None:

@@ -9,12 +9,42 @@ import logging
 import sys
 import traceback
 import warnings
+import weakref
 from collections import namedtuple
+from sys import _getframe as _get_frame
 from typing import Any
 
 
 def caller(extra: int = 0, *rest: int, key: str = "", **others: Any) -> str:
     return sys._getframe(1).f_code.co_name
+
+
+def _frame_at(more: int = 0) -> str:
+    return sys._getframe(2 + more).f_code.co_name
+
+
+def at_depth(deep: bool = True) -> str:
+    return _frame_at(1) if deep else _frame_at()
+
+
+async def z_awaits_at_depth() -> str:
+    return at_depth()
+
+
+def caller_at(depth: int = 0) -> str:
+    return sys._getframe(1 + depth).f_code.co_name
+
+
+def caller_by_alias() -> str:
+    return _get_frame(1).f_code.co_name
+
+
+def _made_by_alias() -> list[str]:
+    return [_get_frame(up).f_code.co_name for up in (1, 2)]
+
+
+def by_alias_below() -> list[str]:
+    return _made_by_alias()
 
 
 def caller_by_name() -> str:
@@ -99,6 +129,13 @@ async def awaiting() -> str:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     return name
+
+
+async def letting_go(thing: Any) -> tuple[str, bool]:
+    name, known = sys._getframe(1).f_code.co_name, weakref.ref(thing)
+    del thing
+    await asyncio.sleep(0)
+    return name, known() is None
 
 
 def generating() -> Any:

@@ -126,6 +126,18 @@ def test_a_coroutine_is_current_in_its_steps_only() -> None:
     assert [(span.name, span.output, span.parent_id) for span in spans] == [("awaiting", untraced[0], None)] * 2
 
 
+def test_what_a_coroutine_lets_go_is_not_held_while_it_waits() -> None:
+    class Thing:
+        pass
+
+    untraced = asyncio.run(callers.letting_go(Thing()))
+    with woven(f"{NAME}:letting_go") as spans:
+        traced = asyncio.run(callers.letting_go(Thing()))
+    assert traced == untraced
+    assert untraced[1]
+    assert len(spans) == 1
+
+
 def test_a_dropped_and_a_cancelled_coroutine_leave_one_ended_span_each() -> None:
     async def cancel() -> None:
         task = asyncio.ensure_future(callers.awaiting())

@@ -21,8 +21,9 @@ from tracing_proxies.weaving import frameless, loom
 from tracing_proxies.weaving.frames import FrameSearch
 
 LOOKING = [
-    "caller", "caller_by_name", "module_of_caller", "whole_stack", "extracted", "first_outside", "_two_up", "by_helper",
-    "by_a_helpers_helper", "failing", "factorial", "awaiting", "generating", "first_told", "second_told",
+    "caller", "caller_at", "caller_by_alias", "by_alias_below", "caller_by_name", "module_of_caller", "whole_stack",
+    "extracted", "first_outside", "_two_up", "by_helper", "by_a_helpers_helper", "failing", "factorial", "awaiting",
+    "generating", "first_told", "second_told",
 ]  # fmt: skip
 ALIKE = [
     "own_frame", "own_frame_by_name", "callers_within", "stack", "uses_a_stack", "makes_a_type", "warning",
@@ -39,6 +40,11 @@ def test_a_function_that_looks_at_its_callers_frame_is_found(name: str) -> None:
 @pytest.mark.parametrize("name", ALIKE)
 def test_a_function_that_only_looks_alike_is_not(name: str) -> None:
     assert FrameSearch().frames_above(vars(callers)[name]) == 0
+
+
+def test_what_is_woven_already_is_followed_to_what_it_calls() -> None:
+    with woven(f"{NAME}:at_depth"):
+        assert FrameSearch().frames_above(callers.z_awaits_at_depth) > 0
 
 
 def test_what_a_method_calls_in_its_class_counts() -> None:

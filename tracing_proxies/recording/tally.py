@@ -9,6 +9,9 @@ from typing import Any
 from tracing_proxies.sampling.sketch import Sketch
 
 _FULL = 512
+_PATIENCE = 1.0
+"""How long is waited for the lock, in seconds: an exception of a signal's handler, at the very moment at which a caller
+has taken it, leaves it taken for good. What is counted stands in the list then."""
 LOOK_AT = 1023
 """A caller looks whether a tally is full where these bits of the call's start are all 0: once in 1,024 calls.
 
@@ -79,18 +82,23 @@ class Tally:
 
     def count_all(self) -> tuple[int, int]:
         """Return the number of calls and of those that failed."""
-        with self._lock:
-            self._fold()
-            return self._folded, self._errors
+        return self._read(hand_over=False)[:2]
 
     def take(self) -> tuple[int, int, Sketch]:
         """Return the number of calls and of those that failed, and the durations of what came since the last time."""
-        with self._lock:
+        return self._read(hand_over=True)
+
+    def _read(self, *, hand_over: bool) -> tuple[int, int, Sketch]:
+        taken = Sketch()
+        if not self._lock.acquire(timeout=_PATIENCE):
+            return self._folded, self._errors, taken
+        try:
             self._fold()
-            taken = Sketch()
-            if not self._folding:
+            if hand_over and not self._folding:
                 taken, self._sketch = self._sketch, taken
             return self._folded, self._errors, taken
+        finally:
+            self._lock.release()
 
     def _fold(self) -> None:
         if self._folding:  # a signal's handler, or a finaliser, within what it has interrupted

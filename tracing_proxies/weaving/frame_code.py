@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import dis
-from types import CodeType
+import inspect
+import sys
+import traceback
+from types import BuiltinFunctionType, CodeType, FunctionType
+from typing import Any
 
 FAR = 64
 """Frames: "looks through the whole stack"."""
 
-_UNKNOWN = 3  # frames, where the number is computed
 _WALKERS = frozenset(
     ("stack", "extract_stack", "walk_stack", "getouterframes", "print_stack", "format_stack", "_current_frames")
 )
 _COUNTERS = frozenset(("_getframe", "_getframemodulename"))
 _MARKS = _WALKERS | _COUNTERS | {"currentframe", "f_back"}
-_LOADS = ("LOAD_FAST", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_NAME")
 _CONSTANTS = ("LOAD_CONST", "LOAD_SMALL_INT")
+_NO_ARGUMENT = ("PUSH_NULL", "PRECALL", "CACHE", "NOP")
+_TAKERS = frozenset(
+    getattr(module, name)
+    for module in (sys, inspect, traceback)
+    for name in (*_WALKERS, *_COUNTERS, "currentframe")
+    if hasattr(module, name)
+)
+_FUNCTIONS = (FunctionType, BuiltinFunctionType)
 
 
 def own_need(code: CodeType) -> int:
@@ -30,6 +40,23 @@ def own_need(code: CodeType) -> int:
             inner = own_need(constant)
             most = max(most, inner if inner >= FAR else inner - 1)
     return most
+
+
+def is_taker(name: str, found: Any) -> bool:
+    """Tell whether an object that a module names takes frames, and is not found by that name itself."""
+    return type(found) in _FUNCTIONS and found in _TAKERS and (name == "stack" or name not in _MARKS)
+
+
+def takes_by_alias(code: CodeType, namespace: dict[str, Any]) -> bool:
+    """Tell whether a code object, or a function within it, has another name for what takes frames.
+
+    Args:
+        namespace: its globals.
+    """
+    for name in code.co_names:
+        if is_taker(name, dict.get(namespace, name)):  # past what a subclass of the application's has
+            return True
+    return any(type(constant) is CodeType and takes_by_alias(constant, namespace) for constant in code.co_consts)
 
 
 def names_in(code: CodeType) -> set[str]:
@@ -56,7 +83,7 @@ def _read_code(code: CodeType) -> int:
             frame = True
         elif value in _COUNTERS:
             frame = True
-            most = max(most, _argument(instructions[at + 1 : at + 6]))
+            most = max(most, _argument(instructions[at + 1 :]))
     if backs and loops:
         return FAR
     return most + backs if frame or backs else most
@@ -75,11 +102,13 @@ def _jumps_back(instruction: dis.Instruction) -> bool:
 
 
 def _argument(instructions: list[dis.Instruction]) -> int:
+    """Return how many frames up is asked for; ``FAR`` where that is computed."""
+    given: list[dis.Instruction] = []
     for instruction in instructions:
-        if instruction.opname in _CONSTANTS:
-            return instruction.argval if type(instruction.argval) is int else 0
-        if instruction.opname.startswith(_LOADS):
-            return _UNKNOWN
         if instruction.opname.startswith("CALL"):
-            return 0
-    return 0
+            break
+        if instruction.opname not in _NO_ARGUMENT:
+            given.append(instruction)
+    if len(given) > 1 or not all(one.opname in _CONSTANTS and type(one.argval) is int for one in given):
+        return FAR
+    return int(given[0].argval) if given else 0

@@ -111,7 +111,7 @@ class Frameless:
             contain("frameless", exc)
 
     def _start(self, points: list[JoinPoint], code: CodeType, frame: FrameType) -> None:
-        values = frame.f_locals
+        values = _values_of(frame)
         point = next((point for point in points if _runs(point.function, values)), None)
         recipe = None if point is None else point.recipe
         if point is None or recipe is None:
@@ -187,6 +187,16 @@ class _Call:
             detach(token)
         else:
             self.steps.leave(token)
+
+
+def _values_of(frame: FrameType) -> Mapping[str, Any]:
+    """Return the local variables of a frame, which holds none of them for having been asked."""
+    held = frame.f_locals
+    if sys.version_info >= (3, 13):
+        return held  # it shows them as they are
+    values = dict(held)
+    held.clear()  # a copy that stays with the frame, and would keep alive what the function itself lets go
+    return values
 
 
 def _runs(function: Any, values: Mapping[str, Any]) -> bool:

@@ -12,7 +12,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from tracing_proxies.registry.fields import is_subtype, mro_of, namespace_of
-from tracing_proxies.weaving.frame_code import FAR, names_in, own_need
+from tracing_proxies.weaving.frame_code import FAR, names_in, own_need, takes_by_alias
+from tracing_proxies.weaving.proxies import is_woven, raw_of
 from tracing_proxies.weaving.suspects import Suspects, library_of
 
 _MOST_FUNCTIONS = 2_000
@@ -47,7 +48,7 @@ class FrameSearch:
         if id(code) in known or len(known) >= _MOST_FUNCTIONS:
             return known.get(id(code), 0)
         known[id(code)] = 0  # recursion adds nothing
-        most = own_need(code)
+        most = FAR if takes_by_alias(code, function.__globals__) else own_need(code)
         if most < FAR:
             for called in self._called(function, owner, code):
                 below = self._need(called, owner, known)
@@ -84,6 +85,8 @@ class FrameSearch:
 
 def _functions(found: Any, library: str) -> Iterator[FunctionType]:
     """Yield the functions that run when an object is called, as far as they belong to a library."""
+    if is_woven(found):  # one that was woven before whoever calls it is looked at
+        found = raw_of(found)
     kind = type(found)
     if kind is FunctionType:
         if library_of(found.__module__) == library or "__wrapped__" in found.__dict__:

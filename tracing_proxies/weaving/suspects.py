@@ -9,8 +9,9 @@ from typing import Any
 
 from tracing_proxies.registry.fields import is_subtype, namespace_of
 from tracing_proxies.weaving.contents import items_of
-from tracing_proxies.weaving.frame_code import names_in, own_need
+from tracing_proxies.weaving.frame_code import is_taker, names_in, own_need, takes_by_alias
 from tracing_proxies.weaving.modules import is_loading
+from tracing_proxies.weaving.proxies import is_woven, raw_of
 
 _NONE: frozenset[str] = frozenset()
 
@@ -55,6 +56,8 @@ class Suspects:
                 new = list(_functions_of(module))
                 functions += new
                 looking.update(name for name, code in new if own_need(code))
+                if any(is_taker(name, found) for name, found in items_of(vars(module))):
+                    looking.update(name for name, code in new if takes_by_alias(code, vars(module)))
         if not looking:
             return _NONE
         found = set(looking)
@@ -73,12 +76,14 @@ def library_of(module: Any) -> str:
 
 
 def _functions_of(module: ModuleType) -> Iterator[tuple[str, CodeType]]:
-    for name, raw in items_of(vars(module)):
+    for name, held in items_of(vars(module)):
+        raw = raw_of(held) if is_woven(held) else held
         if type(raw) is FunctionType:
             yield name, raw.__code__
         elif is_subtype(type, type(raw)) and namespace_of(raw).get("__module__") == module.__name__:
             for key, entry in items_of(namespace_of(raw)):
                 inner = entry.__func__ if type(entry) in (classmethod, staticmethod) else entry
+                inner = raw_of(inner) if is_woven(inner) else inner
                 if type(inner) is FunctionType:
                     # A class is called by its own name.
                     yield name if key in ("__init__", "__new__") else key, inner.__code__
