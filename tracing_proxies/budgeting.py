@@ -22,7 +22,7 @@ from tracing_proxies.recording.unrecorded import UNSAMPLED
 from tracing_proxies.registry.model import Registry, Rule, SamplingSettings, Settings
 from tracing_proxies.registry.pointcut import Target
 from tracing_proxies.registry.policy import Policy
-from tracing_proxies.sampling.controller import Controller
+from tracing_proxies.sampling.controller import CALM_TICK, Controller
 from tracing_proxies.sampling.host import HostLoad, host_load
 from tracing_proxies.sampling.learning import Work
 from tracing_proxies.sampling.stacked import find_stacked
@@ -31,7 +31,7 @@ from tracing_proxies.weaving.proxies import weave_callable
 
 _log = logging.getLogger("tracing_proxies")
 T = TypeVar("T")
-_ATTENTIVE_FOR, _IDLE_TICK = 2.0, 1.0
+_ATTENTIVE_FOR = 2.0
 _AWAKE_FOR = 30.0
 _CALIBRATION_CALLS = 200
 _MANY = 32
@@ -152,7 +152,7 @@ class Budgeting:
             self._roots, self._busy = controller.roots, now
         if now - self._busy < _AWAKE_FOR:
             # What begins of a sudden rouses it sooner.
-            return controller.tick if now - self._busy < _ATTENTIVE_FOR else _IDLE_TICK
+            return controller.tick if now - self._busy < _ATTENTIVE_FOR else CALM_TICK
         return 1.0 if self._brake.is_on else None
 
     def _beat(self) -> None:

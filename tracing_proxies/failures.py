@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from _thread import RLock, get_ident  # past gevent's, which our own threads must not wait for
 from collections import Counter
 from collections.abc import Iterator
@@ -80,14 +81,9 @@ def _is_of_a_signal(exc: BaseException) -> bool:
         return False
     try:
         codes = set(_codes_of_handlers())
-        at = exc.__traceback__
-        while at is not None and codes:
-            if at.tb_frame.f_code in codes:
-                return True
-            at = at.tb_next
     except Exception:  # a handler that is an object of the application's own may answer anything
         return False
-    return False
+    return any(frame.f_code in codes for frame, _ in traceback.walk_tb(exc.__traceback__))
 
 
 def _codes_of_handlers() -> Iterator[CodeType]:

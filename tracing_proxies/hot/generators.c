@@ -213,9 +213,7 @@ hot_next_item(PyObject *module, PyObject *self)
 void
 hot_ask_directly(PyTypeObject *type)
 {
-    PyObject *own = _PyType_Lookup(type, hot.next);
-    if (own != NULL && PyInstanceMethod_Check(own) && PyCFunction_Check(PyInstanceMethod_GET_FUNCTION(own)) &&
-        PyCFunction_GET_FUNCTION(PyInstanceMethod_GET_FUNCTION(own)) == hot_next_item)
+    if (hot_is_bound_to(type, hot.next, hot_next_item))
         type->tp_iternext = next_item;
 }
 

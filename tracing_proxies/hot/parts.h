@@ -460,6 +460,7 @@ PyObject *hot_in_steps(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 PyObject *hot_generator_step(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 int hot_enter(PyObject *steps, Stay *stay);
 void hot_leave(PyObject *steps, Stay *stay);
+int hot_is_bound_to(PyTypeObject *type, PyObject *name, PyCFunction function);
 void hot_await_directly(PyTypeObject *type);
 void hot_tell_failure(PyObject *stream, PyObject *generator, PyObject *name);
 void hot_tell(PyObject *stream, PyObject *method, PyObject *what);

@@ -465,13 +465,20 @@ step_of(PyObject *module, PyObject *self)
     return next_step(self);
 }
 
+/* Whether a class has a function of ours for a method, as `bind_to_instances` makes it. */
+int
+hot_is_bound_to(PyTypeObject *type, PyObject *name, PyCFunction function)
+{
+    PyObject *own = _PyType_Lookup(type, name);
+    return own != NULL && PyInstanceMethod_Check(own) && PyCFunction_Check(PyInstanceMethod_GET_FUNCTION(own)) &&
+           PyCFunction_GET_FUNCTION(PyInstanceMethod_GET_FUNCTION(own)) == function;
+}
+
 /* As `hot_ask_directly`, of traced async generators. */
 void
 hot_await_directly(PyTypeObject *type)
 {
-    PyObject *own = _PyType_Lookup(type, hot.anext);
-    if (own != NULL && PyInstanceMethod_Check(own) && PyCFunction_Check(PyInstanceMethod_GET_FUNCTION(own)) &&
-        PyCFunction_GET_FUNCTION(PyInstanceMethod_GET_FUNCTION(own)) == step_of)
+    if (hot_is_bound_to(type, hot.anext, step_of))
         type->tp_as_async->am_anext = next_step;
 }
 

@@ -92,7 +92,7 @@ class Spending:
             running: what is spent whatever is let in, in seconds of CPU per second.
         """
         room = min(_SURPLUS * budget, *(self._left(now, budget, ahead, committed, running) for ahead in _AHEAD))
-        if self._lived(now) < WINDOW:
+        if not self.is_full(now):
             room = max(room, (_AT_ONCE - self._spent(now, WINDOW)) * budget - committed)
         return max(0.0, room)
 
