@@ -1,6 +1,8 @@
 """Calls of random kinds under random rules, in traces that are left out, told as lines of JSON: one for each case.
 
-    python -m tests.recording.left_out FIRST COUNT
+    python -m tests.recording.left_out FIRST COUNT [recorded]
+
+With the last word the sampler records all traces, and keeps them.
 
 It runs once with what is compiled, once with the originals (``TRACING_PROXIES_COMPILED=0``), and has to tell the same.
 """
@@ -12,6 +14,7 @@ import enum
 import gc
 import json
 import sys
+import time
 import types
 import weakref
 from collections.abc import Callable
@@ -128,9 +131,9 @@ def registry_of(rules: str) -> Registry:
 
 
 class Case:
-    """One module, woven by random rules or given ones, and a sampler that records nothing but stubs."""
+    """One module, woven by random rules or given ones, and a sampler that records nothing but stubs, or everything."""
 
-    def __init__(self, seed: int, rules: str = "") -> None:
+    def __init__(self, seed: int, rules: str = "", *, recorded: bool = False) -> None:
         self.random = random = Random(seed)
         self.module: Any = types.ModuleType(M)
         sys.modules[M] = self.module
@@ -141,17 +144,26 @@ class Case:
                 *(make_rule(random, pattern, first=False) for pattern in ("Shop.*", "Large.sell", "Shop.fetch")),
             ]
         )
+        if recorded:
+            rules = rules.replace("50%", "100%")  # what random ids leave out is not the same twice
         self.spans: list[Span] = []
         self.recorder = Recorder(self.spans.append)
         controller = Controller(1.0)
         controller.plan = Plan(0.0, 0.0, random.choice([0.0, 1.0, 1.0]), 0.0, 0.0)
+        if recorded:
+            controller.plan = Plan(1.0, random.choice([0.0, 1.0]), 1.0, 1.0, 1.0)
+            # What recording costs is known, so that few traces are measured.
+            controller._learning._known.update(skeleton=1_000, payload=1_000)
         keep = ["error", "slow"] if random.random() < 0.8 else ["slow"]
         self.roused: list[int] = []
         self.tail = Tail(controller, keep, self.spans.append, lambda: self.roused.append(self.tail.arrived))
+        self.recorded = recorded
         self.recorder.sample(self.tail)
         self.weaver = Weaver(self.recorder)
         self.weaver.weave(registry_of(rules))
         for tally in self.recorder.tallies.values():
+            if recorded:
+                tally.seen = time.perf_counter_ns()  # so that none of it is rare, which is not judged in C
             tally.slow = random.choice([1 << 62, 1 << 62, -1])
         self.held: list[weakref.ref[Any]] = []
 
@@ -191,7 +203,7 @@ class Case:
 
     def tell(self) -> dict[str, Any]:
         """Make calls, and tell all that came of them, but times and ids."""
-        told = [self.call() for _ in range(3)]
+        told = [self.call() for _ in range(8 if self.recorded else 3)]
         alive = sum(held() is not None for held in self.held)
         spans, controller = self.spans, self.tail.controller
         roots = {span.span_id: span.name for span in spans if span.parent_id is None}
@@ -202,6 +214,8 @@ class Case:
             "arrived": self.tail.arrived,
             "left out": self.recorder.left_out,
             "errors": (controller.errors, controller.stubs, controller.granted),
+            "learned": {name: key.seen_calls for name, key in sorted(controller.keys.named().items())},
+            "notable": (controller.notable, controller.rare, controller.commitment.under_way),
             "open": (len(self.recorder.open), len(self.tail.roots), len(self.tail.undecided)),
             "spans": [describe(span, roots) for span in spans],
         }
@@ -225,14 +239,14 @@ def describe(span: Span, roots: dict[int, str]) -> dict[str, Any]:
     }
 
 
-def main(first: int, count: int) -> None:
+def main(first: int, count: int, *, recorded: bool) -> None:
     """Tell of so many cases."""
     gc.disable()  # when it collects depends on how much was made before, which differs between the two
     for seed in range(first, first + count):
-        case = Case(seed)
+        case = Case(seed, recorded=recorded)
         told = case.tell()
         print(json.dumps({"seed": seed, **told, "left": case.undo()}, default=repr), flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), recorded=sys.argv[3:] == ["recorded"])

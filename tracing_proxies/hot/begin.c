@@ -77,8 +77,8 @@ place(Call *call, Span *parent, PyObject *name)
 {
     Trace *trace;
     if (parent == NULL) {
-        trace = hot_new_trace();
-        if (trace == NULL || hot_put(&trace->trace_id, hot_random_bits(128)) < 0) {
+        trace = call->chosen != NULL ? (Trace *)Py_NewRef((PyObject *)call->chosen) : hot_new_trace();
+        if (trace == NULL || (call->chosen == NULL && hot_put(&trace->trace_id, hot_random_bits(128)) < 0)) {
             Py_XDECREF(trace);
             return NULL;
         }
@@ -339,6 +339,16 @@ begin_below(Call *call, Span *parent)
     return is_plain ? make(call, parent) : place_read(call, parent, is_root);
 }
 
+/* Start the first span of a trace that the sampler records. */
+PyObject *
+hot_begin_first(Call *call, Trace *trace)
+{
+    call->chosen = trace;
+    PyObject *made = IS_SET(call->recipe, Recipe, is_plain) ? make(call, NULL) : place_read(call, NULL, 1);
+    call->chosen = NULL;
+    return made;
+}
+
 /* Start a span here; NULL without an exception where that is not for here, with the id of its trace if that has been
    drawn. */
 static PyObject *
@@ -354,7 +364,8 @@ begin_here(Call *call, PyObject **trace_id)
                 return make(call, NULL);
             return is_left_out || is_thinned(recipe) ? NULL : place_read(call, NULL, 1);
         }
-        return *trace_id == NULL ? hot_leave_out(call, trace_id) : NULL;
+        made = *trace_id == NULL ? hot_leave_out(call, trace_id) : NULL;
+        return made != NULL || *trace_id == NULL || PyErr_Occurred() ? made : hot_begin_chosen(call, *trace_id);
     }
     Span *parent = find_parent(call);
     if (parent == NULL)

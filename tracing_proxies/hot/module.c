@@ -81,6 +81,7 @@ bind(PyObject *module, PyObject *parts)
         return NULL;
     }
     hot_uncount(hot.type.Adoption);
+    hot_uncount(hot.type.Held);
     hot_uncount(hot.type.TracedGenerator);
     hot_uncount(hot.type.TracedAsyncGenerator);
     if (PyType_Check(hot.Unrecorded))
@@ -218,6 +219,17 @@ bind_contents(PyObject *module, PyObject *parts)
 }
 
 static PyObject *
+bind_judging(PyObject *module, PyObject *parts)
+{
+    if (!is_dict(parts))
+        return NULL;
+    CLASSES_OF_JUDGING(TAKE_CLASS)
+    LENT_TO_JUDGING(TAKE)
+    SLOTS_OF_JUDGING(LOCATE)
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 snapshot(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *limits = nargs == 2 ? args[1] : hot.default_limits;
@@ -336,6 +348,9 @@ static PyMethodDef methods[] = {
     {"bind_closer", hot_bind_closer, METH_O, "Take what spans that are read need."},
     {"bind_contents", bind_contents, METH_O, "Take what spans need that are read as they are finished."},
     {"read_closely", (PyCFunction)(void (*)(void))hot_read_closely_of, METH_FASTCALL, "As `CloserLook.read`."},
+    {"bind_judging", bind_judging, METH_O, "Take what verdicts on traces need."},
+    {"judge_plainly", (PyCFunction)(void (*)(void))hot_judge_plainly, METH_FASTCALL,
+     "judge_plainly(tail, held, root, taken): the verdict on a trace like most of its name; None where it is not one."},
     {"bind_prepare", bind_prepare, METH_O, "Take what finished spans need."},
     {"prepare", (PyCFunction)(void (*)(void))hot_prepare, METH_FASTCALL, "As `Preparer`, of the spans that most are."},
     {"bind_reading", bind_reading, METH_O, "Take what capture paths need."},
@@ -380,7 +395,9 @@ name_texts(void)
         {&hot.end, "end"}, {&hot.enter, "__enter__"}, {&hot.exit, "__exit__"}, {&hot.own, "_self_"}, {&hot.class_name, "__class__"}, {&hot.own_dict, "__dict__"}, {&hot.next, "__next__"}, {&hot.close_body, "close"}, {&hot.anext, "__anext__"},
         {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
         {&hot.prepared, "prepared"}, {&hot.function, "function"}, {&hot.finish_originally, "finish_originally"},
-        {&hot.plan, "plan"}, {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.module, "__module__"}, {&hot.setattr, "__setattr__"}, {&hot.abandoned, "abandoned"},
+        {&hot.plan, "plan"}, {&hot.record, "record"}, {&hot.commitment, "commitment"}, {&hot.most, "most"}, {&hot.unsure, "unsure"},
+        {&hot.keys, "keys"}, {&hot.costs, "costs"}, {&hot.let_in, "_let_in"}, {&hot.press_from, "_press_from"}, {&hot.clock_name, "clock"}, {&hot.share, "share"}, {&hot.popleft, "popleft"}, {&hot.conclude, "conclude"}, {&hot.note_ended, "note_ended"},
+        {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.module, "__module__"}, {&hot.setattr, "__setattr__"}, {&hot.abandoned, "abandoned"},
         {&hot.nodes, "_nodes"}, {&hot.entry, "_entry"}, {&hot.learn_entry, "_learn_entry"},
         {&hot.mask_pair, "_mask_pair"}, {&hot.mask_value, "_value"}, {&hot.capital_value, "Value"},
         {&hot.arranged, "_arranged"}, {&hot.mask, "mask"}, {&hot.learn, "learn"}, {&hot.learn_text, "learn_text"}, {&hot.by_key, "key"},
@@ -396,8 +413,9 @@ name_texts(void)
     hot.one = PyFloat_FromDouble(1.0);
     hot.zero = PyLong_FromLong(0);
     hot.nothing = PyTuple_New(0);
+    hot.unweighed = Py_BuildValue("(ii)", 0, 0);
     hot.no_keywords = PyDict_New();
-    return hot.one != NULL && hot.zero != NULL && hot.nothing != NULL && hot.no_keywords != NULL ? 0 : -1;
+    return hot.one != NULL && hot.zero != NULL && hot.unweighed != NULL && hot.nothing != NULL && hot.no_keywords != NULL ? 0 : -1;
 }
 
 /* All types, and the names by which the Python side has some of them. */

@@ -60,7 +60,9 @@ typedef struct {
     S(Recorder, open) S(Recorder, patience) S(Recorder, emit) S(Tally, _pending) S(Tally, slow) S(Tally, seen)         \
     S(Tally, has_namesakes) S(Tally, target) S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after)          \
     S(Tail, _skipped) S(Tail, _below) S(Tail, _begun) S(Tail, _alarm) S(Tail, _plan) S(Tail, controller)               \
-    S(Held, spans) S(Held, verdict) S(Held, root_id) S(Adoption, span) S(Adoption, context) S(Adoption, recipe)          \
+    S(Tail, _least_capture) S(Tail, undecided) S(Tail, keeps_slow) S(Tail, conditions) S(Tail, emit) S(Held, trace) S(Held, recorded) S(Held, random) S(Held, begun)         \
+    S(Held, critical) S(Held, rare) S(Held, partial) S(Held, fixed) S(Held, error) S(Held, least) S(Held, weighed)     \
+    S(Held, tail) S(Held, spans) S(Held, verdict) S(Held, root_id) S(Adoption, span) S(Adoption, context) S(Adoption, recipe)          \
     S(Adoption, scope) S(Adoption, start)
 
 #define SLOTS_OF_OUTCOME(S)                                                                                            \
@@ -89,6 +91,11 @@ typedef struct {
 
 #define SLOTS_OF_CONTENTS(S)                                                                                           \
     S(SpanContents, _delegating) S(SpanContents, _lock) S(SpanContents, _look) S(RLock, acquire) S(RLock, release)
+
+#define SLOTS_OF_JUDGING(S)                                                                                            \
+    S(Key, share) S(Key, arrived) S(Key, looked) S(Key, spans) S(Key, slow) S(Key, seen) S(Key, seen_calls)            \
+    S(Key, _mean) S(Key, _measured) S(Key, _deviation) S(Keys, _keys) S(Keys, looked) S(Commitment, spans)             \
+    S(Commitment, _lasting) S(Commitment, _ended) S(Costs, export)
 
 #define SLOTS_OF_LIMITS(S) S(Limits, max_bytes) S(Limits, max_items) S(Limits, max_depth)
 
@@ -119,6 +126,8 @@ typedef struct {
 
 #define LENT_TO_STRETCH(L) L(weigh) L(getsizeof)
 
+#define LENT_TO_JUDGING(L) L(Verdict) L(KEPT)
+
 #define LENT_TO_CLOSER(L) L(join) L(length)
 
 #define LENT_TO_ENCODE(L)                                                                                              \
@@ -132,23 +141,24 @@ typedef struct {
 #define CLASSES_OF_OUTCOME(C) C(Recipe) C(Span) C(Trace) C(CallScope) C(CapturePath) C(Template)
 #define CLASSES_OF_CLOSER(C) C(CloserLook) C(Gathering) C(Below) C(OpenTrace)
 #define CLASSES_OF_CONTENTS(C) C(SpanContents) C(RLock)
+#define CLASSES_OF_JUDGING(C) C(Key) C(Keys) C(Commitment) C(Costs)
 #define AS_LENT(name) PyObject *name;
 typedef struct {
     PyObject *one, *zero, *empty, *span, *default_level, *error_level, *nothing, *child, *merge;
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *gi_frame, *send, *begin, *hold, *recall, *end, *enter, *exit, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
     PyObject *own, *class_name, *own_dict, *next;
-    PyObject *function, *no_keywords, *finish_originally, *plan, *wake, *dict, *module, *setattr, *abandoned;
+    PyObject *function, *no_keywords, *finish_originally, *plan, *record, *commitment, *most, *unsure, *unweighed, *keys, *costs, *let_in, *press_from, *clock_name, *share, *popleft, *conclude, *note_ended, *wake, *dict, *module, *setattr, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *arranged, *mask, *learn, *learn_text, *by_key;
     PyObject *status_message, *model, *user_id, *session_id;
     PyObject *add_tags, *kept_child, *get, *is_valid, *span_id, *get_span_context, *generation, *sampled;
     struct {
         SLOTS(AS_OFFSET) SLOTS_OF_OUTCOME(AS_OFFSET) SLOTS_OF_STEPS(AS_OFFSET) SLOTS_OF_LIMITS(AS_OFFSET)
-        SLOTS_OF_CLOSER(AS_OFFSET) SLOTS_OF_CONTENTS(AS_OFFSET)
+        SLOTS_OF_CLOSER(AS_OFFSET) SLOTS_OF_CONTENTS(AS_OFFSET) SLOTS_OF_JUDGING(AS_OFFSET)
     } at;
     struct {
-        CLASSES(AS_CLASS) CLASSES_OF_OUTCOME(AS_CLASS) CLASSES_OF_CLOSER(AS_CLASS) CLASSES_OF_CONTENTS(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
+        CLASSES(AS_CLASS) CLASSES_OF_OUTCOME(AS_CLASS) CLASSES_OF_CLOSER(AS_CLASS) CLASSES_OF_CONTENTS(AS_CLASS) CLASSES_OF_JUDGING(AS_CLASS) AS_CLASS(Steps) AS_CLASS(Stream) AS_CLASS(StandIn) AS_CLASS(ItemFold) AS_CLASS(Limits)
     } type;
     LENT(AS_LENT)
     LENT_TO_STEPS(AS_LENT)
@@ -161,6 +171,7 @@ typedef struct {
     LENT_TO_ENCODE(AS_LENT)
     LENT_TO_STRETCH(AS_LENT)
     LENT_TO_CLOSER(AS_LENT)
+    LENT_TO_JUDGING(AS_LENT)
     getattrofunc read_attribute; /* of wrapt's proxies, NULL where that is not C */
     getattrofunc read_hooked;    /* of woven functions, as the interpreter finds it, */
     setattrofunc set_hooked;     /* and how they would be set */
@@ -334,6 +345,7 @@ typedef struct {
     size_t nargsf;
     Py_ssize_t nargs;
     int bound;
+    Trace *chosen; /* the trace that begins with it, where the sampler has made that already: borrowed */
 } Call;
 
 /* Find what is current around a call: its context, a new reference, and the span in it. */
@@ -428,6 +440,12 @@ int hot_finish_adoption(PyObject *adoption, PyObject *result);
 int hot_finish(Span *span, PyObject *result);
 PyObject *hot_finish_span(Span *span, PyObject *result);
 int hot_spend(Trace *trace, long long before);
+PyObject *hot_judge_plainly(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+int hot_end_held(Span *root, Trace *trace, PyObject *held);
+PyObject *hot_begin_first(Call *call, Trace *trace);
+PyObject *hot_begin_chosen(Call *call, PyObject *trace_id);
+int hot_is_by_plan(Call *call, PyObject *tail, long long now);
+int hot_note_begun(PyObject *tail, PyObject *tally, long long now);
 int hot_complain(PyObject *recorder, PyObject *recipe, long long taken);
 int hot_count(PyObject *tally, long long taken, int failed);
 

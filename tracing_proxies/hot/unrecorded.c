@@ -162,8 +162,8 @@ is_up_to_date(PyObject *tail, long long now)
 }
 
 /* Count that a trace has begun, as `Tail.begin`. */
-static int
-note_begun(PyObject *tail, PyObject *tally, long long now)
+int
+hot_note_begun(PyObject *tail, PyObject *tally, long long now)
 {
     PyObject *seen = PyLong_FromLongLong(now), *alarm = Py_NewRef(SLOT(tail, Tail, _alarm)), *told = NULL;
     PyObject *counting = Py_NewRef(SLOT(tail, Tail, _begun)), *begun = NULL;
@@ -182,6 +182,24 @@ note_begun(PyObject *tail, PyObject *tally, long long now)
     return sudden < 0 ? -1 : 0;
 }
 
+/* Whether it is the plan's alone to say whether the first call of a trace is recorded. Any error is left to who decides. */
+int
+hot_is_by_plan(Call *call, PyObject *tail, long long now)
+{
+    PyObject *tally = SLOT(call->recipe, Recipe, tally);
+    int over, is_so;
+    if (Py_TYPE(tail) != hot.type.Tail || SLOT(tail, Tail, _clock) != hot.clock || !follows_random(call->recipe) ||
+        SLOT(call->recorder, Recorder, forced) != hot.zero)
+        return 0;
+    long long rare_after = PyLong_AsLongLongAndOverflow(SLOT(tail, Tail, _rare_after), &over);
+    if (!over && now - PyLong_AsLongLong(SLOT(tally, Tally, seen)) > rare_after)
+        return 0;
+    is_so = is_up_to_date(tail, now);
+    if (is_so < 0)
+        PyErr_Clear();
+    return is_so > 0;
+}
+
 /* Begin the first call of a trace that is left out, as `Placement.leave_out`; NULL without an exception where it takes more
    to decide, with the trace's id if that has been drawn. */
 PyObject *
@@ -189,22 +207,15 @@ hot_leave_out(Call *call, PyObject **trace_id)
 {
     PyObject *recipe = call->recipe, *tail = SLOT(call->recorder, Recorder, tail), *made = NULL;
     PyObject *tally = SLOT(recipe, Recipe, tally);
-    int over;
-    long long now, rare_after;
+    long long now = hot_now();
     unsigned long long random;
-    if (Py_TYPE(tail) != hot.type.Tail || SLOT(tail, Tail, _clock) != hot.clock || !follows_random(recipe) ||
-        SLOT(call->recorder, Recorder, forced) != hot.zero)
+    if (!hot_is_by_plan(call, tail, now) || (*trace_id = hot_random_bits(128)) == NULL)
         return NULL;
     Py_INCREF(tail);
-    now = hot_now();
-    rare_after = PyLong_AsLongLongAndOverflow(SLOT(tail, Tail, _rare_after), &over);
-    if (is_up_to_date(tail, now) <= 0 || (!over && now - PyLong_AsLongLong(SLOT(tally, Tally, seen)) > rare_after) ||
-        (*trace_id = hot_random_bits(128)) == NULL)
-        goto end;
     random = hot_low_bits(*trace_id) & ((1ULL << 56) - 1);
     if (random >= hot_low_bits(SLOT(tail, Tail, _least)))
         goto end;
-    if (note_begun(tail, tally, now) == 0 && (made = make(call, NULL, NULL)) != NULL) {
+    if (hot_note_begun(tail, tally, now) == 0 && (made = make(call, NULL, NULL)) != NULL) {
         Unrecorded *root = (Unrecorded *)made;
         hot_set(&root->tail, tail);
         hot_set(&root->trace_id, *trace_id);

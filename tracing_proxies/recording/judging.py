@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from tracing_proxies.sampling.keys import Key
+from tracing_proxies.compiled import hot
+from tracing_proxies.sampling.commitment import Commitment
+from tracing_proxies.sampling.keys import Key, Keys
+from tracing_proxies.sampling.plan import Costs
 from tracing_proxies.sampling.verdict import Verdict, decide, inverse
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 _ALL = Verdict(True, True, 1.0, 1.0, "critical")
 _LEFT_OUT = Verdict(False, False, 0.0, 0.0, "share")
+_KEPT = Verdict(True, True, 1.0, 1.0, "share")
 
 
 def judge(tail: Tail, held: Held, root: Span, taken: int) -> Verdict:
@@ -22,6 +26,12 @@ def judge(tail: Tail, held: Held, root: Span, taken: int) -> Verdict:
     Args:
         taken: nanoseconds of the first span.
     """
+    told = None if hot is None else hot.judge_plainly(tail, held, root, taken)
+    return judge_closely(tail, held, root, taken) if told is None else cast(Verdict, told)
+
+
+def judge_closely(tail: Tail, held: Held, root: Span, taken: int) -> Verdict:
+    """Do as `judge`, whatever there is about the trace."""
     controller, trace, tally = tail.controller, held.trace, root.recipe.tally
     key = controller.keys.find(trace.name)
     # What would have left a stub if it had not been recorded must be known by the same test.
@@ -84,3 +94,9 @@ class _Whole:
         self.tags = list(trace.tags)
         self.session = trace.session
         self.user = trace.user
+
+
+if hot is not None:
+    hot.bind_judging(
+        {"Key": Key, "Keys": Keys, "Commitment": Commitment, "Costs": Costs, "Verdict": Verdict, "KEPT": _KEPT}
+    )

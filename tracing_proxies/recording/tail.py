@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cachetools import LRUCache
 from opentelemetry.context import Context
 
 from tracing_proxies.recording.context import SPAN_KEY
@@ -60,8 +59,8 @@ class Tail:
     """
 
     __slots__ = (
-        "_alarm", "_begun", "_below", "_clock", "_due", "_ended", "_least", "_least_capture", "_left_out", "_lock",
-        "_plan", "_rare_after", "_rouse", "_skipped", "conditions", "controller", "cpu_clock", "emit", "keeps_errors",
+        "_alarm", "_begun", "_below", "_clock", "_due", "_ended", "_least", "_least_capture", "_left_out", "_plan",
+        "_rare_after", "_rouse", "_skipped", "conditions", "controller", "cpu_clock", "emit", "keeps_errors",
         "keeps_rare", "keeps_slow", "recorder", "roots", "undecided",
     )  # fmt: skip
 
@@ -94,9 +93,9 @@ class Tail:
         self._left_out = itertools.count()
         self._begun = itertools.count()
         self._skipped = itertools.count()
-        # Traces that have ended here: their late spans may come with nothing but the id.
-        self._ended: LRUCache[int, Held] = LRUCache(_MOST_ENDED)
-        self._lock = threading.Lock()
+        # Traces that have ended here: their late spans may come with nothing but the id. Those that were asked for last
+        # stand last. Each single operation of this dict is one of the interpreter's, which needs no lock of ours.
+        self._ended: OrderedDict[int, Held] = OrderedDict()
 
     @property
     def left_out(self) -> int:
@@ -124,7 +123,6 @@ class Tail:
 
     def forget(self) -> None:
         """Begin anew in a forked child: what the parent holds is the parent's, and what comes here follows one rule."""
-        self._lock = threading.Lock()
         for held in list(self.undecided.values()):
             held.retire()
             if held.verdict is None:
@@ -259,8 +257,7 @@ class Tail:
         before = self._clock() if trace.timed else 0
         taken, spans = (root.stop or root.start) - root.start, len(held)
         self.conclude(held, judge(self, held, root, taken))
-        self._remember(held)
-        self._report(trace, spans, self._clock() - before if trace.timed else 0)
+        self.note_ended(held, spans, self._clock() - before if trace.timed else 0)
 
     def sweep(self) -> None:
         """Decide early on traces that are long, and make room where those that are undecided hold too much."""
@@ -305,24 +302,32 @@ class Tail:
 
     def follow(self, trace_id: int) -> Trace | None:
         """Return a trace that has ended here, for spans of it that begin later; None if it is not known any more."""
-        if not self._lock.acquire(blocking=False):
-            return None  # a signal's handler, within what it has interrupted, must not wait; R decides again
         try:
-            held: Held | None = self._ended.get(trace_id)
-        finally:
-            self._lock.release()
-        return None if held is None else held.trace
+            self._ended.move_to_end(trace_id)
+            return self._ended[trace_id].trace
+        except KeyError:
+            return None
 
     def _remember(self, held: Held) -> None:
         """Keep the verdict on a trace for spans that come late."""
         held.retire()
-        if self._lock.acquire(blocking=False):
+        ended = self._ended
+        ended[held.trace.trace_id] = held
+        if len(ended) > _MOST_ENDED:
             try:
-                self._ended[held.trace.trace_id] = held
-            finally:
-                self._lock.release()
+                ended.popitem(last=False)
+            except KeyError:  # other threads have made room
+                pass
 
-    def _report(self, trace: Trace, spans: int, deciding: int) -> None:
+    def note_ended(self, held: Held, spans: int, deciding: int) -> None:
+        """Tell the controller of a trace that has been decided as it ended.
+
+        Args:
+            spans: how many it had.
+            deciding: what its verdict has taken, in nanoseconds; 0 where that was not measured.
+        """
+        self._remember(held)
+        trace = held.trace
         self.controller.recorded(spans, captured=trace.payload)
         if trace.spent:
             self.controller.measured((trace.spent + deciding) / 1e9, spans, captured=trace.payload)

@@ -26,6 +26,8 @@ class Commitment:
         most: how many recorded traces may be under way before the next ones are thinned out.
     """
 
+    __slots__ = ("_ended", "_lasting", "most", "spans", "under_way")
+
     def __init__(self) -> None:
         self.under_way = 0
         self.spans = 1.0

@@ -114,6 +114,8 @@ class Keys:
         level: how many come in a second, whatever their names.
     """
 
+    __slots__ = ("_keys", "level", "looked", "others")
+
     def __init__(self) -> None:
         self.others = Key(1.0)
         self.looked = 0
