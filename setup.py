@@ -8,7 +8,7 @@ PARTS = (
     *("module", "clock", "fields", "contexts", "binding", "begin", "finish", "inlet", "advice"),
     *("steps", "streams", "generators", "managers", "coroutines"),
     *("capture", "containers", "models", "copied"),
-    *("unrecorded", "chosen", "judged", "adoption", "reading", "logic", "outcome", "entries", "messages"),
+    *("unrecorded", "chosen", "judged", "ended", "adoption", "reading", "logic", "outcome", "entries", "messages"),
     *("again", "marks", "jsontext"),
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing", "lock"),
     *("gate", "runs", "checks", "finds"),

@@ -154,6 +154,7 @@ class Case:
             controller.plan = Plan(1.0, random.choice([0.0, 1.0]), 1.0, 1.0, 1.0)
             # What recording costs is known, so that few traces are measured.
             controller._learning._known.update(skeleton=1_000, payload=1_000)
+            controller._learning.unsure = False
         keep = ["error", "slow"] if random.random() < 0.8 else ["slow"]
         self.roused: list[int] = []
         self.tail = Tail(controller, keep, self.spans.append, lambda: self.roused.append(self.tail.arrived))

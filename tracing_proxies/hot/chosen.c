@@ -19,7 +19,7 @@ number_of(PyObject *object, PyObject *name)
 static int
 has_room(PyObject *tail)
 {
-    PyObject *controller = SLOT(tail, Tail, controller), *commitment, *unsure;
+    PyObject *controller = SLOT(tail, Tail, controller), *commitment, *learning, *unsure;
     commitment = PyObject_GetAttr(controller, hot.commitment);
     double most = number_of(commitment, hot.most);
     Py_XDECREF(commitment);
@@ -27,7 +27,9 @@ has_room(PyObject *tail)
         return -1;
     if ((double)PyDict_GET_SIZE(SLOT(tail, Tail, undecided)) >= most)
         return 0;
-    unsure = PyObject_GetAttr(controller, hot.unsure);
+    learning = PyObject_GetAttr(controller, hot.learning);
+    unsure = learning == NULL ? NULL : PyObject_GetAttr(learning, hot.unsure);
+    Py_XDECREF(learning);
     Py_XDECREF(unsure); /* one of the interpreter's two */
     return unsure == NULL ? -1 : unsure == Py_False;
 }

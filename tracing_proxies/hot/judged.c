@@ -32,16 +32,10 @@ forget(Case *asked)
     Py_CLEAR(asked->press_from);
 }
 
-static inline double
-number(PyObject *object)
-{
-    return PyFloat_CheckExact(object) ? PyFloat_AS_DOUBLE(object) : PyFloat_AsDouble(object);
-}
-
 static inline int
 add(PyObject **field, double more)
 {
-    return hot_put(field, PyFloat_FromDouble(number(*field) + more));
+    return hot_put(field, PyFloat_FromDouble(hot_number(*field) + more));
 }
 
 static inline int
@@ -88,11 +82,11 @@ is_usual(Case *asked, PyObject *tail, PyObject *held)
         return 0;
     PyObject *key = PyDict_GetItemWithError(SLOT(asked->keys, Keys, _keys), ((Trace *)SLOT(held, Held, trace))->name);
     if (key == NULL || Py_TYPE(key) != hot.type.Key || PyLong_AsLongLong(SLOT(key, Key, seen_calls)) <= 0 ||
-        asked->now - number(SLOT(key, Key, seen)) > RARE_AFTER)
+        asked->now - hot_number(SLOT(key, Key, seen)) > RARE_AFTER)
         return 0;
     asked->key = key;
-    return !IS_SET(tail, Tail, keeps_slow) || (asked->taken <= number(SLOT(asked->tally, Tally, slow)) &&
-                                               asked->taken <= number(SLOT(key, Key, slow)) * 1e9);
+    return !IS_SET(tail, Tail, keeps_slow) || (asked->taken <= hot_number(SLOT(asked->tally, Tally, slow)) &&
+                                               asked->taken <= hot_number(SLOT(key, Key, slow)) * 1e9);
 }
 
 /* As `Commitment.ended`. */
@@ -101,10 +95,10 @@ learn_commitment(PyObject *commitment, double duration, double spans)
 {
     if (count_one(&SLOT(commitment, Commitment, _ended)) < 0)
         return -1;
-    double part = fmax(USUALLY, 1.0 / number(SLOT(commitment, Commitment, _ended)));
-    if (add(&SLOT(commitment, Commitment, spans), part * (spans - number(SLOT(commitment, Commitment, spans)))) < 0)
+    double part = fmax(USUALLY, 1.0 / hot_number(SLOT(commitment, Commitment, _ended)));
+    if (add(&SLOT(commitment, Commitment, spans), part * (spans - hot_number(SLOT(commitment, Commitment, spans)))) < 0)
         return -1;
-    return add(&SLOT(commitment, Commitment, _lasting), part * (duration - number(SLOT(commitment, Commitment, _lasting))));
+    return add(&SLOT(commitment, Commitment, _lasting), part * (duration - hot_number(SLOT(commitment, Commitment, _lasting))));
 }
 
 /* As `Key.note`, of a key that is known. */
@@ -118,11 +112,11 @@ learn_key(PyObject *key, double now, double duration, double spans)
     if (hot_put(&SLOT(key, Key, seen), PyFloat_FromDouble(now)) < 0 ||
         hot_put(&SLOT(key, Key, seen_calls), PyLong_FromLongLong(calls)) < 0 ||
         hot_put(&SLOT(key, Key, _measured), PyLong_FromLongLong(measured)) < 0 ||
-        add(&SLOT(key, Key, spans), (spans - number(SLOT(key, Key, spans))) / (double)measured) < 0)
+        add(&SLOT(key, Key, spans), (spans - hot_number(SLOT(key, Key, spans))) / (double)measured) < 0)
         return -1;
     double logged = log(fmax(duration, 1e-9)), step = fmax(1.0 / (double)calls, LEARN);
-    double apart = logged - number(SLOT(key, Key, _mean)), mean = number(SLOT(key, Key, _mean)) + step * apart;
-    double deviation = number(SLOT(key, Key, _deviation));
+    double apart = logged - hot_number(SLOT(key, Key, _mean)), mean = hot_number(SLOT(key, Key, _mean)) + step * apart;
+    double deviation = hot_number(SLOT(key, Key, _deviation));
     deviation += step * (fabs(apart) * fabs(logged - mean) - deviation);
     if (hot_put(&SLOT(key, Key, _mean), PyFloat_FromDouble(mean)) < 0 ||
         hot_put(&SLOT(key, Key, _deviation), PyFloat_FromDouble(deviation)) < 0)
@@ -143,20 +137,21 @@ learn(Case *asked, double recorded)
         count_one(&SLOT(key, Key, looked)) < 0 || count_one(&SLOT(asked->keys, Keys, looked)) < 0 ||
         learn_key(key, asked->now, duration, (double)asked->spans) < 0)
         return -1;
-    slow = number(SLOT(key, Key, slow)) * 1e9;
-    return hot_put(&SLOT(asked->tally, Tally, slow), PyLong_FromLongLong(slow < (double)MOST_SLOW ? (long long)slow : MOST_SLOW));
+    slow = hot_number(SLOT(key, Key, slow)) * 1e9;
+    return hot_put(&SLOT(asked->tally, Tally, slow),
+                   PyLong_FromLongLong(slow < (double)MOST_SLOW ? (long long)slow : MOST_SLOW));
 }
 
 /* As `decide`, and `Controller.let_in`. */
 static PyObject *
 decide(Case *asked, unsigned long long random, double recorded)
 {
-    double let_in = number(asked->let_in), press_from = number(asked->press_from), press, whole, weight;
+    double let_in = hot_number(asked->let_in), press_from = hot_number(asked->press_from), press, whole, weight;
     press = let_in <= press_from ? 1.0 : press_from / let_in;
-    whole = fmin(fmin(recorded, 1.0), press * number(SLOT(asked->key, Key, share)));
+    whole = fmin(fmin(recorded, 1.0), press * hot_number(SLOT(asked->key, Key, share)));
     weight = whole ? 1.0 / whole : 0.0;
     int is_kept = random >= (unsigned long long)(SPACE - rint(whole * SPACE));
-    let_in += (weight ? 1.0 / weight : 0.0) / press * (double)asked->spans * number(SLOT(asked->costs, Costs, export));
+    let_in += (weight ? 1.0 / weight : 0.0) / press * (double)asked->spans * hot_number(SLOT(asked->costs, Costs, export));
     PyObject *now_let_in = PyFloat_FromDouble(let_in);
     if (now_let_in == NULL || PyObject_SetAttr(asked->controller, hot.let_in, now_let_in) < 0) {
         Py_XDECREF(now_let_in);
@@ -167,69 +162,6 @@ decide(Case *asked, unsigned long long random, double recorded)
         return Py_NewRef(hot.KEPT);
     return PyObject_CallFunction(hot.Verdict, "OOddO", is_kept ? Py_True : Py_False, is_kept ? Py_True : Py_False, weight,
                                  weight, hot.share);
-}
-
-/* Hand on what is held of a trace that is kept whole and stands for itself; each span once, in however many threads. */
-static int
-hand_on(PyObject *tail, PyObject *held)
-{
-    PyObject *waiting = Py_NewRef(SLOT(held, Held, spans)), *emit = NULL, *span = NULL;
-    PyObject *key = PyLong_FromVoidPtr(held);
-    int done = -1;
-    if (key == NULL || (emit = Py_NewRef(SLOT(tail, Tail, emit))) == NULL)
-        goto end;
-    if (PyDict_DelItem(SLOT(tail, Tail, undecided), key) < 0)
-        PyErr_Clear(); /* forgotten meanwhile, as in the child of a fork */
-    hot_set(&SLOT(held, Held, verdict), hot.KEPT);
-    for (done = 0; done == 0 && (span = PyObject_CallMethodNoArgs(waiting, hot.popleft)) != NULL; Py_DECREF(span))
-        done = hot_told(PyObject_CallOneArg(emit, span));
-    if (done == 0 && PyErr_ExceptionMatches(PyExc_IndexError))
-        PyErr_Clear();
-    else
-        done = -1;
-end:
-    Py_XDECREF(key);
-    Py_XDECREF(emit);
-    Py_DECREF(waiting);
-    return done;
-}
-
-/* Put a verdict into effect, as `Tail.conclude` does. */
-static int
-conclude(PyObject *tail, PyObject *held, PyObject *verdict)
-{
-    if (verdict == hot.KEPT)
-        return hand_on(tail, held);
-    return hot_told(PyObject_CallMethodObjArgs(tail, hot.conclude, held, verdict, NULL));
-}
-
-/* Decide on a trace whose first span has ended and been held, as `Tail.end`: 1, 0 where that is not for here, or -1. */
-int
-hot_end_held(Span *root, Trace *trace, PyObject *held)
-{
-    PyObject *tail = SLOT(held, Held, tail), *taken, *verdict, *spans = NULL;
-    int done = 0, is_first = PyObject_RichCompareBool(SLOT(held, Held, root_id), root->span_id, Py_EQ);
-    if (is_first <= 0 || hot.type.Key == NULL || Py_TYPE(tail) != hot.type.Tail || trace->timed != Py_False ||
-        SLOT(held, Held, verdict) != Py_None || SLOT(held, Held, spans) == Py_None || root->stop == Py_None)
-        return is_first < 0 ? -1 : 0;
-    Py_INCREF(tail);
-    taken = PyNumber_Subtract(root->stop, root->start);
-    PyObject *asked[] = {tail, held, (PyObject *)root, taken};
-    verdict = taken == NULL ? NULL : hot_judge_plainly(NULL, asked, 4);
-    if (verdict == NULL)
-        done = -1;
-    else if (verdict != Py_None) {
-        spans = PyLong_FromSsize_t(PyObject_Size(SLOT(held, Held, spans)));
-        done = spans == NULL || conclude(tail, held, verdict) < 0 ||
-                hot_told(PyObject_CallMethodObjArgs(tail, hot.note_ended, held, spans, hot.zero, NULL)) < 0
-            ? -1
-            : 1;
-    }
-    Py_XDECREF(spans);
-    Py_XDECREF(verdict);
-    Py_XDECREF(taken);
-    Py_DECREF(tail);
-    return done;
 }
 
 /* judge_plainly(tail, held, root, taken): the verdict, None where it is not for here. */
@@ -250,7 +182,7 @@ hot_judge_plainly(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     asked.taken = PyFloat_AsDouble(args[3]);
     if (ask(&asked, args[0], args[1]) == 0) {
         PyObject *held = args[1];
-        double recorded = number(SLOT(held, Held, recorded));
+        double recorded = hot_number(SLOT(held, Held, recorded));
         if (!is_usual(&asked, args[0], held))
             verdict = PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
         else if (learn(&asked, recorded) == 0)

@@ -60,7 +60,7 @@ typedef struct {
     S(Recorder, open) S(Recorder, patience) S(Recorder, emit) S(Tally, _pending) S(Tally, slow) S(Tally, seen)         \
     S(Tally, has_namesakes) S(Tally, target) S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after)          \
     S(Tail, _skipped) S(Tail, _below) S(Tail, _begun) S(Tail, _alarm) S(Tail, _plan) S(Tail, controller)               \
-    S(Tail, _least_capture) S(Tail, undecided) S(Tail, keeps_slow) S(Tail, conditions) S(Tail, emit) S(Held, trace) S(Held, recorded) S(Held, random) S(Held, begun)         \
+    S(Tail, _least_capture) S(Tail, undecided) S(Tail, keeps_slow) S(Tail, conditions) S(Tail, emit) S(Tail, _ended) S(Held, trace) S(Held, recorded) S(Held, random) S(Held, begun)         \
     S(Held, critical) S(Held, rare) S(Held, partial) S(Held, fixed) S(Held, error) S(Held, least) S(Held, weighed)     \
     S(Held, tail) S(Held, spans) S(Held, verdict) S(Held, root_id) S(Adoption, span) S(Adoption, context) S(Adoption, recipe)          \
     S(Adoption, scope) S(Adoption, start)
@@ -95,7 +95,7 @@ typedef struct {
 #define SLOTS_OF_JUDGING(S)                                                                                            \
     S(Key, share) S(Key, arrived) S(Key, looked) S(Key, spans) S(Key, slow) S(Key, seen) S(Key, seen_calls)            \
     S(Key, _mean) S(Key, _measured) S(Key, _deviation) S(Keys, _keys) S(Keys, looked) S(Commitment, spans)             \
-    S(Commitment, _lasting) S(Commitment, _ended) S(Costs, export)
+    S(Commitment, _lasting) S(Commitment, _ended) S(Costs, export) S(Costs, skeleton) S(Costs, payload)
 
 #define SLOTS_OF_LIMITS(S) S(Limits, max_bytes) S(Limits, max_items) S(Limits, max_depth)
 
@@ -148,7 +148,7 @@ typedef struct {
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *gi_frame, *send, *begin, *hold, *recall, *end, *enter, *exit, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
     PyObject *own, *class_name, *own_dict, *next;
-    PyObject *function, *no_keywords, *finish_originally, *plan, *record, *commitment, *most, *unsure, *unweighed, *keys, *costs, *let_in, *press_from, *clock_name, *share, *popleft, *conclude, *note_ended, *wake, *dict, *module, *setattr, *abandoned;
+    PyObject *function, *no_keywords, *finish_originally, *plan, *record, *commitment, *most, *unsure, *learning, *caller, *popitem, *unweighed, *keys, *costs, *let_in, *press_from, *clock_name, *share, *popleft, *conclude, *wake, *dict, *module, *setattr, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *arranged, *mask, *learn, *learn_text, *by_key;
     PyObject *status_message, *model, *user_id, *session_id;
@@ -198,6 +198,13 @@ hot_put(PyObject **field, PyObject *value)
         return -1;
     Py_XSETREF(*field, value);
     return 0;
+}
+
+/* A number of Python's, which is a float as a rule. */
+static inline double
+hot_number(PyObject *object)
+{
+    return PyFloat_CheckExact(object) ? PyFloat_AS_DOUBLE(object) : PyFloat_AsDouble(object);
 }
 
 /* Let a field hold another object. */

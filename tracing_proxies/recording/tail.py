@@ -257,7 +257,7 @@ class Tail:
         before = self._clock() if trace.timed else 0
         taken, spans = (root.stop or root.start) - root.start, len(held)
         self.conclude(held, judge(self, held, root, taken))
-        self.note_ended(held, spans, self._clock() - before if trace.timed else 0)
+        self._note_ended(held, spans, self._clock() - before if trace.timed else 0)
 
     def sweep(self) -> None:
         """Decide early on traces that are long, and make room where those that are undecided hold too much."""
@@ -319,7 +319,7 @@ class Tail:
             except KeyError:  # other threads have made room
                 pass
 
-    def note_ended(self, held: Held, spans: int, deciding: int) -> None:
+    def _note_ended(self, held: Held, spans: int, deciding: int) -> None:
         """Tell the controller of a trace that has been decided as it ended.
 
         Args:

@@ -39,11 +39,13 @@ class Learning:
 
     Attributes:
         costs: what each thing costs, as far as it is known.
+        unsure: whether the costs of recording are guesses still, so that every trace is to be measured.
     """
 
     def __init__(self) -> None:
         self.costs = Costs()
         self._known = dict.fromkeys(("skeleton", "payload", "stub"), 0)
+        self.unsure = True
         self._idle = _GUESSED_IDLE
         self._besides = 0.0
         self._begun = self._looked = 0.0
@@ -54,11 +56,6 @@ class Learning:
         """Begin to measure from this moment."""
         self._begun = self._looked = now
         self._before = self._work = self._seen = work
-
-    @property
-    def unsure(self) -> bool:
-        """Whether the costs of recording are guesses still, so that every trace is to be measured."""
-        return self._known["skeleton"] + self._known["payload"] < _UNSURE
 
     @property
     def idle(self) -> float:
@@ -72,6 +69,7 @@ class Learning:
             measured: seconds of CPU.
         """
         self._known[name] = known = self._known[name] + 1
+        self.unsure = self._known["skeleton"] + self._known["payload"] < _UNSURE
         self._move(name, measured, max(_LEARN, 1 / (known + 1)))
 
     def _move(self, name: str, measured: float, rate: float) -> None:

@@ -1,0 +1,111 @@
+/* Decides on a recorded trace whose first span has ended, and hands its spans on, as `Tail.end` of recording/tail.py does,
+   which has those that were measured, and those that hot/judged.c leaves to it. */
+#include "parts.h"
+
+#define MOST_ENDED 2000 /* as recording/tail.py */
+
+/* Hand on what is held of a trace that is kept whole and stands for itself; each span once, in however many threads. */
+static int
+hand_on(PyObject *tail, PyObject *held)
+{
+    PyObject *waiting = Py_NewRef(SLOT(held, Held, spans)), *emit = NULL, *span = NULL;
+    PyObject *key = PyLong_FromVoidPtr(held);
+    int done = -1;
+    if (key == NULL || (emit = Py_NewRef(SLOT(tail, Tail, emit))) == NULL)
+        goto end;
+    if (PyDict_DelItem(SLOT(tail, Tail, undecided), key) < 0)
+        PyErr_Clear(); /* forgotten meanwhile, as in the child of a fork */
+    hot_set(&SLOT(held, Held, verdict), hot.KEPT);
+    for (done = 0; done == 0 && (span = PyObject_CallMethodNoArgs(waiting, hot.popleft)) != NULL; Py_DECREF(span))
+        done = hot_told(PyObject_CallOneArg(emit, span));
+    if (done == 0 && PyErr_ExceptionMatches(PyExc_IndexError))
+        PyErr_Clear();
+    else
+        done = -1;
+end:
+    Py_XDECREF(key);
+    Py_XDECREF(emit);
+    Py_DECREF(waiting);
+    return done;
+}
+
+/* Put a verdict into effect, as `Tail.conclude` does. */
+static int
+conclude(PyObject *tail, PyObject *held, PyObject *verdict)
+{
+    if (verdict == hot.KEPT)
+        return hand_on(tail, held);
+    return hot_told(PyObject_CallMethodObjArgs(tail, hot.conclude, held, verdict, NULL));
+}
+
+/* Keep the verdict on a trace for spans that come late, as `Tail._remember`. */
+static int
+remember(PyObject *tail, PyObject *trace_id, PyObject *held)
+{
+    PyObject *ended = Py_NewRef(SLOT(tail, Tail, _ended));
+    int done = PyObject_SetItem(ended, trace_id, held);
+    if (done == 0 && PyObject_Size(ended) > MOST_ENDED) {
+        PyObject *oldest = PyObject_CallMethodOneArg(ended, hot.popitem, Py_False);
+        Py_XDECREF(oldest);
+        if (oldest == NULL && PyErr_ExceptionMatches(PyExc_KeyError))
+            PyErr_Clear(); /* other threads have made room */
+        else
+            done = oldest == NULL ? -1 : 0;
+    }
+    Py_DECREF(ended);
+    return done;
+}
+
+/* As `Controller.recorded`. */
+static int
+report(PyObject *controller, Trace *trace, double spans)
+{
+    PyObject *costs = PyObject_GetAttr(controller, hot.costs), *now = NULL;
+    PyObject *spent = costs == NULL ? NULL : PyObject_GetAttr(controller, hot.caller);
+    int done = spent == NULL ? -1 : 0;
+    if (spent != NULL && Py_TYPE(costs) == hot.type.Costs) {
+        double each = hot_number(SLOT(costs, Costs, skeleton));
+        if (trace->payload == Py_True)
+            each += hot_number(SLOT(costs, Costs, payload));
+        now = PyFloat_FromDouble(hot_number(spent) + spans * each);
+        done = now == NULL ? -1 : PyObject_SetAttr(controller, hot.caller, now);
+    }
+    Py_XDECREF(now);
+    Py_XDECREF(spent);
+    Py_XDECREF(costs);
+    return done;
+}
+
+/* As `Tail._note_ended`, of a trace that was not measured. */
+static int
+note_ended(PyObject *tail, PyObject *held, Trace *trace, Py_ssize_t spans)
+{
+    hot_set(&SLOT(held, Held, spans), Py_None);
+    return remember(tail, trace->trace_id, held) < 0 ? -1 : report(SLOT(tail, Tail, controller), trace, (double)spans);
+}
+
+/* Decide on a trace whose first span has ended and been held, as `Tail.end`: 1, 0 where that is not for here, or -1. */
+int
+hot_end_held(Span *root, Trace *trace, PyObject *held)
+{
+    PyObject *tail = SLOT(held, Held, tail), *taken, *verdict;
+    int done = 0, is_first = PyObject_RichCompareBool(SLOT(held, Held, root_id), root->span_id, Py_EQ);
+    if (is_first <= 0 || hot.type.Key == NULL || Py_TYPE(tail) != hot.type.Tail || trace->timed != Py_False ||
+        trace->spent != hot.zero || SLOT(held, Held, verdict) != Py_None || SLOT(held, Held, spans) == Py_None ||
+        root->stop == Py_None)
+        return is_first < 0 ? -1 : 0;
+    Py_INCREF(tail);
+    taken = PyNumber_Subtract(root->stop, root->start);
+    PyObject *asked[] = {tail, held, (PyObject *)root, taken};
+    verdict = taken == NULL ? NULL : hot_judge_plainly(NULL, asked, 4);
+    if (verdict == NULL)
+        done = -1;
+    else if (verdict != Py_None) {
+        Py_ssize_t spans = PyObject_Size(SLOT(held, Held, spans));
+        done = spans < 0 || conclude(tail, held, verdict) < 0 || note_ended(tail, held, trace, spans) < 0 ? -1 : 1;
+    }
+    Py_XDECREF(verdict);
+    Py_XDECREF(taken);
+    Py_DECREF(tail);
+    return done;
+}
