@@ -13,7 +13,7 @@ PARTS = (
     *("known", "walk", "fragments", "prepare", "masked", "leaves", "written", "encode", "standing", "lock"),
     *("gate", "runs", "checks", "finds"),
     *("lasting", "settled", "kept", "uncounted", "untraced", "untold", "promoted", "carried", "stays"),
-    *("glance", "stretch", "sketch", "gathering", "closer", "below", "watched", "bodies", "aside", "forwards"),
+    *("glance", "stretch", "sketch", "gathering", "closer", "below", "watched", "bodies", "aside", "forwards", "depth"),
 )
 HEADERS = ("parts", "copying", "observation", "closer", "collector")
 

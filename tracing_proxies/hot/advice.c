@@ -424,7 +424,7 @@ static PyObject *
 advised_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     Call call = {.args = args, .kwargs = kwargs, .nargs = PyTuple_GET_SIZE(args)};
-    return around(self, &call);
+    return hot_is_full() ? NULL : around(self, &call);
 }
 
 /* Whether so many calls are under way that each of ours is to count twice: the interpreter's own from Python to Python need
@@ -456,7 +456,7 @@ advised_vectorcall(PyObject *self, PyObject *const *args, size_t nargsf, PyObjec
         .nargs = PyVectorcall_NARGS(nargsf),
     };
     int deep = is_deep();
-    if (deep && Py_EnterRecursiveCall(" while calling a Python object"))
+    if (hot_is_full() || (deep && Py_EnterRecursiveCall(" while calling a Python object")))
         return NULL;
     PyObject *result = around(self, &call);
     if (deep)

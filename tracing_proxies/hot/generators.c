@@ -92,6 +92,8 @@ step(PyObject *stream, PyObject *generator, const Question *question, PyThreadSt
     PyObject *steps, *item = NULL;
     int has_entered = 0;
     Stay stay;
+    if (hot_is_full())
+        return NULL;
     int failed = SLOT(stream, Stream, started) != Py_True && hot_start(stream) < 0;
     steps = Py_NewRef(SLOT(stream, Stream, steps));
     if (failed || (steps != Py_None && (has_entered = hot_enter(steps, &stay)) < 0))

@@ -449,6 +449,7 @@ PyObject *hot_finish_span(Span *span, PyObject *result);
 int hot_spend(Trace *trace, long long before);
 PyObject *hot_judge_plainly(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 int hot_end_held(Span *root, Trace *trace, PyObject *held);
+int hot_is_full(void);
 PyObject *hot_begin_first(Call *call, Trace *trace);
 PyObject *hot_begin_chosen(Call *call, PyObject *trace_id);
 int hot_is_by_plan(Call *call, PyObject *tail, long long now);

@@ -201,6 +201,9 @@ fail:
 static PySendResult
 step(Step *self, PyObject *value, PyObject *thrown, PyObject **result)
 {
+    *result = NULL;
+    if (thrown == NULL && hot_is_full())
+        return PYGEN_ERROR;
     PyThreadState *thread = hot_hide_thread();
     PySendResult how = run(self, value, thrown, result, thread);
     hot_show(thread);
