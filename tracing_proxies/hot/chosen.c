@@ -1,6 +1,6 @@
 /* Begins the first call of a trace that the sampler's plan records, and holds its spans back until it has ended, as
-   `Tail.begin` of recording/tail.py does, which has all that is out of the ordinary: what is rare, thinned out, measured,
-   critical, or decided elsewhere. */
+   `Tail.begin` of recording/tail.py does, which has all that is out of the ordinary: what is rare, thinned out, critical, or
+   decided elsewhere. */
 #include "parts.h"
 
 #define TIMED 0xF /* as recording/tail.py */
@@ -15,23 +15,28 @@ number_of(PyObject *object, PyObject *name)
     return number;
 }
 
-/* Whether one more trace may be under way beside those that are, and none is to be measured just now: 1, 0, or -1. */
+/* Whether one more trace may be under way beside those that are: 1, 0, or -1 with an exception. */
 static int
 has_room(PyObject *tail)
 {
-    PyObject *controller = SLOT(tail, Tail, controller), *commitment, *learning, *unsure;
-    commitment = PyObject_GetAttr(controller, hot.commitment);
+    PyObject *commitment = PyObject_GetAttr(SLOT(tail, Tail, controller), hot.commitment);
     double most = number_of(commitment, hot.most);
     Py_XDECREF(commitment);
-    if (PyErr_Occurred())
-        return -1;
-    if ((double)PyDict_GET_SIZE(SLOT(tail, Tail, undecided)) >= most)
-        return 0;
-    learning = PyObject_GetAttr(controller, hot.learning);
+    return PyErr_Occurred() ? -1 : (double)PyDict_GET_SIZE(SLOT(tail, Tail, undecided)) < most;
+}
+
+/* Whether it is to be measured what recording a trace takes: 1, 0, or -1 with an exception. */
+static int
+is_to_be_timed(PyObject *tail, unsigned long long bits)
+{
+    PyObject *learning, *unsure;
+    if (!(bits >> 56 & TIMED))
+        return 1;
+    learning = PyObject_GetAttr(SLOT(tail, Tail, controller), hot.learning);
     unsure = learning == NULL ? NULL : PyObject_GetAttr(learning, hot.unsure);
     Py_XDECREF(learning);
     Py_XDECREF(unsure); /* one of the interpreter's two */
-    return unsure == NULL ? -1 : unsure == Py_False;
+    return unsure == NULL ? -1 : unsure == Py_True;
 }
 
 /* Make what holds the spans of a trace, as `Held`, whose fields these are. */
@@ -100,14 +105,18 @@ hot_begin_chosen(Call *call, PyObject *trace_id)
     PyObject *tally = SLOT(recipe, Recipe, tally);
     unsigned long long bits = hot_low_bits(trace_id), random = bits & ((1ULL << 56) - 1);
     long long now = hot_now();
+    int is_timed;
     Trace *trace = NULL;
-    if (call->above != NULL || !(bits >> 56 & TIMED) || !hot_is_by_plan(call, tail, now) ||
+    if (call->above != NULL || !hot_is_by_plan(call, tail, now) ||
         PyFloat_AS_DOUBLE(SLOT(recipe, Recipe, sample)) < 1.0 || random < hot_low_bits(SLOT(tail, Tail, _least)))
         return NULL;
     Py_INCREF(tail);
-    if (has_room(tail) <= 0 || hot_note_begun(tail, tally, now) < 0 || (trace = hot_new_trace()) == NULL)
+    if (has_room(tail) <= 0 || (is_timed = is_to_be_timed(tail, bits)) < 0 || hot_note_begun(tail, tally, now) < 0 ||
+        (trace = hot_new_trace()) == NULL)
         goto end;
     hot_set(&trace->trace_id, trace_id);
+    if (is_timed)
+        hot_set(&trace->timed, Py_True);
     if (random < hot_low_bits(SLOT(tail, Tail, _least_capture)))
         hot_set(&trace->payload, Py_False);
     if ((held = hold(tail, trace, random, now)) == NULL)
@@ -115,8 +124,11 @@ hot_begin_chosen(Call *call, PyObject *trace_id)
     made = hot_begin_first(call, trace);
     if (made == NULL || Py_TYPE(made) != hot.type.Span)
         let_go(tail, held);
-    else
+    else {
         hot_set(&SLOT(held, Held, root_id), ((Span *)made)->span_id);
+        if (is_timed && hot_put(&trace->spent, PyLong_FromLongLong(hot_now() - now)) < 0)
+            Py_CLEAR(made);
+    }
 end:
     Py_XDECREF(held);
     Py_XDECREF(trace);

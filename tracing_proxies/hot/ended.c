@@ -1,5 +1,5 @@
 /* Decides on a recorded trace whose first span has ended, and hands its spans on, as `Tail.end` of recording/tail.py does,
-   which has those that were measured, and those that hot/judged.c leaves to it. */
+   which has those that hot/judged.c leaves to it. */
 #include "parts.h"
 
 #define MOST_ENDED 2000 /* as recording/tail.py */
@@ -76,10 +76,18 @@ report(PyObject *controller, Trace *trace, double spans)
     return done;
 }
 
-/* As `Tail._note_ended`, of a trace that was not measured. */
+/* As `Tail._note_ended`, which has the traces that were measured. */
 static int
-note_ended(PyObject *tail, PyObject *held, Trace *trace, Py_ssize_t spans)
+note_ended(PyObject *tail, PyObject *held, Trace *trace, Py_ssize_t spans, long long deciding)
 {
+    if (trace->timed != Py_False || trace->spent != hot.zero) {
+        PyObject *number = PyLong_FromSsize_t(spans), *taken = PyLong_FromLongLong(deciding), *told = NULL;
+        if (number != NULL && taken != NULL)
+            told = PyObject_CallMethodObjArgs(tail, hot.note_ended, held, number, taken, NULL);
+        Py_XDECREF(number);
+        Py_XDECREF(taken);
+        return hot_told(told);
+    }
     hot_set(&SLOT(held, Held, spans), Py_None);
     return remember(tail, trace->trace_id, held) < 0 ? -1 : report(SLOT(tail, Tail, controller), trace, (double)spans);
 }
@@ -90,9 +98,9 @@ hot_end_held(Span *root, Trace *trace, PyObject *held)
 {
     PyObject *tail = SLOT(held, Held, tail), *taken, *verdict;
     int done = 0, is_first = PyObject_RichCompareBool(SLOT(held, Held, root_id), root->span_id, Py_EQ);
-    if (is_first <= 0 || hot.type.Key == NULL || Py_TYPE(tail) != hot.type.Tail || trace->timed != Py_False ||
-        trace->spent != hot.zero || SLOT(held, Held, verdict) != Py_None || SLOT(held, Held, spans) == Py_None ||
-        root->stop == Py_None)
+    long long before = hot_now();
+    if (is_first <= 0 || hot.type.Key == NULL || Py_TYPE(tail) != hot.type.Tail || SLOT(tail, Tail, _clock) != hot.clock ||
+        SLOT(held, Held, verdict) != Py_None || SLOT(held, Held, spans) == Py_None || root->stop == Py_None)
         return is_first < 0 ? -1 : 0;
     Py_INCREF(tail);
     taken = PyNumber_Subtract(root->stop, root->start);
@@ -102,7 +110,10 @@ hot_end_held(Span *root, Trace *trace, PyObject *held)
         done = -1;
     else if (verdict != Py_None) {
         Py_ssize_t spans = PyObject_Size(SLOT(held, Held, spans));
-        done = spans < 0 || conclude(tail, held, verdict) < 0 || note_ended(tail, held, trace, spans) < 0 ? -1 : 1;
+        done = spans < 0 || conclude(tail, held, verdict) < 0 ||
+                note_ended(tail, held, trace, spans, trace->timed == Py_True ? hot_now() - before : 0) < 0
+            ? -1
+            : 1;
     }
     Py_XDECREF(verdict);
     Py_XDECREF(taken);

@@ -396,7 +396,7 @@ name_texts(void)
         {&hot.end_step, "end_step"}, {&hot.drop, "drop"}, {&hot.fold_value, "value"},
         {&hot.prepared, "prepared"}, {&hot.function, "function"}, {&hot.finish_originally, "finish_originally"},
         {&hot.plan, "plan"}, {&hot.record, "record"}, {&hot.commitment, "commitment"}, {&hot.most, "most"}, {&hot.unsure, "unsure"}, {&hot.learning, "_learning"}, {&hot.caller, "_caller"}, {&hot.popitem, "popitem"},
-        {&hot.keys, "keys"}, {&hot.costs, "costs"}, {&hot.let_in, "_let_in"}, {&hot.press_from, "_press_from"}, {&hot.clock_name, "clock"}, {&hot.share, "share"}, {&hot.popleft, "popleft"}, {&hot.conclude, "conclude"},
+        {&hot.keys, "keys"}, {&hot.costs, "costs"}, {&hot.let_in, "_let_in"}, {&hot.press_from, "_press_from"}, {&hot.clock_name, "clock"}, {&hot.share, "share"}, {&hot.popleft, "popleft"}, {&hot.conclude, "conclude"}, {&hot.note_ended, "_note_ended"},
         {&hot.wake, "wake"}, {&hot.dict, "__dict__"}, {&hot.module, "__module__"}, {&hot.setattr, "__setattr__"}, {&hot.abandoned, "abandoned"},
         {&hot.nodes, "_nodes"}, {&hot.entry, "_entry"}, {&hot.learn_entry, "_learn_entry"},
         {&hot.mask_pair, "_mask_pair"}, {&hot.mask_value, "_value"}, {&hot.capital_value, "Value"},

@@ -148,7 +148,7 @@ typedef struct {
     PyObject *end_counted, *end_judged, *finish, *fail, *relieve, *decide, *end_trace, *add, *append, *leave_out, *impatient, *close, *context, *value;
     PyObject *wanted, *start, *move, *throw, *abandon, *ag_frame, *gi_frame, *send, *begin, *hold, *recall, *end, *enter, *exit, *close_body, *anext, *end_step, *drop, *fold_value, *prepared;
     PyObject *own, *class_name, *own_dict, *next;
-    PyObject *function, *no_keywords, *finish_originally, *plan, *record, *commitment, *most, *unsure, *learning, *caller, *popitem, *unweighed, *keys, *costs, *let_in, *press_from, *clock_name, *share, *popleft, *conclude, *wake, *dict, *module, *setattr, *abandoned;
+    PyObject *function, *no_keywords, *finish_originally, *plan, *record, *commitment, *most, *unsure, *learning, *caller, *popitem, *unweighed, *keys, *costs, *let_in, *press_from, *clock_name, *share, *popleft, *conclude, *note_ended, *wake, *dict, *module, *setattr, *abandoned;
     PyObject *nodes, *entry, *learn_entry, *mask_pair, *mask_value, *capital_value;
     PyObject *arranged, *mask, *learn, *learn_text, *by_key;
     PyObject *status_message, *model, *user_id, *session_id;
