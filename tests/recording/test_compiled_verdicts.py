@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
@@ -207,3 +208,19 @@ def test_a_plan_without_payloads_is_heeded() -> None:
         shop.sell({"status": "ok"})
     case.undo()
     assert [(span.input, span.output) for span in case.spans] == [(None, None)] * 100
+
+
+def test_traces_that_are_forgotten_do_not_wait_for_the_collector() -> None:
+    case = left_out.Case(0, f"  - match: {left_out.M}:Shop.sell\n", recorded=True)
+    shop, order = case.module.Shop(), {"status": "ok"}
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(6_000):
+            shop.sell(order)
+            case.spans.clear()
+    finally:
+        gc.enable()
+    alive = sum(type(each) is Held for each in gc.get_objects())
+    case.undo()
+    assert 2_000 <= alive <= 2_001

@@ -38,6 +38,14 @@ conclude(PyObject *tail, PyObject *held, PyObject *verdict)
     return hot_told(PyObject_CallMethodObjArgs(tail, hot.conclude, held, verdict, NULL));
 }
 
+/* Let go of a trace that is not remembered any more. */
+static void
+forget(PyObject *held)
+{
+    if (Py_TYPE(held) == hot.type.Held)
+        hot_set(&SLOT(held, Held, trace), hot.FORGOTTEN);
+}
+
 /* Keep the verdict on a trace for spans that come late, as `Tail._remember`. */
 static int
 remember(PyObject *tail, PyObject *trace_id, PyObject *held)
@@ -46,11 +54,13 @@ remember(PyObject *tail, PyObject *trace_id, PyObject *held)
     int done = PyObject_SetItem(ended, trace_id, held);
     if (done == 0 && PyObject_Size(ended) > MOST_ENDED) {
         PyObject *oldest = PyObject_CallMethodOneArg(ended, hot.popitem, Py_False);
-        Py_XDECREF(oldest);
-        if (oldest == NULL && PyErr_ExceptionMatches(PyExc_KeyError))
+        if (oldest != NULL)
+            forget(PyTuple_GET_ITEM(oldest, 1));
+        else if (PyErr_ExceptionMatches(PyExc_KeyError))
             PyErr_Clear(); /* other threads have made room */
         else
-            done = oldest == NULL ? -1 : 0;
+            done = -1;
+        Py_XDECREF(oldest);
     }
     Py_DECREF(ended);
     return done;

@@ -81,7 +81,6 @@ bind(PyObject *module, PyObject *parts)
         return NULL;
     }
     hot_uncount(hot.type.Adoption);
-    hot_uncount(hot.type.Held);
     hot_uncount(hot.type.TracedGenerator);
     hot_uncount(hot.type.TracedAsyncGenerator);
     if (PyType_Check(hot.Unrecorded))

@@ -126,7 +126,7 @@ typedef struct {
 
 #define LENT_TO_STRETCH(L) L(weigh) L(getsizeof)
 
-#define LENT_TO_JUDGING(L) L(Verdict) L(KEPT)
+#define LENT_TO_JUDGING(L) L(Verdict) L(KEPT) L(FORGOTTEN)
 
 #define LENT_TO_CLOSER(L) L(join) L(length)
 

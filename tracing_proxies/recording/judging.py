@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from tracing_proxies.compiled import hot
+from tracing_proxies.recording.trace import FORGOTTEN
 from tracing_proxies.sampling.commitment import Commitment
 from tracing_proxies.sampling.keys import Key, Keys
 from tracing_proxies.sampling.plan import Costs
@@ -98,5 +99,9 @@ class _Whole:
 
 if hot is not None:
     hot.bind_judging(
-        {"Key": Key, "Keys": Keys, "Commitment": Commitment, "Costs": Costs, "Verdict": Verdict, "KEPT": _KEPT}
+        {
+            **{each.__name__: each for each in (Key, Keys, Commitment, Costs, Verdict)},
+            "KEPT": _KEPT,
+            "FORGOTTEN": FORGOTTEN,
+        }
     )

@@ -19,7 +19,7 @@ from tracing_proxies.recording.judging import judge, judge_early
 from tracing_proxies.recording.overflow import is_long, relieve
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.state import told_state
-from tracing_proxies.recording.trace import Trace
+from tracing_proxies.recording.trace import FORGOTTEN, Trace
 from tracing_proxies.recording.unrecorded import ROOT_KEY, Unrecorded
 from tracing_proxies.registry.paths import CapturePath
 from tracing_proxies.sampling.controller import Controller
@@ -315,7 +315,7 @@ class Tail:
         ended[held.trace.trace_id] = held
         if len(ended) > _MOST_ENDED:
             try:
-                ended.popitem(last=False)
+                ended.popitem(last=False)[1].trace = FORGOTTEN
             except KeyError:  # other threads have made room
                 pass
 

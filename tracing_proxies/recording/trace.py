@@ -40,3 +40,9 @@ class Trace(TraceFields):
     def add_tags(self, tags: tuple[str, ...]) -> None:
         """Add tags, each once, in the order in which they come."""
         self.tags = tuple(dict.fromkeys(self.tags + tags))
+
+
+# In place of a trace that is not remembered any more: it and what holds its spans refer to each other, and the
+# collector has seen both so often until then that it hardly ever comes back for them.
+FORGOTTEN: Final = Trace(0)
+FORGOTTEN.ended = True
