@@ -13,16 +13,20 @@ import asyncio
 import enum
 import gc
 import json
+import os
+import subprocess
 import sys
 import time
 import types
 import weakref
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from tests.recording.left_out_shop import SOURCE
+from tracing_proxies.compiled import SWITCH
 from tracing_proxies.recording.recorder import Recorder
 from tracing_proxies.recording.span import Span
 from tracing_proxies.recording.tail import Tail
@@ -33,6 +37,7 @@ from tracing_proxies.testing import registry_from
 from tracing_proxies.weaving.weaver import Weaver
 
 M = "left_out_twin"
+ROOT = Path(__file__).parents[2]
 CONDITIONS = [
     *('result.status == "failed"', 'result.status in ["failed", 7, null]', 'result.item not in ["ok", true]'),
     *("not result.status", "not not result.item", 'result.item and result.status == "failed"', "result.loud!"),
@@ -239,6 +244,28 @@ def describe(span: Span, roots: dict[int, str]) -> dict[str, Any]:
         "below": "nothing" if span.parent_id is None else roots.get(span.parent_id, "?"),
         "trace": span.trace.name,
     }
+
+
+def run_both(count: int, *words: str) -> list[list[dict[str, Any]]]:
+    """Run so many cases with what is compiled and with the originals, each in a process of its own.
+
+    What fails of ours is raised there. Returns what each of the two has told.
+    """
+    command = [sys.executable, "-W", "ignore", "-m", __name__, "1", str(count), *words]
+    processes = [
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, SWITCH: switch, "TRACING_PROXIES_STRICT": "1", "PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
+        )
+        for switch in ("1", "0")
+    ]
+    found = [[json.loads(line) for line in process.communicate()[0].splitlines()] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert len(found[0]) == count
+    return found
 
 
 def main(first: int, count: int, *, recorded: bool) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from tests.recording import left_out
 from tests.recording.test_compiled_outcome import VALUES, originally, scope_of
-from tracing_proxies.compiled import SWITCH, hot
+from tracing_proxies.compiled import hot
 from tracing_proxies.recording.unrecorded import Unrecorded
 from tracing_proxies.registry import fields
 from tracing_proxies.registry.paths import compile_path
@@ -28,18 +25,8 @@ ROOT = Path(__file__).parents[2]
 CASES = examples(60)
 
 
-def begin(compiled: bool, first: int) -> subprocess.Popen[str]:
-    """Run the cases in a process of their own, where what fails of ours is raised."""
-    environ = {**os.environ, SWITCH: str(int(compiled)), "TRACING_PROXIES_STRICT": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "ignore", "-m", left_out.__name__, str(first), str(CASES)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ, cwd=ROOT)
-
-
 def test_calls_that_are_left_out_come_to_the_same() -> None:
-    processes = begin(True, 1), begin(False, 1)
-    found = [[json.loads(line) for line in process.communicate()[0].splitlines()] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    assert len(found[0]) == CASES
+    found = left_out.run_both(CASES)
     for compiled, original in zip(*found, strict=True):
         assert compiled == original
         assert (compiled["left"], compiled["open"]) == (0, [0, 0, 0])

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import gc
-import json
 import math
-import os
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.recording import left_out
-from tracing_proxies.compiled import SWITCH, hot
+from tracing_proxies.compiled import hot
 from tracing_proxies.recording import judging
 from tracing_proxies.recording.held import Held
 from tracing_proxies.recording.recipe import Recipe
@@ -35,19 +31,11 @@ pytestmark = pytest.mark.skipif(hot is None, reason="nothing is compiled here")
 
 ROOT = Path(__file__).parents[2]
 CASES = examples(60)
-
-
-def begin(compiled: bool) -> subprocess.Popen[str]:
-    environ = {**os.environ, SWITCH: str(int(compiled)), "TRACING_PROXIES_STRICT": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "ignore", "-m", left_out.__name__, "1", str(CASES), "recorded"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ, cwd=ROOT)
+SELL = f"  - match: {left_out.M}:Shop.sell\n"
 
 
 def test_traces_that_are_recorded_come_to_the_same() -> None:
-    processes = begin(True), begin(False)
-    found = [[json.loads(line) for line in process.communicate()[0].splitlines()] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    assert len(found[0]) == CASES
+    found = left_out.run_both(CASES, "recorded")
     for compiled, original in zip(*found, strict=True):
         assert compiled == original
         assert (compiled["left"], compiled["open"]) == (0, [0, 0, 0])
@@ -113,7 +101,7 @@ class Court:
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
     """The recipe of a target that was woven for real."""
-    case = left_out.Case(0, f"  - match: {left_out.M}:Shop.sell\n")
+    case = left_out.Case(0, SELL)
     recipe = case.weaver.recipes()[0]
     case.undo()
     return recipe
@@ -143,7 +131,7 @@ def recorded_case(monkeypatch: pytest.MonkeyPatch, cls: type, name: str) -> tupl
         return original(*args, **kwargs)
 
     monkeypatch.setattr(cls, name, note)
-    return left_out.Case(0, f"  - match: {left_out.M}:Shop.sell\n", recorded=True), asked
+    return left_out.Case(0, SELL, recorded=True), asked
 
 
 @pytest.mark.parametrize("name", ["begin", "end", "conclude"])
@@ -161,7 +149,7 @@ def test_most_traces_go_by_what_is_compiled(monkeypatch: pytest.MonkeyPatch, nam
 
 
 def test_all_are_measured_as_long_as_costs_are_guesses() -> None:
-    case = left_out.Case(0, f"  - match: {left_out.M}:Shop.sell\n", recorded=True)
+    case = left_out.Case(0, SELL, recorded=True)
     learning = case.tail.controller._learning
     learning._known.update(skeleton=0, payload=0)
     learning.unsure = True
@@ -178,7 +166,7 @@ def test_a_span_that_nobody_takes_takes_no_other_with_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("TRACING_PROXIES_STRICT", raising=False)
-    case = left_out.Case(0, f"  - match: {left_out.M}:Shop.sell\n", recorded=True)
+    case = left_out.Case(0, SELL, recorded=True)
     shop, refused = case.module.Shop(), []
 
     def take(span: Span) -> None:
@@ -201,7 +189,7 @@ def test_only_what_belongs_to_a_trace_is_judged() -> None:
 
 
 def test_a_plan_without_payloads_is_heeded() -> None:
-    case = left_out.Case(0, f"  - match: {left_out.M}:Shop.sell\n", recorded=True)
+    case = left_out.Case(0, SELL, recorded=True)
     case.tail.controller.plan = Plan(1.0, 0.0, 1.0, 1.0, 1.0)
     shop = case.module.Shop()
     for _ in range(100):
@@ -211,7 +199,7 @@ def test_a_plan_without_payloads_is_heeded() -> None:
 
 
 def test_traces_that_are_forgotten_do_not_wait_for_the_collector() -> None:
-    case = left_out.Case(0, f"  - match: {left_out.M}:Shop.sell\n", recorded=True)
+    case = left_out.Case(0, SELL, recorded=True)
     shop, order = case.module.Shop(), {"status": "ok"}
     gc.collect()
     gc.disable()

@@ -53,7 +53,7 @@ def run():
     for left in (depth, 5):  # and afterwards it goes on as if nothing had been
         try:
             print(KINDS[kind](left))
-        except RecursionError as exc:
+        except RecursionError:
             print("RecursionError")
 
 threading.stack_size(kilobytes * 1024)

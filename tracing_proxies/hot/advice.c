@@ -304,7 +304,7 @@ leave_out(Call *call, PyObject *tail)
     if (trace_id == NULL)
         return NULL;
     if (now >= PyLong_AsLongLong(SLOT(tail, Tail, _due)) ||
-        (hot_low_bits(trace_id) & ((1ULL << 56) - 1)) >= hot_low_bits(SLOT(tail, Tail, _least)) ||
+        hot_random_of(trace_id) >= hot_low_bits(SLOT(tail, Tail, _least)) ||
         (!over && now - PyLong_AsLongLong(SLOT(tally, Tally, seen)) > rare_after))
         return trace_id;
     PyObject *seen = PyLong_FromLongLong(now);

@@ -364,8 +364,7 @@ begin_here(Call *call, PyObject **trace_id)
                 return make(call, NULL);
             return is_left_out || is_thinned(recipe) ? NULL : place_read(call, NULL, 1);
         }
-        made = *trace_id == NULL ? hot_leave_out(call, trace_id) : NULL;
-        return made != NULL || *trace_id == NULL || PyErr_Occurred() ? made : hot_begin_chosen(call, *trace_id);
+        return hot_begin_by_plan(call, trace_id);
     }
     Span *parent = find_parent(call);
     if (parent == NULL)

@@ -27,10 +27,10 @@ has_room(PyObject *tail)
 
 /* Whether it is to be measured what recording a trace takes: 1, 0, or -1 with an exception. */
 static int
-is_to_be_timed(PyObject *tail, unsigned long long bits)
+is_to_be_timed(PyObject *tail, PyObject *trace_id)
 {
     PyObject *learning, *unsure;
-    if (!(bits >> 56 & TIMED))
+    if (!(hot_low_bits(trace_id) >> 56 & TIMED))
         return 1;
     learning = PyObject_GetAttr(SLOT(tail, Tail, controller), hot.learning);
     unsure = learning == NULL ? NULL : PyObject_GetAttr(learning, hot.unsure);
@@ -84,9 +84,10 @@ hold(PyObject *tail, Trace *trace, unsigned long long random, long long now)
     return held;
 }
 
-/* Forget a trace whose first call could not be begun. */
-static void
-let_go(PyObject *tail, PyObject *held)
+/* Count a trace no more among those that are undecided, beside the exception if there is one. In the child of a fork it may
+   have been forgotten before. */
+void
+hot_take_out(PyObject *tail, PyObject *held)
 {
     PyObject *type, *value, *traceback, *key;
     PyErr_Fetch(&type, &value, &traceback);
@@ -97,23 +98,18 @@ let_go(PyObject *tail, PyObject *held)
     PyErr_Restore(type, value, traceback);
 }
 
-/* Begin the first call of a trace whose id has been drawn; NULL without an exception where that is not for here. */
-PyObject *
-hot_begin_chosen(Call *call, PyObject *trace_id)
+/* Begin the first call of a trace that is recorded; NULL without an exception where that is not for here. */
+static PyObject *
+begin_chosen(Call *call, PyObject *tail, PyObject *trace_id, long long now)
 {
-    PyObject *recipe = call->recipe, *tail = SLOT(call->recorder, Recorder, tail), *held = NULL, *made = NULL;
-    PyObject *tally = SLOT(recipe, Recipe, tally);
-    unsigned long long bits = hot_low_bits(trace_id), random = bits & ((1ULL << 56) - 1);
-    long long now = hot_now();
+    PyObject *recipe = call->recipe, *held = NULL, *made = NULL;
+    unsigned long long random = hot_random_of(trace_id);
     int is_timed;
     Trace *trace = NULL;
-    if (call->above != NULL || !hot_is_by_plan(call, tail, now) ||
-        PyFloat_AS_DOUBLE(SLOT(recipe, Recipe, sample)) < 1.0 || random < hot_low_bits(SLOT(tail, Tail, _least)))
+    if (call->above != NULL || PyFloat_AS_DOUBLE(SLOT(recipe, Recipe, sample)) < 1.0 || has_room(tail) <= 0 ||
+        (is_timed = is_to_be_timed(tail, trace_id)) < 0 ||
+        hot_note_begun(tail, SLOT(recipe, Recipe, tally), now) < 0 || (trace = hot_new_trace()) == NULL)
         return NULL;
-    Py_INCREF(tail);
-    if (has_room(tail) <= 0 || (is_timed = is_to_be_timed(tail, bits)) < 0 || hot_note_begun(tail, tally, now) < 0 ||
-        (trace = hot_new_trace()) == NULL)
-        goto end;
     hot_set(&trace->trace_id, trace_id);
     if (is_timed)
         hot_set(&trace->timed, Py_True);
@@ -123,7 +119,7 @@ hot_begin_chosen(Call *call, PyObject *trace_id)
         goto end;
     made = hot_begin_first(call, trace);
     if (made == NULL || Py_TYPE(made) != hot.type.Span)
-        let_go(tail, held);
+        hot_take_out(tail, held);
     else {
         hot_set(&SLOT(held, Held, root_id), ((Span *)made)->span_id);
         if (is_timed && hot_put(&trace->spent, PyLong_FromLongLong(hot_now() - now)) < 0)
@@ -131,7 +127,24 @@ hot_begin_chosen(Call *call, PyObject *trace_id)
     }
 end:
     Py_XDECREF(held);
-    Py_XDECREF(trace);
+    Py_DECREF(trace);
+    return made;
+}
+
+/* Begin the first call of a trace, where it is the plan's alone to say whether it is recorded; NULL without an exception
+   where it takes more to decide, with the trace's id if that has been drawn. */
+PyObject *
+hot_begin_by_plan(Call *call, PyObject **trace_id)
+{
+    PyObject *tail = SLOT(call->recorder, Recorder, tail), *made;
+    long long now = hot_now();
+    if (!hot_is_by_plan(call, tail, now) || (*trace_id == NULL && (*trace_id = hot_random_bits(128)) == NULL))
+        return NULL;
+    Py_INCREF(tail);
+    if (hot_random_of(*trace_id) < hot_low_bits(SLOT(tail, Tail, _least)))
+        made = hot_leave_out(call, tail, *trace_id, now);
+    else
+        made = begin_chosen(call, tail, *trace_id, now);
     Py_DECREF(tail);
     return made;
 }

@@ -83,3 +83,10 @@ hot_low_bits(PyObject *id)
 {
     return PyLong_AsUnsignedLongLongMask(id);
 }
+
+/* R of the sampling rule: the low 56 bits of a trace's id. */
+unsigned long long
+hot_random_of(PyObject *trace_id)
+{
+    return hot_low_bits(trace_id) & ((1ULL << 56) - 1);
+}

@@ -8,23 +8,19 @@
 static int
 hand_on(PyObject *tail, PyObject *held)
 {
-    PyObject *waiting = Py_NewRef(SLOT(held, Held, spans)), *emit = NULL, *span = NULL;
-    PyObject *key = PyLong_FromVoidPtr(held);
-    int done = -1;
-    if (key == NULL || (emit = Py_NewRef(SLOT(tail, Tail, emit))) == NULL)
-        goto end;
-    if (PyDict_DelItem(SLOT(tail, Tail, undecided), key) < 0)
-        PyErr_Clear(); /* forgotten meanwhile, as in the child of a fork */
+    PyObject *waiting = Py_NewRef(SLOT(held, Held, spans)), *emit = Py_NewRef(SLOT(tail, Tail, emit)), *span;
+    int done = 0;
+    hot_take_out(tail, held);
     hot_set(&SLOT(held, Held, verdict), hot.KEPT);
-    for (done = 0; done == 0 && (span = PyObject_CallMethodNoArgs(waiting, hot.popleft)) != NULL; Py_DECREF(span))
+    while (done == 0 && (span = PyObject_CallMethodNoArgs(waiting, hot.popleft)) != NULL) {
         done = hot_told(PyObject_CallOneArg(emit, span));
+        Py_DECREF(span);
+    }
     if (done == 0 && PyErr_ExceptionMatches(PyExc_IndexError))
         PyErr_Clear();
     else
         done = -1;
-end:
-    Py_XDECREF(key);
-    Py_XDECREF(emit);
+    Py_DECREF(emit);
     Py_DECREF(waiting);
     return done;
 }
@@ -106,27 +102,24 @@ note_ended(PyObject *tail, PyObject *held, Trace *trace, Py_ssize_t spans, long 
 int
 hot_end_held(Span *root, Trace *trace, PyObject *held)
 {
-    PyObject *tail = SLOT(held, Held, tail), *taken, *verdict;
+    PyObject *tail = SLOT(held, Held, tail), *verdict;
     int done = 0, is_first = PyObject_RichCompareBool(SLOT(held, Held, root_id), root->span_id, Py_EQ);
-    long long before = hot_now();
+    long long before = trace->timed == Py_True ? hot_now() : 0;
     if (is_first <= 0 || hot.type.Key == NULL || Py_TYPE(tail) != hot.type.Tail || SLOT(tail, Tail, _clock) != hot.clock ||
         SLOT(held, Held, verdict) != Py_None || SLOT(held, Held, spans) == Py_None || root->stop == Py_None)
         return is_first < 0 ? -1 : 0;
     Py_INCREF(tail);
-    taken = PyNumber_Subtract(root->stop, root->start);
-    PyObject *asked[] = {tail, held, (PyObject *)root, taken};
-    verdict = taken == NULL ? NULL : hot_judge_plainly(NULL, asked, 4);
+    verdict = hot_judge_ended(tail, held, root, (double)(PyLong_AsLongLong(root->stop) - PyLong_AsLongLong(root->start)));
     if (verdict == NULL)
         done = -1;
     else if (verdict != Py_None) {
         Py_ssize_t spans = PyObject_Size(SLOT(held, Held, spans));
         done = spans < 0 || conclude(tail, held, verdict) < 0 ||
-                note_ended(tail, held, trace, spans, trace->timed == Py_True ? hot_now() - before : 0) < 0
+                note_ended(tail, held, trace, spans, before ? hot_now() - before : 0) < 0
             ? -1
             : 1;
     }
     Py_XDECREF(verdict);
-    Py_XDECREF(taken);
     Py_DECREF(tail);
     return done;
 }

@@ -72,8 +72,10 @@ emit(Span *span, Trace *trace, PyObject *recorder, int is_first)
     }
     else if (hot_told(PyObject_CallMethodOneArg(held, hot.add, (PyObject *)span)) < 0)
         return -1;
-    int is_decided = is_first ? hot_end_held(span, trace, held) : 1;
-    if (is_decided != 0)
+    if (!is_first)
+        return 0;
+    int is_decided = hot_end_held(span, trace, held);
+    if (is_decided)
         return is_decided < 0 ? -1 : 0;
     return hot_told(PyObject_CallMethodOneArg(recorder, hot.decide, (PyObject *)span));
 }

@@ -98,7 +98,8 @@ learn_commitment(PyObject *commitment, double duration, double spans)
     double part = fmax(USUALLY, 1.0 / hot_number(SLOT(commitment, Commitment, _ended)));
     if (add(&SLOT(commitment, Commitment, spans), part * (spans - hot_number(SLOT(commitment, Commitment, spans)))) < 0)
         return -1;
-    return add(&SLOT(commitment, Commitment, _lasting), part * (duration - hot_number(SLOT(commitment, Commitment, _lasting))));
+    return add(&SLOT(commitment, Commitment, _lasting),
+               part * (duration - hot_number(SLOT(commitment, Commitment, _lasting))));
 }
 
 /* As `Key.note`, of a key that is known. */
@@ -164,30 +165,35 @@ decide(Case *asked, unsigned long long random, double recorded)
                                  weight, hot.share);
 }
 
-/* judge_plainly(tail, held, root, taken): the verdict, None where it is not for here. */
+/* Decide on a trace whose first span has taken so many nanoseconds: the verdict, None where it is not for here. */
 PyObject *
-hot_judge_plainly(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+hot_judge_ended(PyObject *tail, PyObject *held, Span *root, double taken)
 {
-    PyObject *verdict = NULL, *recipe;
-    Case asked = {NULL};
-    if (nargs != 4 || Py_TYPE(args[2]) != hot.type.Span || hot.type.Key == NULL) {
-        PyErr_SetString(PyExc_TypeError, "a tail, what it holds, its first span and nanoseconds are needed");
-        return NULL;
-    }
-    recipe = ((Span *)args[2])->recipe;
+    PyObject *verdict = NULL, *recipe = root->recipe;
+    Case asked = {.taken = taken};
     if (recipe == NULL || Py_TYPE(recipe) != hot.type.Recipe || Py_TYPE(SLOT(recipe, Recipe, tally)) != hot.type.Tally ||
-        !is_plain(args[0], args[1]))
+        !is_plain(tail, held))
         Py_RETURN_NONE;
     asked.tally = SLOT(recipe, Recipe, tally);
-    asked.taken = PyFloat_AsDouble(args[3]);
-    if (ask(&asked, args[0], args[1]) == 0) {
-        PyObject *held = args[1];
+    if (ask(&asked, tail, held) == 0) {
         double recorded = hot_number(SLOT(held, Held, recorded));
-        if (!is_usual(&asked, args[0], held))
+        if (!is_usual(&asked, tail, held))
             verdict = PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
         else if (learn(&asked, recorded) == 0)
             verdict = decide(&asked, hot_low_bits(SLOT(held, Held, random)), recorded);
     }
     forget(&asked);
     return verdict;
+}
+
+/* judge_plainly(tail, held, root, taken): the same, for the Python side. */
+PyObject *
+hot_judge_plainly(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 4 || Py_TYPE(args[2]) != hot.type.Span || hot.type.Key == NULL) {
+        PyErr_SetString(PyExc_TypeError, "a tail, what it holds, its first span and nanoseconds are needed");
+        return NULL;
+    }
+    double taken = PyFloat_AsDouble(args[3]);
+    return PyErr_Occurred() ? NULL : hot_judge_ended(args[0], args[1], (Span *)args[2], taken);
 }

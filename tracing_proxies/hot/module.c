@@ -414,7 +414,7 @@ name_texts(void)
     hot.nothing = PyTuple_New(0);
     hot.unweighed = Py_BuildValue("(ii)", 0, 0);
     hot.no_keywords = PyDict_New();
-    return hot.one != NULL && hot.zero != NULL && hot.unweighed != NULL && hot.nothing != NULL && hot.no_keywords != NULL ? 0 : -1;
+    return hot.one && hot.zero && hot.unweighed && hot.nothing && hot.no_keywords ? 0 : -1;
 }
 
 /* All types, and the names by which the Python side has some of them. */

@@ -60,7 +60,8 @@ typedef struct {
     S(Recorder, open) S(Recorder, patience) S(Recorder, emit) S(Tally, _pending) S(Tally, slow) S(Tally, seen)         \
     S(Tally, has_namesakes) S(Tally, target) S(Tail, roots) S(Tail, _clock) S(Tail, _due) S(Tail, _least) S(Tail, _rare_after)          \
     S(Tail, _skipped) S(Tail, _below) S(Tail, _begun) S(Tail, _alarm) S(Tail, _plan) S(Tail, controller)               \
-    S(Tail, _least_capture) S(Tail, undecided) S(Tail, keeps_slow) S(Tail, conditions) S(Tail, emit) S(Tail, _ended) S(Held, trace) S(Held, recorded) S(Held, random) S(Held, begun)         \
+    S(Tail, _least_capture) S(Tail, undecided) S(Tail, keeps_slow) S(Tail, conditions) S(Tail, emit) S(Tail, _ended)   \
+    S(Held, trace) S(Held, recorded) S(Held, random) S(Held, begun)                                                    \
     S(Held, critical) S(Held, rare) S(Held, partial) S(Held, fixed) S(Held, error) S(Held, least) S(Held, weighed)     \
     S(Held, tail) S(Held, spans) S(Held, verdict) S(Held, root_id) S(Adoption, span) S(Adoption, context) S(Adoption, recipe)          \
     S(Adoption, scope) S(Adoption, start)
@@ -374,6 +375,7 @@ long long hot_cpu_now(void);
 PyObject *hot_random_bits(int bits);
 int hot_seed(PyObject *entropy);
 unsigned long long hot_low_bits(PyObject *id);
+unsigned long long hot_random_of(PyObject *trace_id);
 
 /* fields.c */
 Span *hot_new_span(void);
@@ -447,11 +449,13 @@ int hot_finish_adoption(PyObject *adoption, PyObject *result);
 int hot_finish(Span *span, PyObject *result);
 PyObject *hot_finish_span(Span *span, PyObject *result);
 int hot_spend(Trace *trace, long long before);
+PyObject *hot_judge_ended(PyObject *tail, PyObject *held, Span *root, double taken);
 PyObject *hot_judge_plainly(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 int hot_end_held(Span *root, Trace *trace, PyObject *held);
 int hot_is_full(void);
 PyObject *hot_begin_first(Call *call, Trace *trace);
-PyObject *hot_begin_chosen(Call *call, PyObject *trace_id);
+PyObject *hot_begin_by_plan(Call *call, PyObject **trace_id);
+void hot_take_out(PyObject *tail, PyObject *held);
 int hot_is_by_plan(Call *call, PyObject *tail, long long now);
 int hot_note_begun(PyObject *tail, PyObject *tally, long long now);
 int hot_complain(PyObject *recorder, PyObject *recipe, long long taken);
@@ -495,7 +499,7 @@ int hot_add_methods(PyObject *module);
 
 /* unrecorded.c */
 PyObject *hot_begin_unrecorded(Call *call);
-PyObject *hot_leave_out(Call *call, PyObject **trace_id);
+PyObject *hot_leave_out(Call *call, PyObject *tail, PyObject *trace_id, long long now);
 int hot_judge_counted(Call *call, long long start, long long stop, PyObject *result);
 int hot_end(PyObject *recording, PyObject *result);
 int hot_drop_unrecorded(PyObject *recording, PyObject *left);

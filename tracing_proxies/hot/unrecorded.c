@@ -200,32 +200,20 @@ hot_is_by_plan(Call *call, PyObject *tail, long long now)
     return is_so > 0;
 }
 
-/* Begin the first call of a trace that is left out, as `Placement.leave_out`; NULL without an exception where it takes more
-   to decide, with the trace's id if that has been drawn. */
+/* Begin the first call of a trace that is left out, as `Placement.leave_out`. */
 PyObject *
-hot_leave_out(Call *call, PyObject **trace_id)
+hot_leave_out(Call *call, PyObject *tail, PyObject *trace_id, long long now)
 {
-    PyObject *recipe = call->recipe, *tail = SLOT(call->recorder, Recorder, tail), *made = NULL;
-    PyObject *tally = SLOT(recipe, Recipe, tally);
-    long long now = hot_now();
-    unsigned long long random;
-    if (!hot_is_by_plan(call, tail, now) || (*trace_id = hot_random_bits(128)) == NULL)
+    PyObject *made;
+    if (hot_note_begun(tail, SLOT(call->recipe, Recipe, tally), now) < 0 || (made = make(call, NULL, NULL)) == NULL)
         return NULL;
-    Py_INCREF(tail);
-    random = hot_low_bits(*trace_id) & ((1ULL << 56) - 1);
-    if (random >= hot_low_bits(SLOT(tail, Tail, _least)))
-        goto end;
-    if (hot_note_begun(tail, tally, now) == 0 && (made = make(call, NULL, NULL)) != NULL) {
-        Unrecorded *root = (Unrecorded *)made;
-        hot_set(&root->tail, tail);
-        hot_set(&root->trace_id, *trace_id);
-        if (hot_put(&root->random, PyLong_FromUnsignedLongLong(random)) < 0) {
-            Py_CLEAR(root->root); /* itself */
-            Py_CLEAR(made);
-        }
+    Unrecorded *root = (Unrecorded *)made;
+    hot_set(&root->tail, tail);
+    hot_set(&root->trace_id, trace_id);
+    if (hot_put(&root->random, PyLong_FromUnsignedLongLong(hot_random_of(trace_id))) < 0) {
+        Py_CLEAR(root->root); /* itself */
+        Py_CLEAR(made);
     }
-end:
-    Py_DECREF(tail);
     return made;
 }
 
